@@ -1,0 +1,1 @@
+from receptive.cli.app import main

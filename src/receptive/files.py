@@ -1,0 +1,42 @@
+"""Writing files so that they are whole or absent."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from receptive.errors import ReceptiveError
+
+
+@contextmanager
+def whole(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary sibling of ``path`` to write to; rename it to ``path`` when the block succeeds.
+
+    An exception in the block, or Ctrl-C, removes the temporary file or folder, so that no half-written
+    result is ever found under ``path``. A file replaces an older file; a folder never replaces one.
+
+    Raises:
+        ReceptiveError: the folder that holds ``path`` cannot be made or written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        holder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise ReceptiveError(f"cannot write {path}: {error.strerror or error}") from None
+    part = holder / path.name
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise ReceptiveError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
+        shutil.rmtree(holder, ignore_errors=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
