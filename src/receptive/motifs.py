@@ -35,7 +35,7 @@ FACTORS: dict[str, str] = {
     "STAT1": "MA0137.3",
     "YY1": "MA0095.2",
 }
-"""The factors of the synthetic task and the JASPAR matrix embedded for each, in the order of the labels (SYN-2)."""
+"""The factors of the synthetic task, in the order of the labels, and the JASPAR matrix of each (SYN-2)."""
 
 RELEVANT: dict[str, dict[str, tuple[str, ...]]] = {
     "embedded": {factor: (matrix,) for factor, matrix in FACTORS.items()},
@@ -54,10 +54,10 @@ RELEVANT: dict[str, dict[str, tuple[str, ...]]] = {
         "YY1": ("MA0095.2",),
     },
 }
-"""Which JASPAR matrices count as a factor's own: those embedded, or the released list as far as JASPAR 2016 has it.
+"""Which JASPAR matrices count as a factor's own: those embedded, or the released list.
 
-The released list files MEF2B (MA0660.1) and MEF2D (MA0773.1) under STAT1, and counts Arid3b (MA0601.1) and NFYA
-(MA0060.2); its other ids are older versions that JASPAR 2016 does not hold (D-9).
+The released list files MEF2B (MA0660.1) and MEF2D (MA0773.1) under STAT1, and counts Arid3b (MA0601.1) and
+NFYA (MA0060.2); its other ids are absent from JASPAR 2016, most of them older versions, and left out (D-9).
 """
 
 ROW_TOLERANCE = 0.01
@@ -106,7 +106,7 @@ class Motif:
 
 
 def from_counts(id: str, name: str, counts: ArrayLike) -> Motif:
-    """Make a motif of the counts of A, C, G, T at each position, shape (w, 4); ``nsites`` is their mean row sum.
+    """Make a motif of counts of A, C, G, T, shape (w, 4); ``nsites`` is the mean of the row sums.
 
     Raises:
         ReceptiveError: a count is negative or not finite, or a position has none.
@@ -138,11 +138,11 @@ def information_content(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def trim(pwm: NDArray[np.float64], bits: float = 0.5, pad: int = 3) -> NDArray[np.float64]:
-    """Cut a PWM to its informative part: first to last position above ``bits``, and ``pad`` more on each side.
+    """Cut a PWM to its first to last position above ``bits``, plus ``pad`` on each side as far as it reaches.
 
-    A PWM without such a position is left as it is. The released code trims before Tomtom and the paper does not
-    say so (D-8). It asks ``index.any()`` whether a position passes, which is also false when position 0 alone
-    does; such a PWM stays whole there and is trimmed here.
+    A PWM without such a position is left as it is. The released code trims before Tomtom; the paper does not
+    say so (D-8). That code asks ``index.any()`` whether a position passes, which is also false when position
+    0 alone does: it leaves such a PWM whole, and this function trims it.
     """
     informative = np.flatnonzero(information_content(pwm) > bits)
     if not informative.size:
@@ -181,8 +181,8 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
         source: what to call it in messages.
 
     Raises:
-        ReceptiveError: this is no MEME file, not of DNA, has no motif, a motif twice, a motif without a matrix,
-            or a matrix that is not a PWM; the message names source, line, motif and row.
+        ReceptiveError: this is no MEME file, not of DNA, has no motif, a motif twice, a motif without a
+            matrix, or a matrix that is not a PWM; the message names source, line, motif and row.
     """
     lines = text.splitlines()
     motifs: dict[str, Motif] = {}
@@ -203,7 +203,7 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
                 raise ReceptiveError(f"{here}: expected 'MOTIF id [name]', found no id")
             if words[1] in motifs:
                 raise ReceptiveError(f"{here}: motif {words[1]}: there is one of this id already")
-            named = words[1], words[2] if len(words) > 2 and words[2] != "width" else ""
+            named = words[1], "".join(words[2:3]) if words[2:4] != ["width", "="] else ""
         elif words[:2] == ["letter-probability", "matrix:"] and header:
             if named is None:
                 raise ReceptiveError(f"{here}: expected a MOTIF line before this matrix, found none")
@@ -222,8 +222,8 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
 def format_meme(motifs: Iterable[Motif]) -> str:
     """Motifs in the minimal MEME format, with a uniform background.
 
-    Probabilities have six decimals, as in JASPAR's own files: :func:`parse_meme` gives them back to within 5e-7
-    and everything else exactly, and writing what was read gives the same text.
+    Probabilities have six decimals, as in JASPAR's own files: :func:`parse_meme` gives them back to within
+    5e-7 and everything else exactly, and a second round trip changes nothing.
 
     Raises:
         ReceptiveError: an id is empty or given twice, or an id or name holds a space.
@@ -234,18 +234,15 @@ def format_meme(motifs: Iterable[Motif]) -> str:
     ]
     seen: set[str] = set()
     for motif in motifs:
-        if (
-            len(motif.id.split()) != 1
-            or motif.id in seen
-            or f"{motif.id} {motif.name}".split() != [part for part in (motif.id, motif.name) if part]
-        ):
+        if not re.fullmatch(r"\S+", motif.id) or not re.fullmatch(r"\S*", motif.name) or motif.id in seen:
             raise ReceptiveError(
-                f"motif {motif.id!r} {motif.name!r}: expected a new id and no spaces in id or name"
+                f"motif {motif.id!r} {motif.name!r}: expected a new id, and no space in id or name"
             )
         seen.add(motif.id)
+        nsites = repr(float(motif.nsites)).removesuffix(".0")
         parts.append(
             f"\nMOTIF {motif.id} {motif.name}".rstrip()
-            + f"\nletter-probability matrix: alength= 4 w= {motif.width} nsites= {motif.nsites!r}\n"
+            + f"\nletter-probability matrix: alength= 4 w= {motif.width} nsites= {nsites}\n"
             + "".join(" ".join(f"{p:.6f}" for p in row) + "\n" for row in motif.pwm)
         )
     return "".join(parts)
@@ -258,7 +255,7 @@ def write_meme(path: Path | str, motifs: Iterable[Motif]) -> None:
 
 @cache
 def jaspar_2016() -> tuple[Motif, ...]:
-    """The 519 motifs of JASPAR 2016 CORE vertebrates, from the file that the authors compared with (CC BY 4.0)."""
+    """The 519 motifs of JASPAR 2016 CORE vertebrates, as the authors used them (CC BY 4.0)."""
     name = "JASPAR_CORE_2016_vertebrates.meme.gz"
     packed = files("receptive").joinpath("data", name).read_bytes()
     return parse_meme(gzip.decompress(packed).decode("utf-8"), name)
@@ -274,8 +271,8 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     """The motifs to compare with.
 
     Args:
-        source: a MEME file, a JASPAR release such as "JASPAR2026" (its CORE vertebrates, by the optional package
-            pyjaspar), or None for the packaged JASPAR 2016.
+        source: a MEME file, a JASPAR release such as "JASPAR2026" (its CORE vertebrates, through the optional
+            package pyjaspar), or None for the packaged JASPAR 2016.
 
     Raises:
         UsageError: ``source`` is neither a file nor a release that can be had.
@@ -294,15 +291,14 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
 
 def _jaspar_release(release: str) -> tuple[Motif, ...]:
     try:
-        from pyjaspar import jaspardb
+        import pyjaspar
     except ImportError:
         raise UsageError(
             f'database {release}: needs the package pyjaspar; pip install "receptive[jaspar]"'
         ) from None
-    try:
-        found = jaspardb(release=release).fetch_motifs(collection="CORE", tax_group=["vertebrates"])
-    except ValueError as error:
-        raise UsageError(f"database {release}: {error}") from None
+    if release not in pyjaspar.jaspar_releases:
+        raise UsageError(f"database {release}: pyjaspar has {', '.join(pyjaspar.jaspar_releases)}")
+    found = pyjaspar.jaspardb(release=release).fetch_motifs(collection="CORE", tax_group=["vertebrates"])
     return tuple(
         from_counts(motif.matrix_id, motif.name, np.transpose([motif.counts[base] for base in ALPHABET]))
         for motif in found
@@ -312,8 +308,8 @@ def _jaspar_release(release: str) -> tuple[Motif, ...]:
 def _check_alphabet(lines: Sequence[str], at: int, here: str) -> int:
     """Refuse alphabets other than DNA; return the line after the declaration that begins on line ``at - 1``.
 
-    It is one line, ``ALPHABET= ACGT``, or a block up to ``END ALPHABET`` whose lines declare a symbol or, with
-    "~", a symbol and its complement; lines with "=" declare ambiguity codes.
+    It is one line, ``ALPHABET= ACGT``, or a block up to ``END ALPHABET`` whose lines declare a symbol, or two
+    that complement each other ("~"), or an ambiguity code ("=").
     """
     declared = lines[at - 1].split("=", 1)
     if len(declared) == 2:
@@ -341,17 +337,14 @@ def _rows(lines: Sequence[str], at: int) -> list[str]:
 
 
 def _matrix(declaration: str, rows: Sequence[str], at: int, motif: str) -> tuple[NDArray[np.float64], float]:
-    """The PWM and ``nsites`` of a letter-probability matrix whose rows begin on line ``at + 1`` of ``motif``'s file."""
+    """The PWM and ``nsites`` of a letter-probability matrix, declared on line ``at`` of the file."""
     options = dict(re.findall(r"(\w+)\s*=\s*(\S+)", declaration))
-    for option, kind in (("alength", int), ("w", int), ("nsites", float)):
-        try:
-            kind(options.get(option, "4"))
-        except ValueError:
-            raise ReceptiveError(
-                f"{motif}: line {at}: expected a number, found {option}= {options[option]}"
-            ) from None
-    if int(options.get("alength", "4")) != 4:
-        raise ReceptiveError(f"{motif}: line {at}: expected alength= 4 (DNA), found {options['alength']}")
+    declared = f"{motif}: line {at}"
+    for option, value in options.items():
+        if option in ("alength", "w", "nsites") and not re.fullmatch(r"\d+(\.\d*)?(e[+-]?\d+)?", value):
+            raise ReceptiveError(f"{declared}: expected a number, found {option}= {value}")
+    if options.get("alength", "4") != "4":
+        raise ReceptiveError(f"{declared}: expected alength= 4 (DNA), found alength= {options['alength']}")
     values: list[list[float]] = []
     for number, row in enumerate(rows, start=1):
         try:
@@ -362,13 +355,11 @@ def _matrix(declaration: str, rows: Sequence[str], at: int, motif: str) -> tuple
             raise ReceptiveError(
                 f"{motif}: row {number} (line {at + number}): expected four numbers, found {row.strip()!r}"
             )
-    if not rows or int(options.get("w", len(rows))) != len(rows):
-        raise ReceptiveError(
-            f"{motif}: line {at}: expected {options.get('w', 'some')} rows, found {len(rows)}"
-        )
+    if not rows or options.get("w", str(len(rows))) != str(len(rows)):
+        raise ReceptiveError(f"{declared}: expected rows: {options.get('w', 'some')}, found: {len(rows)}")
     pwm = np.array(values)
-    for number, values_of_row in enumerate(pwm, start=1):
-        if pwm.any() and (fault := _row_fault(values_of_row)):
+    for number, probabilities in enumerate(pwm, start=1):
+        if pwm.any() and (fault := _row_fault(probabilities)):
             raise ReceptiveError(f"{motif}: row {number} (line {at + number}): {fault}")
     return pwm, float(options.get("nsites", "20"))
 
