@@ -1,0 +1,271 @@
+"""Tomtom in numpy: how surprising a filter's likeness to a database motif is (Gupta et al. 2007).
+
+A query is laid over a target at every offset and on both strands, and the best total column score is compared
+with what the database's own columns would give by chance. The definition is the behaviour of MEME's ``tomtom``
+4.12 to 5.5 with its defaults (Euclidean distance, complete scores) and a uniform background; the tests hold it
+to MEME's printed p-values.
+
+Scores are integers on one scale per query, so the null distribution of a total is an exact convolution.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.errors import ReceptiveError
+from receptive.motifs import Motif, reverse_complement
+
+BINS = 100
+"""Integer column scores run from 0 to this."""
+
+PSEUDOCOUNT = 0.1
+"""Weight of the uniform background that is mixed into each column, against the motif's ``nsites``."""
+
+GMEB1 = "MA0615.1"
+"""The motif so near to uniform that a flat filter 19 wide hits it at E = 0.007 (D-19)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """The best alignment of each of Q queries with each of T targets; every array has shape (Q, T).
+
+    Attributes:
+        p: float64, the probability that a target of this width scores as well by chance.
+        offset: int, the target position under the query's first column; negative if the query starts earlier.
+        overlap: int, the number of columns that face each other.
+        reverse: bool, whether the target is taken on its other strand.
+    """
+
+    p: NDArray[np.float64]
+    offset: NDArray[np.int64]
+    overlap: NDArray[np.int64]
+    reverse: NDArray[np.bool_]
+
+    @property
+    def evalue(self) -> NDArray[np.float64]:
+        """The number of targets expected to score as well by chance: p times T."""
+        return self.p * self.p.shape[1]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A database motif that a filter is like; ``strand`` "-" means the motif's reverse complement."""
+
+    target: str
+    name: str
+    offset: int
+    p: float
+    evalue: float
+    overlap: int
+    strand: str
+
+
+@dataclass(frozen=True)
+class Match:
+    """A filter and its hits, best p first, ties in the order of the database; a dead filter has none."""
+
+    id: str
+    dead: bool
+    hits: tuple[Hit, ...]
+
+    @property
+    def best(self) -> Hit | None:
+        """The hit of smallest p; the released script went by q-value, where ties are common (D-20)."""
+        return self.hits[0] if self.hits else None
+
+
+def match(queries: Sequence[Motif], targets: Sequence[Motif], threshold: float = 0.1) -> tuple[Match, ...]:
+    """Find the targets that each query is like, at E ≤ ``threshold``.
+
+    Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).
+
+    Raises:
+        ReceptiveError: there is no target, or one is dead.
+    """
+    alive = [query for query in queries if not query.dead]
+    found = compare(alive, targets)
+    rows = {query.id: row for row, query in enumerate(alive)}
+    return tuple(
+        Match(query.id, query.dead, () if query.dead else _hits(found, rows[query.id], targets, threshold))
+        for query in queries
+    )
+
+
+def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
+    """Align every query with every target.
+
+    Raises:
+        ReceptiveError: there is no target, or a motif is dead.
+    """
+    if not targets:
+        raise ReceptiveError("expected motifs to compare with, found none")
+    for motif in (*queries, *targets):
+        if motif.dead:
+            raise ReceptiveError(f"motif {motif.id}: expected a PWM, found a dead one (all zeros)")
+    shape = len(queries), len(targets)
+    result = Comparison(
+        np.empty(shape), np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.bool_)
+    )
+    # The database as one list of columns, target by target, the given strand before the other.
+    strands = [_smoothed(pwm, t.nsites) for t in targets for pwm in (t.pwm, reverse_complement(t.pwm))]
+    columns = np.concatenate(strands)
+    widths = np.array([target.width for target in targets])
+    starts = 2 * np.concatenate([[0], np.cumsum(widths)[:-1]])
+    for row, query in enumerate(queries):
+        scores, zero = _scores(_smoothed(query.pwm, query.nsites), columns)
+        null = _null(scores, longest=int(widths.max()))
+        for width in np.unique(widths):
+            where = np.flatnonzero(widths == width)
+            place = starts[where, None, None] + np.arange(2 * width).reshape(2, width)
+            total, offset, overlap = _best(scores[:, place], zero)
+            p = _p_value(total, null, zero, query.width, int(width))
+            # The strand of smaller p; MEME holds p in single precision, and of equals takes the larger overlap.
+            first, other = p.astype(np.float32).T
+            reverse = (other < first) | ((other == first) & (overlap[:, 1] > overlap[:, 0]))
+            chosen = np.arange(len(where)), reverse.astype(int)
+            result.p[row, where] = p.min(axis=1)
+            result.offset[row, where] = offset[chosen]
+            result.overlap[row, where] = overlap[chosen]
+            result.reverse[row, where] = reverse
+    return result
+
+
+def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """The paper's match fractions, of all filters, dead ones included.
+
+    Args:
+        matches: the filters of a layer.
+        relevant: factor to the ids of its motifs, one of :data:`receptive.motifs.RELEVANT`.
+
+    Returns:
+        ``jaspar``, filters with a hit; ``jaspar_without_gmeb1``, with a hit other than Gmeb1 (D-19);
+        ``relevant``, with a hit to an id of ``relevant``.
+    """
+    hits = [{hit.target for hit in match.hits} for match in matches]
+    ids = {target for targets in relevant.values() for target in targets}
+    return {
+        "jaspar": _share([bool(targets) for targets in hits]),
+        "jaspar_without_gmeb1": _share([bool(targets - {GMEB1}) for targets in hits]),
+        "relevant": _share([bool(targets & ids) for targets in hits]),
+    }
+
+
+def by_factor(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """The fraction of all filters whose best relevant hit is each factor's; the fractions sum to ``relevant``."""
+    factors = {target: factor for factor, targets in relevant.items() for target in targets}
+    best = [
+        next((factors[hit.target] for hit in match.hits if hit.target in factors), "") for match in matches
+    ]
+    return {factor: _share([name == factor for name in best]) for factor in relevant}
+
+
+def table(matches: Sequence[Match]) -> str:
+    """All hits as tab-separated text with MEME's column names; a last comment line names the dead filters."""
+    lines = [
+        "Query_ID\tTarget_ID\tTarget_name\tOptimal_offset\tp-value\tE-value\tOverlap\tOrientation",
+        *(
+            f"{match.id}\t{hit.target}\t{hit.name}\t{hit.offset}\t{hit.p:g}\t{hit.evalue:g}"
+            f"\t{hit.overlap}\t{hit.strand}"
+            for match in matches
+            for hit in match.hits
+        ),
+    ]
+    dead = [match.id for match in matches if match.dead]
+    if dead:
+        lines.append(f"# dead: {' '.join(dead)}")
+    return "\n".join(lines) + "\n"
+
+
+def _hits(found: Comparison, row: int, targets: Sequence[Motif], threshold: float) -> tuple[Hit, ...]:
+    order = np.argsort(found.p[row], kind="stable")
+    return tuple(
+        Hit(
+            target=targets[column].id,
+            name=targets[column].name,
+            offset=int(found.offset[row, column]),
+            p=float(found.p[row, column]),
+            evalue=float(found.evalue[row, column]),
+            overlap=int(found.overlap[row, column]),
+            strand="-" if found.reverse[row, column] else "+",
+        )
+        for column in order
+        if found.evalue[row, column] <= threshold
+    )
+
+
+def _share(flags: Sequence[bool]) -> float:
+    if not flags:
+        raise ReceptiveError("expected at least one filter, found none")
+    return sum(flags) / len(flags)
+
+
+def _smoothed(pwm: NDArray[np.float64], nsites: float) -> NDArray[np.float64]:
+    """Columns with the background mixed in; rows are made to sum to 1 only if off by more than 1e-5, as in MEME."""
+    sums = pwm.sum(axis=1, keepdims=True)
+    pwm = np.where(np.abs(sums - 1) > 1e-5, pwm / sums, pwm)
+    smoothed: NDArray[np.float64] = (pwm * nsites + PSEUDOCOUNT * 0.25) / (nsites + PSEUDOCOUNT)
+    return smoothed
+
+
+def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+    """Score each query column, (w, 4), against each database column, (C, 4): integers (w, C).
+
+    A score is minus the Euclidean distance, less the lower median of its query column. Also returned is the
+    integer that stands for a score of zero; a query column that overhangs the target scores it.
+    """
+    squares = sum((query[:, None, base] - columns[None, :, base]) ** 2 for base in range(4))
+    raw = -np.sqrt(squares)
+    middle = (len(columns) - 1) // 2
+    raw = raw - np.partition(raw, middle, axis=1)[:, middle, None]
+    floor = np.floor(raw.min())
+    scale = np.floor(BINS / (raw.max() - floor)) if raw.max() > floor else 1.0
+    return np.floor((raw - floor) * scale + 0.5).astype(np.int64), int(-floor * scale)
+
+
+def _null(scores: NDArray[np.int64], longest: int) -> dict[tuple[int, int], NDArray[np.float64]]:
+    """For each run [a, b) of query columns up to ``longest``: log P(total < t), at t = 0 to one past its maximum."""
+    chances = [np.bincount(row, minlength=BINS + 1) / len(row) for row in scores]
+    null = {}
+    for a in range(len(chances)):
+        pmf = np.ones(1)
+        for b in range(a + 1, min(a + longest, len(chances)) + 1):
+            pmf = np.convolve(pmf, chances[b - 1])
+            tail = np.minimum(np.cumsum(pmf[::-1])[::-1], 1)
+            with np.errstate(divide="ignore"):
+                null[a, b] = np.append(np.log1p(-tail), 0)
+    return null
+
+
+def _best(
+    scores: NDArray[np.int64], zero: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The best offset of a query of width w on targets of width v, given their scores, (w, ..., v).
+
+    Ties go to the larger overlap, then to the smaller offset.
+
+    Returns:
+        total score, offset and overlap, each of shape (...).
+    """
+    w, v = len(scores), scores.shape[-1]
+    padded = np.pad(scores, [(0, 0)] * (scores.ndim - 1) + [(w - 1, w - 1)], constant_values=zero)
+    totals = sum(padded[i, ..., i : i + w + v - 1] for i in range(w))
+    offsets = np.arange(1 - w, v)
+    overlaps = np.minimum(offsets + w, v) - np.maximum(offsets, 0)
+    ranked = totals * (w + 1) + overlaps
+    place = ranked.argmax(axis=-1)
+    return ranked.max(axis=-1) // (w + 1), offsets[place], overlaps[place]
+
+
+def _p_value(
+    total: NDArray[np.int64], null: dict[tuple[int, int], NDArray[np.float64]], zero: int, w: int, l: int
+) -> NDArray[np.float64]:
+    """P that the best of all offsets and both strands, taken as independent, reaches ``total``, shape (n,)."""
+    log_below = np.zeros(total.shape)
+    for offset in range(1 - w, l):
+        a, b = max(-offset, 0), min(l - offset, w)
+        below = null[a, b]
+        log_below += 2 * below[np.clip(total - zero * (w - (b - a)), 0, len(below) - 1)]
+    p: NDArray[np.float64] = -np.expm1(log_below)
+    return p
