@@ -1,0 +1,47 @@
+"""The command line: names, options and JSON fields are part of the specification."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from receptive import __version__
+from receptive.cli import data, train
+from receptive.errors import ReceptiveError
+
+app = typer.Typer(
+    name="receptive",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("variants")(train.variants)
+app.add_typer(data.app, name="data")
+app.command("train")(train.train)
+app.command("match")(train.match)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"receptive {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def receptive(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Learn what a genomic CNN's filters can be read as: Koo & Eddy (2019), executable and tested.
+
+    Example: receptive demo --out demo
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one sentence on standard error, never a traceback."""
+    try:
+        app()
+    except ReceptiveError as error:
+        print(f"receptive: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

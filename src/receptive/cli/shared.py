@@ -1,0 +1,85 @@
+"""What the commands share: options, progress on standard error, results on standard output."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from receptive.errors import UsageError
+from receptive.protocols import Protocol, protocol
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Store = Annotated[Path, typer.Option("--store", help="Folder of runs.")]
+ProtocolName = Annotated[
+    str, typer.Option("--protocol", help="released: as the published code does it; paper: as the text says.")
+]
+Switches = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Switch one field of the protocol; may be repeated."),
+]
+
+
+def say(message: str) -> None:
+    """Print a message for the person at the terminal, on standard error."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def emit(document: Mapping[str, Any] | Sequence[Any], text: str, as_json: bool) -> None:
+    """Print a result on standard output, as JSON or as text."""
+    print(json.dumps(document, indent=1) if as_json else text, flush=True)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Align rows of text under a header; the first column to the left, columns of numbers to the right."""
+    columns = list(zip(header, *rows, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    numeric = [all(cell[:1].isdigit() or cell in ("", "–") for cell in column[1:]) for column in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
+        return "  ".join(padded).rstrip()
+
+    return "\n".join([line(header), *map(line, rows)])
+
+
+def switched(name: str, switches: Sequence[str] | None) -> Protocol:
+    """Return the protocol that ``--protocol`` and ``--set`` ask for; values are read as JSON, else as text."""
+    values = {}
+    for switch in switches or ():
+        field, equals, value = switch.partition("=")
+        if not equals:
+            raise UsageError(f"--set {switch}: expected FIELD=VALUE, such as beta_1=0.9")
+        try:
+            values[field] = json.loads(value)
+        except ValueError:
+            values[field] = value
+    return protocol(name, **values)
+
+
+@contextmanager
+def epochs_bar(title: str, epochs: int) -> Iterator[Any]:
+    """Show a progress bar over epochs on standard error; yields the function to call after each epoch."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("epochs"),
+        TimeElapsedColumn(),
+        TextColumn("elapsed, at most"),
+        TimeRemainingColumn(),
+        TextColumn("left{task.fields[loss]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=epochs, loss="")
+
+        def progress(done: int, losses: Mapping[str, float]) -> None:
+            bar.update(task, completed=done, loss=f", validation loss {losses['val_loss']:.4f}")
+
+        yield progress

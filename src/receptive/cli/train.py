@@ -1,0 +1,146 @@
+"""``receptive variants``, ``train`` and ``match``: from a network to the share of its filters that are motifs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, epochs_bar, say, switched, table
+
+LENGTHS = (200, 1000)
+"""Sequence lengths of the synthetic and the in vivo task."""
+
+
+def variants(json: Json = False) -> None:
+    """List the paper's seventeen networks with their layers and parameter counts.
+
+    Example: receptive variants
+    """
+    from receptive.networks import SMALL_CNN_50_2, VARIANTS, parameters
+
+    document: dict[str, dict[str, Any]] = {}
+    for variant in VARIANTS.values():
+        document[variant.name] = {
+            "layers": str(variant),
+            "parameters": {str(length): parameters(variant, length) for length in LENGTHS},
+            "filters": list(variant.filters),
+            "units": variant.units,
+            "table_1": variant.claim or None,
+        }
+    small = {str(length): parameters(SMALL_CNN_50_2, length) for length in LENGTHS}
+    document[SMALL_CNN_50_2.name]["parameters_released"] = small
+    header = ["variant", "layers", "filters", *(f"parameters at {length} nt" for length in LENGTHS)]
+    rows = [
+        [name, row["layers"], "+".join(map(str, row["filters"])), *(f"{n:,}" for n in row["parameters"].values())]
+        for name, row in document.items()
+    ]
+    note = f"cnn-50-2 as released (protocol released, D-5) has {small['200']:,} and {small['1000']:,} parameters."
+    emit(document, f"{table(header, rows)}\n\n{note}", json)
+
+
+def train(
+    variant: Annotated[str, typer.Argument(help="A network of the paper; `receptive variants` lists them.")],
+    task: Annotated[str | None, typer.Option(help="The task the data must be of; synthetic without --data.")] = None,
+    data: Annotated[Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")] = None,
+    trial: Annotated[int, typer.Option(help="Number of the trial: the seed of weights, dropout and batches.")] = 0,
+    epochs: Annotated[int, typer.Option(help="The most epochs.")] = 100,
+    protocol: ProtocolName = "released",
+    switches: Switches = None,
+    store: Store = Path("results"),
+    threads: Annotated[int | None, typer.Option(min=1, help="Most threads TensorFlow may use.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace another run in the same place.")] = False,
+    json: Json = False,
+) -> None:
+    """Train a network, read its filters, compare them with JASPAR, and store the run.
+
+    The full protocol takes about 5 (cnn-25) to 20 (cnn-1) minutes on one core.
+
+    Example: receptive train cnn-25 --trial 0 --store results
+    """
+    from receptive import backend, runs
+    from receptive.networks import variant as look_up
+
+    chosen = switched(protocol, switches)
+    network = look_up(variant, chosen)
+    dataset = load_data(data, task, chosen)
+    wanted = runs.plan(network, dataset, chosen, trial, epochs)
+    record = None if replace else runs.finished(wanted, store)
+    if record:
+        say(f"{wanted.folder(store)} has this run already")
+    else:
+        backend.configure(threads)
+        with epochs_bar(f"{network.name}, trial {trial}", epochs) as progress:
+            record = runs.run(wanted, dataset, store, progress, replace)
+    emit(record, describe(record, wanted.folder(store)), json)
+
+
+def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
+    """Read the data set, or draw the synthetic one of seed 0; check that it is of the task asked for."""
+    from receptive.errors import UsageError
+    from receptive.tasks import dataset, synthetic
+
+    if path is None:
+        if task not in (None, "synthetic"):
+            raise UsageError(f"--task {task} needs --data FILE; only the synthetic task is drawn on the spot")
+        return synthetic.generate(0, protocol)
+    found = dataset.read(path)
+    if task not in (None, found.task):
+        raise UsageError(f"--task {task}: {path} holds the task {found.task!r}")
+    return found
+
+
+def describe(record: dict[str, Any], folder: Path) -> str:
+    """Summarise a run in a few lines."""
+    metrics = record["metrics"]
+    lines = [
+        f"{record['variant']}, trial {record['trial']}, protocol {record['protocol']}: {record['epochs']} epochs "
+        f"(best {record['best_epoch']}) in {record['seconds']:.0f} s on {record['backend']}, {record['device']}",
+        f"AU-ROC {metrics['auroc_mean']:.3f}, AU-PR {metrics['aupr_mean']:.3f} on the test set",
+    ]
+    for layer, found in record["filters"].items():
+        lines.append(
+            f"{layer}: of {found['n']} filters {found['jaspar']:.3f} match JASPAR ({found['jaspar_without_gmeb1']:.3f} "
+            f"without Gmeb1), {found['relevant']:.3f} a relevant motif; {found['dead']} dead"
+        )
+    return "\n".join([*lines, f"stored in {folder}"])
+
+
+def match(
+    filters: Annotated[Path, typer.Argument(help="Motifs in MEME format.")],
+    database: Annotated[
+        str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
+    relevant: Annotated[str, typer.Option(help="Which ids count as relevant: released or embedded (D-9).")] = "released",
+    json: Json = False,
+) -> None:
+    """Compare motifs with a database by Tomtom, and say which are matched by what.
+
+    Example: receptive match results/synthetic/cnn-25/released/trial-0/conv1.meme
+    """
+    from receptive import motifs, tomtom
+    from receptive.errors import UsageError
+
+    if relevant not in motifs.RELEVANT:
+        raise UsageError(f"--relevant {relevant}: expected one of {', '.join(motifs.RELEVANT)}")
+    if not threshold > 0:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    matches = tomtom.match(motifs.read_meme(filters), motifs.database(database), threshold)
+    fractions = tomtom.fractions(matches, motifs.RELEVANT[relevant])
+    rows, found = [], []
+    for one in matches:
+        best = one.best
+        found.append(
+            {
+                "id": one.id,
+                "matches": len(one.hits),
+                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
+                "dead": one.dead,
+                "hits": [{"id": hit.target, "name": hit.name, "evalue": hit.evalue} for hit in one.hits],
+            }
+        )
+        shown = [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
+        rows.append([one.id, str(len(one.hits)), *shown])
+    summary = f"{fractions['jaspar']:.3f} match, {fractions['relevant']:.3f} a relevant motif ({relevant} list)"
+    text = f"{table(['filter', 'matches', 'best', 'name', 'E-value'], rows)}\n\nof {len(matches)} filters {summary}"
+    emit({"filters": found, "fractions": fractions}, text, json)

@@ -1,0 +1,171 @@
+"""The seventeen networks of the paper, as data, and the Keras models made from it (Methods, ARCH-1 to ARCH-3).
+
+A network is a tuple of :class:`~receptive.arithmetic.Layer` (its convolutions and poolings) with the number of
+filters of each convolution and the number of hidden units. Everything else is common to all of them: every
+convolution is followed by batch normalisation, ReLU, its pooling if it has one, and dropout 0.1; then come a dense
+layer (batch normalisation, ReLU, dropout 0.5) and one sigmoid per class. Only the output layer has a bias.
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from receptive import arithmetic
+from receptive.arithmetic import Layer
+from receptive.backend import jit
+from receptive.errors import UsageError
+from receptive.protocols import PAPER, Protocol
+
+DROPOUT_CONV = 0.1
+DROPOUT_DENSE = 0.5
+L2 = 1e-6
+"""Weight decay of every kernel (TRAIN-1)."""
+ADAM_EPSILON = 1e-8
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One architecture of the paper.
+
+    Attributes:
+        name: as on the command line, e.g. ``cnn-25``.
+        layers: convolutions and poolings in order.
+        filters: filters of each convolution.
+        units: hidden units of the dense layer.
+        claim: the row of Table 1 (claim id) it gives, if it has one.
+    """
+
+    name: str
+    layers: tuple[Layer, ...]
+    filters: tuple[int, ...] = (30, 128)
+    units: int = 512
+    claim: str = ""
+
+    def __str__(self) -> str:
+        """Return the layers as text, e.g. ``conv19 pool25 conv5 pool4``."""
+        return arithmetic.format(self.layers)
+
+
+def _variant(name: str, layers: str, claim: str, filters: tuple[int, ...] = (30, 128), units: int = 512) -> Variant:
+    return Variant(name, arithmetic.parse(layers), filters, units, claim)
+
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        _variant("cnn-1", "conv19 pool1 conv5 pool100", "T1-1"),
+        _variant("cnn-2", "conv19 pool2 conv5 pool50", "T1-2"),
+        _variant("cnn-4", "conv19 pool4 conv5 pool25", "T1-3"),
+        _variant("cnn-10", "conv19 pool10 conv5 pool10", "T1-4"),
+        _variant("cnn-25", "conv19 pool25 conv5 pool4", "T1-5"),
+        _variant("cnn-50", "conv19 pool50 conv5 pool2", "T1-6"),
+        _variant("cnn-100", "conv19 pool100 conv5 pool1", "T1-7"),
+        _variant("cnn9-4", "conv9 pool4 conv5 pool25", "T1-8"),
+        _variant("cnn9-25", "conv9 pool25 conv5 pool4", "T1-9"),
+        _variant("cnn3-50", "conv3 pool50 conv5 pool2", "T1-10"),
+        _variant("cnn3-2", "conv3 pool2 conv5 pool50", "T1-11"),
+        _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12"),
+        _variant("cnn19-1-2", "conv19 pool2 conv1 pool50", "T1-13"),
+        _variant("cnn-25-60", "conv19 pool25 conv5 pool4", "T1-14", (60, 128)),
+        _variant("cnn-25-90", "conv19 pool25 conv5 pool4", "T1-15", (90, 128)),
+        _variant("cnn-25-120", "conv19 pool25 conv5 pool4", "T1-16", (120, 128)),
+        _variant("cnn-1-1-100", "conv19 conv5 conv5 pool100", "", (30, 128, 128)),
+    )
+}
+"""The variants by name, as the paper describes them."""
+
+SMALL_CNN_50_2 = _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12", (30, 64), 96)
+"""CNN-50-2 as released: a sixth of the parameters the paper says it has (D-5)."""
+
+
+def variant(name: str, protocol: Protocol = PAPER) -> Variant:
+    """Look a variant up as a protocol has it; the two readings differ in CNN-50-2 alone (D-5).
+
+    Raises:
+        UsageError: there is no such variant; the nearest name is suggested.
+    """
+    if name not in VARIANTS:
+        hint = "".join(f"; did you mean {near}?" for near in get_close_matches(name.lower(), VARIANTS, 1, 0.5))
+        raise UsageError(f"unknown variant {name!r}{hint or '; `receptive variants` lists them'}")
+    small = name == SMALL_CNN_50_2.name and protocol.cnn_50_2 == "small"
+    return SMALL_CNN_50_2 if small else VARIANTS[name]
+
+
+def parameters(network: Variant, length: int, classes: int = 12) -> int:
+    """Count the trainable parameters by arithmetic alone, for sequences of ``length`` nt.
+
+    A convolution of size k from a to b channels has k·a·b weights, batch normalisation 2 parameters per channel, and
+    the output layer alone a bias.
+    """
+    channels, total, filters = 4, 0, iter(network.filters)
+    for layer in network.layers:
+        if layer.kind == "conv":
+            new = next(filters)
+            total += layer.size * channels * new + 2 * new
+            channels = new
+    positions = arithmetic.field(network.layers, length).rows[-1].length
+    total += positions * channels * network.units + 2 * network.units
+    return total + (network.units + 1) * classes
+
+
+def cross_entropy(labels: Any, probabilities: Any) -> Any:
+    """Return the mean binary cross-entropy of each sequence over the labels that were measured (those not -1).
+
+    Args:
+        labels: tensor (N, C) of 0, 1 and -1.
+        probabilities: tensor (N, C), clipped to 1e-7 … 1 - 1e-7 as in the released code.
+    """
+    from keras import ops
+
+    known = ops.cast(labels >= 0, probabilities.dtype)
+    probabilities = ops.clip(probabilities, 1e-7, 1 - 1e-7)
+    terms = -ops.log(ops.where(labels > 0, probabilities, 1 - probabilities))
+    return ops.sum(known * terms, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1)
+
+
+def build(network: Variant, length: int, classes: int, protocol: Protocol) -> Any:
+    """Make the Keras model of a network, compiled for training by the protocol.
+
+    Layers are named ``conv1``, ``norm1``, ``active1`` (the rectified map that filters are read from), ``pool1``,
+    ``drop1``, ``conv2``, … Initial weights come from Keras' global seed.
+
+    Returns:
+        A ``keras.Model`` from (N, length, 4) to (N, classes) probabilities.
+    """
+    import keras
+    from keras import layers
+
+    weights = {"kernel_initializer": protocol.initializer, "kernel_regularizer": keras.regularizers.L2(L2)}
+
+    def norm(name: str) -> Any:
+        return layers.BatchNormalization(momentum=protocol.bn_momentum, epsilon=protocol.bn_epsilon, name=name)
+
+    x = inputs = keras.Input((length, 4), name="sequence")
+    filters = iter(network.filters)
+    stage = 0
+    for here, following in zip(network.layers, (*network.layers[1:], None), strict=True):
+        if here.kind == "conv":
+            stage += 1
+            x = layers.Conv1D(
+                next(filters),
+                here.size,
+                strides=here.stride,
+                dilation_rate=here.dilation,
+                padding=here.padding,
+                use_bias=False,
+                name=f"conv{stage}",
+                **weights,
+            )(x)
+            x = layers.ReLU(name=f"active{stage}")(norm(f"norm{stage}")(x))
+        elif here.size > 1:
+            x = layers.MaxPooling1D(here.size, here.stride, here.padding, name=f"pool{stage}")(x)
+        if following is None or following.kind == "conv":
+            x = layers.Dropout(DROPOUT_CONV, name=f"drop{stage}")(x)
+    x = layers.Dense(network.units, use_bias=False, name="dense", **weights)(layers.Flatten(name="flat")(x))
+    x = layers.ReLU(name="active")(norm("norm")(x))
+    x = layers.Dropout(DROPOUT_DENSE, name="drop")(x)
+    x = layers.Dense(classes, activation="sigmoid", name="output", **weights)(x)
+    model = keras.Model(inputs, x, name=network.name)
+    adam = keras.optimizers.Adam(protocol.learning_rate, protocol.beta_1, epsilon=ADAM_EPSILON)
+    model.compile(optimizer=adam, loss=cross_entropy, jit_compile=jit())
+    return model

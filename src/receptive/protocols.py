@@ -1,0 +1,136 @@
+"""The two readings of the method: what the paper's text says and what the code published with it does.
+
+They disagree on how the data are drawn, how a network is trained and how a filter is read (D-7 to D-17). Every
+point of disagreement is one field here, so that any single difference can be switched on its own:
+``protocol("released", beta_1=0.9)``.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
+from typing import Any, Literal
+
+from receptive.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way of drawing the data, training a network and reading its filters.
+
+    Two differences that need no field: D-12 (an unpadded second convolution in CNN19,1-2) changes nothing for a
+    filter of size 1, and D-13 concerns the in vivo file alone.
+    """
+
+    name: str
+    """``paper`` or ``released``, followed by ``+field=value`` for every switched field."""
+
+    motif_counts: tuple[float, ...]
+    """Probability of embedding 1, 2, … motifs in a sequence (D-10)."""
+    spacing: Literal["normalised", "uniform"]
+    """Gaps between motifs: uniform variates scaled to the free length, or uniform over placements (D-10)."""
+    buffer: int
+    """Fewest nucleotides between two motifs and between a motif and an end (SYN-3, D-10)."""
+
+    cnn_50_2: Literal["full", "small"]
+    """CNN-50-2 with CNN-2's 160,048 parameters, or with the released 25,712 (ARCH-3, D-5)."""
+    initializer: Literal["glorot_uniform", "he_normal"]
+    """Initial weights of convolutions and dense layers (D-15)."""
+    bn_epsilon: float
+    """Batch normalisation: added to the variance (D-17)."""
+    bn_momentum: float
+    """Batch normalisation: decay of the moving averages (D-17)."""
+
+    learning_rate: float
+    """Adam's step size (D-14)."""
+    beta_1: float
+    """Adam's decay of the first moment (D-14)."""
+    batch_size: int
+    """Sequences in a mini-batch of the synthetic task."""
+    batch_size_in_vivo: int
+    """Sequences in a mini-batch of the in vivo tasks (D-16)."""
+    patience: int | None
+    """Epochs without a lower validation loss before training stops; ``None``: never (D-11)."""
+
+    sites: Literal["every", "best"]
+    """Sites of a filter: every position above the threshold, or the best of each sequence (D-7)."""
+    threshold: float
+    """Least activation of a site, as a share of the filter's maximum over the test set (D-7)."""
+    weighted: bool
+    """Whether a site counts as much as its activation, or once (D-7)."""
+    ends: Literal["pad", "drop"]
+    """Windows that leave the sequence: keep what is inside, or drop the site (D-7)."""
+    window: int | None
+    """Columns of a filter's PWM; ``None``: the receptive field of the layer (D-7)."""
+    trim_bits: float | None
+    """Before Tomtom, trim to the columns above this information; ``None``: not at all (D-8)."""
+    trim_pad: int
+    """Columns kept on either side of the trimmed core (D-8)."""
+
+
+RELEASED = Protocol(
+    name="released",
+    motif_counts=(0.5, 0.25, 0.17, 0.05, 0.03),
+    spacing="normalised",
+    buffer=0,
+    cnn_50_2="small",
+    initializer="glorot_uniform",
+    bn_epsilon=1e-8,
+    bn_momentum=0.99,
+    learning_rate=1e-3,
+    beta_1=0.95,
+    batch_size=100,
+    batch_size_in_vivo=32,
+    patience=20,
+    sites="every",
+    threshold=0.5,
+    weighted=True,
+    ends="pad",
+    window=19,
+    trim_bits=0.5,
+    trim_pad=3,
+)
+"""The code published with the paper, which most likely produced its numbers."""
+
+PAPER = Protocol(
+    name="paper",
+    motif_counts=(0.2, 0.2, 0.2, 0.2, 0.2),
+    spacing="uniform",
+    buffer=1,
+    cnn_50_2="full",
+    initializer="he_normal",
+    bn_epsilon=1e-3,
+    bn_momentum=0.99,
+    learning_rate=3e-4,
+    beta_1=0.9,
+    batch_size=100,
+    batch_size_in_vivo=100,
+    patience=None,
+    sites="best",
+    threshold=0.7,
+    weighted=False,
+    ends="drop",
+    window=None,
+    trim_bits=None,
+    trim_pad=0,
+)
+"""The paper's text; where it is silent (the number of motifs, the gaps, batch normalisation) the plainest choice."""
+
+PROTOCOLS = {protocol.name: protocol for protocol in (RELEASED, PAPER)}
+
+
+def protocol(name: str, **switches: Any) -> Protocol:
+    """Return the protocol ``name`` with some fields switched to other values, and a name that says so.
+
+    Raises:
+        UsageError: no protocol or field has that name.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(f"unknown protocol {name!r}: expected one of {', '.join(PROTOCOLS)}")
+    base = PROTOCOLS[name]
+    known = [field.name for field in fields(Protocol) if field.name != "name"]
+    for field in switches:
+        if field not in known:
+            hint = "".join(f" (did you mean {near}?)" for near in get_close_matches(field, known, 1))
+            raise UsageError(f"protocol {name!r} has no field {field!r}{hint}")
+    changed = {field: value for field, value in switches.items() if value != asdict(base)[field]}
+    suffix = "".join(f"+{field}={value}" for field, value in sorted(changed.items()))
+    return replace(base, name=name + suffix, **changed)

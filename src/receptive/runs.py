@@ -1,0 +1,222 @@
+"""A run: one network trained once, its filters read and compared with JASPAR, kept as a folder of small text files.
+
+A store is a folder of runs, ``STORE/<task>/<variant>/<protocol>/trial-<n>/``, each with
+
+- ``run.json``: what was trained on what, how, where and for how long, its history and its metrics;
+- ``conv1.meme`` (and ``conv2.meme``, …): the filters as they went into Tomtom, trimmed if the protocol trims;
+- ``conv1.untrimmed.meme``: the same filters in full;
+- ``conv1.tomtom.tsv``: every hit.
+
+A run folder is written under a temporary name and renamed, so it is whole or absent.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from receptive import filters, tomtom, training
+from receptive.backend import describe
+from receptive.errors import ReceptiveError, UsageError
+from receptive.files import whole
+from receptive.motifs import RELEVANT, Motif, database, format_meme, read_meme
+from receptive.networks import Variant, parameters
+from receptive.protocols import Protocol
+from receptive.tasks.dataset import Dataset
+
+RECIPE = 1
+"""Raised when a change to the code makes older runs incomparable with newer ones."""
+THRESHOLD = 0.1
+"""Greatest E-value of a match (Results, Table 1)."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What determines a run.
+
+    Attributes:
+        task: name of the data set.
+        data_sha256: hash of its sequences and labels.
+        network: the architecture.
+        protocol: how it is trained and read.
+        trial: number of the trial, from 0; the seed of the training.
+        epochs: the most epochs.
+    """
+
+    task: str
+    data_sha256: str
+    network: Variant
+    protocol: Protocol
+    trial: int = 0
+    epochs: int = training.EPOCHS
+
+    @property
+    def key(self) -> str:
+        """A hash of everything that determines the run's numbers, whatever machine it runs on."""
+        content = json.dumps({"recipe": RECIPE, **self.record()}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def record(self) -> dict[str, Any]:
+        """Return the plan as JSON keeps it, the layers as text."""
+        network = {"name": self.network.name, "layers": str(self.network), "filters": list(self.network.filters)}
+        network["units"] = self.network.units
+        protocol = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self.protocol).items()}
+        return {**vars(self), "network": network, "protocol": protocol}
+
+    def folder(self, store: Path | str) -> Path:
+        """Return the run's place in a store."""
+        return Path(store) / self.task / self.network.name / self.protocol.name / f"trial-{self.trial}"
+
+
+def plan(network: Variant, data: Dataset, protocol: Protocol, trial: int = 0, epochs: int = training.EPOCHS) -> Plan:
+    """Plan a run on a data set that is at hand.
+
+    Raises:
+        UsageError: a negative trial, or no epochs.
+    """
+    if trial < 0:
+        raise UsageError(f"--trial is {trial}: expected a whole number from 0")
+    if epochs < 1:
+        raise UsageError(f"--epochs is {epochs}: expected at least 1")
+    return Plan(data.task, data.sha256, network, protocol, trial, epochs)
+
+
+def finished(wanted: Plan, store: Path | str) -> dict[str, Any] | None:
+    """Return the record of a run if the store has it, ``None`` if it has nothing in its place.
+
+    Raises:
+        ReceptiveError: another run (other data, epochs or code) is in its place.
+    """
+    folder = wanted.folder(store)
+    if not folder.exists():
+        return None
+    record = load(folder)
+    if record["key"] != wanted.key:
+        theirs, ours = record["plan"], wanted.record()
+        parts = [name for name in ours if theirs.get(name) != ours[name]] or ["recipe"]
+        raise ReceptiveError(
+            f"{folder} holds another run (it differs in {', '.join(parts)}); give another --store, or --replace it"
+        )
+    return record
+
+
+def load(folder: Path | str) -> dict[str, Any]:
+    """Read the ``run.json`` of a run folder.
+
+    Raises:
+        ReceptiveError: it is missing or not a run's.
+    """
+    path = Path(folder) / "run.json"
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise ReceptiveError(f"{path}: not JSON: {error}") from None
+    missing = {"key", "plan", "task", "variant", "trial", "protocol", "metrics", "filters", "complete"} - set(record)
+    if missing:
+        raise ReceptiveError(f"{path}: not a run, no field {', '.join(sorted(missing))}")
+    return dict(record)
+
+
+def run(
+    wanted: Plan,
+    data: Dataset,
+    store: Path | str,
+    progress: training.Progress | None = None,
+    replace: bool = False,
+) -> dict[str, Any]:
+    """Train, read, match and store; a run that the store has already is not repeated.
+
+    Args:
+        wanted: the run, planned on ``data``.
+        data: the data set.
+        store: folder of runs.
+        progress: called after every epoch.
+        replace: whether another run may be in its place and is to be replaced.
+
+    Returns:
+        The record, as in ``run.json``.
+
+    Raises:
+        ReceptiveError: the training diverged, the store cannot be written, or another run is in its place.
+    """
+    folder = wanted.folder(store)
+    with whole(folder.parent / ".writable") as probe:
+        probe.touch()
+    (folder.parent / ".writable").unlink(missing_ok=True)
+    if not replace and (record := finished(wanted, store)):
+        return record
+    trained = training.train(wanted.network, data, wanted.protocol, wanted.trial, wanted.epochs, progress)
+    scores = training.metrics(data.test.Y, training.predict(trained.model, data.test.X))
+    readings = [
+        filters.read(trained.model, layer, data.test.X, wanted.protocol, window)
+        for layer, window in filters.readable(wanted.network, data.length).items()
+    ]
+    record = {
+        "key": wanted.key,
+        "task": wanted.task,
+        "variant": wanted.network.name,
+        "trial": wanted.trial,
+        "protocol": wanted.protocol.name,
+        "complete": True,
+        "metrics": {**scores, "classes": list(data.classes)},
+        "filters": {},
+        "epochs": len(trained.history["loss"]),
+        "best_epoch": trained.best_epoch,
+        "stopped_early": len(trained.history["loss"]) < wanted.epochs,
+        "full_protocol": wanted.epochs == training.EPOCHS,
+        "seconds": round(trained.seconds, 1),
+        "seed": wanted.trial,
+        "parameters": parameters(wanted.network, data.length, len(data.classes)),
+        **describe(),
+        "data": {"sha256": data.sha256, **data.attributes},
+        "plan": wanted.record(),
+        "history": trained.history,
+    }
+    with whole(folder) as part:
+        part.mkdir()
+        for reading in readings:
+            kept = filters.trimmed(reading.motifs, wanted.protocol)
+            (part / f"{reading.layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
+            (part / f"{reading.layer}.meme").write_text(format_meme(kept), encoding="utf-8")
+            matches = tomtom.match(read_meme(part / f"{reading.layer}.meme"), database(), THRESHOLD)
+            (part / f"{reading.layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
+            record["filters"][reading.layer] = {**summary(matches), "sites": reading.sites.tolist()}
+        (part / "run.json").write_text(to_json(record), encoding="utf-8")
+        if replace and folder.exists():
+            folder.rename(part.parent / "replaced")
+    return record
+
+
+def summary(matches: Sequence[tomtom.Match]) -> dict[str, Any]:
+    """Summarise the matches of one layer.
+
+    Returns:
+        ``n`` filters, how many are ``dead``, the fractions that match any of JASPAR (``jaspar``, and without Gmeb1, D-19)
+        and a relevant motif (``relevant`` by the released list, as in the paper; ``relevant_embedded`` by the
+        embedded motifs alone, D-9), and the fraction of filters ``by_factor``.
+    """
+    found = tomtom.fractions(matches, RELEVANT["released"])
+    return {
+        "n": len(matches),
+        "dead": sum(match.dead for match in matches),
+        **found,
+        "relevant_embedded": tomtom.fractions(matches, RELEVANT["embedded"])["relevant"],
+        "by_factor": tomtom.by_factor(matches, RELEVANT["released"]),
+    }
+
+
+def stored_matches(folder: Path | str, layer: str = "conv1") -> tuple[tuple[Motif, ...], tuple[tomtom.Match, ...]]:
+    """Read a run's untrimmed filters back, and match the filters that it stored for Tomtom once more."""
+    folder = Path(folder)
+    matched = tomtom.match(read_meme(folder / f"{layer}.meme"), database(), THRESHOLD)
+    return read_meme(folder / f"{layer}.untrimmed.meme"), matched
+
+
+def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
+    """Format a document as indented JSON with a final newline."""
+    return json.dumps(document, indent=1) + "\n"
+

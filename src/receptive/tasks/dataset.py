@@ -1,0 +1,160 @@
+"""A data set: one-hot sequences and their labels, split for training, and its HDF5 file.
+
+The file has the key names and the axis order of the released data (``X_train`` (N, 4, L), ``Y_train`` (N, C), and
+so on for ``valid`` and ``test``), so that it serves the authors' scripts and theirs serves this package.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive import __version__
+from receptive.errors import ReceptiveError
+from receptive.files import whole
+
+SPLITS = ("train", "valid", "test")
+TRUTH = ("motif", "strand", "start")
+"""What a file may tell of each sequence besides its labels (see :mod:`receptive.tasks.synthetic`)."""
+UNKNOWN = -1
+"""The label of what was not measured; it counts neither in a loss nor in a metric."""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The sequences of one part of a data set.
+
+    Attributes:
+        X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T.
+        Y: labels, int8 (N, C): 1, 0, or -1 where not measured.
+        truth: what else is known of each sequence, arrays with N rows.
+    """
+
+    X: NDArray[np.uint8]
+    Y: NDArray[np.int8]
+    truth: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A task: three splits of labelled sequences.
+
+    Attributes:
+        task: the name of the task, e.g. ``synthetic``.
+        classes: the C names of the labels.
+        train, valid, test: the splits (SYN-5).
+        attributes: where the data come from: seed, protocol, version, or whatever the file says.
+    """
+
+    task: str
+    classes: tuple[str, ...]
+    train: Split
+    valid: Split
+    test: Split
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def length(self) -> int:
+        """Nucleotides in a sequence."""
+        return self.train.X.shape[1]
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by name."""
+        return {name: getattr(self, name) for name in SPLITS}
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash of the sequences and labels, the same whatever file holds them."""
+        digest = hashlib.sha256()
+        for split in self.splits.values():
+            for array in (split.X, split.Y):
+                digest.update(repr((array.shape, array.dtype.str)).encode())
+                digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
+
+
+def write(dataset: Dataset, path: Path | str) -> str:
+    """Write a data set to an HDF5 file and return the sha256 of the file.
+
+    The same data set gives the same bytes. Besides ``X_*`` and ``Y_*`` the file holds the ``truth`` of every split
+    (``motif_train``, …), the class names and the attributes.
+
+    Raises:
+        ReceptiveError: the file cannot be written.
+    """
+    with whole(path) as part:
+        with h5py.File(part, "w", track_order=True) as file:
+            for name, value in {"task": dataset.task, "version": __version__, **dataset.attributes}.items():
+                file.attrs[name] = value
+            file.attrs["classes"] = list(dataset.classes)
+            for name, split in dataset.splits.items():
+                arrays = {"X": split.X.transpose(0, 2, 1), "Y": split.Y, **split.truth}
+                for key, array in arrays.items():
+                    file.create_dataset(
+                        f"{key}_{name}", data=array, compression="gzip", compression_opts=4, shuffle=True, track_times=False
+                    )
+        return hashlib.sha256(part.read_bytes()).hexdigest()
+
+
+def read(path: Path | str) -> Dataset:
+    """Read a data set from an HDF5 file of this package or of the authors.
+
+    ``X_*`` may be (N, 4, L) or (N, 4, L, 1); the class names default to ``class 0``, …
+
+    Raises:
+        ReceptiveError: the file is missing, truncated or not HDF5; a key is missing; an array has the wrong shape,
+            is not one-hot (a position of zeros stands for an unknown nucleotide), or has labels besides 0, 1 and -1.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ReceptiveError(f"{path}: no such file; `receptive data synthetic --out {path}` makes one")
+    try:
+        with h5py.File(path, "r") as file:
+            splits = {name: _read_split(file, name, path) for name in SPLITS}
+            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+    except OSError as error:
+        raise ReceptiveError(f"{path}: not a readable HDF5 file (truncated, or of another kind): {error}") from None
+    shapes = {name: (split.X.shape[1], split.Y.shape[1]) for name, split in splits.items()}
+    if len(set(shapes.values())) != 1:
+        raise ReceptiveError(f"{path}: the splits disagree in (sequence length, classes): {shapes}")
+    count = splits["train"].Y.shape[1]
+    classes = attributes.pop("classes", None) or [f"class {index}" for index in range(count)]
+    if len(classes) != count:
+        raise ReceptiveError(f"{path}: attribute 'classes' names {len(classes)} classes, Y_train has {count} columns")
+    task = str(attributes.pop("task", "synthetic"))
+    return Dataset(task, tuple(map(str, classes)), **splits, attributes=attributes)
+
+
+def _plain(value: Any) -> Any:
+    """Turn an HDF5 attribute into plain Python."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _read_split(file: h5py.File, name: str, path: Path) -> Split:
+    for key in (f"X_{name}", f"Y_{name}"):
+        if not isinstance(file.get(key), h5py.Dataset):
+            raise ReceptiveError(f"{path}: no array {key!r}; found {', '.join(file) or 'nothing'}")
+    X, Y = file[f"X_{name}"], file[f"Y_{name}"]
+    if X.ndim not in (3, 4) or X.shape[1] != 4 or X.shape[3:] not in ((), (1,)):
+        raise ReceptiveError(f"{path}: X_{name} has shape {X.shape}, expected (N, 4, L) with rows A, C, G, T")
+    if Y.ndim != 2 or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
+        raise ReceptiveError(f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0")
+    labels = Y[:]
+    if not np.isin(labels, (0, 1, UNKNOWN)).all():
+        raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
+    one_hot = X[:].reshape(X.shape[:3])
+    wrong = ~(np.isin(one_hot, (0, 1)).all(1) & (one_hot.sum(1) <= 1))
+    if wrong.any():
+        row, position = np.argwhere(wrong)[0]
+        raise ReceptiveError(
+            f"{path}: X_{name} is not one-hot: sequence {row}, position {position} is {one_hot[row, :, position].tolist()}"
+        )
+    truth = {key: file[f"{key}_{name}"][:] for key in TRUTH if f"{key}_{name}" in file}
+    return Split(np.ascontiguousarray(one_hot.transpose(0, 2, 1), dtype=np.uint8), labels.astype(np.int8), truth)

@@ -1,0 +1,124 @@
+"""Training one network on one data set, and measuring how well it classifies (TRAIN-1)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.errors import ReceptiveError
+from receptive.networks import Variant, build
+from receptive.protocols import Protocol
+from receptive.tasks.dataset import UNKNOWN, Dataset
+
+EPOCHS = 100
+"""The most epochs of a training (TRAIN-1)."""
+
+Progress = Callable[[int, dict[str, float]], None]
+"""Called after every epoch with the number of epochs done and the losses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A trained network.
+
+    Attributes:
+        model: the Keras model with the weights of the best epoch.
+        history: ``loss`` and ``val_loss`` of every epoch.
+        best_epoch: the epoch (from 1) of the lowest validation loss.
+        seconds: wall time.
+    """
+
+    model: Any
+    history: dict[str, list[float]]
+    best_epoch: int
+    seconds: float
+
+
+def train(
+    network: Variant,
+    data: Dataset,
+    protocol: Protocol,
+    seed: int,
+    epochs: int = EPOCHS,
+    progress: Progress | None = None,
+) -> Training:
+    """Train a network and keep the weights of its lowest validation loss.
+
+    Args:
+        network: the architecture.
+        data: the task; the test split is not looked at.
+        protocol: initialisation, optimiser, batch size and stopping.
+        seed: reaches initial weights, dropout and the order of the batches.
+        epochs: the most epochs; the protocol's patience may end training before.
+        progress: called after every epoch.
+
+    Raises:
+        ReceptiveError: the loss is no longer a number.
+    """
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    model = build(network, data.length, len(data.classes), protocol)
+    report = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: progress(epoch + 1, logs) if progress else None
+    )
+    best = keras.callbacks.EarlyStopping(patience=protocol.patience or epochs, restore_best_weights=True)
+    began = time.monotonic()
+    history = model.fit(
+        data.train.X.astype(np.float32),
+        data.train.Y.astype(np.float32),
+        validation_data=(data.valid.X.astype(np.float32), data.valid.Y.astype(np.float32)),
+        batch_size=protocol.batch_size,
+        epochs=epochs,
+        callbacks=[best, keras.callbacks.TerminateOnNaN(), report],
+        verbose=0,
+    ).history
+    losses = {name: [float(value) for value in history.get(name, [])] for name in ("loss", "val_loss")}
+    if not np.isfinite(losses["loss"] + losses["val_loss"]).all() or not losses["val_loss"]:
+        raise ReceptiveError(
+            f"{network.name}: the loss became NaN or infinite in epoch {len(losses['loss'])} (protocol {protocol.name}, "
+            f"learning rate {protocol.learning_rate}); a smaller learning rate may help"
+        )
+    return Training(model, losses, int(np.argmin(losses["val_loss"])) + 1, time.monotonic() - began)
+
+
+def predict(model: Any, X: NDArray[np.uint8], batch: int = 500) -> NDArray[np.float32]:
+    """Return a model's class probabilities, float32 (N, C), for sequences (N, L, 4)."""
+    parts = [np.asarray(model.predict_on_batch(X[i : i + batch].astype(np.float32))) for i in range(0, len(X), batch)]
+    return np.concatenate(parts)
+
+
+def metrics(Y: NDArray[np.int8], probabilities: NDArray[np.float32]) -> dict[str, Any]:
+    """Measure classification per class and on average.
+
+    Args:
+        Y: (N, C) labels; -1 is left out.
+        probabilities: (N, C).
+
+    Returns:
+        ``auroc`` and ``aupr`` (the area under the precision-recall curve by trapezoids, as in the released code), lists
+        of C numbers, ``None`` for a class without both labels; ``auroc_mean`` and ``aupr_mean`` over the others.
+    """
+    from sklearn.metrics import auc, precision_recall_curve, roc_auc_score
+
+    auroc: list[float | None] = []
+    aupr: list[float | None] = []
+    for labels, scores in zip(Y.T, probabilities.T, strict=True):
+        known = labels != UNKNOWN
+        labels, scores = labels[known], scores[known]
+        if len(np.unique(labels)) < 2:
+            auroc.append(None)
+            aupr.append(None)
+            continue
+        precision, recall, _ = precision_recall_curve(labels, scores)
+        auroc.append(float(roc_auc_score(labels, scores)))
+        aupr.append(float(auc(recall, precision)))
+
+    def mean(values: list[float | None]) -> float | None:
+        given = [value for value in values if value is not None]
+        return float(np.mean(given)) if given else None
+
+    return {"auroc_mean": mean(auroc), "auroc": auroc, "aupr_mean": mean(aupr), "aupr": aupr}
