@@ -1,0 +1,106 @@
+"""The documentation and, beside it, the specification: ``sphinx-build -W -c docs . OUT`` from the root."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from textwrap import dedent
+
+import typer
+from sphinx.application import Sphinx
+from typer.testing import CliRunner
+
+import receptive
+from receptive.cli.app import app
+
+root = Path(__file__).parent.parent
+pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+project = "receptive"
+author = "The receptive developers"
+project_copyright = f"{author}; MIT licence"
+version = release = receptive.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx-mathjax-offline",
+]
+include_patterns = ["docs/**", "spec/**"]
+exclude_patterns = ["docs/_build", "docs/root"]
+root_doc = "docs/index"
+
+myst_enable_extensions = ["deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+add_module_names = False
+autodoc_default_options = {"members": True}
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+maximum_signature_line_length = 90
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+python_use_unqualified_type_names = True
+
+html_theme = "furo"
+html_title = f"receptive {version}"
+html_extra_path = ["root"]  # a page at the top that leads to docs/index.html
+html_show_sphinx = False
+html_copy_source = False
+
+
+def layer(name: str) -> int:
+    """How far to the right in the flow of data a module stands, by the contract that lint checks."""
+    (contract,) = pyproject["tool"]["importlinter"]["contracts"]
+    for place, layer in enumerate(reversed(contract["layers"])):
+        if f"{name}.".startswith(f"{layer}."):
+            return place
+    raise LookupError(f"{name} stands in no layer of [tool.importlinter] in pyproject.toml")
+
+
+def modules() -> list[str]:
+    """Every public module of the library, in the order in which the data flow through them."""
+    found = (module.name for module in walk_packages(receptive.__path__, "receptive."))
+    return sorted((name for name in found if not re.search(r"\._|^receptive\.cli", name)), key=layer)
+
+
+def commands(command: object, path: str = "receptive") -> Iterator[str]:
+    """The command line, for example "receptive data synthetic", without the groups that only hold others."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, f"{path} {name}")
+    if not hasattr(command, "commands"):
+        yield path
+
+
+def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Append to the reference pages what the package says itself, so that nothing is forgotten."""
+    if docname == "docs/api":
+        for name in modules():
+            if import_module(name).__doc__:
+                source[0] += f"\n## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n"
+    if docname == "docs/commands":
+        for line in commands(typer.main.get_command(app)):
+            shown = CliRunner().invoke(
+                app, [*line.split()[1:], "--help"], env={"COLUMNS": "88", "NO_COLOR": "1"}
+            )
+            source[0] += f"\n## {line}\n\n```text\n{dedent(shown.output).strip()}\n```\n"
+
+
+def shorten(
+    _app: Sphinx, _what: str, _name: str, _object: object, _options: object, arguments: str, returns: str
+) -> tuple:
+    """Write ``NDArray[float64]`` in signatures, as the source does, for what it stands for."""
+    long = re.compile(r"ndarray\[tuple\[Any, \.\.\.\], dtype\[(\w+)\]\]")
+    return tuple(text and long.sub(r"NDArray[\1]", text) for text in (arguments, returns))
+
+
+def setup(sphinx: Sphinx) -> None:
+    """Connect the two functions above."""
+    sphinx.connect("source-read", complete)
+    sphinx.connect("autodoc-process-signature", shorten)

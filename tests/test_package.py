@@ -1,0 +1,119 @@
+"""The package as a whole: what it imports, what it ships, and that its documents keep up with it."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from gzip import decompress
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from pkgutil import walk_packages
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import receptive
+from receptive.cli.app import app
+
+ROOT = Path(__file__).parent.parent
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+MODULES = sorted(module.name for module in walk_packages(receptive.__path__, "receptive."))
+FRAMEWORKS = {"jax", "keras", "tensorflow", "torch"}
+
+
+def commands(command: object, *path: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words after ``receptive`` of every command and group, from those below ``command``."""
+    yield path
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *path, name)
+
+
+COMMANDS = list(commands(typer.main.get_command(app)))
+
+
+def loaded_after(statement: str) -> set[str]:
+    """Run a statement in a fresh interpreter and return the top-level modules it has loaded by its end."""
+    program = (
+        f"import atexit, sys\natexit.register(lambda: print(*sys.modules, file=sys.stderr))\n{statement}"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {name.partition(".")[0] for name in done.stderr.split()}
+
+
+def names(requirements: list[str]) -> set[str]:
+    """Strip versions and extras from requirements."""
+    return {re.split(r"[\[<>=!~; ]", requirement)[0].lower() for requirement in requirements}
+
+
+def test_a_framework_would_be_noticed() -> None:
+    assert "keras" in loaded_after("import sys, types; sys.modules['keras'] = types.ModuleType('keras')")
+
+
+def test_importing_any_module_imports_no_framework() -> None:
+    loaded = loaded_after("import " + ", ".join(["receptive", *MODULES]))
+    assert "receptive" in loaded
+    assert not loaded & FRAMEWORKS
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_help_imports_no_framework_and_shows_an_example(path: tuple[str, ...]) -> None:
+    statement = (
+        f"import sys; sys.argv = {['receptive', *path, '--help']}; from receptive.cli import main; main()"
+    )
+    assert not loaded_after(statement) & FRAMEWORKS
+    shown = CliRunner().invoke(app, [*path, "--help"])
+    assert shown.exit_code == 0
+    assert "Example: receptive" in shown.output
+
+
+def test_version_is_the_same_everywhere() -> None:
+    citation = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
+    assert citation
+    assert receptive.__version__ == version("receptive") == PYPROJECT["project"]["version"] == citation[1]
+    assert f"\n## {receptive.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_data_ship_with_the_package() -> None:
+    packed = files("receptive").joinpath("data", "JASPAR_CORE_2016_vertebrates.meme.gz").read_bytes()
+    assert decompress(packed).count(b"\nMOTIF ") == 519
+    assert files("receptive").joinpath("py.typed").is_file()
+
+
+def test_light_group_is_the_dependencies_without_frameworks() -> None:
+    dependencies = set(PYPROJECT["project"]["dependencies"])
+    light = set(PYPROJECT["dependency-groups"]["light"])
+    assert light <= dependencies
+    assert names(sorted(dependencies - light)) <= FRAMEWORKS
+
+
+def test_every_dependency_has_its_reason_in_the_documents() -> None:
+    project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+    required = [*project["dependencies"], *PYPROJECT["build-system"]["requires"]]
+    required += [line for extra in project["optional-dependencies"].values() for line in extra]
+    required += [line for group in groups.values() for line in group if isinstance(line, str)]
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8").lower()
+    assert not {name for name in names(required) if not re.search(rf"\b{re.escape(name)}\b", text)}
+
+
+def test_every_module_stands_in_a_layer_and_in_the_architecture() -> None:
+    (contract,) = PYPROJECT["tool"]["importlinter"]["contracts"]
+    tops = {name for name in MODULES if name.count(".") == 1}
+    assert tops <= set(contract["layers"])
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    assert not {name for name in tops if f"`{name.removeprefix('receptive.')}`" not in text}
+
+
+def test_every_command_in_the_documents_exists() -> None:
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = re.findall(
+        r"(?:\$ (?:\w+=\w+ )*|`)receptive ([^`\n]+)", "\n".join(p.read_text("utf-8") for p in pages)
+    )
+    assert found
+    known = {path for path in COMMANDS if path and path != ("data",)}
+    assert not {
+        line for line in found if line[0] != "-" and not any(line.split()[: len(p)] == [*p] for p in known)
+    }
