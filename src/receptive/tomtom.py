@@ -1,9 +1,9 @@
 """Tomtom in numpy: how surprising a filter's likeness to a database motif is (Gupta et al. 2007).
 
-A query is laid over a target at every offset and on both strands, and the best total column score is compared
-with what the database's own columns would give by chance. The definition is the behaviour of MEME's ``tomtom``
-4.12 to 5.5 with its defaults (Euclidean distance, complete scores) and a uniform background; the tests hold it
-to MEME's printed p-values.
+A query is laid over a target at every offset and on both strands, and the best total of its column scores is
+compared with what the database's own columns would give by chance. The definition is what MEME's ``tomtom``
+4.12 to 5.5 does by default (Euclidean distance, complete scores) with a uniform background; the tests hold it
+to MEME's printed p-values, offsets and strands.
 
 Scores are integers on one scale per query, so the null distribution of a total is an exact convolution.
 """
@@ -46,7 +46,8 @@ class Comparison:
     @property
     def evalue(self) -> NDArray[np.float64]:
         """The number of targets expected to score as well by chance: p times T."""
-        return self.p * self.p.shape[1]
+        evalue: NDArray[np.float64] = self.p * self.p.shape[1]
+        return evalue
 
 
 @dataclass(frozen=True)
@@ -86,11 +87,8 @@ def match(queries: Sequence[Motif], targets: Sequence[Motif], threshold: float =
     """
     alive = [query for query in queries if not query.dead]
     found = compare(alive, targets)
-    rows = {query.id: row for row, query in enumerate(alive)}
-    return tuple(
-        Match(query.id, query.dead, () if query.dead else _hits(found, rows[query.id], targets, threshold))
-        for query in queries
-    )
+    hits = (_hits(found, row, targets, threshold) for row in range(len(alive)))
+    return tuple(Match(query.id, query.dead, () if query.dead else next(hits)) for query in queries)
 
 
 def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
@@ -109,19 +107,19 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
         np.empty(shape), np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.bool_)
     )
     # The database as one list of columns, target by target, the given strand before the other.
-    strands = [_smoothed(pwm, t.nsites) for t in targets for pwm in (t.pwm, reverse_complement(t.pwm))]
-    columns = np.concatenate(strands)
+    smoothed = [_smoothed(target) for target in targets]
+    columns = np.concatenate([strand for pwm in smoothed for strand in (pwm, reverse_complement(pwm))])
     widths = np.array([target.width for target in targets])
     starts = 2 * np.concatenate([[0], np.cumsum(widths)[:-1]])
     for row, query in enumerate(queries):
-        scores, zero = _scores(_smoothed(query.pwm, query.nsites), columns)
+        scores, zero = _scores(_smoothed(query), columns)
         null = _null(scores, longest=int(widths.max()))
         for width in np.unique(widths):
             where = np.flatnonzero(widths == width)
             place = starts[where, None, None] + np.arange(2 * width).reshape(2, width)
             total, offset, overlap = _best(scores[:, place], zero)
             p = _p_value(total, null, zero, query.width, int(width))
-            # The strand of smaller p; MEME holds p in single precision, and of equals takes the larger overlap.
+            # The smaller p; MEME holds p in single precision and of equals takes the larger overlap.
             first, other = p.astype(np.float32).T
             reverse = (other < first) | ((other == first) & (overlap[:, 1] > overlap[:, 0]))
             chosen = np.arange(len(where)), reverse.astype(int)
@@ -153,7 +151,7 @@ def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
 
 
 def by_factor(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """The fraction of all filters whose best relevant hit is each factor's; the fractions sum to ``relevant``."""
+    """The fraction of all filters whose best relevant hit is each factor's; they sum to ``relevant``."""
     factors = {target: factor for factor, targets in relevant.items() for target in targets}
     best = [
         next((factors[hit.target] for hit in match.hits if hit.target in factors), "") for match in matches
@@ -201,11 +199,11 @@ def _share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-def _smoothed(pwm: NDArray[np.float64], nsites: float) -> NDArray[np.float64]:
-    """Columns with the background mixed in; rows are made to sum to 1 only if off by more than 1e-5, as in MEME."""
-    sums = pwm.sum(axis=1, keepdims=True)
-    pwm = np.where(np.abs(sums - 1) > 1e-5, pwm / sums, pwm)
-    smoothed: NDArray[np.float64] = (pwm * nsites + PSEUDOCOUNT * 0.25) / (nsites + PSEUDOCOUNT)
+def _smoothed(motif: Motif) -> NDArray[np.float64]:
+    """Columns with the background mixed in; as in MEME, rows off 1 by more than 1e-5 are first put right."""
+    sums = motif.pwm.sum(axis=1, keepdims=True)
+    pwm = np.where(np.abs(sums - 1) > 1e-5, motif.pwm / sums, motif.pwm)
+    smoothed: NDArray[np.float64] = (pwm * motif.nsites + PSEUDOCOUNT * 0.25) / (motif.nsites + PSEUDOCOUNT)
     return smoothed
 
 
@@ -215,8 +213,8 @@ def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[N
     A score is minus the Euclidean distance, less the lower median of its query column. Also returned is the
     integer that stands for a score of zero; a query column that overhangs the target scores it.
     """
-    squares = sum((query[:, None, base] - columns[None, :, base]) ** 2 for base in range(4))
-    raw = -np.sqrt(squares)
+    a, c, g, t = ((query[:, None, base] - columns[None, :, base]) ** 2 for base in range(4))
+    raw = -np.sqrt((a + t) + (c + g))  # in this order, both strands round alike
     middle = (len(columns) - 1) // 2
     raw = raw - np.partition(raw, middle, axis=1)[:, middle, None]
     floor = np.floor(raw.min())
@@ -225,7 +223,7 @@ def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[N
 
 
 def _null(scores: NDArray[np.int64], longest: int) -> dict[tuple[int, int], NDArray[np.float64]]:
-    """For each run [a, b) of query columns up to ``longest``: log P(total < t), at t = 0 to one past its maximum."""
+    """For each run [a, b) of up to ``longest`` query columns: log P(total < t), t from 0 to past its end."""
     chances = [np.bincount(row, minlength=BINS + 1) / len(row) for row in scores]
     null = {}
     for a in range(len(chances)):
@@ -259,12 +257,15 @@ def _best(
 
 
 def _p_value(
-    total: NDArray[np.int64], null: dict[tuple[int, int], NDArray[np.float64]], zero: int, w: int, l: int
+    total: NDArray[np.int64], null: dict[tuple[int, int], NDArray[np.float64]], zero: int, w: int, v: int
 ) -> NDArray[np.float64]:
-    """P that the best of all offsets and both strands, taken as independent, reaches ``total``, shape (n,)."""
+    """P that the best of all offsets and both strands, taken as independent, reaches each of ``total``.
+
+    ``w`` and ``v`` are the widths of query and target.
+    """
     log_below = np.zeros(total.shape)
-    for offset in range(1 - w, l):
-        a, b = max(-offset, 0), min(l - offset, w)
+    for offset in range(1 - w, v):
+        a, b = max(-offset, 0), min(v - offset, w)
         below = null[a, b]
         log_below += 2 * below[np.clip(total - zero * (w - (b - a)), 0, len(below) - 1)]
     p: NDArray[np.float64] = -np.expm1(log_below)
