@@ -253,8 +253,6 @@ class Node:
 class Graph:
     """A network with branches: nodes in an order in which each reads only earlier ones.
 
-    The last node is the output.
-
     Attributes:
         nodes: layers whose names are all different.
         input_length: the length of sequence it was built for, if that is known.
@@ -400,8 +398,10 @@ class ReceptiveField:
 
     @property
     def covered(self) -> int:
-        """Number of input positions that the network's output sees, all neurons taken together."""
-        return len(seen(self, self.rows[-1].name))
+        """Number of input positions that the network's output sees: every layer that no other one reads."""
+        read = {name for node in self.graph.nodes for name in node.inputs}
+        outputs = [row.name for row in self.rows if row.name not in read]
+        return len({position for name in outputs for position in seen(self, name).tolist()})
 
     @property
     def unaligned(self) -> tuple[str, ...]:
@@ -568,11 +568,11 @@ def _joined(graph: Graph, node: Node, branches: list[Row]) -> Row:
             )
         if not why and (row.jump, row.centre) != (first.jump, first.centre):
             one, other = _paths(graph, first.name, row.name)
-            why = (
-                f"{name} is unaligned: its branches through {one} and through {other} move by {first.jump} "
-                f"and {row.jump} positions, and their first fields are centred on {first.centre:g} and "
-                f"{row.centre:g}."
-            )
+            if row.jump != first.jump:
+                differ = f"move by {first.jump} and {row.jump} positions"
+            else:
+                differ = f"have their first fields centred on {first.centre:g} and {row.centre:g}"
+            why = f"{name} is unaligned: its branches through {one} and through {other} {differ}."
     jump = max(row.jump for row in branches)
     start = min(row.start + i * (row.jump - jump) for row in branches for i in (0, last))
     stop = max(row.start + row.size + i * (row.jump - jump) for row in branches for i in (0, last))

@@ -1,0 +1,87 @@
+"""``receptive field``: what every neuron of a network sees."""
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from receptive.arithmetic import Graph, chain, parse
+from receptive.cli.shared import Json, emit
+from receptive.errors import UsageError
+
+INPUT_LENGTH = 200
+"""Length of the paper's synthetic sequences, where neither the user nor a model says otherwise."""
+
+
+def network(name: str, passthrough: list[str]) -> Graph:
+    """Find the network that a user means: a variant's name, a ``.keras`` file, or layers as text.
+
+    Raises:
+        UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
+        ReceptiveError: the Keras model cannot be read.
+    """
+    from receptive.networks import VARIANTS
+
+    if name.endswith(".keras") or Path(name).is_file():
+        from receptive.keras_graph import read
+
+        return read(name, passthrough)
+    if passthrough:
+        raise UsageError(f'--passthrough is for Keras models; "{name}" is not the name of a .keras file')
+    if name in VARIANTS:
+        return chain(VARIANTS[name].layers)
+    try:
+        return chain(parse(name))
+    except UsageError as error:
+        near = get_close_matches(name.lower(), VARIANTS, n=1, cutoff=0.7)
+        if near:
+            raise UsageError(f'no network is called "{name}"; did you mean {near[0]}?') from None
+        raise UsageError(
+            f"{error}\n(or give a name that `receptive variants` lists, or a .keras file)"
+        ) from None
+
+
+def field(
+    network_: Annotated[
+        str,
+        typer.Argument(
+            metavar="NETWORK", help='A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
+        ),
+    ],
+    input_length: Annotated[
+        int | None,
+        typer.Option(
+            "--input",
+            min=1,
+            max=10_000_000,
+            help="Length of the input sequence; by default that of the Keras model, otherwise 200.",
+        ),
+    ] = None,
+    json: Json = False,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw the fields, to a .svg, .png or .pdf file.")
+    ] = None,
+    passthrough: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
+    ] = None,
+) -> None:
+    """Show what the neurons of every layer see: field size, jump, start, uncertainty, overlap.
+
+    A layer is conv, pool (maximum) or mean (average) and its size, then any of s<stride>, d<dilation>, same,
+    valid, p<padding> or p<left>,<right>; or pad<n>, crop<n>, global. Unless the text says otherwise, a
+    convolution has stride 1 and is padded to "same"; pooling moves by its size and is not padded.
+
+    Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
+    """
+    from receptive import arithmetic
+
+    graph = network(network_, passthrough or [])
+    fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
+    if figure is not None:
+        from receptive.figures import canvas
+        from receptive.figures.fields import receptive_fields
+
+        canvas.save(receptive_fields(fields), figure)
+    emit(fields.json(), str(fields), json)

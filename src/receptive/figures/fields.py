@@ -1,0 +1,82 @@
+"""Receptive fields of neighbouring neurons, layer by layer over the sequence (the blue regions of Fig 1)."""
+
+from collections.abc import Iterator
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from receptive.arithmetic import ReceptiveField, Row, interval
+from receptive.figures.canvas import BLUE, GREY, SKY, VERMILLION
+
+_BAR = 0.17
+"""Height of a neuron's bar, where a layer has height 1."""
+
+_TICKS = 1000
+"""More ticks than this would only be a grey block."""
+
+
+def receptive_fields(fields: ReceptiveField, neighbours: int = 3) -> Figure:
+    """Draw what neighbouring neurons in the middle of every layer see, the first layer at the bottom.
+
+    A tick stands for every neuron of a layer, at the middle of its field. The bars below are the fields of
+    ``neighbours`` of them, the middle one darker; what lies in padding is only outlined. A line across the
+    middle bar is as long as the layer's uncertainty.
+
+    Args:
+        fields: what to draw; about twenty layers fit on a page.
+        neighbours: number of neurons to draw in each layer.
+    """
+    figure = Figure(figsize=(8.5, 1.1 + 0.72 * len(fields.rows)), layout="constrained")
+    axes: Axes = figure.subplots()
+    axes.axvspan(-0.5, fields.input_length - 0.5, color="0.94", zorder=0)
+    for level, row in enumerate(fields.rows):
+        _draw_layer(axes, row, level, neighbours)
+    axes.set_yticks(range(len(fields.rows)), [_label(row) for row in fields.rows])
+    axes.set_ylim(-0.55, len(fields.rows) - 0.4)
+    axes.set_xlabel(f"input position (shaded: the sequence of {fields.input_length}; outside it, padding)")
+    axes.set_title(
+        "bars: fields of neighbouring neurons; ticks: all neurons;\n"
+        "line: where the maximum under the filter's middle tap may have come from",
+        fontsize="medium",
+    )
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def _label(row: Row) -> str:
+    """A layer's name with the numbers that the drawing shows."""
+    shared = f"{row.overlap} shared ({row.overlap_share:.0%})" if row.length > 1 else "one neuron"
+    return f"{row.name}: field {row.size}\n{shared}\nuncertainty {row.uncertainty}"
+
+
+def _middle(row: Row, neighbours: int) -> Iterator[tuple[int, int]]:
+    """The neurons to draw, each with its distance from the middle one."""
+    middle = (row.length - 1) // 2
+    for shift in range(-((neighbours - 1) // 2), neighbours // 2 + 1):
+        if 0 <= middle + shift < row.length:
+            yield middle + shift, shift
+
+
+def _draw_layer(axes: Axes, row: Row, level: int, neighbours: int) -> None:
+    """Draw one layer between ``level - 0.5`` and ``level + 0.5``."""
+    step = -(-row.length // _TICKS)
+    ticks = [row.centre + i * row.jump for i in range(0, row.length, step)]
+    axes.vlines(ticks, level + 0.3, level + 0.4, color=GREY, linewidth=0.6)
+    for neuron, shift in _middle(row, neighbours):
+        bottom = level - _BAR / 2 - shift * (_BAR + 0.02)
+        whole, inside = interval(row, neuron, clipped=False), interval(row, neuron)
+        colour = SKY if shift else BLUE
+        axes.broken_barh(
+            [(whole.start - 0.5, len(whole))],
+            (bottom, _BAR),
+            facecolor="none",
+            edgecolor=colour,
+            linewidth=0.8,
+        )
+        axes.broken_barh([(inside.start - 0.5, len(inside))], (bottom, _BAR), facecolor=colour)
+        if not shift and row.uncertainty > 1:
+            centre = row.centre + neuron * row.jump
+            half = row.uncertainty / 2
+            axes.hlines(bottom + _BAR / 2, centre - half, centre + half, color="white", lw=4)
+            axes.hlines(bottom + _BAR / 2, centre - half, centre + half, color=VERMILLION, lw=2)

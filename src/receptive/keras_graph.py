@@ -1,0 +1,227 @@
+"""Read the receptive-field graph of a Keras model, from its configuration alone.
+
+A Keras 3 model describes itself as JSON, and a ``.keras`` file holds that JSON, so reading needs neither
+Keras nor the weights, and runs none of the file's code.
+"""
+
+import json
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from receptive.arithmetic import INPUT, Graph, Layer, Node
+from receptive.errors import ReceptiveError
+
+Entry = dict[str, Any]
+"""A layer as Keras writes it: ``class_name``, ``module``, ``config`` and, in a graph, ``inbound_nodes``."""
+
+Place = str | None
+"""Where a tensor comes from: the name of a node of our graph, or None once positions are mixed for good."""
+
+_CONVOLUTIONS = {"Conv1D", "SeparableConv1D", "DepthwiseConv1D"}
+_POOLS = {"MaxPooling1D": "pool", "AveragePooling1D": "mean"}
+_GLOBAL = {"GlobalMaxPooling1D", "GlobalAveragePooling1D"}
+_JOINS = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
+_MODELS = {"Sequential", "Functional", "Model"}
+_POINTWISE = {
+    *(
+        "Activation",
+        "ReLU",
+        "LeakyReLU",
+        "PReLU",
+        "ELU",
+        "Identity",
+        "Masking",
+        "Rescaling",
+        "Dense",
+        "Embedding",
+    ),
+    *(
+        "Dropout",
+        "SpatialDropout1D",
+        "GaussianDropout",
+        "GaussianNoise",
+        "AlphaDropout",
+        "ActivityRegularization",
+    ),
+    *("BatchNormalization", "TimeDistributed", "EinsumDense"),
+    *("Relu", "LeakyRelu", "Gelu", "Silu", "Sigmoid", "Tanh", "Exp", "Softplus"),
+}
+_POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
+_ENDS = {"Flatten", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "MultiHeadAttention"}
+_STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
+_MIXED = "it combines all positions, so that every neuron sees all of them"
+_MOVED = "it moves values between positions"
+_REFUSED = {
+    "Conv1DTranspose": _STRETCHED,
+    "UpSampling1D": _STRETCHED,
+    "GroupNormalization": _MIXED,
+    "Reshape": _MOVED,
+    "Permute": _MOVED,
+}
+
+
+def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
+    """Read the spatial part of a Sequential or functional Keras model as a `Graph`.
+
+    Convolutions, pooling, padding and cropping become nodes, named as in the model (``block/conv`` inside
+    the nested model ``block``); layers that act on each position by itself are passed over, a Dense layer on
+    a sequence among them; Flatten, recurrent layers and attention, after which every neuron sees everything,
+    end the spatial part.
+
+    Args:
+        model: a Keras model whose inputs are (batch, positions, channels), or the path of a ``.keras`` file.
+        passthrough: names or classes of further layers that do not change which positions a neuron sees. Of
+            several inputs they pass on the first.
+
+    Raises:
+        ReceptiveError: the file cannot be read, or holds a model of another kind, several inputs, or a layer
+            whose field is not known or not an interval; the message names it and says what can be done.
+    """
+    if isinstance(model, str | Path):
+        entry, what = _saved(Path(model)), str(model)
+    else:
+        entry, what = cast(Entry, json.loads(model.to_json())), f'model "{model.name}"'
+    if entry.get("class_name") not in _MODELS or "layers" not in entry.get("config", {}):
+        raise ReceptiveError(
+            f"{what}: expected a Sequential or functional Keras model, found {entry.get('class_name')}; "
+            "a subclassed model does not tell how its layers are connected"
+        )
+    shapes = _input_shapes(entry)
+    if len(shapes) != 1:
+        raise ReceptiveError(f"{what}: expected one input, the sequence, found {len(shapes)}")
+    if shapes[0] is not None and len(shapes[0]) not in (2, 3):
+        raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shapes[0]}")
+    nodes: list[Node] = []
+    _follow_model(entry["config"], [INPUT], "", passthrough, nodes)
+    if not nodes:
+        raise ReceptiveError(f"{what}: has no convolution or pooling over positions")
+    return Graph(tuple(nodes), shapes[0][1] if shapes[0] else None)
+
+
+def _saved(path: Path) -> Entry:
+    """The description of the model in a ``.keras`` file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return cast(Entry, json.loads(archive.read("config.json")))
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, KeyError, ValueError):
+        raise ReceptiveError(f"{path}: not a model that Keras 3 saved with the ending .keras") from None
+
+
+def _input_shapes(entry: Entry) -> list[list[int | None] | None]:
+    """The shapes of a model's inputs; None for a Sequential model that has not been built."""
+    layers = entry["config"]["layers"]
+    inputs = [layer["config"]["batch_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
+    return inputs or [entry["config"].get("build_input_shape")]
+
+
+def _follow_model(
+    config: Entry, sources: list[Place], prefix: str, passthrough: Sequence[str], nodes: list[Node]
+) -> list[Place]:
+    """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
+    layers: list[Entry] = config["layers"]
+    if "input_layers" not in config:  # Sequential
+        for layer in layers:
+            if layer["class_name"] != "InputLayer":
+                sources = _follow(layer, prefix + layer["config"]["name"], sources, passthrough, nodes)
+        return sources
+    known = dict(zip(_tensors(config["input_layers"]), sources, strict=True))
+    calls = [(layer, i) for layer in layers for i in range(len(layer["inbound_nodes"]))]
+    while calls:  # one round is enough unless a shared layer is called again later on
+        waiting = []
+        for layer, i in calls:
+            reads = list(_tensors(layer["inbound_nodes"][i]))
+            if not all(tensor in known for tensor in reads):
+                waiting.append((layer, i))
+                continue
+            called = prefix + layer["name"] + (f":{i + 1}" if i else "")
+            made = _follow(layer, called, [known[tensor] for tensor in reads], passthrough, nodes)
+            known |= {(layer["name"], i, output): place for output, place in enumerate(made)}
+        if len(waiting) == len(calls):
+            raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
+        calls = waiting
+    return [known[tensor] for tensor in _tensors(config["output_layers"])]
+
+
+def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
+    """All references (layer, call, output) to tensors within a piece of a model's description."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            value = value["config"]["keras_history"]
+        else:
+            value = list(value.values())
+    if isinstance(value, list):
+        if len(value) == 3 and isinstance(value[0], str) and isinstance(value[1], int):
+            yield value[0], value[1], value[2]
+        else:
+            for item in value:
+                yield from _tensors(item)
+
+
+def _follow(
+    entry: Entry, name: str, sources: list[Place], passthrough: Sequence[str], nodes: list[Node]
+) -> list[Place]:
+    """Append the nodes that one call of a layer makes; return where its outputs come from."""
+    kind, config = entry["class_name"], entry["config"]
+    if kind in passthrough or name in passthrough or config.get("name") in passthrough:
+        return sources[:1]
+    if not (entry.get("module") or "").startswith("keras"):
+        raise _unknown(name, kind, "is not one of Keras's own layers")
+    if kind in _MODELS:
+        return _follow_model(config, sources, f"{name}/", passthrough, nodes)
+    if kind in _ENDS or None in sources:
+        if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL:
+            raise _unknown(name, kind, "comes after a layer that mixes all positions")
+        return [None]
+    layer = _layer(kind, name, config, len(sources))
+    if layer is None:
+        return sources[:1]
+    nodes.append(Node(layer, tuple(place for place in sources if place is not None)))
+    return [name]
+
+
+def _layer(kind: str, name: str, config: Entry, inputs: int) -> Layer | None:
+    """Our layer for one of Keras's, or None if it acts on each position by itself."""
+    if config.get("data_format") == "channels_first":
+        raise _unknown(name, kind, "has its channels first; only (batch, positions, channels) can be read")
+    if kind in _CONVOLUTIONS:
+        size, dilation = _single(config["kernel_size"]), _single(config["dilation_rate"])
+        padding = ((size - 1) * dilation, 0) if config["padding"] == "causal" else config["padding"]
+        return Layer("conv", size, _single(config["strides"]), dilation, padding, name)
+    if kind in _POOLS:
+        size, stride = _single(config["pool_size"]), _single(config["strides"])
+        return Layer("pool" if _POOLS[kind] == "pool" else "mean", size, stride, 1, config["padding"], name)
+    if kind in _GLOBAL:
+        return Layer("global", name=name)
+    if kind in ("ZeroPadding1D", "Cropping1D"):
+        left, right = config["padding" if kind == "ZeroPadding1D" else "cropping"]
+        return Layer("pad" if kind == "ZeroPadding1D" else "crop", padding=(left, right), name=name)
+    if kind in _JOINS:
+        return Layer("add", name=name) if inputs > 1 else None
+    if kind == "Concatenate":
+        if config.get("axis", -1) not in (-1, 2):
+            raise _unknown(name, kind, "joins along positions; only channels can be joined")
+        return Layer("concat", name=name) if inputs > 1 else None
+    if kind in _POINTWISE:
+        return None
+    if kind in _POINTWISE_OVER_CHANNELS:
+        if config.get("axis", -1) not in (-1, 2, [-1], [2]):
+            raise _unknown(name, kind, _MIXED)
+        return None
+    raise _unknown(name, kind, _REFUSED.get(kind, "is not a layer whose receptive field is known"))
+
+
+def _single(value: int | list[int]) -> int:
+    """A size that Keras writes as a number or as a list of one."""
+    return value[0] if isinstance(value, list) else value
+
+
+def _unknown(name: str, kind: str, why: str) -> ReceptiveError:
+    """The error for a layer that cannot be followed."""
+    return ReceptiveError(
+        f"layer {name} ({kind}): {why}. If it does not change which positions a neuron sees, "
+        f"declare it with --passthrough {name} or --passthrough {kind}"
+    )
