@@ -1,10 +1,14 @@
 """Hypothesis strategies shared by the tests."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from numpy.typing import NDArray
 
+from receptive.arithmetic import INPUT, Graph, Layer, Node, field
+from receptive.errors import UsageError
 from receptive.motifs import Motif
 
 
@@ -24,3 +28,60 @@ def motif_sets(draw: DrawFn, max_size: int = 4, max_width: int = 8) -> tuple[Mot
         Motif(f"{draw(label)}{number}", draw(label), draw(pwms(max_width)), draw(st.floats(0, 1e6)))
         for number in range(draw(st.integers(1, max_size)))
     )
+
+
+@st.composite
+def layers(draw: DrawFn, gapless: bool = False, kinds: str = "conv pool mean pad crop") -> Layer:
+    """One small layer; ``gapless``: its neurons see every position of their clipped intervals.
+
+    For that a window must not be dilated, must not be left out by the stride, and must hold at least one
+    neuron that is not padding.
+    """
+    kind = draw(st.sampled_from(kinds.replace(" pad", "" if gapless else " pad").split()))
+    if kind in ("pad", "crop"):
+        return Layer(kind, padding=draw(st.tuples(st.integers(0, 3), st.integers(0, 3))))  # type: ignore[arg-type]
+    size = draw(st.integers(1, 5))
+    ends = st.integers(0, size - 1 if gapless else size + 1)
+    return Layer(
+        kind,  # type: ignore[arg-type]
+        size,
+        stride=draw(st.integers(1, size if gapless else 3)),
+        dilation=draw(st.integers(1, 3)) if kind == "conv" and not gapless else 1,
+        padding=draw(st.one_of(st.sampled_from(["same", "valid"]), st.tuples(ends, ends))),
+    )
+
+
+@st.composite
+def networks(draw: DrawFn, gapless: bool = False, max_length: int = 40) -> tuple[tuple[Layer, ...], int]:
+    """A chain of one to five layers and an input length on which every layer has an output."""
+    length = draw(st.integers(1, max_length))
+    chain: tuple[Layer, ...] = ()
+    for layer in draw(st.lists(layers(gapless), min_size=1, max_size=5)):
+        try:
+            field((*chain, layer), length)
+        except UsageError:
+            continue
+        chain = (*chain, layer)
+    return chain or (Layer("conv", 3, padding="same"),), length
+
+
+@st.composite
+def graphs(draw: DrawFn) -> tuple[Graph, int]:
+    """A graph of up to eight nodes with branches that meet, and an input length on which it works."""
+    length = draw(st.integers(8, 30))
+    graph, lengths = None, {INPUT: length}
+    for i in range(draw(st.integers(2, 8))):
+        one = draw(st.sampled_from(sorted(lengths)))
+        fitting = [name for name in sorted(lengths) if lengths[name] == lengths[one] and name != one]
+        if fitting and draw(st.booleans()):
+            kind = draw(st.sampled_from(["add", "concat"]))
+            node = Node(Layer(kind, name=f"n{i}"), (one, draw(st.sampled_from(fitting))))  # type: ignore[arg-type]
+        else:
+            node = Node(replace(draw(layers()), name=f"n{i}"), (one,))
+        try:
+            grown = Graph((*(graph.nodes if graph else ()), node))
+            lengths[f"n{i}"] = field(grown, length).rows[-1].length
+        except UsageError:
+            continue
+        graph = grown
+    return graph or Graph((Node(Layer("conv", 3, name="n"), (INPUT,)),)), length
