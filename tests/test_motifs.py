@@ -1,0 +1,383 @@
+"""Motifs: what a PWM is, the MEME format there and back, JASPAR, and trimming, which the paper leaves out."""
+
+import gzip
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.strategies import motif_sets, pwms
+
+from receptive.errors import ReceptiveError, UsageError
+from receptive.motifs import (
+    ALPHABET,
+    FACTORS,
+    RELEVANT,
+    Motif,
+    database,
+    embedded,
+    format_meme,
+    from_counts,
+    information_content,
+    jaspar_2016,
+    parse_meme,
+    read_meme,
+    reverse_complement,
+    trim,
+    write_meme,
+)
+
+AUTHORS = Path(__file__).parent / "data" / "authors" / "synthetic"
+HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
+ROW = "0.1 0.2 0.3 0.4"
+
+
+def one_hot(sequence: str) -> NDArray[np.float64]:
+    return np.array([[float(base == letter) for letter in ALPHABET] for base in sequence])
+
+
+def meme(*rows: str, options: str = "alength= 4 w= 2 nsites= 9 E= 0") -> str:
+    return f"{HEAD}MOTIF M1 name\nletter-probability matrix: {options}\n" + "".join(
+        f"{row}\n" for row in rows
+    )
+
+
+def bits_by_the_book(row: Sequence[float]) -> float:
+    return math.log2(4) + sum(p * math.log2(p) for p in row if p > 0)
+
+
+@given(st.text(ALPHABET, min_size=1))
+def test_reverse_complement_reads_the_other_strand(sequence: str) -> None:
+    other = "".join({"A": "T", "C": "G", "G": "C", "T": "A"}[base] for base in reversed(sequence))
+    assert np.array_equal(reverse_complement(one_hot(sequence)), one_hot(other))
+
+
+@pytest.mark.claim("VIS-2")
+@given(pwms())
+def test_information_content_is_the_papers_sum(pwm: NDArray[np.float64]) -> None:
+    bits = information_content(pwm)
+    assert bits == pytest.approx([bits_by_the_book(row) for row in pwm.tolist()], abs=1e-12)
+    assert information_content(reverse_complement(pwm)) == pytest.approx(bits[::-1], abs=1e-12)
+
+
+@pytest.mark.claim("VIS-2")
+def test_information_content_runs_from_flat_to_certain() -> None:
+    assert information_content(
+        np.array([[0.25] * 4, [0.5, 0.5, 0, 0], [0, 1, 0, 0], [0.0] * 4])
+    ).tolist() == [
+        0,
+        1,
+        2,
+        0,
+    ]
+
+
+@pytest.mark.claim("D-8")
+@given(pwms(max_width=20), st.floats(0, 2), st.integers(0, 5))
+def test_trim_keeps_what_is_within_the_pad_of_an_informative_span(
+    pwm: NDArray[np.float64], bits: float, pad: int
+) -> None:
+    informative = [i for i, content in enumerate(information_content(pwm)) if content > bits]
+    kept = [
+        i for i in range(len(pwm)) if not informative or min(informative) - pad <= i <= max(informative) + pad
+    ]
+    assert np.array_equal(trim(pwm, bits, pad), pwm[kept])
+    assert np.array_equal(trim(trim(pwm, bits, pad), bits, pad), trim(pwm, bits, pad))
+
+
+@pytest.mark.claim("D-8")
+def test_trim_cuts_a_pwm_whose_only_informative_position_is_the_first() -> None:
+    pwm = np.vstack([one_hot("A"), np.full((9, 4), 0.25)])
+    assert len(trim(pwm)) == 4
+
+
+@pytest.mark.claim("D-8")
+def test_the_authors_filters_were_trimmed() -> None:
+    """Trimming leaves nearly all of their PWMs alone, and these are narrower than the filters."""
+    filters = [motif.pwm for path in AUTHORS.glob("*.meme") for motif in read_meme(path)]
+    assert np.mean([len(trim(pwm)) == len(pwm) for pwm in filters]) > 0.97
+    assert np.mean([len(pwm) for pwm in filters]) < 12
+
+
+@given(st.lists(st.lists(st.integers(0, 50), min_size=4, max_size=4).filter(any), min_size=1))
+def test_counts_become_frequencies(counts: list[list[int]]) -> None:
+    motif = from_counts("id", "name", counts)
+    expected = [[count / sum(row) for count in row] for row in counts]
+    assert motif.pwm == pytest.approx(np.array(expected))
+    assert motif.nsites == pytest.approx(sum(map(sum, counts)) / len(counts))
+    assert motif.width == len(counts)
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([[1, 2, 3]], "shape"),
+        ([[1, 2, 3, 4], [0, 0, 0, 0]], "row 2"),
+        ([[1, 2, 3, -1]], "row 1"),
+        ([[1, 2, 3, math.nan]], "row 1"),
+        ([[1, 2, 3, math.inf]], "row 1"),
+    ],
+)
+def test_bad_counts_are_refused(counts: list[list[float]], message: str) -> None:
+    with pytest.raises(ReceptiveError, match=rf"motif X: .*{message}"):
+        from_counts("X", "", counts)
+
+
+@pytest.mark.parametrize(
+    ("pwm", "nsites", "message"),
+    [
+        (np.full((2, 3), 1 / 3), 1, r"shape \(width, 4\), found \(2, 3\)"),
+        (np.empty((0, 4)), 1, r"found \(0, 4\)"),
+        (np.full(4, 0.25), 1, r"found \(4,\)"),
+        (np.array([[0.25] * 4, [0, 0, 0, 0]]), 1, "row 2: expected a sum of 1, found 0"),
+        (np.array([[0.5, 0.6, -0.1, 0]]), 1, "row 1: expected no negative"),
+        (np.array([[math.nan] * 4]), 1, "row 1: expected probabilities"),
+        (np.full((2, 4), 0.25), -1, "nsites= -1"),
+        (np.full((2, 4), 0.25), math.nan, "nsites= nan"),
+    ],
+)
+def test_a_motif_holds_a_pwm(pwm: NDArray[np.float64], nsites: float, message: str) -> None:
+    with pytest.raises(ReceptiveError, match=f"motif X: .*{message}"):
+        Motif("X", "", pwm, nsites)
+
+
+@given(motif_sets())
+def test_the_meme_format_there_and_back(motifs: tuple[Motif, ...]) -> None:
+    """To within half a unit of the sixth decimal; everything else, and a second time, exactly."""
+    text = format_meme(motifs)
+    again = parse_meme(text, "text")
+    assert [(m.id, m.name, m.nsites, m.width) for m in again] == [
+        (m.id, m.name, m.nsites, m.width) for m in motifs
+    ]
+    for before, after in zip(motifs, again, strict=True):
+        assert np.abs(before.pwm - after.pwm).max() <= 5.0001e-7
+    assert format_meme(again) == text
+
+
+@pytest.mark.claim("D-18")
+def test_a_dead_filter_survives_the_meme_format_and_so_do_those_behind_it(tmp_path: Path) -> None:
+    filters = [Motif(f"f{i}", "", np.full((5, 4), 0.25 * (i != 1)), 5) for i in range(3)]
+    write_meme(tmp_path / "filters.meme", filters)
+    again = read_meme(tmp_path / "filters.meme")
+    assert [motif.dead for motif in again] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("id", "name"), [("a b", ""), ("", "name"), ("a", "b c"), ("a", "b\n"), ("taken", "")]
+)
+def test_names_that_the_format_cannot_hold_are_refused(id: str, name: str) -> None:
+    flat = np.full((1, 4), 0.25)
+    with pytest.raises(ReceptiveError, match="expected a new id, and no space"):
+        format_meme([Motif("taken", "", flat, 1), Motif(id, name, flat, 1)])
+
+
+def test_files_may_be_gzipped(tmp_path: Path) -> None:
+    (tmp_path / "packed").write_bytes(gzip.compress(format_meme(embedded()).encode()))
+    assert [motif.id for motif in read_meme(tmp_path / "packed")] == list(FACTORS.values())
+
+
+BLOCK = """ALPHABET "DNA" DNA-LIKE
+A "Adenine" CC0000 ~ T "Thymine" 008000
+C "Cytosine" 0000CC ~ G "Guanine" FFB300
+N "Any base" = ACGT
+. = ACGT
+END ALPHABET
+"""
+
+MEME_OUTPUT = f"""*****
+MEME - Motif discovery tool
+*****
+MEME version 5.4.1 (Release date: x)
+ALPHABET= ACGT
+Letter frequencies in dataset
+A 0.3 C 0.2 G 0.2 T 0.3
+*****
+MOTIF TGA MEME-1\twidth =  2  sites =  11  llr = 9  E-value = 2e-5
+*****
+Motif TGA MEME-1 sites sorted by position p-value
+seq1    12  3.1e-08 ACCT TGA
+log-odds matrix: alength= 4 w= 2 n= 50 bayes= 9 E= 2e-5
+  -10  -20   3  40
+  -10  -20   3  40
+-----
+\tMotif TGA MEME-1 position-specific probability matrix
+-----
+letter-probability matrix: alength= 4 w= 2 nsites= 11 E= 2e-5
+ {ROW}
+ {ROW}
+-----
+Time  0.1 secs.
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "nsites"),
+    [
+        (meme(ROW, ROW), "name", 9),
+        (meme(ROW.replace(" ", "\t"), ROW), "name", 9),
+        (meme(ROW, ROW, options="nsites= 9 alength= 4"), "name", 9),
+        (meme(ROW, ROW, options=""), "name", 20),
+        (meme(ROW, ROW, options="w=2 nsites=7.5"), "name", 7.5),
+        (meme(ROW, ROW, "URL http://example.org"), "name", 9),
+        (meme(ROW, ROW).replace("ALPHABET= ACGT", "strands: + -"), "name", 9),
+        (meme(ROW, ROW).replace("ALPHABET= ACGT\n", BLOCK), "name", 9),
+        (meme(ROW, ROW).replace(" name", ""), "", 9),
+        (meme(ROW, ROW).replace("name\n", "name\n\n\n"), "name", 9),
+        (meme(ROW, ROW).replace("\n", "\r\n"), "name", 9),
+        (meme("0.1 0.2 0.3 0.409", ROW), "name", 9),
+        (MEME_OUTPUT, "MEME-1", 11),
+        (MEME_OUTPUT.replace("TGA MEME-1", "1"), "", 11),
+    ],
+)
+def test_what_the_meme_suite_and_jaspar_write_is_read(text: str, name: str, nsites: float) -> None:
+    (motif,) = parse_meme(text, "text")
+    assert (motif.name, motif.nsites) == (name, nsites)
+    assert motif.pwm == pytest.approx(np.array([[0.1, 0.2, 0.3, 0.4]] * 2), abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "F: expected a MEME motif file, found no line 'MEME version'"),
+        (">seq\nACGT\n", "F: expected a MEME motif file, found no line 'MEME version'"),
+        (meme(ROW, ROW).replace("MEME version 4", ""), "F: expected a MEME motif file"),
+        (HEAD, "F: expected at least one motif, found none"),
+        (HEAD + "MOTIF\n", "F, line 5: expected 'MOTIF id \\[name\\]', found no id"),
+        (HEAD + "MOTIF M1\n", "F: motif M1: expected a letter-probability matrix, found none"),
+        (HEAD + "MOTIF M1\n" + meme(ROW, ROW), "F: motif M1: expected a letter-probability matrix"),
+        (meme(ROW, ROW, "", meme(ROW, ROW)), "F, line 14: motif M1: there is one of this id already"),
+        (meme(ROW, ROW).replace("MOTIF", "#"), "F, line 6: expected a MOTIF line before this matrix"),
+        (meme(ROW, ROW).replace("ACGT", "ACGU"), "F, line 3: expected the DNA alphabet ACGT, found ACGU"),
+        (
+            meme(ROW, ROW).replace("ACGT", "ACDEFGHIKLMNPQRSTVWY"),
+            "F, line 3: expected the DNA alphabet ACGT, found ACDEF",
+        ),
+        (
+            meme(ROW, ROW).replace("ALPHABET= ACGT\n", BLOCK.replace(" T ", " U ")),
+            "F, line 3: expected the DNA alphabet ACGT, found AUCG",
+        ),
+        (HEAD.replace("= ACGT", ' "DNA"'), "F, line 3: expected the DNA alphabet ACGT, found none"),
+        (meme(ROW, ROW, options="alength= 20 w= 2"), "F: motif M1: line 6: expected alength= 4"),
+        (meme(ROW, ROW, options="w= two"), "F: motif M1: line 6: expected a number, found w= two"),
+        (meme(ROW, ROW, options="nsites= -1"), "F: motif M1: line 6: expected a number, found nsites= -1"),
+        (
+            meme(ROW, ROW, options="nsites= nan"),
+            "F: motif M1: line 6: expected a number, found nsites= nan",
+        ),
+        (meme(ROW), "F: motif M1: line 6: expected rows: 2, found: 1"),
+        (meme(ROW, ROW, ROW), "F: motif M1: line 6: expected rows: 2, found: 3"),
+        (meme(options="nsites= 4"), "F: motif M1: line 6: expected rows: some, found: 0"),
+        (meme(ROW, "0.1 0.2"), "F: motif M1: row 2 \\(line 8\\): expected four numbers, found '0.1 0.2'"),
+        (meme(ROW, "0.1 0.2 0.7"), "F: motif M1: row 2 \\(line 8\\): expected four numbers"),
+        (meme(ROW + " 0", ROW), "F: motif M1: row 1 \\(line 7\\): expected four numbers"),
+        (meme(ROW, "a b c d"), "F: motif M1: row 2 \\(line 8\\): expected four numbers, found 'a b c d'"),
+        (meme(ROW, "0 0 0 nan"), "F: motif M1: row 2 \\(line 8\\): expected probabilities, found 0 0 0 nan"),
+        (meme("inf 0 0 0", ROW), "F: motif M1: row 1 \\(line 7\\): expected probabilities, found inf"),
+        (meme(ROW, "-0.5 0.5 0.5 0.5"), "F: motif M1: row 2 \\(line 8\\): expected no negative"),
+        (meme(ROW, "0.1 0.2 0.3 0.42"), "F: motif M1: row 2 \\(line 8\\): expected a sum of 1, found 1.02"),
+        (meme(ROW, "0 0 0 0"), "F: motif M1: row 2 \\(line 8\\): expected a sum of 1, found 0"),
+        (meme("9 3 2 6", "1 2 3 4"), "F: motif M1: row 1 \\(line 7\\): expected a sum of 1, found 20"),
+    ],
+)
+def test_a_bad_meme_text_is_refused_by_name_and_place(text: str, message: str) -> None:
+    with pytest.raises(ReceptiveError, match=f"^{message}") as caught:
+        parse_meme(text, "F")
+    assert caught.value.exit_code == 1
+
+
+@given(st.integers(0, 10_000))
+def test_a_file_cut_short_is_refused_or_gives_the_motifs_before_the_cut(length: int) -> None:
+    text = format_meme(embedded()).rstrip("\n")
+    whole = parse_meme(text, "whole")
+    try:
+        found = parse_meme(text[: length % len(text)], "cut")
+    except ReceptiveError:
+        return
+    for before, after in zip(whole, found, strict=False):
+        assert after.width == before.width
+        assert np.abs(before.pwm - after.pwm).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "cannot read .*F: No such file"),
+        (b"\x89PNG\r\n\xff\xfe", "F: expected a MEME motif file, found bytes that are not text"),
+        (gzip.compress(b"MEME version 4")[:-9], "F: the gzip file is damaged or cut short"),
+        (b"\x1f\x8bgarbage", "F: the gzip file is damaged or cut short"),
+    ],
+)
+def test_unreadable_files_are_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "F").write_bytes(content)
+    with pytest.raises(ReceptiveError, match=message):
+        read_meme(tmp_path / "F")
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReceptiveError, match="Is a directory"):
+        read_meme(tmp_path)
+
+
+@pytest.mark.claim("SYN-2")
+def test_the_twelve_embedded_motifs_are_in_jaspar_2016_under_the_papers_names() -> None:
+    assert len(jaspar_2016()) == 519
+    assert {motif.name: motif.id for motif in embedded()} == FACTORS
+    assert len(FACTORS) == 12
+    assert not any(motif.dead for motif in jaspar_2016())
+
+
+@pytest.mark.claim("D-9")
+def test_the_released_list_counts_relatives_and_files_two_mef2_under_stat1() -> None:
+    names = {motif.id: motif.name for motif in jaspar_2016()}
+    released = {factor: [names[id] for id in ids] for factor, ids in RELEVANT["released"].items()}
+    assert {factor: (id,) for factor, id in FACTORS.items()} == RELEVANT["embedded"]
+    assert {factor: found[0] for factor, found in released.items()} == {name: name for name in FACTORS}
+    assert {factor: found[1:] for factor, found in released.items() if found[1:]} == {
+        "Arid3a": ["Arid3b"],
+        "NFYB": ["NFYA"],
+        "STAT1": ["MEF2B", "MEF2D"],
+    }
+
+
+def test_database_takes_a_file_or_the_packaged_motifs(tmp_path: Path) -> None:
+    write_meme(tmp_path / "own.meme", embedded())
+    assert database() is jaspar_2016()
+    assert [motif.id for motif in database(str(tmp_path / "own.meme"))] == list(FACTORS.values())
+
+
+@pytest.mark.parametrize("source", ["no-such-file.meme", "JASPAR20", "jaspar2026"])
+def test_a_database_that_is_neither_file_nor_release_is_refused(source: str) -> None:
+    with pytest.raises(UsageError, match=f"database {source}: expected a MEME file or a release"):
+        database(source)
+
+
+def test_a_release_without_pyjaspar_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyjaspar", None)
+    with pytest.raises(UsageError, match=r'JASPAR2026: .*pip install "receptive\[jaspar\]"'):
+        database("JASPAR2026")
+
+
+def test_a_release_comes_from_pyjaspar(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Release:
+        def __init__(self, release: str) -> None:
+            assert release == "JASPAR2026"
+
+        def fetch_motifs(self, collection: str, tax_group: list[str]) -> list[SimpleNamespace]:
+            assert (collection, tax_group) == ("CORE", ["vertebrates"])
+            counts = {"T": [4, 0], "G": [3, 0], "C": [2, 0], "A": [1, 10]}
+            return [SimpleNamespace(matrix_id="MA1.1", name="Tf", counts=counts)]
+
+    fake = SimpleNamespace(jaspardb=Release, jaspar_releases={"JASPAR2026": "file"})
+    monkeypatch.setitem(sys.modules, "pyjaspar", fake)
+    (motif,) = database("JASPAR2026")
+    assert (motif.id, motif.name, motif.nsites) == ("MA1.1", "Tf", 10)
+    assert motif.pwm.tolist() == [[0.1, 0.2, 0.3, 0.4], [1, 0, 0, 0]]
+    with pytest.raises(UsageError, match="JASPAR1999: pyjaspar has JASPAR2026"):
+        database("JASPAR1999")
