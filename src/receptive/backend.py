@@ -2,7 +2,11 @@
 
 import os
 import platform
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -12,10 +16,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 def configure(threads: int | None = None) -> None:
     """Prepare the framework before it first computes anything.
 
-    On TensorFlow: use at most ``threads`` threads (``None``: its own choice) and let GPU memory grow with need, so
-    that several processes share a card. Other backends take what their own environment variables say.
+    On TensorFlow: use at most ``threads`` threads (``None``: its own choice) and let GPU memory grow with
+    need, so that several processes share a card. Other backends take what their own environment variables
+    say.
     """
-    import keras
+    with _silent_stderr():
+        import keras
 
     if keras.backend.backend() != "tensorflow":
         return
@@ -55,7 +61,21 @@ def describe() -> dict[str, Any]:
 
 
 def jit() -> bool | str:
-    """Return Keras' ``jit_compile``: TensorFlow is several times faster on a CPU without XLA, JAX is nothing without."""
+    """Return Keras' ``jit_compile``: TensorFlow is several times faster on a CPU without XLA."""
     import keras
 
     return False if keras.backend.backend() == "tensorflow" else "auto"
+
+
+@contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Drop what is written to standard error: TensorFlow's C++ greets on import whatever its log level is."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

@@ -1,6 +1,5 @@
 """Writing files so that they are whole or absent."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ def whole(path: Path | str) -> Iterator[Path]:
     part = holder / path.name
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     except OSError as error:
         raise ReceptiveError(f"cannot write {path}: {error.strerror or error}") from None
     finally:

@@ -1,8 +1,8 @@
 """Reading filters: from the activations of a convolution to aligned sites to PWMs (VIS-1, D-7).
 
-A filter is read by what it responds to. It scans the test sequences; where its rectified map is high enough lies a
-site; the sequences around all its sites, aligned, give a position probability matrix. This works for every
-convolution that knows positions exactly, that is, with no pooling below it.
+A filter is read by what it responds to. It scans the test sequences; where its rectified map is high enough
+lies a site; the sequences around all its sites, aligned, give a position probability matrix. This works for
+every convolution that knows positions exactly, that is, with no pooling below it.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ class Reading:
 
     Attributes:
         layer: name of the convolution, e.g. ``conv1``.
-        motifs: one untrimmed PWM per filter, named ``filter0``, …; zeros for a dead filter. ``nsites`` is the width,
-            as the released writer has it, for Tomtom's pseudocount depends on it.
+        motifs: one untrimmed PWM per filter, named ``filter0``, …; zeros for a dead filter. ``nsites`` is the
+            width, as the released writer has it, for Tomtom's pseudocount depends on it.
         sites: (F,) number of sites of each filter.
         maxima: (F,) greatest activation of each filter over the sequences.
     """
@@ -53,8 +53,9 @@ class Window:
 def readable(network: Variant, length: int) -> dict[str, Window]:
     """Return the convolutions whose filters can be read, each with the window its neurons see.
 
-    A convolution can be read if its neurons lie one position apart and none of its inputs has lost its position to
-    pooling: the first always, deeper ones in CNN-1 and CNN-1-1-100 (Results, "Distributed representations…").
+    A convolution can be read if its neurons lie one position apart and none of its inputs has lost its
+    position to pooling: the first always, deeper ones in CNN-1 and CNN-1-1-100 (Results, "Distributed
+    representations…").
     """
     windows: dict[str, Window] = {}
     certain = True
@@ -98,7 +99,9 @@ def read(model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, windo
     for first, maps in activations(model, layer, X):
         sequence, position, which = find_sites(maps, maxima, protocol)
         aligned = windows(bases[first : first + len(maps)], sequence, position, window)
-        weights = maps[sequence, position, which].astype(np.float64) if protocol.weighted else np.ones(len(which))
+        weights = (
+            maps[sequence, position, which].astype(np.float64) if protocol.weighted else np.ones(len(which))
+        )
         if protocol.ends == "drop":
             inside = (position >= window.left) & (position - window.left + window.width <= X.shape[1])
             aligned, weights, which = aligned[inside], weights[inside], which[inside]
@@ -114,8 +117,8 @@ def find_sites(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Find the sites in a batch of rectified maps (n, L, F).
 
-    By ``released``, every position above the threshold; by ``paper``, the best position of each sequence if it is at or
-    above the threshold (the first of equals). A filter that never fires has none.
+    By ``released``, every position above the threshold; by ``paper``, the best position of each sequence if
+    it is at or above the threshold (the first of equals). A filter that never fires has none.
 
     Returns:
         Sequence, position and filter of every site.
@@ -135,7 +138,8 @@ def windows(
 ) -> NDArray[np.int64]:
     """Cut out the window around every site: bases (S, w), 4 where it leaves the sequence."""
     padded = np.pad(bases, ((0, 0), (window.left, window.width)), constant_values=OUTSIDE)
-    return padded[sequence[:, None], position[:, None] + np.arange(window.width)]
+    cut: NDArray[np.int64] = padded[sequence[:, None], position[:, None] + np.arange(window.width)]
+    return cut
 
 
 def tally(
@@ -144,20 +148,28 @@ def tally(
     """Sum the weights of the aligned bases (S, w) for every filter, column and nucleotide: (F, w, 4)."""
     width = aligned.shape[1]
     cell = (which[:, None] * width + np.arange(width)) * 5 + aligned
-    sums = np.bincount(cell.ravel(), np.repeat(weights, width), minlength=filters * width * 5)
+    sums = np.bincount(cell.ravel(), np.repeat(weights, width), filters * width * 5).astype(np.float64)
     return sums.reshape(filters, width, 5)[..., :4]
 
 
 def normalise(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn counts (F, w, 4) into probabilities; zeros for a dead filter, 0.25 for a column no site of a live one covers."""
+    """Turn counts (F, w, 4) into probabilities.
+
+    A dead filter stays zeros; a column that no site of a live filter covers becomes 0.25.
+    """
     totals = counts.sum(-1, keepdims=True)
     live = totals.any(axis=1, keepdims=True)
-    return np.divide(counts, totals, out=np.where(live, 0.25, 0.0) * np.ones_like(counts), where=totals > 0)
+    uncovered = np.broadcast_to(np.where(live, 0.25, 0.0), counts.shape).copy()
+    pwms: NDArray[np.float64] = np.divide(counts, totals, out=uncovered, where=totals > 0)
+    return pwms
 
 
 def trimmed(motifs: tuple[Motif, ...], protocol: Protocol) -> tuple[Motif, ...]:
     """Trim motifs as the protocol does before Tomtom (D-8); ``nsites`` follows the width."""
     if protocol.trim_bits is None:
         return motifs
-    pwms = [motif.pwm if motif.dead else trim(motif.pwm, protocol.trim_bits, protocol.trim_pad) for motif in motifs]
+    pwms = [
+        motif.pwm if motif.dead else trim(motif.pwm, protocol.trim_bits, protocol.trim_pad)
+        for motif in motifs
+    ]
     return tuple(Motif(motif.id, motif.name, pwm, len(pwm)) for motif, pwm in zip(motifs, pwms, strict=True))

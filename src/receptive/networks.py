@@ -1,9 +1,10 @@
-"""The seventeen networks of the paper, as data, and the Keras models made from it (Methods, ARCH-1 to ARCH-3).
+"""The seventeen networks of the paper, as data, and the Keras models made from it (ARCH-1 to ARCH-3).
 
-A network is a tuple of :class:`~receptive.arithmetic.Layer` (its convolutions and poolings) with the number of
-filters of each convolution and the number of hidden units. Everything else is common to all of them: every
-convolution is followed by batch normalisation, ReLU, its pooling if it has one, and dropout 0.1; then come a dense
-layer (batch normalisation, ReLU, dropout 0.5) and one sigmoid per class. Only the output layer has a bias.
+A network is a tuple of :class:`~receptive.arithmetic.Layer` (its convolutions and poolings) with the number
+of filters of each convolution and the number of hidden units. Everything else is common to all of them: every
+convolution is followed by batch normalisation, ReLU, its pooling if it has one, and dropout 0.1; then come a
+dense layer (batch normalisation, ReLU, dropout 0.5) and one sigmoid per class. Only the output layer has a
+bias.
 """
 
 from dataclasses import dataclass
@@ -46,7 +47,9 @@ class Variant:
         return arithmetic.format(self.layers)
 
 
-def _variant(name: str, layers: str, claim: str, filters: tuple[int, ...] = (30, 128), units: int = 512) -> Variant:
+def _variant(
+    name: str, layers: str, claim: str, filters: tuple[int, ...] = (30, 128), units: int = 512
+) -> Variant:
     return Variant(name, arithmetic.parse(layers), filters, units, claim)
 
 
@@ -85,7 +88,9 @@ def variant(name: str, protocol: Protocol = PAPER) -> Variant:
         UsageError: there is no such variant; the nearest name is suggested.
     """
     if name not in VARIANTS:
-        hint = "".join(f"; did you mean {near}?" for near in get_close_matches(name.lower(), VARIANTS, 1, 0.5))
+        hint = "".join(
+            f"; did you mean {near}?" for near in get_close_matches(name.lower(), VARIANTS, 1, 0.5)
+        )
         raise UsageError(f"unknown variant {name!r}{hint or '; `receptive variants` lists them'}")
     small = name == SMALL_CNN_50_2.name and protocol.cnn_50_2 == "small"
     return SMALL_CNN_50_2 if small else VARIANTS[name]
@@ -94,8 +99,8 @@ def variant(name: str, protocol: Protocol = PAPER) -> Variant:
 def parameters(network: Variant, length: int, classes: int = 12) -> int:
     """Count the trainable parameters by arithmetic alone, for sequences of ``length`` nt.
 
-    A convolution of size k from a to b channels has k·a·b weights, batch normalisation 2 parameters per channel, and
-    the output layer alone a bias.
+    A convolution of size k from a to b channels has k·a·b weights, batch normalisation 2 parameters per
+    channel, and the output layer alone a bias.
     """
     channels, total, filters = 4, 0, iter(network.filters)
     for layer in network.layers:
@@ -109,7 +114,7 @@ def parameters(network: Variant, length: int, classes: int = 12) -> int:
 
 
 def cross_entropy(labels: Any, probabilities: Any) -> Any:
-    """Return the mean binary cross-entropy of each sequence over the labels that were measured (those not -1).
+    """Return the mean binary cross-entropy of each sequence over its measured labels (those not -1).
 
     Args:
         labels: tensor (N, C) of 0, 1 and -1.
@@ -126,8 +131,8 @@ def cross_entropy(labels: Any, probabilities: Any) -> Any:
 def build(network: Variant, length: int, classes: int, protocol: Protocol) -> Any:
     """Make the Keras model of a network, compiled for training by the protocol.
 
-    Layers are named ``conv1``, ``norm1``, ``active1`` (the rectified map that filters are read from), ``pool1``,
-    ``drop1``, ``conv2``, … Initial weights come from Keras' global seed.
+    Layers are named ``conv1``, ``norm1``, ``active1`` (the rectified map that filters are read from),
+    ``pool1``, ``drop1``, ``conv2``, … Initial weights come from Keras' global seed.
 
     Returns:
         A ``keras.Model`` from (N, length, 4) to (N, classes) probabilities.
@@ -138,7 +143,9 @@ def build(network: Variant, length: int, classes: int, protocol: Protocol) -> An
     weights = {"kernel_initializer": protocol.initializer, "kernel_regularizer": keras.regularizers.L2(L2)}
 
     def norm(name: str) -> Any:
-        return layers.BatchNormalization(momentum=protocol.bn_momentum, epsilon=protocol.bn_epsilon, name=name)
+        return layers.BatchNormalization(
+            momentum=protocol.bn_momentum, epsilon=protocol.bn_epsilon, name=name
+        )
 
     x = inputs = keras.Input((length, 4), name="sequence")
     filters = iter(network.filters)

@@ -1,7 +1,7 @@
 """The two readings of the method: what the paper's text says and what the code published with it does.
 
-They disagree on how the data are drawn, how a network is trained and how a filter is read (D-7 to D-17). Every
-point of disagreement is one field here, so that any single difference can be switched on its own:
+They disagree on how the data are drawn, how a network is trained and how a filter is read (D-7 to D-17).
+Every point of disagreement is one field here, so that any single difference can be switched on its own:
 ``protocol("released", beta_1=0.9)``.
 """
 
@@ -16,8 +16,8 @@ from receptive.errors import UsageError
 class Protocol:
     """One way of drawing the data, training a network and reading its filters.
 
-    Two differences that need no field: D-12 (an unpadded second convolution in CNN19,1-2) changes nothing for a
-    filter of size 1, and D-13 concerns the in vivo file alone.
+    Two differences that need no field: D-12 (an unpadded second convolution in CNN19,1-2) changes nothing for
+    a filter of size 1, and D-13 concerns the in vivo file alone.
     """
 
     name: str
@@ -112,7 +112,7 @@ PAPER = Protocol(
     trim_bits=None,
     trim_pad=0,
 )
-"""The paper's text; where it is silent (the number of motifs, the gaps, batch normalisation) the plainest choice."""
+"""The paper's text; where it is silent (number of motifs, gaps, batch normalisation) the plainest choice."""
 
 PROTOCOLS = {protocol.name: protocol for protocol in (RELEASED, PAPER)}
 

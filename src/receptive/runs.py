@@ -1,4 +1,4 @@
-"""A run: one network trained once, its filters read and compared with JASPAR, kept as a folder of small text files.
+"""A run: one network trained once, its filters read and compared with JASPAR, kept as small text files.
 
 A store is a folder of runs, ``STORE/<task>/<variant>/<protocol>/trial-<n>/``, each with
 
@@ -60,9 +60,16 @@ class Plan:
 
     def record(self) -> dict[str, Any]:
         """Return the plan as JSON keeps it, the layers as text."""
-        network = {"name": self.network.name, "layers": str(self.network), "filters": list(self.network.filters)}
-        network["units"] = self.network.units
-        protocol = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self.protocol).items()}
+        network = {
+            "name": self.network.name,
+            "layers": str(self.network),
+            "filters": list(self.network.filters),
+            "units": self.network.units,
+        }
+        protocol = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in vars(self.protocol).items()
+        }
         return {**vars(self), "network": network, "protocol": protocol}
 
     def folder(self, store: Path | str) -> Path:
@@ -70,7 +77,9 @@ class Plan:
         return Path(store) / self.task / self.network.name / self.protocol.name / f"trial-{self.trial}"
 
 
-def plan(network: Variant, data: Dataset, protocol: Protocol, trial: int = 0, epochs: int = training.EPOCHS) -> Plan:
+def plan(
+    network: Variant, data: Dataset, protocol: Protocol, trial: int = 0, epochs: int = training.EPOCHS
+) -> Plan:
     """Plan a run on a data set that is at hand.
 
     Raises:
@@ -97,7 +106,7 @@ def finished(wanted: Plan, store: Path | str) -> dict[str, Any] | None:
         theirs, ours = record["plan"], wanted.record()
         parts = [name for name in ours if theirs.get(name) != ours[name]] or ["recipe"]
         raise ReceptiveError(
-            f"{folder} holds another run (it differs in {', '.join(parts)}); give another --store, or --replace it"
+            f"{folder} holds another run (it differs in {', '.join(parts)}); use another --store or --replace"
         )
     return record
 
@@ -115,7 +124,9 @@ def load(folder: Path | str) -> dict[str, Any]:
         raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise ReceptiveError(f"{path}: not JSON: {error}") from None
-    missing = {"key", "plan", "task", "variant", "trial", "protocol", "metrics", "filters", "complete"} - set(record)
+    missing = {"key", "plan", "task", "variant", "trial", "protocol", "metrics", "filters", "complete"} - set(
+        record
+    )
     if missing:
         raise ReceptiveError(f"{path}: not a run, no field {', '.join(sorted(missing))}")
     return dict(record)
@@ -180,7 +191,9 @@ def run(
         part.mkdir()
         for reading in readings:
             kept = filters.trimmed(reading.motifs, wanted.protocol)
-            (part / f"{reading.layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
+            (part / f"{reading.layer}.untrimmed.meme").write_text(
+                format_meme(reading.motifs), encoding="utf-8"
+            )
             (part / f"{reading.layer}.meme").write_text(format_meme(kept), encoding="utf-8")
             matches = tomtom.match(read_meme(part / f"{reading.layer}.meme"), database(), THRESHOLD)
             (part / f"{reading.layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
@@ -195,9 +208,9 @@ def summary(matches: Sequence[tomtom.Match]) -> dict[str, Any]:
     """Summarise the matches of one layer.
 
     Returns:
-        ``n`` filters, how many are ``dead``, the fractions that match any of JASPAR (``jaspar``, and without Gmeb1, D-19)
-        and a relevant motif (``relevant`` by the released list, as in the paper; ``relevant_embedded`` by the
-        embedded motifs alone, D-9), and the fraction of filters ``by_factor``.
+        ``n`` filters, how many are ``dead``, the fractions that match any of JASPAR (``jaspar``, and without
+        Gmeb1, D-19) and a relevant motif (``relevant`` by the released list, as in the paper;
+        ``relevant_embedded`` by the embedded motifs alone, D-9), and the fraction of filters ``by_factor``.
     """
     found = tomtom.fractions(matches, RELEVANT["released"])
     return {
@@ -209,7 +222,9 @@ def summary(matches: Sequence[tomtom.Match]) -> dict[str, Any]:
     }
 
 
-def stored_matches(folder: Path | str, layer: str = "conv1") -> tuple[tuple[Motif, ...], tuple[tomtom.Match, ...]]:
+def stored_matches(
+    folder: Path | str, layer: str = "conv1"
+) -> tuple[tuple[Motif, ...], tuple[tomtom.Match, ...]]:
     """Read a run's untrimmed filters back, and match the filters that it stored for Tomtom once more."""
     folder = Path(folder)
     matched = tomtom.match(read_meme(folder / f"{layer}.meme"), database(), THRESHOLD)
@@ -219,4 +234,3 @@ def stored_matches(folder: Path | str, layer: str = "conv1") -> tuple[tuple[Moti
 def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
     """Format a document as indented JSON with a final newline."""
     return json.dumps(document, indent=1) + "\n"
-

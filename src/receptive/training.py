@@ -79,15 +79,18 @@ def train(
     losses = {name: [float(value) for value in history.get(name, [])] for name in ("loss", "val_loss")}
     if not np.isfinite(losses["loss"] + losses["val_loss"]).all() or not losses["val_loss"]:
         raise ReceptiveError(
-            f"{network.name}: the loss became NaN or infinite in epoch {len(losses['loss'])} (protocol {protocol.name}, "
-            f"learning rate {protocol.learning_rate}); a smaller learning rate may help"
+            f"{network.name}: the loss became NaN or infinite in epoch {len(losses['loss'])} (protocol "
+            f"{protocol.name}, learning rate {protocol.learning_rate}); a smaller learning rate may help"
         )
     return Training(model, losses, int(np.argmin(losses["val_loss"])) + 1, time.monotonic() - began)
 
 
 def predict(model: Any, X: NDArray[np.uint8], batch: int = 500) -> NDArray[np.float32]:
     """Return a model's class probabilities, float32 (N, C), for sequences (N, L, 4)."""
-    parts = [np.asarray(model.predict_on_batch(X[i : i + batch].astype(np.float32))) for i in range(0, len(X), batch)]
+    parts = [
+        np.asarray(model.predict_on_batch(X[i : i + batch].astype(np.float32)))
+        for i in range(0, len(X), batch)
+    ]
     return np.concatenate(parts)
 
 
@@ -99,8 +102,9 @@ def metrics(Y: NDArray[np.int8], probabilities: NDArray[np.float32]) -> dict[str
         probabilities: (N, C).
 
     Returns:
-        ``auroc`` and ``aupr`` (the area under the precision-recall curve by trapezoids, as in the released code), lists
-        of C numbers, ``None`` for a class without both labels; ``auroc_mean`` and ``aupr_mean`` over the others.
+        ``auroc`` and ``aupr`` (the area under the precision-recall curve by trapezoids, as in the released
+        code), lists of C numbers, ``None`` for a class without both labels; ``auroc_mean`` and ``aupr_mean``
+        over the others.
     """
     from sklearn.metrics import auc, precision_recall_curve, roc_auc_score
 

@@ -1,1 +1,5 @@
-from receptive.cli.app import main
+"""The command line."""
+
+from receptive.cli.app import app, main
+
+__all__ = ["app", "main"]

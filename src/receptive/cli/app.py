@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import data, train
+from receptive.cli import data, demo, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("variants")(train.variants)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("match")(train.match)
+app.command("demo")(demo.demo)
 
 
 def _version(asked: bool) -> None:
@@ -30,7 +31,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def receptive(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """Learn what a genomic CNN's filters can be read as: Koo & Eddy (2019), executable and tested.
 

@@ -26,7 +26,9 @@ def synthetic(
     seed: Annotated[int, typer.Option(help="Seed of every random draw; the same seed, the same bytes.")] = 0,
     protocol: ProtocolName = "released",
     sequences: Annotated[int, typer.Option(help="How many sequences, split 0.7 / 0.1 / 0.2.")] = 25_000,
-    models: Annotated[bool, typer.Option(help="Also keep the sequence models, as the released file does.")] = False,
+    models: Annotated[
+        bool, typer.Option(help="Also keep the sequence models, as the released file does.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Draw the paper's synthetic task: 12 JASPAR motifs embedded in random DNA of 200 nt.
@@ -41,6 +43,10 @@ def synthetic(
     counts = {name: len(split.Y) for name, split in drawn.splits.items()}
     document = {"path": str(out), "sequences": counts, "sha256": file_hash, "data_sha256": drawn.sha256}
     shown = ", ".join(f"{count} {name}" for name, count in counts.items())
-    emit(document, f"{out}: {shown} sequences, {drawn.length} nt, {len(drawn.classes)} labels; sha256 {file_hash}", json)
+    emit(
+        document,
+        f"{out}: {shown} sequences, {drawn.length} nt, {len(drawn.classes)} labels; sha256 {file_hash}",
+        json,
+    )
     if not json:
         say(f"Next: receptive train cnn-25 --data {out}")

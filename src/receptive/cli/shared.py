@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +47,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def switched(name: str, switches: Sequence[str] | None) -> Protocol:
-    """Return the protocol that ``--protocol`` and ``--set`` ask for; values are read as JSON, else as text."""
+    """Return the protocol of ``--protocol`` and ``--set``, whose values are read as JSON, else as text."""
     values = {}
     for switch in switches or ():
         field, equals, value = switch.partition("=")
@@ -61,25 +61,29 @@ def switched(name: str, switches: Sequence[str] | None) -> Protocol:
 
 
 @contextmanager
-def epochs_bar(title: str, epochs: int) -> Iterator[Any]:
-    """Show a progress bar over epochs on standard error; yields the function to call after each epoch."""
+def epochs_bars(
+    names: Sequence[str], epochs: int
+) -> Iterator[Callable[[str, int, Mapping[str, float]], None]]:
+    """Show a progress bar over epochs for each name, with the time left, on standard error.
+
+    Yields:
+        The function to call after each epoch, with the name, the epochs done and the losses.
+    """
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(20),
         MofNCompleteColumn(),
-        TextColumn("epochs"),
-        TimeElapsedColumn(),
-        TextColumn("elapsed, at most"),
-        TimeRemainingColumn(),
+        TextColumn("epochs, at most"),
+        TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("left{task.fields[loss]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=epochs, loss="")
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {name: bars.add_task(name, total=epochs, loss="") for name in names}
 
-        def progress(done: int, losses: Mapping[str, float]) -> None:
-            bar.update(task, completed=done, loss=f", validation loss {losses['val_loss']:.4f}")
+        def progress(name: str, done: int, losses: Mapping[str, float]) -> None:
+            bars.update(tasks[name], completed=done, loss=f", loss {losses['val_loss']:.3f}")
 
         yield progress

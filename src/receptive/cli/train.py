@@ -1,11 +1,12 @@
-"""``receptive variants``, ``train`` and ``match``: from a network to the share of its filters that are motifs."""
+"""``variants``, ``train`` and ``match``: from a network to the share of its filters that are motifs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, epochs_bar, say, switched, table
+from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, epochs_bars, say, switched, table
 
 LENGTHS = (200, 1000)
 """Sequence lengths of the synthetic and the in vivo task."""
@@ -31,24 +32,37 @@ def variants(json: Json = False) -> None:
     document[SMALL_CNN_50_2.name]["parameters_released"] = small
     header = ["variant", "layers", "filters", *(f"parameters at {length} nt" for length in LENGTHS)]
     rows = [
-        [name, row["layers"], "+".join(map(str, row["filters"])), *(f"{n:,}" for n in row["parameters"].values())]
+        [
+            name,
+            row["layers"],
+            "+".join(map(str, row["filters"])),
+            *(f"{n:,}" for n in row["parameters"].values()),
+        ]
         for name, row in document.items()
     ]
-    note = f"cnn-50-2 as released (protocol released, D-5) has {small['200']:,} and {small['1000']:,} parameters."
+    note = f"cnn-50-2 as released (D-5) has {small['200']:,} and {small['1000']:,} parameters."
     emit(document, f"{table(header, rows)}\n\n{note}", json)
 
 
 def train(
     variant: Annotated[str, typer.Argument(help="A network of the paper; `receptive variants` lists them.")],
-    task: Annotated[str | None, typer.Option(help="The task the data must be of; synthetic without --data.")] = None,
-    data: Annotated[Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")] = None,
-    trial: Annotated[int, typer.Option(help="Number of the trial: the seed of weights, dropout and batches.")] = 0,
+    task: Annotated[
+        str | None, typer.Option(help="The task the data must be of; synthetic without --data.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")
+    ] = None,
+    trial: Annotated[
+        int, typer.Option(help="Number of the trial: the seed of weights, dropout and batches.")
+    ] = 0,
     epochs: Annotated[int, typer.Option(help="The most epochs.")] = 100,
     protocol: ProtocolName = "released",
     switches: Switches = None,
     store: Store = Path("results"),
     threads: Annotated[int | None, typer.Option(min=1, help="Most threads TensorFlow may use.")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace another run in the same place.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Replace another run in the same place.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Train a network, read its filters, compare them with JASPAR, and store the run.
@@ -69,8 +83,9 @@ def train(
         say(f"{wanted.folder(store)} has this run already")
     else:
         backend.configure(threads)
-        with epochs_bar(f"{network.name}, trial {trial}", epochs) as progress:
-            record = runs.run(wanted, dataset, store, progress, replace)
+        title = f"{network.name}, trial {trial}"
+        with epochs_bars([title], epochs) as progress:
+            record = runs.run(wanted, dataset, store, partial(progress, title), replace)
     emit(record, describe(record, wanted.folder(store)), json)
 
 
@@ -93,14 +108,16 @@ def describe(record: dict[str, Any], folder: Path) -> str:
     """Summarise a run in a few lines."""
     metrics = record["metrics"]
     lines = [
-        f"{record['variant']}, trial {record['trial']}, protocol {record['protocol']}: {record['epochs']} epochs "
-        f"(best {record['best_epoch']}) in {record['seconds']:.0f} s on {record['backend']}, {record['device']}",
+        f"{record['variant']}, trial {record['trial']}, protocol {record['protocol']}: "
+        f"{record['epochs']} epochs (best {record['best_epoch']}) in {record['seconds']:.0f} s "
+        f"on {record['backend']}, {record['device']}",
         f"AU-ROC {metrics['auroc_mean']:.3f}, AU-PR {metrics['aupr_mean']:.3f} on the test set",
     ]
     for layer, found in record["filters"].items():
         lines.append(
-            f"{layer}: of {found['n']} filters {found['jaspar']:.3f} match JASPAR ({found['jaspar_without_gmeb1']:.3f} "
-            f"without Gmeb1), {found['relevant']:.3f} a relevant motif; {found['dead']} dead"
+            f"{layer}: of {found['n']} filters {found['jaspar']:.3f} match JASPAR "
+            f"({found['jaspar_without_gmeb1']:.3f} without Gmeb1), {found['relevant']:.3f} a relevant motif; "
+            f"{found['dead']} dead"
         )
     return "\n".join([*lines, f"stored in {folder}"])
 
@@ -111,7 +128,9 @@ def match(
         str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
     ] = None,
     threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
-    relevant: Annotated[str, typer.Option(help="Which ids count as relevant: released or embedded (D-9).")] = "released",
+    relevant: Annotated[
+        str, typer.Option(help="Which ids count as relevant: released or embedded (D-9).")
+    ] = "released",
     json: Json = False,
 ) -> None:
     """Compare motifs with a database by Tomtom, and say which are matched by what.
@@ -139,8 +158,13 @@ def match(
                 "hits": [{"id": hit.target, "name": hit.name, "evalue": hit.evalue} for hit in one.hits],
             }
         )
-        shown = [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
+        shown = (
+            [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
+        )
         rows.append([one.id, str(len(one.hits)), *shown])
-    summary = f"{fractions['jaspar']:.3f} match, {fractions['relevant']:.3f} a relevant motif ({relevant} list)"
-    text = f"{table(['filter', 'matches', 'best', 'name', 'E-value'], rows)}\n\nof {len(matches)} filters {summary}"
+    summary = (
+        f"{fractions['jaspar']:.3f} match, {fractions['relevant']:.3f} a relevant motif ({relevant} list)"
+    )
+    header = ["filter", "matches", "best", "name", "E-value"]
+    text = f"{table(header, rows)}\n\nof {len(matches)} filters {summary}"
     emit({"filters": found, "fractions": fractions}, text, json)

@@ -1,0 +1,1 @@
+"""The figures, each a function that returns a matplotlib ``Figure``."""

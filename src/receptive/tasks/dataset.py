@@ -1,7 +1,7 @@
 """A data set: one-hot sequences and their labels, split for training, and its HDF5 file.
 
-The file has the key names and the axis order of the released data (``X_train`` (N, 4, L), ``Y_train`` (N, C), and
-so on for ``valid`` and ``test``), so that it serves the authors' scripts and theirs serves this package.
+The file has the key names and the axis order of the released data (``X_train`` (N, 4, L), ``Y_train`` (N, C),
+and so on for ``valid`` and ``test``), so that it serves the authors' scripts and theirs serves this package.
 """
 
 import hashlib
@@ -62,7 +62,7 @@ class Dataset:
     @property
     def length(self) -> int:
         """Nucleotides in a sequence."""
-        return self.train.X.shape[1]
+        return int(self.train.X.shape[1])
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -83,8 +83,8 @@ class Dataset:
 def write(dataset: Dataset, path: Path | str) -> str:
     """Write a data set to an HDF5 file and return the sha256 of the file.
 
-    The same data set gives the same bytes. Besides ``X_*`` and ``Y_*`` the file holds the ``truth`` of every split
-    (``motif_train``, …), the class names and the attributes.
+    The same data set gives the same bytes. Besides ``X_*`` and ``Y_*`` the file holds the ``truth`` of every
+    split (``motif_train``, …), the class names and the attributes.
 
     Raises:
         ReceptiveError: the file cannot be written.
@@ -98,7 +98,12 @@ def write(dataset: Dataset, path: Path | str) -> str:
                 arrays = {"X": split.X.transpose(0, 2, 1), "Y": split.Y, **split.truth}
                 for key, array in arrays.items():
                     file.create_dataset(
-                        f"{key}_{name}", data=array, compression="gzip", compression_opts=4, shuffle=True, track_times=False
+                        f"{key}_{name}",
+                        data=array,
+                        compression="gzip",
+                        compression_opts=4,
+                        shuffle=True,
+                        track_times=False,
                     )
         return hashlib.sha256(part.read_bytes()).hexdigest()
 
@@ -109,8 +114,9 @@ def read(path: Path | str) -> Dataset:
     ``X_*`` may be (N, 4, L) or (N, 4, L, 1); the class names default to ``class 0``, …
 
     Raises:
-        ReceptiveError: the file is missing, truncated or not HDF5; a key is missing; an array has the wrong shape,
-            is not one-hot (a position of zeros stands for an unknown nucleotide), or has labels besides 0, 1 and -1.
+        ReceptiveError: the file is missing, truncated or not HDF5; a key is missing; an array has the wrong
+            shape, is not one-hot (a position of zeros stands for an unknown nucleotide), or has labels
+            besides 0, 1 and -1.
     """
     path = Path(path)
     if not path.exists():
@@ -120,14 +126,18 @@ def read(path: Path | str) -> Dataset:
             splits = {name: _read_split(file, name, path) for name in SPLITS}
             attributes = {name: _plain(value) for name, value in file.attrs.items()}
     except OSError as error:
-        raise ReceptiveError(f"{path}: not a readable HDF5 file (truncated, or of another kind): {error}") from None
+        raise ReceptiveError(
+            f"{path}: not a readable HDF5 file (truncated, or of another kind): {error}"
+        ) from None
     shapes = {name: (split.X.shape[1], split.Y.shape[1]) for name, split in splits.items()}
     if len(set(shapes.values())) != 1:
         raise ReceptiveError(f"{path}: the splits disagree in (sequence length, classes): {shapes}")
     count = splits["train"].Y.shape[1]
     classes = attributes.pop("classes", None) or [f"class {index}" for index in range(count)]
     if len(classes) != count:
-        raise ReceptiveError(f"{path}: attribute 'classes' names {len(classes)} classes, Y_train has {count} columns")
+        raise ReceptiveError(
+            f"{path}: attribute 'classes' names {len(classes)} classes, Y_train has {count} columns"
+        )
     task = str(attributes.pop("task", "synthetic"))
     return Dataset(task, tuple(map(str, classes)), **splits, attributes=attributes)
 
@@ -145,7 +155,9 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
     if X.ndim not in (3, 4) or X.shape[1] != 4 or X.shape[3:] not in ((), (1,)):
         raise ReceptiveError(f"{path}: X_{name} has shape {X.shape}, expected (N, 4, L) with rows A, C, G, T")
     if Y.ndim != 2 or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
-        raise ReceptiveError(f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0")
+        raise ReceptiveError(
+            f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0"
+        )
     labels = Y[:]
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
@@ -153,8 +165,11 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
     wrong = ~(np.isin(one_hot, (0, 1)).all(1) & (one_hot.sum(1) <= 1))
     if wrong.any():
         row, position = np.argwhere(wrong)[0]
+        found = one_hot[row, :, position].tolist()
         raise ReceptiveError(
-            f"{path}: X_{name} is not one-hot: sequence {row}, position {position} is {one_hot[row, :, position].tolist()}"
+            f"{path}: X_{name} is not one-hot: sequence {row}, position {position} is {found}"
         )
     truth = {key: file[f"{key}_{name}"][:] for key in TRUTH if f"{key}_{name}" in file}
-    return Split(np.ascontiguousarray(one_hot.transpose(0, 2, 1), dtype=np.uint8), labels.astype(np.int8), truth)
+    return Split(
+        np.ascontiguousarray(one_hot.transpose(0, 2, 1), dtype=np.uint8), labels.astype(np.int8), truth
+    )

@@ -1,8 +1,9 @@
 """The synthetic task: twelve motifs embedded in random DNA, with the truth known (Methods, SYN-1 to SYN-6).
 
-A sequence is drawn in two steps, as in the paper: first a sequence model, which says at every position from which
-distribution the nucleotide comes (a column of an embedded motif, or the uniform background), then one sequence
-from that model. Here a model is a row of integers: the row of :attr:`Pool.columns` to draw each position from.
+A sequence is drawn in two steps, as in the paper: first a sequence model, which says at every position from
+which distribution the nucleotide comes (a column of an embedded motif, or the uniform background), then one
+sequence from that model. Here a model is a row of integers: the row of :attr:`Pool.columns` to draw each
+position from.
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,8 @@ class Pool:
     """The PWMs to embed: M motifs, each on both strands (SYN-2).
 
     Attributes:
-        columns: (1 + sum of widths, 4): the background, then the columns of every PWM one after another, motif by
-            motif, the given strand before its reverse complement.
+        columns: (1 + sum of widths, 4): the background, then the columns of every PWM one after another,
+            motif by motif, the given strand before its reverse complement.
         first: (2M,) the row of ``columns`` where each PWM begins.
         widths: (2M,) the number of columns of each PWM.
     """
@@ -52,7 +53,10 @@ def pool(motifs: Sequence[Motif]) -> Pool:
 
 
 def generate(
-    seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQUENCES, motifs: Sequence[Motif] | None = None
+    seed: int = 0,
+    protocol: Protocol = RELEASED,
+    sequences: int = SEQUENCES,
+    motifs: Sequence[Motif] | None = None,
 ) -> Dataset:
     """Draw the synthetic data set.
 
@@ -63,9 +67,9 @@ def generate(
         motifs: what to embed; the paper's twelve by default.
 
     Returns:
-        Sequences of 200 nt with one label per motif (SYN-4). The truth of each sequence is ``motif`` (index of the
-        motif), ``strand`` (0 as given, 1 reverse complement) and ``start``, int16 (N, most motifs in a sequence),
-        in order of position and -1 where there are fewer.
+        Sequences of 200 nt with one label per motif (SYN-4). The truth of each sequence is ``motif`` (index
+        of the motif), ``strand`` (0 as given, 1 reverse complement) and ``start``, int16 (N, most motifs in a
+        sequence), in order of position and -1 where there are fewer.
 
     Raises:
         UsageError: fewer than 10 sequences, or motifs too wide for the sequence.
@@ -112,7 +116,7 @@ def generate(
 def normalised_gaps(
     rng: np.random.Generator, counts: NDArray[np.int64], free: NDArray[np.int64], most: int
 ) -> NDArray[np.int64]:
-    """Split the free positions as the released code does: uniform variates, scaled, rounded, drawn anew if off (D-10).
+    """Split the free positions as the released code does: scaled uniform variates, drawn anew if off (D-10).
 
     Args:
         rng: source of randomness.
@@ -140,8 +144,8 @@ def uniform_gaps(
 ) -> NDArray[np.int64]:
     """Split the free positions so that every placement of the motifs is equally likely (stars and bars).
 
-    Arguments and result as in :func:`normalised_gaps`. Each motif is a bar among the free positions; rows where two
-    bars fall on one place are drawn anew.
+    Arguments and result as in :func:`normalised_gaps`. Each motif is a bar among the free positions; rows
+    where two bars fall on one place are drawn anew.
     """
     places = free + counts
     unused = np.arange(most) >= counts[:, None]
@@ -192,7 +196,8 @@ def sample(
     """Draw one sequence from each model: one-hot uint8 (N, L, 4)."""
     limits = np.cumsum(columns, axis=1)[:, :3]
     base = (rng.random(rows.shape)[..., None] >= limits[rows]).sum(-1)
-    return np.eye(4, dtype=np.uint8)[base]
+    sequences: NDArray[np.uint8] = np.eye(4, dtype=np.uint8)[base]
+    return sequences
 
 
 def sequence_models(split: Split, motifs: Sequence[Motif] | None = None) -> NDArray[np.float32]:
@@ -210,19 +215,19 @@ def sequence_models(split: Split, motifs: Sequence[Motif] | None = None) -> NDAr
 
 def with_models(data: Dataset) -> Dataset:
     """Add the sequence models to the truth of every split, to be written as ``model_train`` and so on."""
-    splits = {
-        name: replace(split, truth={**split.truth, "model": sequence_models(split)})
-        for name, split in data.splits.items()
-    }
-    return replace(data, **splits)
+
+    def extended(split: Split) -> Split:
+        return replace(split, truth={**split.truth, "model": sequence_models(split)})
+
+    return replace(data, train=extended(data.train), valid=extended(data.valid), test=extended(data.test))
 
 
 def chance_sites(split: Split, motifs: Sequence[Motif] | None = None) -> NDArray[np.float64]:
     """Measure the false negatives among the labels (SYN-6).
 
     Labels tell of embedded motifs alone, but random DNA holds sites as well. For each motif: the share of the
-    sequences labelled 0 that hold, on either strand, a site scoring at least as high (log-odds) as the median site
-    that was embedded on purpose.
+    sequences labelled 0 that hold, on either strand, a site scoring at least as high (log-odds) as the median
+    site that was embedded on purpose.
 
     Returns:
         (M,) shares.
@@ -245,4 +250,6 @@ def _log_odds(X: NDArray[np.uint8], pwm: NDArray[np.float64]) -> NDArray[np.floa
     weights = np.log2(np.maximum(pwm, 1e-9) / 0.25)
     base = X.argmax(-1)
     windows = base.shape[1] - len(pwm) + 1
-    return sum((weights[j, base[:, j : j + windows]] for j in range(len(pwm))), start=np.zeros((len(base), windows)))
+    return sum(
+        (weights[j, base[:, j : j + windows]] for j in range(len(pwm))), start=np.zeros((len(base), windows))
+    )

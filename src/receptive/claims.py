@@ -1,0 +1,48 @@
+"""What the paper claims, for comparison only: no published number enters a computation of a result."""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One published number: a cell of Table 1 or 2, or of the text on deeper layers.
+
+    Attributes:
+        id: row or claim, e.g. ``T1-5``.
+        task: ``synthetic`` or ``invivo``.
+        variant: name of the network.
+        layer: the convolution whose filters were matched; empty for a classification score.
+        column: ``auroc``, ``aupr``, ``jaspar`` or ``relevant``.
+        mean, sd: over five trials (D-1).
+    """
+
+    id: str
+    task: str
+    variant: str
+    layer: str
+    column: str
+    mean: float
+    sd: float
+
+
+@cache
+def published() -> tuple[Cell, ...]:
+    """Return every published number (Tables 1 and 2, and Results for deeper layers), in the paper's order."""
+    text = files("receptive").joinpath("data/published.tsv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines(), delimiter="\t")
+    return tuple(_cell(row) for row in rows)
+
+
+def _cell(row: dict[str, str]) -> Cell:
+    numbers = {"mean": float(row["mean"]), "sd": float(row["sd"])}
+    return Cell(row["id"], row["task"], row["variant"], row["layer"], row["column"], **numbers)
+
+
+def cell(variant: str, column: str, task: str = "synthetic", layer: str = "conv1") -> Cell | None:
+    """Look one published number up, ``None`` if there is none; ``layer`` is for match fractions."""
+    layer = layer if column in ("jaspar", "relevant") else ""
+    wanted = (task, variant, layer, column)
+    return next((c for c in published() if (c.task, c.variant, c.layer, c.column) == wanted), None)
