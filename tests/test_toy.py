@@ -1,0 +1,573 @@
+"""The toy model of Fig 1: claims TOY-1 to TOY-4 and RF-3, and the laws of what pooling keeps."""
+
+from fractions import Fraction
+from itertools import product
+from math import isclose, log, log2, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receptive import toy
+from receptive.errors import UsageError
+
+CACGTG, GTGCAC, CACNNGTG = toy.PATTERNS
+STARTS = {pattern: toy.STARTS[pattern.name] for pattern in toy.PATTERNS}
+FIGURE = toy.scan(toy.SEQUENCE)
+
+sizes = st.integers(1, 12)
+patterns = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 15)), min_size=2, max_size=4, unique=True
+).map(lambda features: toy.Pattern(str(features), tuple(features)))
+pattern_sets = st.lists(patterns, min_size=2, max_size=4, unique_by=lambda p: frozenset(p.features))
+
+
+def only(name: str) -> str:
+    """Fig 1's sequence with every letter outside one pattern blanked."""
+    start = toy.STARTS[name]
+    end = start + len(name)
+    return "N" * start + toy.SEQUENCE[start:end] + "N" * (len(toy.SEQUENCE) - end)
+
+
+def taken_out(name: str) -> str:
+    """Fig 1's sequence with one pattern blanked."""
+    start = toy.STARTS[name]
+    return toy.SEQUENCE[:start] + "N" * len(name) + toy.SEQUENCE[start + len(name) :]
+
+
+def fires(found: toy.SecondLayerFilter, sequence: str, pool: int, stride: int) -> bool:
+    """Whether a second-layer filter fires anywhere, with room for it at both ends of the pooled map."""
+    room = pool * stride * len(found.weights)
+    pooled = toy.max_pool(toy.scan("N" * room + sequence + "N" * room), pool, stride)
+    return bool((found.respond(pooled) > 0).any())
+
+
+def lit(pooled: np.ndarray) -> toy.Lit:
+    return frozenset((int(b), int(channel)) for b, channel in np.argwhere(pooled > 0))
+
+
+def stacked(windows: list[toy.Lit], width: int, channels: int) -> np.ndarray:
+    maps = np.zeros((len(windows), width, channels))
+    for row, view in enumerate(windows):
+        for column, channel in view:
+            maps[row, column, channel] = 1
+    return maps
+
+
+# Fig 1
+
+
+@pytest.mark.claim("TOY-1", "TOY-2")
+def test_the_sequence_holds_the_parts_in_the_patterns_and_nowhere_else():
+    expected = {start + offset for name, start in toy.STARTS.items() for offset in parts_of(name)}
+    found = {i for i in range(58) if toy.SEQUENCE[i : i + 3] in toy.PARTS}
+    assert found == expected
+    assert len(toy.SEQUENCE) == 60
+    for name, start in toy.STARTS.items():
+        stands = toy.SEQUENCE[start : start + len(name)]
+        assert all(a in ("N", b) for a, b in zip(name, stands, strict=True))
+
+
+def parts_of(name: str) -> list[int]:
+    return [i for i in range(len(name)) if name[i : i + 3] in toy.PARTS]
+
+
+@pytest.mark.claim("TOY-1", "TOY-2")
+def test_the_scan_fires_where_the_middle_of_a_part_stands_and_nowhere_else():
+    expected = np.zeros((60, 2))
+    for pattern, start in STARTS.items():
+        for channel, offset in pattern.features:
+            assert toy.SEQUENCE[start + offset - 1 : start + offset + 2] == toy.PARTS[channel]
+            expected[start + offset, channel] = 1
+    np.testing.assert_array_equal(FIGURE, expected)
+
+
+@pytest.mark.claim("TOY-4")
+@given(st.text("ACGT", min_size=7, max_size=40))
+def test_padding_of_three_keeps_the_map_as_long_as_the_sequence(sequence):
+    assert len(toy.scan(sequence)) == len(sequence)
+    assert len(toy.scan(sequence, padding=0)) == len(sequence) - 6
+    np.testing.assert_array_equal(toy.scan(sequence)[3:-3], toy.scan(sequence, padding=0))
+
+
+@pytest.mark.claim("TOY-1")
+def test_at_pool_3_a_filter_for_each_pattern_is_found_and_works():
+    model = toy.toy_model(3)
+    assert model.resolved == {"CACGTG": True, "GTGCAC": True, "CACNNGTG": True}
+    for name, found in model.filters.items():
+        assert found is not None
+        assert found.weights.shape == (3, 2)
+        responses = found.respond(toy.max_pool(FIGURE, 3, 3))
+        (where,) = np.flatnonzero(responses > 0)
+        field = range(3 * where, 3 * where + 9)
+        parts = [toy.STARTS[name] + offset for _, offset in toy.parse_pattern(name).features]
+        assert all(part in field for part in parts)
+
+
+@pytest.mark.claim("TOY-1")
+def test_over_all_phases_cacnngtg_passes_for_cacgtg_in_one_of_three():
+    assert toy.confusion(CACGTG, CACNNGTG, 3, 3) == Fraction(1, 3)
+    found = toy.toy_model(3).filters["CACGTG"]
+    assert found is not None
+    fooled = [fires(found, "N" * phase + "CACCGGTG" + "N" * 20, 3, 3) for phase in range(3)]
+    assert fooled.count(True) == 1
+
+
+@pytest.mark.claim("TOY-2")
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_at_pool_20_no_filter_tells_the_patterns_apart(width):
+    assert not any(toy.toy_model(20, width=width).resolved.values())
+
+
+@pytest.mark.claim("TOY-2")
+def test_at_pool_20_the_three_patterns_give_the_same_signature():
+    bins = toy.max_pool(FIGURE, 20, 20)
+    np.testing.assert_array_equal(bins, np.ones((3, 2)))
+    assert set(toy.toy_model(20).signatures.values()) == {frozenset({(0, 0), (0, 1)})}
+    for at, name in enumerate(toy.STARTS):
+        assert lit(toy.max_pool(toy.scan(only(name)), 20, 20)) == {(at, 0), (at, 1)}
+
+
+@pytest.mark.claim("TOY-2")
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_at_pool_20_the_linear_programme_finds_no_filter_either(width):
+    for name in toy.STARTS:
+        alone = {other: lit(toy.max_pool(toy.scan(only(other)), 20, 20)) for other in toy.STARTS}
+        silent = {view for other in alone if other != name for view in toy.views(alone[other], width)}
+        assert toy.separating_filter([toy.views(alone[name], width)], silent, width, 2) is None
+
+
+@pytest.mark.claim("TOY-1", "TOY-2")
+@pytest.mark.parametrize("pool", [3, 20])
+def test_trying_every_small_filter_reaches_the_same_verdict(pool):
+    """All filters of width 3 with weights -1, 0, 1 and bias 0 to -5, on each pattern alone."""
+    weights = np.array(list(product((-1, 0, 1), repeat=6)))
+    fired = {}
+    for name in toy.STARTS:
+        alone = toy.max_pool(toy.scan("N" * 60 + only(name) + "N" * 60), pool, pool)
+        windows = np.array([alone[at : at + 3].ravel() for at in range(len(alone) - 2)])
+        fired[name] = (weights @ windows.T).max(axis=1)[:, None] > np.arange(6)
+    for name, verdict in toy.toy_model(pool).resolved.items():
+        others = [fired[other] for other in fired if other != name]
+        assert bool((fired[name] & ~others[0] & ~others[1]).any()) == verdict == (pool == 3)
+
+
+@pytest.mark.claim("TOY-3")
+def test_cacngtg_can_fire_the_filter_for_cacgtg():
+    cacngtg = toy.parse_pattern("CACNGTG")
+    assert toy.confusion(CACGTG, cacngtg, 3, 3) == Fraction(2, 3)
+    found = toy.toy_model(3).filters["CACGTG"]
+    assert found is not None
+    fooled = [fires(found, "N" * phase + "CACAGTG" + "N" * 20, 3, 3) for phase in range(3)]
+    assert fooled.count(True) == 2
+
+
+@pytest.mark.claim("TOY-3")
+def test_no_filter_at_pool_3_serves_cacgtg_in_every_phase_but_one_serves_gtgcac():
+    every = {
+        pattern: toy.filter_for_every_phase(pattern, [p for p in toy.PATTERNS if p != pattern], 3, 3, 3)
+        for pattern in toy.PATTERNS
+    }
+    assert every[CACGTG] is None
+    assert every[CACNNGTG] is None
+    found = every[GTGCAC]
+    assert found is not None
+    for phase in range(3):
+        answers = {
+            sequence: fires(found, "N" * phase + sequence + "N" * 20, 3, 3)
+            for sequence in ("CACGTG", "GTGCAC", "CACCGGTG", "TTTTTT")
+        }
+        assert answers == {"CACGTG": False, "GTGCAC": True, "CACCGGTG": False, "TTTTTT": False}
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4))
+def test_a_resolving_filter_works_where_it_should_and_only_there(pool, stride, width):
+    for name, found in toy.toy_model(pool, stride, width).filters.items():
+        if found is None:
+            continue
+        for sequence in (toy.SEQUENCE, only(name)):
+            assert (found.respond(toy.max_pool(toy.scan(sequence), pool, stride)) > 0).any()
+        for sequence in (taken_out(name), *(only(other) for other in toy.STARTS if other != name)):
+            assert not (found.respond(toy.max_pool(toy.scan(sequence), pool, stride)) > 0).any()
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 4))
+def test_the_linear_programme_agrees_that_a_filter_exists(pool, stride, width):
+    """The same question put to the LP: all that must fire, one window at a time, against all that must not."""
+    for name, found in toy.toy_model(pool, stride, width).filters.items():
+        maps = {
+            sequence: toy.max_pool(toy.scan(sequence), pool, stride)
+            for sequence in [toy.SEQUENCE, taken_out(name), *map(only, toy.STARTS)]
+        }
+        cut = min(width, len(maps[toy.SEQUENCE]))
+        firsts = range(len(maps[toy.SEQUENCE]) - cut + 1)
+        silent = {toy.window(lit(maps[taken_out(name)]), first, cut) for first in firsts}
+        for other, start in STARTS.items():
+            if other.name != name:
+                silent |= toy.views(toy.lit_units(other, start, pool, stride), cut)
+        pattern = toy.parse_pattern(name)
+        exists = False
+        for first in toy.whole_views(pattern, STARTS[pattern], pool, stride, cut):
+            if first not in firsts:
+                continue
+            least = toy.window(lit(maps[only(name)]), first, cut)
+            spare = sorted(toy.window(lit(maps[toy.SEQUENCE]), first, cut) - least)
+            between = [
+                [least | {unit for unit, on in zip(spare, chosen, strict=True) if on}]
+                for chosen in product((False, True), repeat=len(spare))
+            ]
+            exists = exists or toy.separating_filter(between, silent, cut, 2) is not None
+        assert exists == (found is not None)
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 3))
+def test_a_wider_filter_resolves_no_less(pool, stride, width):
+    bins = len(toy.max_pool(FIGURE, pool, stride))
+    narrow = toy.toy_model(pool, stride, width).resolved
+    wide = toy.toy_model(pool, stride, width + 1).resolved
+    assert width >= bins or all(wide[name] >= narrow[name] for name in narrow)
+
+
+def test_a_filter_too_narrow_to_see_a_pattern_whole_does_not_resolve_it():
+    assert not any(toy.toy_model(1, width=3).resolved.values())
+    assert all(toy.toy_model(1, width=6).resolved.values())
+
+
+# Pooling
+
+
+@pytest.mark.claim("RF-3")
+@given(st.data(), sizes, st.integers(1, 5))
+def test_moving_a_maximum_inside_its_window_changes_nothing_downstream(data, pool, bins):
+    """Non-overlapping windows: any order of the values inside a window gives the same pooled map."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    feature_map = rng.normal(size=(pool * bins, 2))
+    at = data.draw(st.integers(0, bins - 1)) * pool
+    moved = feature_map.copy()
+    to = data.draw(st.integers(0, pool - 1))
+    from_ = int(feature_map[at : at + pool, 0].argmax())
+    moved[[at + from_, at + to], 0] = moved[[at + to, at + from_], 0]
+    found = toy.SecondLayerFilter(rng.normal(size=(1, 2)), 0.5)
+    before, after = toy.max_pool(feature_map, pool, pool), toy.max_pool(moved, pool, pool)
+    np.testing.assert_array_equal(before, after)
+    np.testing.assert_array_equal(found.respond(before), found.respond(after))
+    assert moved[at : at + pool, 0].argmax() == to
+
+
+@given(st.integers(1, 40), sizes, sizes)
+def test_max_pooling_against_its_definition(length, pool, stride):
+    feature_map = np.random.default_rng(length).normal(size=(length, 2))
+    pooled = toy.max_pool(feature_map, pool, stride)
+    for b, row in enumerate(pooled):
+        window = [feature_map[i] for i in range(b * stride, min(b * stride + pool, length))]
+        np.testing.assert_array_equal(row, np.max(window, axis=0))
+    last = (len(pooled) - 1) * stride
+    assert last < length
+    assert last + max(pool, stride) >= length  # nothing is left out but what lies between windows
+
+
+@given(st.integers(0, 30), sizes, sizes)
+def test_lit_bins_are_the_windows_that_hold_the_position(position, pool, stride):
+    held = {b for b in range(-20, 40) if b * stride <= position < b * stride + pool}
+    assert set(toy.lit_bins(position, pool, stride)) == held
+
+
+@given(st.sampled_from(toy.PATTERNS), st.integers(0, 30), sizes, sizes)
+def test_lit_units_are_what_scanning_and_pooling_give(pattern, start, pool, stride):
+    text = pattern.name.replace("NN", "CG")
+    sequence = "T" * 12 + "A" * start + text + "A" * 40
+    pooled = toy.max_pool(toy.scan(sequence), pool, stride)
+    expected = {(b, c) for b, c in toy.lit_units(pattern, 12 + start, pool, stride) if b >= 0}
+    assert lit(pooled) == expected
+
+
+@given(patterns, st.integers(0, 30), sizes, sizes)
+def test_translation_by_the_stride_shifts_the_lit_units_by_one(pattern, start, pool, stride):
+    moved = toy.lit_units(pattern, start + stride, pool, stride)
+    assert moved == {(b + 1, channel) for b, channel in toy.lit_units(pattern, start, pool, stride)}
+    assert toy.signature(pattern, start + stride, pool, stride) == toy.signature(pattern, start, pool, stride)
+
+
+@given(st.integers(-40, 40), st.integers(1, 30))
+def test_bin_difference_against_enumeration(distance, pool):
+    apart = [(phase + distance) // pool - phase // pool for phase in range(pool)]
+    counted = {n: Fraction(apart.count(n), pool) for n in apart}
+    assert toy.bin_difference(distance, pool) == counted
+
+
+@given(st.integers(1, 20), st.integers(1, 20))
+def test_signatures_of_two_parts_are_their_bin_differences(distance, pool):
+    pair = toy.Pattern("pair", ((0, 0), (1, distance)))
+    expected = {
+        frozenset([frozenset({(0, 0), (apart, 1)})]): share
+        for apart, share in toy.bin_difference(distance, pool).items()
+    }
+    assert toy.signatures(pair, pool, pool) == expected
+
+
+# Information
+
+
+def brute_information(pattern_set, pool, stride, width) -> float:
+    """H(pattern) + H(signature) - H(both), counted over every pattern and phase."""
+
+    def entropy(seen):
+        return -sum(seen.count(x) / len(seen) * log2(seen.count(x) / len(seen)) for x in set(seen))
+
+    pairs = [
+        (i, toy.views(toy.signature(pattern, phase, pool, stride), width))
+        for i, pattern in enumerate(pattern_set)
+        for phase in range(stride)
+    ]
+    return entropy([i for i, _ in pairs]) + entropy([s for _, s in pairs]) - entropy(pairs)
+
+
+@given(pattern_sets, sizes, sizes, st.none() | st.integers(1, 4))
+def test_information_against_entropies_by_counting(pattern_set, pool, stride, width):
+    bits = toy.information(pattern_set, pool, stride, width)
+    assert isclose(bits, brute_information(pattern_set, pool, stride, width), abs_tol=1e-9)
+
+
+@given(pattern_sets, sizes, sizes, st.none() | st.integers(1, 4))
+def test_information_lies_between_nothing_and_the_choice_of_the_pattern(pattern_set, pool, stride, width):
+    bits = toy.information(pattern_set, pool, stride, width)
+    assert -1e-9 <= bits <= log2(len(pattern_set)) + 1e-9
+
+
+@given(pattern_sets, sizes, st.just(0) | sizes, st.integers(1, 4))
+def test_information_never_rises_when_windows_are_merged(pattern_set, pool, gap, m):
+    """The merged signature is a function of the fine one and of where, modulo m, its first lit bin lies.
+
+    The latter is independent of pattern and fine signature, so it adds nothing, and the data-processing
+    inequality holds. Merging m windows of pool p and stride s <= p gives pool p + (m - 1) s and stride m s: for
+    p = s, pool m p on the same grid.
+    """
+    stride = max(1, pool - gap)
+    merged = toy.information(pattern_set, pool + (m - 1) * stride, m * stride)
+    assert merged <= toy.information(pattern_set, pool, stride) + 1e-9
+
+
+@given(patterns, st.integers(0, 30), sizes, st.just(0) | sizes, st.integers(1, 4))
+def test_the_merged_map_is_a_function_of_the_fine_one(pattern, start, pool, gap, m):
+    stride = max(1, pool - gap)
+    fine = toy.lit_units(pattern, start, pool, stride)
+    merged = toy.lit_units(pattern, start, pool + (m - 1) * stride, m * stride)
+    assert merged == {(b // m, channel) for b, channel in fine}
+
+
+@given(pattern_sets)
+def test_pool_1_loses_nothing(pattern_set):
+    def placed(pattern):
+        first = min(offset for _, offset in pattern.features)
+        return frozenset((channel, offset - first) for channel, offset in pattern.features)
+
+    counts = [[placed(p) for p in pattern_set].count(x) for x in {placed(p) for p in pattern_set}]
+    n = len(pattern_set)
+    bits = -sum(count / n * log2(count / n) for count in counts)  # log2(n) when all differ
+    assert isclose(toy.information(pattern_set, 1, 1), bits, abs_tol=1e-9)
+
+
+@given(st.sampled_from([1, 2, 3, 5, 8, 20]))
+def test_pool_1_keeps_which_of_the_three_patterns_it_was(width):
+    assert isclose(toy.information(toy.PATTERNS, 1, 1), log2(3))
+    seen = toy.information(toy.PATTERNS, 1, 1, width)
+    assert isclose(seen, log2(3) if width > 5 else seen)
+
+
+@given(pattern_sets, sizes, sizes, st.integers(1, 4))
+def test_views_hold_no_more_than_the_whole_and_the_whole_if_they_are_wide(pattern_set, pool, stride, width):
+    whole = toy.information(pattern_set, pool, stride)
+    assert toy.information(pattern_set, pool, stride, width) <= whole + 1e-9
+    span = 2 + 2 * (15 + pool) // stride
+    assert isclose(toy.information(pattern_set, pool, stride, span), whole, abs_tol=1e-9)
+
+
+@given(pattern_sets, sizes, sizes, st.none() | st.integers(1, 4))
+def test_confusion_against_enumeration(pattern_set, pool, stride, width):
+    first, second = pattern_set[:2]
+
+    def given_by(pattern):
+        return [toy.views(toy.signature(pattern, phase, pool, stride), width) for phase in range(stride)]
+
+    shared = [seen in given_by(first) for seen in given_by(second)]
+    assert toy.confusion(first, second, pool, stride, width) == Fraction(sum(shared), stride)
+
+
+# Which filters exist
+
+
+@given(st.data(), st.integers(1, 3), st.integers(1, 2))
+def test_an_interval_filter_fires_inside_its_interval_and_nowhere_else(data, width, channels):
+    units = list(product(range(width), range(channels)))
+    most = data.draw(st.frozensets(st.sampled_from(units), min_size=1))
+    least = data.draw(st.frozensets(st.sampled_from(sorted(most))))
+    found = toy.interval_filter(least, most, width, channels)
+    every = [
+        frozenset(u for u, on in zip(units, chosen, strict=True) if on)
+        for chosen in product((False, True), repeat=len(units))
+    ]
+    for view, drawn in zip(every, stacked(every, width, channels), strict=True):
+        assert (found.respond(drawn)[0] > 0) == (least <= view <= most)
+
+
+SMALL_WEIGHTS = np.array(list(product(range(-3, 4), repeat=4)))
+SMALL_BIASES = np.arange(-12, 13)
+
+
+def test_the_small_integer_filters_give_every_threshold_function_of_four_units():
+    corners = np.array(list(product((0, 1), repeat=4)))
+    fired = ((SMALL_WEIGHTS @ corners.T)[:, None, :] + SMALL_BIASES[None, :, None] > 0) @ (1 << np.arange(16))
+    assert len(np.unique(fired)) == 1882
+
+
+@given(st.data())
+def test_the_linear_programme_against_every_small_integer_filter(data):
+    """Exhaustive: these integer filters give all 1882 threshold functions of four units (OEIS A000609)."""
+    units = list(product(range(2), range(2)))
+    window = st.frozensets(st.sampled_from(units))
+    groups = data.draw(st.lists(st.lists(window, min_size=1, max_size=3), min_size=1, max_size=3))
+    silent = data.draw(st.lists(window, max_size=4))
+    found = toy.separating_filter(groups, silent, 2, 2)
+    weights, bias = SMALL_WEIGHTS, SMALL_BIASES
+
+    def responses(windows):  # (filters, biases, windows)
+        return (weights @ stacked(windows, 2, 2).reshape(len(windows), 4).T)[:, None, :] + bias[None, :, None]
+
+    works = (responses(silent) <= 0).all(axis=-1)
+    for group in groups:
+        works &= (responses(group) > 0).any(axis=-1)
+    assert (found is not None) == bool(works.any())
+    if found is not None:
+        assert all(max(found.respond(w)[0] for w in stacked(group, 2, 2)) > 0 for group in groups)
+        assert all(found.respond(w)[0] <= 0 for w in stacked(silent, 2, 2))
+
+
+@given(patterns, patterns, st.integers(1, 6), st.integers(1, 6), st.integers(1, 4))
+def test_a_filter_for_every_phase_works_in_every_phase(pattern, other, pool, stride, width):
+    found = toy.filter_for_every_phase(pattern, [other], pool, stride, width)
+    if found is None:
+        return
+    channels = found.weights.shape[1]
+    for each, expected in ((pattern, True), (other, False)):
+        for phase in range(stride):
+            seen = list(toy.views(toy.signature(each, phase, pool, stride), width))
+            fired = [found.respond(view)[0] > 0 for view in stacked(seen, width, channels)]
+            assert any(fired) == expected
+
+
+# Chance
+
+
+words = st.text("ACGTN", min_size=1, max_size=4)
+
+
+@given(words, st.integers(1, 4))
+def test_chance_against_every_string(part, pool):
+    length = pool + len(part) - 1
+    hits = sum(
+        any(
+            all(p in ("N", c) for p, c in zip(part, string[at : at + len(part)], strict=True))
+            for at in range(pool)
+        )
+        for string in product("ACGT", repeat=length)
+    )
+    assert toy.chance_in_window(part, pool) == Fraction(hits, 4**length)
+
+
+@given(st.sampled_from(["GTG", "CAC", "AAA", "CACGT", "ACGT"]), st.integers(1, 30), st.integers(0, 2**32))
+def test_chance_against_simulation_with_the_networks_own_scan(part, pool, seed):
+    """By Hoeffding's inequality a right value fails with a probability below 1e-9."""
+    windows, size = 4000, pool + len(part) - 1
+    letters = np.random.default_rng(seed).choice(list("ACGT"), size=(windows, size))
+    middle = len(part) // 2
+    scanned = toy.scan("".join(letters.ravel()), [part]).reshape(windows, size)
+    rate = (scanned[:, middle : middle + pool].max(axis=1) > 0).mean()
+    margin = sqrt(log(2 / 1e-9) / (2 * windows))
+    assert abs(rate - float(toy.chance_in_window(part, pool))) < margin
+
+
+@given(words.filter(lambda word: set(word) != {"N"}), st.integers(1, 40))
+def test_chance_stays_below_its_bound_and_rises_with_the_window(part, pool):
+    bits = 2 * sum(letter != "N" for letter in part)
+    chance = toy.chance_in_window(part, pool)
+    assert 4.0 ** -len(part) <= chance <= toy.chance_bound(bits, pool)
+    assert chance < toy.chance_in_window(part, pool + 1)
+
+
+@given(st.integers(1, 3), st.integers(1, 12))
+def test_a_word_that_cannot_overlap_itself_is_the_worst_case(k, pool):
+    worst = toy.chance_in_window("C" + "A" * (k - 1), pool)
+    assert worst == max(toy.chance_in_window("".join(word), pool) for word in product("ACGT", repeat=k))
+
+
+@given(st.integers(1, 200), st.floats(0.001, 1))
+def test_the_bits_needed_keep_chance_below_the_rate(pool, rate):
+    assert toy.chance_bound(toy.bits_needed(pool, rate), pool) <= rate * (1 + 1e-12)
+    assert isclose(toy.bits_needed(2 * pool, rate), toy.bits_needed(pool, rate) + 1) or pool < rate
+    k = toy.letters_needed(pool, rate)
+    assert toy.chance_in_window("C" + "A" * (k - 1), pool) <= rate
+    assert k == 1 or toy.chance_in_window("C" + "A" * (k - 2), pool) > rate
+    assert 2 * (k - 1) < toy.bits_needed(pool, rate) or k == 1
+
+
+@given(st.floats(0, 1))
+def test_presence_bits_against_the_joint_table(chance):
+    joint = np.array([[0.0, 0.5], [0.5 * (1 - chance), 0.5 * chance]])  # (put there, not) x (dark, lit)
+    expected = joint.sum(axis=0) * joint.sum(axis=1)[:, None]
+    terms = [j * log2(j / e) for j, e in zip(joint.ravel(), expected.ravel(), strict=True) if j > 0]
+    assert isclose(toy.presence_bits(chance), sum(terms), abs_tol=1e-9)
+
+
+def test_presence_bits_at_the_ends():
+    assert toy.presence_bits(0.0) == 1.0
+    assert toy.presence_bits(1.0) == 0.0
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"pool": 0}, "pool: expected 1 to 60, the length of the sequence, found 0"),
+        ({"pool": 61}, "pool: expected 1 to 60"),
+        ({"pool": 3, "stride": -1}, "stride: expected 1 to 60"),
+        ({"pool": 3, "width": 0}, "width: expected 1 to 60"),
+    ],
+)
+def test_sizes_that_cannot_be_meant(sizes, message):
+    with pytest.raises(UsageError, match=message):
+        toy.toy_model(**sizes)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: toy.parse_pattern("CACXGTG"), "'CACXGTG'.*found 'X'"),
+        (lambda: toy.parse_pattern("CACGTT"), "two or more.*GTG, CAC, found 1"),
+        (lambda: toy.signatures(CACGTG, 0, 3), "pool: expected 1 or more, found 0"),
+        (lambda: toy.information(toy.PATTERNS, 3, 0), "stride: expected 1 or more, found 0"),
+        (lambda: toy.signatures(CACGTG, 3, 3, 0), "width: expected 1 or more, found 0"),
+        (lambda: toy.max_pool(FIGURE, -1, 3), "pool: expected 1 or more, found -1"),
+        (lambda: toy.bin_difference(3, 0), "pool: expected 1 or more, found 0"),
+        (lambda: toy.chance_in_window("", 3), "letters: expected 1 or more, found 0"),
+        (lambda: toy.bits_needed(3, 0.0), "rate: expected above 0"),
+        (lambda: toy.letters_needed(3, -1.0), "rate: expected above 0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(call, message):
+    with pytest.raises(UsageError, match=message):
+        call()
+
+
+@given(st.lists(st.sampled_from(["GTG", "CAC", "N", "T"]), min_size=1, max_size=6))
+def test_a_pattern_is_its_parts_in_order(pieces):
+    text = "".join(pieces)
+    words = [text[i : i + 3] for i in range(len(text))]
+    found = [(toy.PARTS.index(word), i + 1) for i, word in enumerate(words) if word in toy.PARTS]
+    if len(found) < 2:
+        with pytest.raises(UsageError):
+            toy.parse_pattern(text)
+    else:
+        assert toy.parse_pattern(text) == toy.Pattern(text, tuple(found))
