@@ -177,19 +177,19 @@ def table(matches: Sequence[Match]) -> str:
 
 
 def _hits(found: Comparison, row: int, targets: Sequence[Motif], threshold: float) -> tuple[Hit, ...]:
-    order = np.argsort(found.p[row], kind="stable")
+    p, evalue = found.p[row], found.evalue[row]
     return tuple(
         Hit(
             target=targets[column].id,
             name=targets[column].name,
             offset=int(found.offset[row, column]),
-            p=float(found.p[row, column]),
-            evalue=float(found.evalue[row, column]),
+            p=float(p[column]),
+            evalue=float(evalue[column]),
             overlap=int(found.overlap[row, column]),
             strand="-" if found.reverse[row, column] else "+",
         )
-        for column in order
-        if found.evalue[row, column] <= threshold
+        for column in np.argsort(p, kind="stable")
+        if evalue[column] <= threshold
     )
 
 
@@ -266,7 +266,6 @@ def _p_value(
     log_below = np.zeros(total.shape)
     for offset in range(1 - w, v):
         a, b = max(-offset, 0), min(v - offset, w)
-        below = null[a, b]
-        log_below += 2 * below[np.clip(total - zero * (w - (b - a)), 0, len(below) - 1)]
+        log_below += 2 * null[a, b].take(total - zero * (w - (b - a)), mode="clip")
     p: NDArray[np.float64] = -np.expm1(log_below)
     return p
