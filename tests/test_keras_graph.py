@@ -1,0 +1,290 @@
+"""The Keras reader against Keras itself: what a model answers is what the graph says it sees."""
+
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers
+from tests import strategies
+
+from receptive.arithmetic import Layer, chain, field, interval, seen
+from receptive.errors import ReceptiveError
+from receptive.keras_graph import read
+
+
+@st.composite
+def keras_chains(draw, gapless=False):
+    """A chain of named layers that Keras has too, and an input length on which it works."""
+    chained, length = draw(strategies.networks(gapless, max_length=30))
+    kept = []
+    for node in chain(chained).nodes:
+        layer = node.layer
+        if layer.kind == "global" or (layer.stride > 1 and layer.dilation > 1):
+            continue
+        if layer.kind in ("conv", "pool", "mean") and isinstance(layer.padding, tuple):
+            if layer.kind != "conv":
+                continue
+            layer = Layer("conv", layer.size, layer.stride, layer.dilation, (_reach(layer), 0), layer.name)
+        try:
+            field([*kept, layer], length)
+        except ReceptiveError:
+            continue
+        kept.append(layer)
+    return kept or [Layer("conv", 3, padding="same", name="conv")], length
+
+
+def _reach(layer):
+    """Neurons from a filter's first tap to its last."""
+    return (layer.size - 1) * layer.dilation
+
+
+def built(layer, rng):
+    """The Keras layer for one of ours, with positive random weights."""
+    weights = keras.initializers.RandomUniform(0.5, 1.5, seed=int(rng.integers(1000)))
+    name = layer.name
+    if layer.kind == "conv":
+        padding = "causal" if layer.padding == (_reach(layer), 0) else layer.padding
+        shape = {"strides": layer.stride, "dilation_rate": layer.dilation, "padding": padding, "name": name}
+        return layers.Conv1D(1, layer.size, kernel_initializer=weights, activation="relu", **shape)
+    if layer.kind in ("pool", "mean"):
+        pooling = layers.MaxPooling1D if layer.kind == "pool" else layers.AveragePooling1D
+        return pooling(layer.size, layer.stride, layer.padding, name=name)
+    return (layers.ZeroPadding1D if layer.kind == "pad" else layers.Cropping1D)(layer.padding, name=name)
+
+
+@pytest.mark.claim("RF-6")
+@settings(max_examples=12)  # every example builds a Keras model
+@given(keras_chains(), st.integers(0, 99))
+def test_a_model_answers_where_the_graph_says(network, seed):
+    stack, length = network
+    rng = np.random.default_rng(seed)
+    model = keras.Sequential([keras.Input((length, 1)), *(built(layer, rng) for layer in stack)])
+    graph = read(model)
+    assert graph.input_length == length
+    assert graph.nodes == chain(stack).nodes
+    fields = field(graph, length)
+    response = np.asarray(model(np.eye(length)[:, :, np.newaxis]))[:, :, 0] > 0
+    assert response.shape == (length, fields.rows[-1].length)
+    for neuron in range(fields.rows[-1].length):
+        expected = np.flatnonzero(response[:, neuron]).tolist()
+        assert seen(fields, fields.rows[-1].name, [neuron]).tolist() == expected
+
+
+@pytest.mark.claim("RF-6")
+@settings(max_examples=8)  # every example builds a Keras model
+@given(keras_chains(gapless=True), st.integers(0, 99))
+def test_gradients_of_average_pooling_are_nonzero_exactly_in_the_interval(network, seed):
+    import tensorflow as tf
+
+    stack, length = network
+    rng = np.random.default_rng(seed)
+    averaging = [
+        Layer("mean", layer.size, layer.stride, 1, layer.padding, layer.name)
+        if layer.kind == "pool"
+        else layer
+        for layer in stack
+    ]
+    model = keras.Sequential([keras.Input((length, 1)), *(built(layer, rng) for layer in averaging)])
+    row = field(read(model), length).rows[-1]
+    x = tf.constant(rng.uniform(0.5, 1.5, (1, length, 1)), tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        y = model(x)
+        neurons = [y[0, neuron, 0] for neuron in range(row.length)]
+    for neuron, value in enumerate(neurons):
+        gradient = np.asarray(tape.gradient(value, x))[0, :, 0]
+        assert np.flatnonzero(gradient).tolist() == list(interval(row, neuron))
+
+
+def residual(shared=False):
+    """A small model with everything that is followed or passed over, ending in two heads."""
+    x = inputs = keras.Input((120, 4), name="dna")
+    x = layers.Dense(6, name="embed")(x)
+    x = layers.Conv1D(6, 7, padding="same", name="conv")(x)
+    x = layers.LayerNormalization()(layers.Dropout(0.1)(layers.ReLU()(layers.BatchNormalization()(x))))
+    block = keras.Sequential(
+        [
+            keras.Input((120, 6)),
+            layers.SeparableConv1D(6, 3, padding="same", dilation_rate=2, name="first"),
+            layers.Activation("elu"),
+            layers.DepthwiseConv1D(5, padding="same", name="second"),
+        ],
+        name="block",
+    )
+    x = layers.Add(name="sum")([x, block(x)])
+    if shared:
+        x = block(x)
+    x = layers.Concatenate(name="joined")([x, layers.SpatialDropout1D(0.1)(x)])
+    x = layers.MaxPooling1D(4, name="pool")(x)
+    pooled = layers.GlobalAveragePooling1D(name="average")(x)
+    x = layers.Dense(3, name="head")(layers.Flatten()(x))
+    return keras.Model(inputs, [layers.Dense(3, name="other")(pooled), x], name="residual")
+
+
+def test_branches_nested_models_and_layers_that_are_passed_over():
+    fields = field(read(residual()), 120)
+    names = ["conv", "block/first", "block/second", "sum", "joined", "pool", "average"]
+    assert sorted(row.name for row in fields.rows) == sorted(names)
+    assert fields.unaligned == ()
+    sizes = {row.name: row.size for row in fields.rows}
+    assert sizes == dict(zip(names, [7, 11, 15, 15, 15, 18, 134], strict=True))
+    assert fields.row("average").length == 1
+
+
+def test_a_layer_that_is_called_twice_has_two_names():
+    fields = field(read(residual(shared=True)), 120)
+    assert fields.row("block/second").size == 15
+    assert fields.row("block:2/second").size == 23
+
+
+def test_a_saved_model_is_read_as_it_was_and_without_keras(tmp_path):
+    model, path = residual(), tmp_path / "model.keras"
+    model.save(path)
+    assert read(path) == read(str(path)) == read(model)
+    code = (
+        "import sys; from receptive.keras_graph import read; read(sys.argv[1]); print('keras' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
+def test_operators_on_tensors_are_followed():
+    inputs = keras.Input((30, 4))
+    x = layers.Conv1D(4, 3, padding="same", name="conv")(inputs)
+    x = keras.ops.relu(x) * 2 + inputs
+    x = keras.ops.concatenate([x, inputs], axis=-1)
+    rows = field(read(keras.Model(inputs, x)), 30).rows
+    assert [(row.kind, row.size) for row in rows] == [("conv", 3), ("add", 3), ("concat", 3)]
+
+
+def test_a_model_of_unknown_length():
+    model = keras.Sequential([keras.Input((None, 4)), layers.Conv1D(2, 3)])
+    assert read(model).input_length is None
+    assert read(keras.Sequential([layers.Conv1D(2, 3)])).input_length is None
+
+
+def test_recurrent_layers_end_the_spatial_part():
+    model = keras.Sequential(
+        [
+            keras.Input((90, 4)),
+            layers.Conv1D(8, 26, name="conv"),
+            layers.Bidirectional(layers.LSTM(3)),
+            layers.Dense(2),
+        ]
+    )
+    assert [row.name for row in field(read(model), 90).rows] == ["conv"]
+
+
+class Doubled(layers.Layer):
+    """A layer of the user's own that acts on each position by itself."""
+
+    def call(self, x):
+        return 2 * x
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+def own():
+    """A model with a layer that is not Keras's own."""
+    x = inputs = keras.Input((20, 4))
+    x = Doubled(name="twice")(layers.Conv1D(2, 3, name="conv")(x))
+    return keras.Model(inputs, layers.MaxPooling1D(2, name="pool")(x))
+
+
+@pytest.mark.parametrize("passed", ["twice", "Doubled"])
+def test_a_custom_layer_can_be_passed_over_by_name_or_class(passed, tmp_path):
+    own().save(tmp_path / "own.keras")
+    for model in (own(), tmp_path / "own.keras"):
+        with pytest.raises(
+            ReceptiveError, match=r"twice \(Doubled\).*Keras's own.*--passthrough twice or .* Doubled"
+        ):
+            read(model)
+        assert [node.layer.name for node in read(model, [passed]).nodes] == ["conv", "pool"]
+
+
+@pytest.mark.parametrize(
+    ("layer", "words"),
+    [
+        (layers.Conv1DTranspose(2, 3, name="up"), r"up \(Conv1DTranspose\): it stretches the sequence"),
+        (layers.UpSampling1D(2, name="up"), "stretches"),
+        (layers.GroupNormalization(2, name="norm"), "combines all positions"),
+        (
+            layers.LayerNormalization(axis=1, name="norm"),
+            r"norm \(LayerNormalization\): it combines all positions",
+        ),
+        (layers.Reshape((5, 16), name="other"), "moves values"),
+        (
+            layers.Conv1D(2, 3, data_format="channels_first", name="first"),
+            r"first \(Conv1D\): has its channels first",
+        ),
+        (
+            layers.Lambda(lambda x: x, name="any"),
+            r"any \(Lambda\): is not a layer whose receptive field is known",
+        ),
+    ],
+)
+def test_layers_that_are_refused(layer, words):
+    model = keras.Sequential([keras.Input((20, 4)), layer])
+    with pytest.raises(ReceptiveError, match=words):
+        read(model)
+
+
+def test_joining_along_positions_is_refused():
+    inputs = keras.Input((20, 4))
+    model = keras.Model(inputs, layers.Concatenate(axis=1, name="long")([inputs, inputs]))
+    with pytest.raises(ReceptiveError, match=r"long \(Concatenate\): joins along positions"):
+        read(model)
+
+
+def test_convolution_after_positions_are_mixed_is_refused():
+    model = keras.Sequential(
+        [keras.Input((20, 4)), layers.LSTM(4, return_sequences=True), layers.Conv1D(2, 3, name="late")]
+    )
+    with pytest.raises(
+        ReceptiveError, match=r"late \(Conv1D\): comes after a layer that mixes all positions"
+    ):
+        read(model)
+
+
+def test_models_of_other_kinds_are_refused():
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    one, two = keras.Input((20, 4)), keras.Input((20, 4))
+    image = keras.Sequential([keras.Input((20, 20, 3)), layers.Dense(2)])
+    for model, words in [
+        (Own(), "expected a Sequential or functional Keras model, found Own"),
+        (keras.Model([one, two], layers.Add()([one, two])), "expected one input, the sequence, found 2"),
+        (image, r"expected an input of \(batch, positions, channels\), found \[None, 20, 20, 3\]"),
+        (keras.Sequential([keras.Input((20, 4)), layers.Flatten()]), "no convolution or pooling"),
+    ]:
+        with pytest.raises(ReceptiveError, match=words):
+            read(model)
+
+
+def test_files_that_are_not_models(tmp_path):
+    with pytest.raises(ReceptiveError, match=r"cannot read .*none.keras: No such file"):
+        read(tmp_path / "none.keras")
+    text = tmp_path / "text.keras"
+    text.write_text("not a model")
+    archive = tmp_path / "archive.keras"
+    with zipfile.ZipFile(archive, "w") as empty:
+        empty.writestr("other.txt", "")
+    broken = tmp_path / "broken.keras"
+    with zipfile.ZipFile(broken, "w") as bad:
+        bad.writestr("config.json", "{")
+    for path in (text, archive, broken):
+        with pytest.raises(ReceptiveError, match=r"not a model that Keras 3 saved"):
+            read(path)
+    with zipfile.ZipFile(broken, "w") as bad:
+        bad.writestr("config.json", json.dumps({"class_name": "Own", "config": {}}))
+    with pytest.raises(ReceptiveError, match="found Own"):
+        read(broken)
