@@ -194,7 +194,7 @@ def test_a_resolving_filter_works_where_it_should_and_only_there(pool, stride, w
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 4))
 def test_the_linear_programme_agrees_that_a_filter_exists(pool, stride, width):
-    """The same question put to the LP: all that must fire, one window at a time, against all that must not."""
+    """The same question put to the LP, window by window: all that must fire against all that must not."""
     for name, found in toy.toy_model(pool, stride, width).filters.items():
         maps = {
             sequence: toy.max_pool(toy.scan(sequence), pool, stride)
@@ -340,8 +340,8 @@ def test_information_never_rises_when_windows_are_merged(pattern_set, pool, gap,
     """The merged signature is a function of the fine one and of where, modulo m, its first lit bin lies.
 
     The latter is independent of pattern and fine signature, so it adds nothing, and the data-processing
-    inequality holds. Merging m windows of pool p and stride s <= p gives pool p + (m - 1) s and stride m s: for
-    p = s, pool m p on the same grid.
+    inequality holds. Merging m windows of pool p and stride s <= p gives pool p + (m - 1) s and stride m s:
+    for p = s, pool m p on the same grid.
     """
     stride = max(1, pool - gap)
     merged = toy.information(pattern_set, pool + (m - 1) * stride, m * stride)

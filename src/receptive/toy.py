@@ -449,7 +449,7 @@ def signature_bins(lit: Lit) -> list[list[str]]:
 
 
 def signature_text(lit: Lit) -> str:
-    """A signature on one line: ``CAC | - | GTG``; ``GTG+CAC`` is one bin with both, ``CAC x3`` three with CAC."""
+    """A signature on one line: ``CAC | - | GTG+CAC x3`` is CAC in a bin, nothing, three bins with both."""
     bins = ["+".join(parts) or "-" for parts in signature_bins(lit)]
     runs = [(held, len(list(run))) for held, run in groupby(bins)]
     return " | ".join(held if n == 1 else f"{held} x{n}" for held, n in runs)
