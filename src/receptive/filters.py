@@ -5,7 +5,7 @@ lies a site; the sequences around all its sites, aligned, give a position probab
 every convolution that knows positions exactly, that is, with no pooling below it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,24 +92,45 @@ def read(model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, windo
     """
     if protocol.window is not None:
         window = Window(protocol.window, protocol.window // 2)
-    maxima = np.max([maps.max((0, 1)) for _, maps in activations(model, layer, X)], axis=0).astype(np.float64)
-    counts = np.zeros((len(maxima), window.width, 4))
-    sites = np.zeros(len(maxima), np.int64)
-    bases = np.where(X.any(-1), X.argmax(-1), OUTSIDE)
-    for first, maps in activations(model, layer, X):
-        sequence, position, which = find_sites(maps, maxima, protocol)
-        aligned = windows(bases[first : first + len(maps)], sequence, position, window)
-        weights = (
-            maps[sequence, position, which].astype(np.float64) if protocol.weighted else np.ones(len(which))
-        )
-        if protocol.ends == "drop":
-            inside = (position >= window.left) & (position - window.left + window.width <= X.shape[1])
-            aligned, weights, which = aligned[inside], weights[inside], which[inside]
-        counts += tally(aligned, weights, which, len(maxima))
-        sites += np.bincount(which, minlength=len(maxima))
+    counts, sites, maxima = count(lambda: activations(model, layer, X), X, protocol, window)
     pwms = normalise(counts)
     motifs = tuple(Motif(f"filter{index}", "", pwm, window.width) for index, pwm in enumerate(pwms))
     return Reading(layer, motifs, sites, maxima)
+
+
+def count(
+    scan: Callable[[], Iterable[tuple[int, NDArray[np.float32]]]],
+    X: NDArray[np.uint8],
+    protocol: Protocol,
+    window: Window,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Count the nucleotides around the sites of every filter.
+
+    Args:
+        scan: gives the rectified maps of all sequences, batch by batch, as :func:`activations` does; called
+            once for the maxima and once for the sites, so that one batch is held at a time.
+        X: the sequences, one-hot (N, L, 4).
+        protocol: see :func:`read`.
+        window: the columns to count in.
+
+    Returns:
+        Counts (F, w, 4), number of sites (F,), greatest activation (F,).
+    """
+    maxima = np.max([maps.max((0, 1)) for _, maps in scan()], axis=0).astype(np.float64)
+    counts = np.zeros((len(maxima), window.width, 4))
+    sites = np.zeros(len(maxima), np.int64)
+    bases = np.where(X.any(-1), X.argmax(-1), OUTSIDE)
+    for first, maps in scan():
+        sequence, position, which = find_sites(maps, maxima, protocol)
+        if protocol.ends == "drop":
+            start = position - window.left
+            inside = (start >= 0) & (start + window.width <= X.shape[1])
+            sequence, position, which = sequence[inside], position[inside], which[inside]
+        aligned = windows(bases[first : first + len(maps)], sequence, position, window)
+        weights = maps[sequence, position, which] if protocol.weighted else np.ones(len(which))
+        counts += tally(aligned, weights.astype(np.float64), which, len(maxima))
+        sites += np.bincount(which, minlength=len(maxima))
+    return counts, sites, maxima
 
 
 def find_sites(

@@ -65,6 +65,41 @@ class Protocol:
     trim_pad: int
     """Columns kept on either side of the trimmed core (D-8)."""
 
+    def __post_init__(self) -> None:
+        counts = self.motif_counts
+        possible = {
+            "motif_counts": bool(counts) and min(counts) >= 0 and abs(sum(counts) - 1) < 1e-9,
+            "spacing": self.spacing in ("normalised", "uniform"),
+            "buffer": _whole(self.buffer, 0),
+            "cnn_50_2": self.cnn_50_2 in ("full", "small"),
+            "initializer": self.initializer in ("glorot_uniform", "he_normal"),
+            "bn_epsilon": _number(self.bn_epsilon) and self.bn_epsilon > 0,
+            "bn_momentum": _number(self.bn_momentum) and 0 <= self.bn_momentum < 1,
+            "learning_rate": _number(self.learning_rate) and self.learning_rate > 0,
+            "beta_1": _number(self.beta_1) and 0 <= self.beta_1 < 1,
+            "batch_size": _whole(self.batch_size, 1),
+            "batch_size_in_vivo": _whole(self.batch_size_in_vivo, 1),
+            "patience": self.patience is None or _whole(self.patience, 1),
+            "sites": self.sites in ("every", "best"),
+            "threshold": _number(self.threshold) and 0 <= self.threshold <= 1,
+            "weighted": isinstance(self.weighted, bool),
+            "ends": self.ends in ("pad", "drop"),
+            "window": self.window is None or _whole(self.window, 1),
+            "trim_bits": self.trim_bits is None or (_number(self.trim_bits) and self.trim_bits >= 0),
+            "trim_pad": _whole(self.trim_pad, 0),
+        }
+        for name, fine in possible.items():
+            if not fine:
+                raise UsageError(f"protocol: {name} cannot be {getattr(self, name)!r}")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
 
 RELEASED = Protocol(
     name="released",
@@ -121,7 +156,7 @@ def protocol(name: str, **switches: Any) -> Protocol:
     """Return the protocol ``name`` with some fields switched to other values, and a name that says so.
 
     Raises:
-        UsageError: no protocol or field has that name.
+        UsageError: no protocol or field has that name, or a field cannot have that value.
     """
     if name not in PROTOCOLS:
         raise UsageError(f"unknown protocol {name!r}: expected one of {', '.join(PROTOCOLS)}")
@@ -131,6 +166,7 @@ def protocol(name: str, **switches: Any) -> Protocol:
         if field not in known:
             hint = "".join(f" (did you mean {near}?)" for near in get_close_matches(field, known, 1))
             raise UsageError(f"protocol {name!r} has no field {field!r}{hint}")
+    switches = {name: tuple(value) if isinstance(value, list) else value for name, value in switches.items()}
     changed = {field: value for field, value in switches.items() if value != asdict(base)[field]}
     suffix = "".join(f"+{field}={value}" for field, value in sorted(changed.items()))
     return replace(base, name=name + suffix, **changed)

@@ -158,6 +158,9 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         raise ReceptiveError(
             f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0"
         )
+    for key, array in ((f"X_{name}", X), (f"Y_{name}", Y)):
+        if array.dtype.kind not in "biuf":
+            raise ReceptiveError(f"{path}: {key} holds text, expected numbers")
     labels = Y[:]
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")

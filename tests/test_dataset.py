@@ -1,0 +1,145 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from receptive.errors import ReceptiveError
+from receptive.protocols import RELEASED
+from receptive.tasks import synthetic
+from receptive.tasks.dataset import Dataset, Split, read, write
+
+
+@st.composite
+def datasets(draw):
+    """A data set of any shape, with unknown nucleotides and labels that were not measured."""
+    length, classes = draw(st.integers(1, 12)), draw(st.integers(1, 4))
+
+    def split(rows):
+        base = draw(arrays.arrays(np.int64, (rows, length), elements=st.integers(0, 4)))
+        labels = draw(arrays.arrays(np.int8, (rows, classes), elements=st.integers(-1, 1)))
+        return Split(np.eye(5, 4, dtype=np.uint8)[base], labels)
+
+    rows = [draw(st.integers(1, 5)) for _ in range(3)]
+    names = tuple(f"factor {index}" for index in range(classes))
+    return Dataset(
+        "any", names, *map(split, rows), attributes={"seed": draw(st.integers(0, 9)), "source": "a test"}
+    )
+
+
+@given(data=datasets())
+def test_a_file_gives_the_data_set_back(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "any.h5"
+    write(data, path)
+    again = read(path)
+    assert (again.task, again.classes, again.sha256) == (data.task, data.classes, data.sha256)
+    assert {key: again.attributes[key] for key in data.attributes} == data.attributes
+    for name, split in data.splits.items():
+        np.testing.assert_array_equal(again.splits[name].X, split.X)
+        np.testing.assert_array_equal(again.splits[name].Y, split.Y)
+
+
+def test_truth_goes_into_the_file_and_back(tmp_path):
+    data = synthetic.generate(0, RELEASED, 30)
+    write(synthetic.with_models(data), tmp_path / "s.h5")
+    with h5py.File(tmp_path / "s.h5") as file:
+        assert file["X_train"].shape == file["model_train"].shape == (21, 4, 200)
+        assert file["Y_test"].shape == (6, 12)
+        assert (file.attrs["seed"], file.attrs["protocol"]) == (0, "released")
+        assert file.attrs["version"]
+    for key, array in read(tmp_path / "s.h5").valid.truth.items():
+        np.testing.assert_array_equal(array, data.valid.truth[key])
+
+
+def test_the_released_layouts_are_read(tmp_path):
+    """The authors' files hold floats, without class names; the in vivo one has a fourth axis of one."""
+    data = synthetic.generate(0, RELEASED, 30)
+    for name, axes in (("synthetic", ()), ("invivo", (1,))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            for part, split in data.splits.items():
+                X = split.X.transpose(0, 2, 1)
+                file[f"X_{part}"] = X.reshape(X.shape + axes).astype(float)
+                file[f"Y_{part}"] = split.Y.astype(float)
+        found = read(tmp_path / f"{name}.h5")
+        assert found.sha256 == data.sha256
+        assert found.classes[11] == "class 11"
+
+
+def _spoil(path: Path, how: str) -> None:
+    with h5py.File(path, "r+") as file:
+        X, Y = file["X_valid"][:], file["Y_valid"][:]
+        if how == "missing key":
+            del file["Y_valid"]
+        elif how == "a group":
+            del file["X_valid"]
+            file.create_group("X_valid")
+        elif how == "axes swapped":
+            del file["X_valid"]
+            file["X_valid"] = X.transpose(0, 2, 1)
+        elif how == "rows differ":
+            del file["Y_valid"]
+            file["Y_valid"] = Y[:-1]
+        elif how == "two bases at once":
+            X[1, :, 7] = 1
+            file["X_valid"][...] = X
+        elif how == "labels":
+            Y[0, 0] = 2
+            file["Y_valid"][...] = Y
+        elif how == "lengths differ":
+            del file["X_valid"]
+            file["X_valid"] = X[:, :, :100]
+        elif how == "class names":
+            file.attrs["classes"] = ["one"]
+        elif how == "text":
+            del file["X_valid"]
+            file["X_valid"] = np.full(X.shape, b"A")
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("missing key", "no array 'Y_valid'; found .*X_train"),
+        ("a group", "no array 'X_valid'"),
+        ("axes swapped", r"X_valid has shape \(3, 200, 4\), expected \(N, 4, L\)"),
+        ("rows differ", r"Y_valid has shape \(2, 12\), expected \(3, C\)"),
+        ("two bases at once", r"X_valid is not one-hot: sequence 1, position 7 is \[1, 1, 1, 1\]"),
+        ("labels", "Y_valid holds values besides 0, 1 and -1"),
+        ("lengths differ", "splits disagree"),
+        ("class names", "names 1 classes, Y_train has 12 columns"),
+        ("text", "X_valid holds text, expected numbers"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_field(tmp_path, how, message):
+    path = tmp_path / "data.h5"
+    write(synthetic.generate(0, RELEASED, 30), path)
+    _spoil(path, how)
+    with pytest.raises(ReceptiveError, match=message) as error:
+        read(path)
+    assert str(path) in str(error.value)
+
+
+def test_what_is_no_hdf5_file_is_refused(tmp_path):
+    path = tmp_path / "data.h5"
+    with pytest.raises(ReceptiveError, match="no such file"):
+        read(path)
+    write(synthetic.generate(0, RELEASED, 300), path)
+    for content in (b"", b"not HDF5", path.read_bytes()[:3000]):
+        path.write_bytes(content)
+        with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
+            read(path)
+    with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
+        read(tmp_path)
+
+
+def test_nothing_half_written_is_left(tmp_path):
+    data = synthetic.generate(0, RELEASED, 30)
+    (tmp_path / "file").touch()
+    with pytest.raises(ReceptiveError, match="cannot write"):
+        write(data, tmp_path / "file" / "data.h5")
+    broken = Dataset("any", ("a",), data.train, data.valid, data.test, {"bad": object()})
+    with pytest.raises(TypeError):
+        write(broken, tmp_path / "data.h5")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -1,0 +1,94 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from receptive.errors import ReceptiveError
+from receptive.networks import VARIANTS
+from receptive.protocols import RELEASED, protocol
+from receptive.training import metrics, predict, train
+
+labels_and_scores = st.integers(1, 30).flatmap(
+    lambda rows: st.tuples(
+        arrays.arrays(np.int8, (rows, 2), elements=st.integers(-1, 1)),
+        arrays.arrays(np.float32, (rows, 2), elements=st.sampled_from([0, 0.25, 0.5, 0.75, 1])),
+    )
+)
+
+
+@given(labels_and_scores)
+def test_auroc_is_the_chance_to_rank_a_pair_right(drawn):
+    Y, scores = drawn
+    found = metrics(Y, scores)
+    expected = []
+    for labels, p in zip(Y.T, scores.T, strict=True):
+        pairs = [(a > b) + 0.5 * (a == b) for a in p[labels == 1] for b in p[labels == 0]]
+        expected.append(np.mean(pairs) if pairs else None)
+    assert found["auroc"] == [pytest.approx(e) if e is not None else None for e in expected]
+    known = [e for e in expected if e is not None]
+    assert found["auroc_mean"] == (pytest.approx(np.mean(known)) if known else None)
+
+
+@given(labels_and_scores)
+def test_aupr_joins_the_points_of_the_precision_recall_curve(drawn):
+    Y, scores = drawn
+    for labels, p, found in zip(Y.T, scores.T, metrics(Y, scores)["aupr"], strict=True):
+        labels, p = labels[labels >= 0], p[labels >= 0]
+        if len(set(labels)) < 2:
+            assert found is None
+            continue
+        points = [(0.0, 1.0)]
+        for threshold in sorted(set(p), reverse=True):
+            called = p >= threshold
+            points.append((labels[called].sum() / labels.sum(), labels[called].mean()))
+        area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
+        assert found == pytest.approx(area)
+
+
+@pytest.fixture(scope="module")
+def trained(small):
+    return train(VARIANTS["cnn-100"], small, RELEASED, seed=1, epochs=4)
+
+
+@pytest.mark.claim("TRAIN-1")
+def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
+    assert trained.best_epoch == 1 + np.argmin(trained.history["val_loss"])
+    loss = trained.model.evaluate(
+        small.valid.X.astype(np.float32), small.valid.Y.astype(np.float32), batch_size=100, verbose=0
+    )
+    assert loss == pytest.approx(min(trained.history["val_loss"]), rel=1e-4)
+
+
+def test_one_seed_gives_one_network(small, trained):
+    same, other = (train(VARIANTS["cnn-100"], small, RELEASED, seed=seed, epochs=4) for seed in (1, 2))
+    np.testing.assert_array_equal(predict(same.model, small.test.X), predict(trained.model, small.test.X))
+    assert same.history == trained.history
+    assert other.history != trained.history
+
+
+@pytest.mark.claim("D-11")
+def test_patience_ends_training(small):
+    impatient = protocol("released", patience=1, learning_rate=0.3)
+    history = train(VARIANTS["cnn-100"], small, impatient, seed=0, epochs=30).history["val_loss"]
+    worse = [epoch for epoch in range(1, len(history)) if history[epoch] >= min(history[:epoch])]
+    assert worse[0] == len(history) - 1 < 29
+
+
+def test_progress_is_told_after_every_epoch(small):
+    told = []
+    train(VARIANTS["cnn-100"], small, RELEASED, 0, 2, lambda epoch, losses: told.append((epoch, set(losses))))
+    assert told == [(1, {"loss", "val_loss"}), (2, {"loss", "val_loss"})]
+
+
+def test_predictions_do_not_depend_on_the_batch(small, trained):
+    whole, parts = (predict(trained.model, small.test.X, batch) for batch in (500, 7))
+    np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-6)
+
+
+def test_a_diverged_training_is_an_error(small):
+    hopeless = protocol("released", learning_rate=1e30)
+    with pytest.raises(ReceptiveError, match=r"cnn-100: the loss became NaN or infinite in epoch \d.*1e\+30"):
+        train(VARIANTS["cnn-100"], small, hopeless, 0, 5)
