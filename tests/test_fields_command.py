@@ -1,0 +1,133 @@
+"""``receptive field``: the networks it understands, what it prints, and its figure."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+import typer
+from hypothesis import given
+from matplotlib.colors import to_hex
+from tests import strategies
+from typer.testing import CliRunner
+
+from receptive.arithmetic import chain, field, interval, parse
+from receptive.cli import fields as command
+from receptive.errors import ReceptiveError, UsageError
+from receptive.figures.canvas import BLUE
+from receptive.figures.fields import receptive_fields
+from receptive.networks import VARIANTS
+
+app = typer.Typer()
+app.command()(command.field)
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A saved model of 90 positions, with a layer of the user's own."""
+    import keras
+
+    class Own(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    layers = [keras.Input((90, 4)), keras.layers.Conv1D(2, 7, name="conv"), Own(name="mine")]
+    keras.Sequential(layers).save(path)
+    return path
+
+
+def test_json_has_the_promised_fields():
+    document = json.loads(run("cnn-25", "--input", 200, "--json"))
+    assert document["input_length"] == 200
+    promised = ["name", "kind", "size", "jump", "start", "length", "uncertainty", "overlap"]
+    layers = [[layer[key] for key in promised] for layer in document["layers"]]
+    assert layers[1] == ["pool1", "pool", 43, 25, -9, 8, 25, 18]
+    assert document == field(VARIANTS["cnn-25"].layers, 200).json()
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_is_understood_by_name_and_as_text(name):
+    assert run(name) == run(str(VARIANTS[name])) == f"{field(VARIANTS[name].layers, 200)}\n"
+
+
+def test_a_keras_model_has_its_own_length(model):
+    assert json.loads(run(model, "--json", "--passthrough", "mine"))["input_length"] == 90
+    assert json.loads(run(model, "--json", "--passthrough", "Own", "--input", 50))["input_length"] == 50
+    with pytest.raises(ReceptiveError, match=r"layer mine \(Own\).*--passthrough mine"):
+        run(model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cnn25"], 'no network is called "cnn25"; did you mean cnn-25'),
+        (["CNN-50-2"], "did you mean cnn-50-2"),
+        (["conv7 pol3"], 'character 7: .* found "pol3"\n  conv7 pol3\n        \\^\n.*receptive variants'),
+        (["conv7 pool3 conv3", "--input", 2], "pool1"),
+        (["conv7", "--passthrough", "x"], "--passthrough is for Keras models"),
+        (["conv7", "--figure", "x.doc"], r'expected a name ending in \.svg, \.png, \.pdf, found "\.doc"'),
+    ],
+)
+def test_what_cannot_be_meant(arguments, words):
+    with pytest.raises(UsageError, match=words):
+        run(*arguments)
+
+
+def test_files_that_are_not_models(tmp_path):
+    with pytest.raises(ReceptiveError, match=r"cannot read none\.keras"):
+        run("none.keras")
+    (tmp_path / "model.h5").write_text("")
+    with pytest.raises(
+        ReceptiveError, match=r"model\.h5: not a model that Keras 3 saved with the ending \.keras"
+    ):
+        run(tmp_path / "model.h5")
+
+
+@pytest.mark.parametrize("network", ["cnn-25", "conv7 pool3 conv3"])
+def test_an_answer_takes_less_than_a_second_and_no_framework(network):
+    """Processor seconds, which a busy machine does not lengthen as it does the clock's."""
+    code = (
+        "import sys; from receptive.cli.fields import field; field(sys.argv[1]);"
+        "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib')))"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", code, network], capture_output=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
+
+
+@pytest.mark.parametrize(("ending", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])
+def test_figure_is_written_whole(tmp_path, ending, start):
+    path = tmp_path / f"fields.{ending}"
+    run("cnn-2", "--figure", path)
+    assert path.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@given(strategies.networks())
+def test_figure_shows_the_interval_of_the_middle_neuron_of_every_layer(network):
+    fields = field(*network)
+    (axes,) = receptive_fields(fields).axes
+    filled = [bars for bars in axes.collections if BLUE in [to_hex(c).upper() for c in bars.get_facecolor()]]
+    assert len(filled) == len(fields.rows)
+    for bars, row in zip(filled, fields.rows, strict=True):
+        inside = interval(row, (row.length - 1) // 2)
+        corners = bars.get_paths()[0].vertices
+        assert (corners[:, 0].min(), corners[:, 0].max()) == (inside.start - 0.5, inside.stop - 0.5)
+    assert [label.get_text().split(":")[0] for label in axes.get_yticklabels()] == [
+        row.name for row in fields.rows
+    ]
+
+
+def test_figure_draws_no_more_ticks_than_can_be_seen():
+    fields = field(chain(parse("conv3")), 100_000)
+    (axes,) = receptive_fields(fields).axes
+    assert len(axes.collections[0].get_paths()) <= 1000
