@@ -341,7 +341,7 @@ def separating_filter(
         if found is None or not rest:
             return found
         tried = (search([*chosen, view], rest[1:]) for view in rest[0])
-        return next((found for found in tried if found is not None), None)
+        return next((filter_ for filter_ in tried if filter_ is not None), None)
 
     return search([], fire)
 
@@ -523,8 +523,9 @@ def bits_needed(pool: int, rate: float) -> float:
 
     log2(pool / rate), from `chance_bound`: one bit more for each doubling of the pool.
     """
+    _at_least_one(pool=pool)
     _check_rate(rate)
-    return max(0.0, log2(pool / rate))
+    return log2(pool / rate)
 
 
 def letters_needed(pool: int, rate: float) -> int:

@@ -1,6 +1,7 @@
 """Fig 1 of the paper for any pool size, and how much about a pattern pooling keeps."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import log2
 
 from matplotlib.axes import Axes
@@ -9,6 +10,8 @@ from matplotlib.patches import Polygon, Rectangle
 
 from receptive import toy
 from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
+
+Extent = tuple[float, float]
 
 _COLOURS = (BLUE, ORANGE)
 """Of the two filters' units: dark and light, for those who print in grey."""
@@ -49,9 +52,11 @@ def figure_1(pool: int, stride: int | None = None, width: int = 3) -> Figure:
     return figure
 
 
-def _cell(axes: Axes, left: float, bottom: float, width: float, colour: str | None) -> None:
-    """Draw a unit, filled if it has a colour."""
-    axes.add_patch(Rectangle((left, bottom), width, 0.9, fc=colour or "none", ec=GREY, lw=0.6, zorder=3))
+def _row(axes: Axes, extents: Sequence[Extent], bottom: float, lit: Sequence[bool], colour: str) -> None:
+    """Draw a row of units, from left to right edge each, the lit ones filled."""
+    bars = [(left, right - left) for left, right in extents]
+    faces = [colour if on else "none" for on in lit]
+    axes.broken_barh(bars, (bottom, 0.9), facecolors=faces, edgecolors=GREY, linewidths=0.6, zorder=3)
 
 
 def _draw_sequence(axes: Axes) -> None:
@@ -63,7 +68,7 @@ def _draw_sequence(axes: Axes) -> None:
         axes.add_patch(Rectangle(corner, len(name), 1.2, fill=False, edgecolor=GREEN, linewidth=1.5))
 
 
-def _extent(b: int, pool: int, stride: int) -> tuple[float, float]:
+def _extent(b: int, pool: int, stride: int) -> Extent:
     """Where unit ``b`` of a map is drawn: as wide as the stride, in the middle of its window."""
     middle = b * stride + (pool - 1) / 2
     return max(middle - stride / 2, -0.5), min(middle + stride / 2, len(toy.SEQUENCE) - 0.5)
@@ -71,10 +76,9 @@ def _extent(b: int, pool: int, stride: int) -> tuple[float, float]:
 
 def _draw_map(axes: Axes, units: toy.FloatArray, bottom: float, pool: int, stride: int) -> None:
     """Draw a map (bins, 2) as two rows of cells, filter 1 on top."""
-    for b, active in enumerate(units > 0):
-        left, right = _extent(b, pool, stride)
-        for channel, colour in enumerate(_COLOURS):
-            _cell(axes, left, bottom + 1 - channel, right - left, colour if active[channel] else None)
+    extents = [_extent(b, pool, stride) for b in range(len(units))]
+    for channel, colour in enumerate(_COLOURS):
+        _row(axes, extents, bottom + 1 - channel, list(units[:, channel] > 0), colour)
 
 
 def _draw_field(axes: Axes, b: int, model: toy.ToyModel) -> None:
@@ -97,10 +101,10 @@ def _draw_signature(axes: Axes, name: str, model: toy.ToyModel) -> None:
     span = max(min(model.width, 6), *(b + 1 for b, _ in lit), 1)
     cell = min(2.0, 15 / span)
     middle = toy.STARTS[name] + (len(name) - 1) / 2
-    for column in range(span):
-        for channel, colour in enumerate(_COLOURS):
-            shown = colour if (column, channel) in lit else None
-            _cell(axes, middle + (column - span / 2) * cell, _SECOND + 1 - channel, cell, shown)
+    edges = [middle + (column - span / 2) * cell for column in range(span + 1)]
+    for channel, colour in enumerate(_COLOURS):
+        shown = [(column, channel) in lit for column in range(span)]
+        _row(axes, list(pairwise(edges)), _SECOND + 1 - channel, shown, colour)
     verdict = "resolved" if model.resolved[name] else "not resolved"
     axes.text(middle, _SECOND + 2.2, f"{name}\n{verdict}", ha="center", va="bottom", weight="bold")
 
@@ -125,9 +129,9 @@ def _finish(axes: Axes, model: toy.ToyModel) -> None:
 
 def _draw_filter(axes: Axes, channel: int, part: str) -> None:
     """Draw a first-layer filter (7 columns, 4 rows), its weights of 1 filled."""
-    for column, weights in enumerate(toy.part_filter(part)):
-        for row, weight in enumerate(weights):
-            _cell(axes, column, 3 - row, 1, _COLOURS[channel] if weight else None)
+    columns = list(pairwise(range(toy.FILTER_SIZE + 1)))
+    for row, weights in enumerate(toy.part_filter(part).T):
+        _row(axes, columns, 3 - row, list(weights > 0), _COLOURS[channel])
     axes.set_title(f"filter {channel + 1}: {part}", fontsize="medium")
     axes.set_yticks([3.45, 2.45, 1.45, 0.45], list("ACGT"))
     axes.set_xticks([])
