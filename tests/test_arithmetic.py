@@ -269,6 +269,44 @@ def node(text: str, name: str, *inputs: str) -> Node:
     return Node(replace(layer, name=name), inputs)
 
 
+@given(strategies.graphs())
+def test_field_where_branches_meet_is_the_smallest_moving_window_that_holds_theirs(network):
+    graph, length = network
+    fields = field(graph, length)
+    rows = {row.name: row for row in fields.rows} | {
+        INPUT: Row(INPUT, "conv", 1, 1, 0, length, 1, (0, length))
+    }
+    for joined in (node for node in graph.nodes if node.layer.kind in ("add", "concat")):
+        row, branches = rows[joined.layer.name], [rows[name] for name in joined.inputs]
+        assert row.jump == max(branch.jump for branch in branches)
+        left, right = [], []
+        for neuron in range(row.length):
+            whole = interval(row, neuron, clipped=False)
+            parts = [interval(branch, neuron, clipped=False) for branch in branches]
+            left.append(min(part.start for part in parts) - whole.start)
+            right.append(whole.stop - max(part.stop for part in parts))
+        assert min(left) == min(right) == 0
+        centres = {branch.centre + i * branch.jump for branch in branches for i in range(row.length)}
+        assert (row.unaligned == "") == (len(centres) == row.length)
+
+
+def test_sum_is_as_uncertain_and_reaches_as_far_as_its_branches():
+    graph = Graph(
+        (
+            node("pool3s1same", "pool", INPUT),
+            node("crop2", "crop", "pool"),
+            node("pad2", "pad", "crop"),
+            node("add", "one", "pad", INPUT),
+            node("concat", "other", INPUT, "pad"),
+        )
+    )
+    for name in ("one", "other"):
+        row = field(graph, 10).row(name)
+        assert row.uncertainty == 3
+        assert 0 in interval(row, 0)
+        assert 9 in interval(row, 9)
+
+
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), min_size=1, max_size=5))
 def test_residual_tower_of_odd_filters_is_aligned_and_sees_its_longest_path(blocks):
     nodes, below, size = [], INPUT, 1

@@ -558,24 +558,26 @@ def _grown(layer: Layer, below: Row, input_length: int) -> Row:
 
 def _joined(graph: Graph, node: Node, branches: list[Row]) -> Row:
     """The row of a layer where branches meet: the smallest moving window that holds all of them."""
-    first, last = branches[0], branches[0].length - 1
-    name, why = node.layer.name, ""
+    first, name, why = branches[0], node.layer.name, ""
     for row in branches[1:]:
         if row.length != first.length:
             raise UsageError(
                 f"layer {name}: branches of different lengths meet: {first.name} has {first.length} neurons, "
                 f"{row.name} has {row.length}"
             )
-        if not why and (row.jump, row.centre) != (first.jump, first.centre):
+        astride = row.jump != first.jump and row.length > 1
+        if not why and (astride or row.centre != first.centre):
             one, other = _paths(graph, first.name, row.name)
-            if row.jump != first.jump:
+            if astride:
                 differ = f"move by {first.jump} and {row.jump} positions"
             else:
                 differ = f"have their first fields centred on {first.centre:g} and {row.centre:g}"
             why = f"{name} is unaligned: its branches through {one} and through {other} {differ}."
     jump = max(row.jump for row in branches)
-    start = min(row.start + i * (row.jump - jump) for row in branches for i in (0, last))
-    stop = max(row.start + row.size + i * (row.jump - jump) for row in branches for i in (0, last))
+    start = min(
+        row.start - (row.length - 1) * (jump - row.jump) for row in branches
+    )  # where slow ones end up
+    stop = max(row.start + row.size for row in branches)
     reaches = [_reach(row) for row in branches]
     return Row(
         name=name,
