@@ -357,6 +357,19 @@ def test_branches_with_other_jumps_are_reported_and_held_in_one_window():
     assert (row.start, row.size, row.jump, row.length) == (-3, 6, 2, 4)
 
 
+def test_neurons_without_neighbours_do_not_move():
+    """Two global poolings, over all positions and over every other one, of the same middle."""
+    graph = Graph(
+        (
+            node("global", "all", INPUT),
+            node("conv1s2", "half", INPUT),
+            node("global", "few", "half"),
+            node("concat", "both", "all", "few"),
+        )
+    )
+    assert field(graph, 11).unaligned == ()
+
+
 def test_identity_branch_is_named_by_where_it_leaves():
     graph = Graph(
         (node("conv3", "stem", INPUT), node("conv2", "a", "stem"), node("add", "join", "stem", "a"))

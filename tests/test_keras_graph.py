@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,6 +17,8 @@ from tests import strategies
 from receptive.arithmetic import Layer, chain, field, interval, seen
 from receptive.errors import ReceptiveError
 from receptive.keras_graph import read
+from receptive.networks import VARIANTS, build
+from receptive.protocols import PAPER
 
 
 @st.composite
@@ -135,6 +138,14 @@ def test_branches_nested_models_and_layers_that_are_passed_over():
     sizes = {row.name: row.size for row in fields.rows}
     assert sizes == dict(zip(names, [7, 11, 15, 15, 15, 18, 134], strict=True))
     assert fields.row("average").length == 1
+
+
+@pytest.mark.parametrize("name", ["cnn-2", "cnn-25", "cnn-50-2", "cnn19-1-2", "cnn-1-1-100"])
+def test_the_papers_networks_read_back_as_they_are_written_down(name):
+    variant = VARIANTS[name]
+    graph = read(build(variant, 200, 12, PAPER))
+    assert graph.input_length == 200
+    assert [replace(node.layer, name="") for node in graph.nodes] == list(variant.layers)
 
 
 def test_a_layer_that_is_called_twice_has_two_names():
