@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import data, demo, train
+from receptive.cli import data, demo, fields, toy, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("variants")(train.variants)
+app.command("field")(fields.field)
+app.command("toy")(toy.toy)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("match")(train.match)

@@ -7,7 +7,7 @@ import typer
 
 from receptive.cli.shared import Json, ProtocolName, emit, say
 
-app = typer.Typer(no_args_is_help=True, help="Make a data set as an HDF5 file.")
+app = typer.Typer(no_args_is_help=True)
 
 Out = Annotated[Path, typer.Option("--out", help="The HDF5 file to write.")]
 

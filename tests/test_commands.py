@@ -1,0 +1,219 @@
+"""The command line as a user meets it: results, JSON fields, and what a mistake says."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import h5py
+import pytest
+
+from receptive.motifs import embedded, write_meme
+from receptive.networks import VARIANTS
+from receptive.tasks import dataset
+
+
+def document(run):
+    code, out, _ = run
+    assert code == 0
+    return json.loads(out)
+
+
+def mistake(run):
+    code, out, err = run
+    assert code in (1, 2)
+    assert out == ""
+    assert "Traceback" not in err
+    return code, err
+
+
+def test_variants(command):
+    found = document(command("variants", "--json"))
+    assert list(found) == list(VARIANTS)
+    assert found["cnn-25"]["layers"] == "conv19 pool25 conv5 pool4"
+    assert found["cnn-25"]["parameters"] == {"200": 160048, "1000": 684336}
+    code, out, _ = command("variants")
+    assert code == 0
+    assert all(name in out for name in VARIANTS)
+
+
+def test_data_synthetic(command, tmp_path):
+    path = tmp_path / "s.h5"
+    found = document(command("data", "synthetic", "--out", path, "--seed", 3, "--sequences", 50, "--json"))
+    assert found["path"] == str(path)
+    assert found["sequences"] == {"train": 35, "valid": 5, "test": 10}
+    assert found["data_sha256"] == dataset.read(path).sha256
+    again = document(
+        command(
+            "data",
+            "synthetic",
+            "--out",
+            tmp_path / "t.h5",
+            "--seed",
+            3,
+            "--sequences",
+            50,
+            "--models",
+            "--json",
+        )
+    )
+    assert again["data_sha256"] == found["data_sha256"]
+    with h5py.File(tmp_path / "t.h5") as file:
+        assert file["model_test"].shape == (10, 4, 200)
+
+
+def test_train_stores_a_run_and_does_not_repeat_it(command, tmp_path, small):
+    dataset.write(small, tmp_path / "small.h5")
+    arguments = [
+        "train",
+        "cnn-100",
+        "--data",
+        tmp_path / "small.h5",
+        "--epochs",
+        1,
+        "--store",
+        tmp_path / "runs",
+    ]
+    record = document(command(*arguments, "--task", "synthetic", "--protocol", "released", "--json"))
+    folder = tmp_path / "runs" / "synthetic" / "cnn-100" / "released" / "trial-0"
+    assert record == json.loads((folder / "run.json").read_text())
+    assert {"auroc_mean", "auroc", "aupr_mean", "aupr"} <= set(record["metrics"])
+    assert {"n", "jaspar", "relevant"} <= set(record["filters"]["conv1"])
+    assert {
+        "task",
+        "variant",
+        "trial",
+        "protocol",
+        "epochs",
+        "best_epoch",
+        "seconds",
+        "backend",
+        "device",
+        "complete",
+    } <= set(record)
+    code, out, err = command(*arguments)
+    assert code == 0
+    assert "AU-ROC" in out
+    assert "has this run already" in err
+    code, err = mistake(command(*arguments[:-3], 2, *arguments[-2:]))
+    assert code == 1
+    assert "differs in epochs" in err
+    matched = document(command("match", folder / "conv1.meme", "--json"))
+    assert {key: record["filters"]["conv1"][key] for key in ("jaspar", "relevant")}.items() <= matched[
+        "fractions"
+    ].items()
+
+
+def test_train_switches_one_field_of_the_protocol(command, tmp_path, small):
+    dataset.write(small, tmp_path / "small.h5")
+    arguments = [
+        "train",
+        "cnn-100",
+        "--data",
+        tmp_path / "small.h5",
+        "--epochs",
+        1,
+        "--store",
+        tmp_path / "runs",
+    ]
+    record = document(command(*arguments, "--set", "beta_1=0.9", "--set", "window=null", "--json"))
+    assert record["protocol"] == "released+beta_1=0.9+window=None"
+    assert (record["plan"]["protocol"]["beta_1"], record["plan"]["protocol"]["window"]) == (0.9, None)
+
+
+def test_match(command, tmp_path):
+    write_meme(tmp_path / "twelve.meme", embedded())
+    found = document(command("match", tmp_path / "twelve.meme", "--relevant", "embedded", "--json"))
+    assert [each["id"] for each in found["filters"]] == [motif.id for motif in embedded()]
+    assert all(each["best"]["id"] == each["id"] for each in found["filters"])
+    assert all(each["matches"] == len(each["hits"]) >= 1 for each in found["filters"])
+    assert found["fractions"]["jaspar"] == found["fractions"]["relevant"] == 1
+    code, out, _ = command(
+        "match", tmp_path / "twelve.meme", "--database", tmp_path / "twelve.meme", "--threshold", 1e-30
+    )
+    assert code == 0
+    assert "MAFK" in out
+    assert "–" in out
+
+
+HELP = ["", "variants", "data", "data synthetic", "train", "match", "demo", "field", "toy"]
+
+
+@pytest.mark.parametrize("words", HELP)
+def test_help_teaches_by_example(command, words):
+    code, out, _ = command(*words.split(), "--help")
+    assert code == 0
+    assert f"Example: receptive {words}".strip() in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("train cnn-26 --epochs 1", 2, "unknown variant 'cnn-26'; did you mean cnn-2"),
+        ("train cnn-25 --protocol text", 2, "unknown protocol 'text': expected one of released, paper"),
+        ("train cnn-25 --set beta_1", 2, "--set beta_1: expected FIELD=VALUE"),
+        ("train cnn-25 --set beta_1=two", 2, "beta_1 cannot be 'two'"),
+        ("train cnn-25 --set beta=1", 2, "no field 'beta' (did you mean beta_1?)"),
+        ("train cnn-25 --trial -1", 2, "--trial is -1"),
+        ("train cnn-25 --epochs 0", 2, "--epochs is 0"),
+        ("train cnn-25 --task chipseq", 2, "--task chipseq needs --data"),
+        ("train cnn-25 --data {tmp}/no.h5", 1, "no.h5: no such file"),
+        ("train cnn-25 --data {tmp}/text", 1, "text: not a readable HDF5 file"),
+        ("train cnn-25 --data {tmp}/small.h5 --task chipseq", 2, "holds the task 'synthetic'"),
+        ("train cnn-25 --data {tmp}/small.h5 --store {tmp}/text", 1, "cannot write"),
+        ("train cnn-25 --threads 0", 2, "--threads"),
+        ("data synthetic", 2, "--out"),
+        ("data synthetic --out {tmp}/a.h5 --sequences 3", 2, "--sequences is 3"),
+        ("data synthetic --out {tmp}/a.h5 --seed -3", 2, "--seed is -3"),
+        ("data synthetic --out {tmp}/text/a.h5 --sequences 20", 1, "cannot write"),
+        ("match {tmp}/no.meme", 1, "no.meme"),
+        ("match {tmp}/text", 1, "text"),
+        ("match {tmp}/twelve.meme --threshold 0", 2, "--threshold is 0"),
+        ("match {tmp}/twelve.meme --threshold nan", 2, "--threshold is nan"),
+        ("match {tmp}/twelve.meme --relevant all", 2, "--relevant all: expected one of embedded, released"),
+        ("match {tmp}/twelve.meme --database nowhere", 2, "nowhere"),
+        ("demo --epochs 0", 2, "--epochs"),
+        ("nothing", 2, "nothing"),
+    ],
+)
+def test_a_mistake_is_one_clear_sentence(command, tmp_path, small, arguments, code, message):
+    (tmp_path / "text").write_text("not a data set, not motifs\n")
+    dataset.write(small, tmp_path / "small.h5")
+    write_meme(tmp_path / "twelve.meme", embedded())
+    before = sorted(tmp_path.iterdir())
+    found, err = mistake(command(*arguments.format(tmp=tmp_path).split()))
+    assert message in " ".join(err.replace("│", " ").split())
+    assert found == code
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_ctrl_c_leaves_no_half_run(tmp_path, small):
+    dataset.write(small, tmp_path / "small.h5")
+    arguments = [
+        "train",
+        "cnn-1",
+        "--data",
+        tmp_path / "small.h5",
+        "--epochs",
+        100,
+        "--store",
+        tmp_path / "runs",
+    ]
+    training = subprocess.Popen(
+        [sys.executable, "-c", "from receptive.cli import main; main()", *map(str, arguments)],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "FORCE_COLOR": "1"},
+    )
+    written = b""
+    while b"loss" not in written:
+        piece = os.read(training.stderr.fileno(), 4096)
+        assert piece, written.decode()
+        written += piece
+    training.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    training.communicate(timeout=60)
+    assert time.monotonic() - began < 60
+    assert training.returncode not in (0, None)
+    assert [path for path in (tmp_path / "runs").rglob("*") if path.is_file()] == []

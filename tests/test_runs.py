@@ -1,0 +1,155 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receptive import runs
+from receptive.errors import ReceptiveError, UsageError
+from receptive.motifs import read_meme
+from receptive.networks import VARIANTS, variant
+from receptive.protocols import PAPER, RELEASED, protocol
+
+CNN_25 = VARIANTS["cnn-25"]
+BASE = runs.Plan("synthetic", "0" * 64, CNN_25, RELEASED, 0, 100)
+CHANGES = {
+    "task": st.just("chipseq"),
+    "data_sha256": st.just("1" * 64),
+    "network": st.sampled_from([VARIANTS["cnn-2"], VARIANTS["cnn-25-60"], replace(CNN_25, units=96)]),
+    "protocol": st.sampled_from([PAPER, protocol("released", beta_1=0.9), protocol("released", window=None)]),
+    "trial": st.integers(1, 9),
+    "epochs": st.integers(1, 99),
+}
+
+
+@given(st.sampled_from(sorted(CHANGES)).flatmap(lambda name: st.tuples(st.just(name), CHANGES[name])))
+def test_whatever_determines_a_run_changes_its_key(change):
+    name, value = change
+    assert replace(BASE, **{name: value}).key != BASE.key
+    assert replace(BASE).key == BASE.key
+
+
+def test_a_plan_is_found_again_from_its_record():
+    record = json.loads(json.dumps(BASE.record()))
+    assert record == BASE.record()
+    assert record["network"] == {
+        "name": "cnn-25",
+        "layers": "conv19 pool25 conv5 pool4",
+        "filters": [30, 128],
+        "units": 512,
+    }
+
+
+def test_a_run_folder_is_whole(store, small):
+    folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "conv1.meme",
+        "conv1.tomtom.tsv",
+        "conv1.untrimmed.meme",
+        "run.json",
+    ]
+    assert [path.name for path in folder.parent.iterdir()] == ["trial-0"]
+    record = runs.load(folder)
+    assert (record["task"], record["variant"], record["trial"], record["protocol"]) == (
+        "synthetic",
+        "cnn-25",
+        0,
+        "released",
+    )
+    assert record["complete"] is True
+    assert record["full_protocol"] is False
+    assert record["epochs"] == len(record["history"]["val_loss"]) == 2
+    assert record["best_epoch"] == 1 + np.argmin(record["history"]["val_loss"])
+    assert len(record["metrics"]["auroc"]) == len(record["metrics"]["classes"]) == 12
+    assert record["metrics"]["auroc_mean"] == pytest.approx(np.mean(record["metrics"]["auroc"]))
+    assert record["data"]["sha256"] == small.sha256
+    assert record["parameters"] == 160_048
+    assert record["backend"] in record["versions"]
+    assert record["plan"]["protocol"]["learning_rate"] == RELEASED.learning_rate
+    assert record["filters"]["conv1"]["n"] == len(read_meme(folder / "conv1.meme")) == 30
+
+
+def test_a_run_is_scored_by_what_it_stored(store):
+    folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
+    record = runs.load(folder)["filters"]["conv1"]
+    untrimmed, matches = runs.stored_matches(folder)
+    assert {key: value for key, value in record.items() if key != "sites"} == runs.summary(matches)
+    assert {motif.width for motif in untrimmed} == {19}
+    assert [count == 0 for count in record["sites"]] == [motif.dead for motif in untrimmed]
+
+
+def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
+    wanted = runs.plan(CNN_25, small, RELEASED, 0, 2)
+    first = runs.finished(wanted, store)
+    monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained again"))
+    assert runs.run(wanted, small, store) == first
+
+
+def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, tmp_path):
+    for wanted, part in (
+        (runs.plan(CNN_25, small, RELEASED, 0, 3), "epochs"),
+        (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), data_sha256="0"), "data_sha256"),
+    ):
+        with pytest.raises(ReceptiveError, match=f"holds another run .it differs in {part}."):
+            runs.run(wanted, small, store)
+    one = runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 1)
+    runs.run(one, small, tmp_path)
+    other = replace(one, epochs=2)
+    record = runs.run(other, small, tmp_path, replace=True)
+    assert record["epochs"] == 2
+    assert runs.finished(other, tmp_path) == record
+    assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
+
+
+def test_a_failed_run_leaves_nothing(small, tmp_path):
+    hopeless = runs.plan(VARIANTS["cnn-100"], small, protocol("released", learning_rate=1e30), 0, 3)
+    with pytest.raises(ReceptiveError, match="NaN"):
+        runs.run(hopeless, small, tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+    def interrupted(epoch, losses):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runs.run(runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 3), small, tmp_path, interrupted)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained"))
+    with pytest.raises(ReceptiveError, match=r"cannot write .*file"):
+        runs.run(runs.plan(CNN_25, small, RELEASED), small, tmp_path / "file")
+
+
+@pytest.mark.claim("DEEP-2")
+def test_deeper_layers_are_read_where_no_pooling_is_below(small, tmp_path):
+    network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
+    record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path)
+    assert {layer: found["n"] for layer, found in record["filters"].items()} == {
+        "conv1": 3,
+        "conv2": 4,
+        "conv3": 5,
+    }
+    folder = runs.plan(network, small, PAPER, 0, 1).folder(tmp_path)
+    widths = {layer: runs.stored_matches(folder, layer)[0][0].width for layer in record["filters"]}
+    assert widths == {"conv1": 19, "conv2": 23, "conv3": 27}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "cannot read"), ("{", "not JSON"), ("{}", "not a run, no field"), ("[1]", "not a run, no field")],
+)
+def test_what_is_no_run_is_refused(tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(ReceptiveError, match=rf"{message}.*"):
+        runs.load(tmp_path)
+
+
+@pytest.mark.parametrize(("values", "message"), [((-1, 100), "--trial is -1"), ((0, 0), "--epochs is 0")])
+def test_impossible_plans_are_refused(small, values, message):
+    with pytest.raises(UsageError, match=message):
+        runs.plan(CNN_25, small, RELEASED, *values)
