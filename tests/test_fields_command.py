@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from tests import strategies
 from typer.testing import CliRunner
 
-from receptive.arithmetic import chain, field, interval, parse
+from receptive.arithmetic import field, interval, parse
 from receptive.cli import fields as command
 from receptive.errors import ReceptiveError, UsageError
 from receptive.figures.canvas import BLUE
@@ -127,7 +127,6 @@ def test_figure_shows_the_interval_of_the_middle_neuron_of_every_layer(network):
     ]
 
 
-def test_figure_draws_no_more_ticks_than_can_be_seen():
-    fields = field(chain(parse("conv3")), 100_000)
-    (axes,) = receptive_fields(fields).axes
-    assert len(axes.collections[0].get_paths()) <= 1000
+def test_figure_draws_a_band_for_ticks_that_could_not_be_told_apart():
+    (axes,) = receptive_fields(field(parse("conv3"), 100_000)).axes
+    assert len(axes.collections[0].get_paths()) == 1

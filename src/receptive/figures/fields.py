@@ -11,8 +11,8 @@ from receptive.figures.canvas import BLUE, GREY, SKY, VERMILLION
 _BAR = 0.17
 """Height of a neuron's bar, where a layer has height 1."""
 
-_TICKS = 1000
-"""More ticks than this would only be a grey block."""
+_TICKS = 250
+"""Above so many neurons a band stands for the ticks."""
 
 
 def receptive_fields(fields: ReceptiveField, neighbours: int = 3) -> Figure:
@@ -60,9 +60,11 @@ def _middle(row: Row, neighbours: int) -> Iterator[tuple[int, int]]:
 
 def _draw_layer(axes: Axes, row: Row, level: int, neighbours: int) -> None:
     """Draw one layer between ``level - 0.5`` and ``level + 0.5``."""
-    step = -(-row.length // _TICKS)
-    ticks = [row.centre + i * row.jump for i in range(0, row.length, step)]
-    axes.vlines(ticks, level + 0.3, level + 0.4, color=GREY, linewidth=0.6)
+    ticks = [row.centre + i * row.jump for i in range(row.length)]
+    if row.length <= _TICKS:
+        axes.vlines(ticks, level + 0.3, level + 0.4, color=GREY, linewidth=0.6)
+    else:
+        axes.broken_barh([(ticks[0], ticks[-1] - ticks[0])], (level + 0.3, 0.1), facecolor=GREY)
     for neuron, shift in _middle(row, neighbours):
         bottom = level - _BAR / 2 - shift * (_BAR + 0.02)
         whole, inside = interval(row, neuron, clipped=False), interval(row, neuron)
