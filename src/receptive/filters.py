@@ -119,7 +119,7 @@ def count(
     maxima = np.max([maps.max((0, 1)) for _, maps in scan()], axis=0).astype(np.float64)
     counts = np.zeros((len(maxima), window.width, 4))
     sites = np.zeros(len(maxima), np.int64)
-    bases = np.where(X.any(-1), X.argmax(-1), OUTSIDE)
+    bases = np.where(X.any(-1), X.argmax(-1), OUTSIDE).astype(np.int8)
     for first, maps in scan():
         sequence, position, which = find_sites(maps, maxima, protocol)
         if protocol.ends == "drop":
@@ -146,7 +146,7 @@ def find_sites(
     """
     limit = (protocol.threshold * maxima).astype(np.float32)
     if protocol.sites == "every":
-        sequence, position, which = np.nonzero(maps > limit)
+        sequence, position, which = np.unravel_index(np.flatnonzero(maps > limit), maps.shape)
         return sequence, position, which
     best = maps.argmax(1)
     high = np.take_along_axis(maps, best[:, None], 1)[:, 0]
@@ -155,16 +155,18 @@ def find_sites(
 
 
 def windows(
-    bases: NDArray[np.int64], sequence: NDArray[np.int64], position: NDArray[np.int64], window: Window
-) -> NDArray[np.int64]:
+    bases: NDArray[np.int8], sequence: NDArray[np.int64], position: NDArray[np.int64], window: Window
+) -> NDArray[np.int8]:
     """Cut out the window around every site: bases (S, w), 4 where it leaves the sequence."""
     padded = np.pad(bases, ((0, 0), (window.left, window.width)), constant_values=OUTSIDE)
-    cut: NDArray[np.int64] = padded[sequence[:, None], position[:, None] + np.arange(window.width)]
+    cut: NDArray[np.int8] = np.lib.stride_tricks.sliding_window_view(padded, window.width, axis=1)[
+        sequence, position
+    ]
     return cut
 
 
 def tally(
-    aligned: NDArray[np.int64], weights: NDArray[np.float64], which: NDArray[np.int64], filters: int
+    aligned: NDArray[np.int8], weights: NDArray[np.float64], which: NDArray[np.int64], filters: int
 ) -> NDArray[np.float64]:
     """Sum the weights of the aligned bases (S, w) for every filter, column and nucleotide: (F, w, 4)."""
     width = aligned.shape[1]

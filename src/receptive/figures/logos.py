@@ -14,6 +14,8 @@ COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#E69F00", "T": "#D55E00"}
 """Okabe and Ito's colours, told apart by the colour-blind."""
 BITS = 2.0
 """Height of a column that holds one nucleotide alone."""
+VISIBLE = 1e-3
+"""Least height in bits of a letter that anyone could see; below it logomaker has no scale."""
 
 
 def logo_sheet(
@@ -60,10 +62,9 @@ def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
     import logomaker
     import pandas as pd
 
-    heights = pwm * information_content(pwm)[:, None] if pwm.any() else pwm
-    logomaker.Logo(
-        pd.DataFrame(heights, columns=list(ALPHABET)), ax=axis, color_scheme=COLOURS, show_spines=False
-    )
+    heights = pd.DataFrame(pwm * information_content(pwm)[:, None], columns=list(ALPHABET))
+    if heights.to_numpy().max() > VISIBLE:
+        logomaker.Logo(heights, ax=axis, color_scheme=COLOURS, show_spines=False)
     axis.set_xlim(-0.5, len(pwm) - 0.5)
     axis.set_ylim(0, BITS)
     axis.set_xticks([])

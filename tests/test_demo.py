@@ -1,0 +1,53 @@
+import re
+
+import pytest
+
+from receptive import demo, runs
+from receptive.claims import cell, published
+from receptive.errors import ReceptiveError
+
+
+def test_the_demo_trains_both_networks_and_writes_the_page(tmp_path, small):
+    told = []
+    records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=1, data=small)
+    assert sorted(told) == [("cnn-2", 1), ("cnn-25", 1)]
+    assert [record["variant"] for record in records] == ["cnn-2", "cnn-25"]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"index.html", "cnn-2.png", "cnn-2.svg", "cnn-25.png", "cnn-25.svg", "runs"}
+    page = (tmp_path / "index.html").read_text()
+    assert "$" not in page
+    assert page.count('<img src="data:image/png;base64,') == page.count('alt="Sequence logos') == 2
+    assert not re.search(r'(src|href)="(?:https?:)?//', page)
+    for record in records:
+        ours, theirs = demo.compared(record)
+        assert all(f">{value}</td>" in page for value in (*ours, *theirs))
+    assert "0.980 ± 0.027" in page
+
+    again = demo.demo(tmp_path, lambda *tick: pytest.fail("trained again"), epochs=1, data=small)
+    assert again == records
+    with pytest.raises(ReceptiveError, match="differs in epochs"):
+        demo.demo(tmp_path, lambda *tick: None, epochs=2, data=small)
+
+
+def test_a_failure_in_one_process_reaches_the_user(tmp_path, small, monkeypatch):
+    monkeypatch.setattr(
+        demo, "RELEASED", demo.RELEASED.__class__(**{**vars(demo.RELEASED), "learning_rate": 1e30})
+    )
+    with pytest.raises(ReceptiveError, match="the loss became NaN"):
+        demo.demo(tmp_path, lambda *tick: None, epochs=2, data=small)
+    assert not (tmp_path / "index.html").exists()
+    assert not list((tmp_path / "runs").rglob("run.json"))
+
+
+def test_published_numbers_are_those_of_the_tables():
+    assert len({(c.id, c.variant, c.layer, c.column) for c in published()}) == len(published()) == 110
+    assert cell("cnn-25", "relevant").mean == 0.980
+    assert cell("cnn-1", "relevant", layer="conv2").mean == 0.847
+    assert cell("cnn-1-1-100", "auroc") is None
+    assert cell("cnn-4", "aupr", task="invivo").sd == 0.005
+
+
+def test_a_run_of_the_store_can_be_compared(store):
+    ours, theirs = demo.compared(runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0"))
+    assert theirs == ["0.973 ± 0.001", "0.987 ± 0.016", "0.980 ± 0.027"]
+    assert all(re.fullmatch(r"[01]\.\d{3}", value) for value in ours)

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from matplotlib.figure import Figure
+from tests.strategies import pwms
+
+from receptive import runs
+from receptive.figures import logos
+from receptive.motifs import Motif, embedded
+from receptive.tomtom import Hit, Match
+
+
+@pytest.mark.claim("VIS-2")
+@given(pwms(max_width=4))
+def test_a_column_is_as_high_as_its_information(pwm):
+    axis = Figure().subplots()
+    logos.draw_logo(axis, pwm)
+    heights = np.zeros(len(pwm))
+    for letter in axis.patches:
+        box = letter.get_extents().transformed(axis.transData.inverted())
+        column = round((box.x0 + box.x1) / 2)
+        heights[column] = max(heights[column], box.y1)
+    entropy = [-sum(p * np.log2(p) for p in column if p > 0) for column in pwm]
+    np.testing.assert_allclose(heights, 2 - np.array(entropy), atol=0.02)
+    assert axis.get_ylim() == (0, 2)
+
+
+def test_a_sheet_shows_every_filter_its_label_and_the_dead():
+    motifs = (*embedded()[:3], Motif("filter9", "", np.zeros((19, 4)), 19))
+    sheet = logos.logo_sheet(motifs, ["Arid3a", "", "FOSL1", ""], "CNN-25", columns=3)
+    shown = [axis for axis in sheet.axes if axis.axison]
+    assert len(shown) == 4
+    # Filters run down the columns, two to a column here; matplotlib lists axes by rows.
+    assert [axis.get_ylabel() for axis in sheet.axes[:2]] == ["Arid3a", "FOSL1"]
+    assert "dead" in [text.get_text() for axis in shown for text in axis.texts]
+    assert sheet.get_suptitle() == "CNN-25"
+
+
+def test_labels_name_the_factor_of_the_best_relevant_hit():
+    def hit(target, p):
+        return Hit(target, "", 0, p, 519 * p, 9, "+")
+
+    matches = (
+        Match("a", False, (hit("MA0491.1", 1e-9), hit("MA0477.1", 1e-8), hit("MA0079.3", 1e-5))),
+        Match("b", False, (hit("MA0491.1", 1e-9),)),
+        Match("c", True, ()),
+        Match("d", False, (hit("MA0773.1", 1e-6),)),
+    )
+    assert logos.match_labels(matches) == ["FOSL1", "", "", "STAT1"]
+    assert logos.match_labels(matches, "embedded") == ["FOSL1", "", "", ""]
+
+
+def test_the_sheet_of_a_run_is_drawn(store, tmp_path):
+    motifs, matches = runs.stored_matches(store / "synthetic" / "cnn-25" / "released" / "trial-0")
+    sheet = logos.logo_sheet(motifs[:6], logos.match_labels(matches)[:6], "CNN-25")
+    for suffix in ("png", "svg"):
+        sheet.savefig(tmp_path / f"sheet.{suffix}")
+        assert (tmp_path / f"sheet.{suffix}").stat().st_size > 10_000
