@@ -1,7 +1,6 @@
 """``receptive field``: the networks it understands, what it prints, and its figure."""
 
 import json
-import resource
 import subprocess
 import sys
 
@@ -92,16 +91,13 @@ def test_files_that_are_not_models(tmp_path):
 
 
 @pytest.mark.parametrize("network", ["cnn-25", "conv7 pool3 conv3"])
-def test_an_answer_takes_less_than_a_second_and_no_framework(network):
-    """Processor seconds, which a busy machine does not lengthen as it does the clock's."""
+def test_an_answer_needs_no_framework(network):
+    """Nor matplotlib: that is what keeps the command quick (benchmarks/run.py measures it)."""
     code = (
         "import sys; from receptive.cli.fields import field; field(sys.argv[1]);"
         "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib')))"
     )
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", code, network], capture_output=True, check=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
 
 
 @pytest.mark.parametrize(("ending", "start"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")])

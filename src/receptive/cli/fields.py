@@ -69,9 +69,9 @@ def field(
 ) -> None:
     """Show what the neurons of every layer see: field size, jump, start, uncertainty, overlap.
 
-    A layer is conv, pool (maximum) or mean (average) and its size, then any of s<stride>, d<dilation>, same,
-    valid, p<padding> or p<left>,<right>; or pad<n>, crop<n>, global. Unless the text says otherwise, a
-    convolution has stride 1 and is padded to "same"; pooling moves by its size and is not padded.
+    A layer is conv, pool (maximum) or mean (average) and its size, then any of s2 (stride 2), d4 (dilation
+    4), same, valid, p3 or p3,0 (padding, left and right); or pad3, crop3, global. Unless the text says
+    otherwise, a convolution has stride 1 and is padded to "same"; pooling moves by its size and is not padded.
 
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """

@@ -45,7 +45,9 @@ def variants(json: Json = False) -> None:
 
 
 def train(
-    variant: Annotated[str, typer.Argument(help="A network of the paper; `receptive variants` lists them.")],
+    variant: Annotated[
+        str, typer.Argument(metavar="VARIANT", help="A network of the paper; see receptive variants.")
+    ],
     task: Annotated[
         str | None, typer.Option(help="The task the data must be of; synthetic without --data.")
     ] = None,
@@ -123,7 +125,7 @@ def describe(record: dict[str, Any], folder: Path) -> str:
 
 
 def match(
-    filters: Annotated[Path, typer.Argument(help="Motifs in MEME format.")],
+    filters: Annotated[Path, typer.Argument(metavar="FILTERS", help="Motifs in MEME format.")],
     database: Annotated[
         str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
     ] = None,
