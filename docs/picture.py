@@ -1,11 +1,14 @@
-"""Draw the README's picture from the committed runs: ``python docs/picture.py``."""
+"""Draw the pictures of the README and the how-tos, from the committed runs: ``python docs/picture.py``."""
 
 from pathlib import Path
 
 from receptive import runs
+from receptive.figures.canvas import save
 from receptive.figures.logos import logo_sheet, match_labels
+from receptive.figures.toy import figure_1, information_against_pool
 
 ROOT = Path(__file__).parent.parent
+PICTURES = ROOT / "docs" / "_static"
 ROWS = 8
 
 motifs, labels = [], []
@@ -16,4 +19,7 @@ for name in ("cnn-2", "cnn-25"):
 title = "First-layer filters 0 to 7 of CNN-2 (left) and CNN-25 (right), trial 0; names where a true motif matches"
 sheet = logo_sheet(motifs, labels, title, columns=2)
 sheet.set_size_inches(9, 5.2)
-sheet.savefig(ROOT / "docs" / "_static" / "filters.png", dpi=150)
+save(sheet, PICTURES / "filters.png")
+for pool in (3, 20):
+    save(figure_1(pool), PICTURES / f"toy-{pool}.svg")
+save(information_against_pool(range(1, 31)), PICTURES / "information.svg")

@@ -75,7 +75,12 @@ VARIANTS = {
         _variant("cnn-1-1-100", "conv19 conv5 conv5 pool100", "", (30, 128, 128)),
     )
 }
-"""The variants by name, as the paper describes them."""
+"""The variants by name, as the paper describes them.
+
+The released files differ in three: CNN-50-2 is smaller (D-5), CNN-25 with 60, 90 and 120 filters are CNN-25
+itself (D-6), and in CNN-1-1-100 the second layer takes the name of the first and so replaces it, which leaves
+two convolutions of 128 filters of size 5.
+"""
 
 SMALL_CNN_50_2 = _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12", (30, 64), 96)
 """CNN-50-2 as released: a sixth of the parameters the paper says it has (D-5)."""

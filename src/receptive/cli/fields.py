@@ -71,7 +71,7 @@ def field(
 
     A layer is conv, pool (maximum) or mean (average) and its size, then any of s2 (stride 2), d4 (dilation
     4), same, valid, p3 or p3,0 (padding, left and right); or pad3, crop3, global. Unless the text says
-    otherwise, a convolution has stride 1 and is padded to "same"; pooling moves by its size and is not padded.
+    otherwise, a convolution has stride 1 and is padded to "same"; pooling moves by its size, unpadded.
 
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """
