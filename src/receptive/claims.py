@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+Key = tuple[str, str, str]
+"""A quantity of a network: variant, layer (empty for a classification score) and column."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -16,7 +19,8 @@ class Cell:
         variant: name of the network.
         layer: the convolution whose filters were matched; empty for a classification score.
         column: ``auroc``, ``aupr``, ``jaspar`` or ``relevant``.
-        mean, sd: over five trials (D-1).
+        mean, sd: over five trials (D-1). The released script takes the deviation by ``numpy.std``, that is,
+            of the five trials as a whole population: n in its denominator, not n - 1.
     """
 
     id: str
@@ -26,6 +30,11 @@ class Cell:
     column: str
     mean: float
     sd: float
+
+    @property
+    def key(self) -> Key:
+        """What was measured, whatever the number."""
+        return (self.variant, self.layer, self.column)
 
 
 @cache

@@ -55,8 +55,7 @@ class Plan:
     @property
     def key(self) -> str:
         """A hash of everything that determines the run's numbers, whatever machine it runs on."""
-        content = json.dumps({"recipe": RECIPE, **self.record()}, sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()[:16]
+        return key_of(self.record())
 
     def record(self) -> dict[str, Any]:
         """Return the plan as JSON keeps it, the layers as text."""
@@ -75,6 +74,12 @@ class Plan:
     def folder(self, store: Path | str) -> Path:
         """Return the run's place in a store."""
         return Path(store) / self.task / self.network.name / self.protocol.name / f"trial-{self.trial}"
+
+
+def key_of(record: Mapping[str, Any]) -> str:
+    """Return the key of a plan from its record, such as the ``plan`` field of a ``run.json``."""
+    content = json.dumps({"recipe": RECIPE, **record}, sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def plan(
@@ -124,9 +129,8 @@ def load(folder: Path | str) -> dict[str, Any]:
         raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
         raise ReceptiveError(f"{path}: not JSON: {error}") from None
-    missing = {"key", "plan", "task", "variant", "trial", "protocol", "metrics", "filters", "complete"} - set(
-        record
-    )
+    fields = {"key", "plan", "task", "variant", "trial", "protocol", "metrics", "filters", "complete"}
+    missing = fields - set(record if isinstance(record, dict) else ())
     if missing:
         raise ReceptiveError(f"{path}: not a run, no field {', '.join(sorted(missing))}")
     return dict(record)

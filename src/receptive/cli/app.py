@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import data, demo, fields, toy, train
+from receptive.cli import data, demo, fields, report, toy, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app.command("toy")(toy.toy)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("match")(train.match)
+app.command("report")(report.report)
 app.command("demo")(demo.demo)
 
 

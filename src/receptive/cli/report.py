@@ -1,0 +1,52 @@
+"""``receptive report``: the paper's numbers beside the measured ones, and what holds."""
+
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated, Any
+
+import typer
+
+from receptive.cli.shared import Json, ProtocolName, Store, emit, say, table
+
+
+def report(
+    store: Store = Path("results"),
+    protocol: ProtocolName = "released",
+    out: Annotated[
+        Path | None, typer.Option(help="Also write report.json, report.md, table.csv and the figures here.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Set the paper's numbers beside those of the stored runs, with a verdict for each and for every claim.
+
+    Example: receptive report --store results --out report
+    """
+    from receptive import measured
+    from receptive import report as reports
+
+    results = measured.collect(store, protocol)
+    document = reports.document(results, protocol)
+    if out is not None:
+        say(f"drawing figures into {out}, a minute or two")
+        reports.write(document, results, store, out)
+    emit(document, text(document), json)
+
+
+def text(document: dict[str, Any]) -> str:
+    """The report as text for the terminal."""
+    from receptive.report import RULES, evidence_line, tally
+    from receptive.report import table as rows
+
+    lines = [table(*rows(document)), "", fill(RULES, 110), ""]
+    for claim in document["claims"]:
+        lines.append(
+            fill(f"{claim['id']}: {claim['verdict']}. {claim['statement']}", 110, subsequent_indent="  ")
+        )
+        if claim["waits_for"]:
+            waits = f"  waits for {', '.join(claim['waits_for'])}"
+            lines.append(fill(waits, 110, subsequent_indent="  "))
+        lines += [f"  {evidence_line(each)}" for each in claim["evidence"]]
+    lines += ["", f"Protocol {document['protocol']}. {tally(document)}"]
+    if document["left_out"]:
+        lines.append(f"Left out, incomplete or shortened: {', '.join(document['left_out'])}")
+    return "\n".join(lines)

@@ -1,0 +1,113 @@
+"""What a store has measured: the numbers of its runs, trial by trial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from receptive import runs
+from receptive.claims import Key
+from receptive.errors import ReceptiveError
+
+SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
+"""Columns of classification scores, with their names in a run's metrics."""
+FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
+"""Columns of match fractions, as in a run's filters (D-9, D-19)."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The numbers of one task under one protocol.
+
+    Attributes:
+        values: for every quantity its values, in the order of trials; the same trials for all quantities of a
+            variant, so that their differences are taken trial by trial.
+        factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
+        data: hash of the data set that all runs share; empty without runs.
+        left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
+    """
+
+    values: Mapping[Key, tuple[float, ...]]
+    factors: Mapping[tuple[str, str], tuple[Mapping[str, float], ...]]
+    data: str = ""
+    left_out: tuple[Path, ...] = ()
+
+    def of(self, key: Key) -> tuple[float, ...]:
+        """Return the values of a quantity, none if it was not measured."""
+        return self.values.get(key, ())
+
+
+def collect(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+    """Read the full runs of a task under a protocol.
+
+    Raises:
+        ReceptiveError: the store is missing or has no such run, a run is damaged or in another's place, or
+            two runs were trained on different data.
+    """
+    values: dict[Key, list[float]] = {}
+    factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
+    data: dict[str, Path] = {}
+    left_out: list[Path] = []
+    for folder in folders(store, task, protocol):
+        record = runs.load(folder)
+        if folder != Path(store) / task / record["variant"] / protocol / f"trial-{record['trial']}":
+            raise ReceptiveError(f"{folder} holds {record['variant']}, trial {record['trial']}")
+        if not (record["complete"] and record.get("full_protocol")):
+            left_out.append(folder)
+            continue
+        try:
+            read = _numbers(record)
+            shares = {layer: dict(found["by_factor"]) for layer, found in record["filters"].items()}
+            data.setdefault(str(record["data"]["sha256"]), folder)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ReceptiveError(
+                f"{folder / 'run.json'}: damaged: {type(error).__name__} {error}; a run has its metrics, "
+                "filters and data"
+            ) from None
+        for key, value in read.items():
+            values.setdefault(key, []).append(value)
+        for layer, by_factor in shares.items():
+            factors.setdefault((record["variant"], layer), []).append(by_factor)
+    if len(data) > 1:
+        raise ReceptiveError(f"{' and '.join(map(str, data.values()))} were trained on different data")
+    if not data:
+        what = f"{len(left_out)} shortened or incomplete runs" if left_out else _holdings(Path(store))
+        raise ReceptiveError(f"{store} has no full run of {task} under protocol {protocol!r}, but {what}")
+    return Results(
+        {key: tuple(series) for key, series in values.items()},
+        {place: tuple(trials) for place, trials in factors.items()},
+        next(iter(data)),
+        tuple(left_out),
+    )
+
+
+def folders(store: Path | str, task: str = "*", protocol: str = "*") -> list[Path]:
+    """Return the run folders of a store, by variant, protocol and trial.
+
+    Raises:
+        ReceptiveError: there is no such folder.
+    """
+    store = Path(store)
+    if not store.is_dir():
+        raise ReceptiveError(f"store {store}: no such folder")
+    found = [path for path in store.glob(f"{task}/*/*/trial-*") if path.name[6:].isdigit() and path.is_dir()]
+    named = [path for path in found if protocol in ("*", path.parent.name)]
+    return sorted(named, key=lambda path: (path.parent, int(path.name[6:])))
+
+
+def _holdings(store: Path) -> str:
+    """Say which tasks and protocols a store has."""
+    held = sorted({f"{path.parts[-4]} under {path.parent.name!r}" for path in folders(store)})
+    return ", ".join(held) or "no run at all"
+
+
+def _numbers(record: Mapping[str, Any]) -> dict[Key, float]:
+    """Read the scores and fractions of a run; each lies between 0 and 1."""
+    variant = record["variant"]
+    numbers = {(variant, "", column): float(record["metrics"][name]) for column, name in SCORES.items()}
+    for layer, found in record["filters"].items():
+        numbers |= {(variant, layer, column): float(found[column]) for column in FRACTIONS}
+    for key, value in numbers.items():
+        if not 0 <= value <= 1:
+            raise ValueError(f"{' '.join(filter(None, key[1:]))} is {value}, not between 0 and 1")
+    return numbers

@@ -1,0 +1,404 @@
+"""Verdicts: which published numbers and which claims the measured runs bear out, by rules written once.
+
+The statistics are Welch's throughout: trials are independent, variances differ, and the 95% interval of a sum
+of weighted means takes its degrees of freedom from Welch and Satterthwaite.
+
+A **number** is *reproduced* if the 95% interval of measured minus published holds 0, or if the two differ by
+less than :data:`TOLERANCE`; else it is *not reproduced*.
+
+A **claim** is a set of inequalities between means. Each holds if its whole 95% interval lies on the claimed
+side. As all must hold, no correction for their number is due. The claim is *not reproduced* if one fails;
+*trend only* if all hold and a published number that it leans on is not reproduced; else *reproduced*.
+
+Either is *not measured* with fewer than :data:`LEAST_TRIALS` full runs of a variant that it needs.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import sqrt
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from receptive import claims
+from receptive.claims import Cell, Key
+from receptive.measured import Results
+from receptive.networks import VARIANTS
+
+Verdict = Literal["reproduced", "trend only", "not reproduced", "not measured"]
+
+LEAST_TRIALS = 3
+"""Two trials give next to no idea of their spread, and an interval that nearly anything falls in."""
+PUBLISHED_TRIALS = 5
+TOLERANCE = {"auroc": 0.01, "aupr": 0.01, "jaspar": 0.05, "relevant": 0.05}
+"""Differences below these count as none, whatever the interval."""
+CONFIDENCE = 0.95
+CLEAR = 0.1
+"""A difference that counts where the paper says "far" or "about": three filters of thirty, or a fifth of the
+way from guessing to certainty in AU-ROC."""
+HALF = 0.5
+"""Above this fraction of filters a layer holds mostly whole motifs, below it mostly others."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Independent trials in three numbers; ``sd`` with n - 1 in its denominator, NaN for a single trial."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Summarise at least one trial."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    return Sample(float(np.mean(values)), sd, len(values))
+
+
+def published_sample(cell: Cell) -> Sample:
+    """Return a published number as a sample of five trials, its population deviation made a sample's."""
+    return Sample(cell.mean, cell.sd * sqrt(PUBLISHED_TRIALS / (PUBLISHED_TRIALS - 1)), PUBLISHED_TRIALS)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def contrast(*terms: tuple[float, Sample]) -> Interval:
+    """Estimate a weighted sum of means with its interval, by Welch and Satterthwaite.
+
+    ``contrast((1, a), (-1, b))`` is Welch's interval of a difference. Samples without any spread give an
+    interval without width.
+
+    Args:
+        terms: weights and samples, each of at least two trials.
+    """
+    estimate = sum(weight * one.mean for weight, one in terms)
+    variances = [(weight * one.sd) ** 2 / one.n for weight, one in terms]
+    total = sum(variances)
+    if total == 0:
+        return Interval(estimate, estimate, estimate)
+    shares = [
+        (variance / total) ** 2 / (one.n - 1) for variance, (_, one) in zip(variances, terms, strict=True)
+    ]
+    half = float(stdtrit(1 / sum(shares), (1 + CONFIDENCE) / 2)) * sqrt(total)
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published number beside the measured one.
+
+    Attributes:
+        cell: the published number.
+        measured: ``None`` without a trial.
+        difference: measured minus published; ``None`` if not measured often enough.
+        verdict: by the rule for numbers.
+    """
+
+    cell: Cell
+    measured: Sample | None
+    difference: Interval | None
+    verdict: Verdict
+
+
+def compare(cell: Cell, values: Sequence[float]) -> Comparison:
+    """Judge one published number by the measured values."""
+    measured = sample(values) if len(values) else None
+    if measured is None or measured.n < LEAST_TRIALS:
+        return Comparison(cell, measured, None, "not measured")
+    found = contrast((1, measured), (-1, published_sample(cell)))
+    same = found.low <= 0 <= found.high or abs(found.estimate) < TOLERANCE[cell.column]
+    return Comparison(cell, measured, found, "reproduced" if same else "not reproduced")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One inequality of a claim: ``what`` lies above or below ``limit``, with its whole interval.
+
+    ``closest_of``: how many inequalities of one kind it stands for, of which it holds by the least.
+    """
+
+    what: str
+    found: Interval
+    side: Literal["above", "below"]
+    limit: float
+    closest_of: int = 1
+
+    @property
+    def clearance(self) -> float:
+        """How far the nearer end of the interval lies on the claimed side; negative on the other."""
+        return self.found.low - self.limit if self.side == "above" else self.limit - self.found.high
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole interval lies on the claimed side."""
+        return self.clearance > 0
+
+
+Rule = Callable[[Results], Iterable[Evidence]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper.
+
+    Attributes:
+        id: as in the specification, e.g. ``POOL-2``.
+        statement: in our words.
+        rule: its inequalities, from measured results that have every quantity in ``needs`` often enough.
+        needs: the quantities it is about; their published numbers are those it leans on.
+    """
+
+    id: str
+    statement: str
+    rule: Rule
+    needs: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim with its verdict and the evidence for it; ``waits_for``: variants with too few trials."""
+
+    claim: Claim
+    verdict: Verdict
+    evidence: tuple[Evidence, ...] = ()
+    waits_for: tuple[str, ...] = ()
+
+
+def judge(claim: Claim, results: Results) -> Judgement:
+    """Judge a claim by the measured results."""
+    few = [key[0] for key in claim.needs if len(results.of(key)) < LEAST_TRIALS]
+    if few:
+        return Judgement(claim, "not measured", waits_for=tuple(dict.fromkeys(few)))
+    evidence = tuple(claim.rule(results))
+    if not all(each.holds for each in evidence):
+        return Judgement(claim, "not reproduced", evidence)
+    numbers = [compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim)]
+    return Judgement(claim, "trend only" if "not reproduced" in numbers else "reproduced", evidence)
+
+
+def leans_on(claim: Claim) -> list[Cell]:
+    """Return the published numbers that a claim leans on."""
+    return [cell for cell in claims.published() if cell.task == "synthetic" and cell.key in claim.needs]
+
+
+# The inequalities that the rules are made of.
+
+
+def key(variant: str, column: str, layer: str = "conv1") -> Key:
+    """Name a quantity; ``layer`` is for match fractions."""
+    return (variant, layer if column in ("jaspar", "relevant") else "", column)
+
+
+def _name(quantity: Key) -> str:
+    variant, layer, column = quantity
+    return " ".join([variant, *([layer] if layer not in ("", "conv1") else []), column])
+
+
+def above(results: Results, quantity: Key, limit: float) -> Evidence:
+    """The mean of a quantity lies above ``limit``."""
+    return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "above", limit)
+
+
+def below(results: Results, quantity: Key, limit: float) -> Evidence:
+    """The mean of a quantity lies below ``limit``."""
+    return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "below", limit)
+
+
+def _difference(results: Results, one: Key, other: Key) -> Interval:
+    """One quantity minus another; trial by trial if both are of the same networks."""
+    a, b = results.of(one), results.of(other)
+    if one[0] == other[0]:
+        return contrast((1, sample(np.subtract(a, b).tolist())))
+    return contrast((1, sample(a)), (-1, sample(b)))
+
+
+def exceeds(results: Results, one: Key, other: Key, by: float = 0.0) -> Evidence:
+    """One quantity is greater than another, by more than ``by``."""
+    return Evidence(f"{_name(one)} − {_name(other)}", _difference(results, one, other), "above", by)
+
+
+def not_beaten(results: Results, one: Key, other: Key, by: float) -> Evidence:
+    """The other quantity is not greater by as much as ``by``."""
+    return Evidence(f"{_name(other)} − {_name(one)}", _difference(results, other, one), "below", by)
+
+
+def closest(evidence: Iterable[Evidence]) -> Evidence:
+    """Return the inequality that holds by the least, or fails by the most, for all of them."""
+    every = list(evidence)
+    least = min(every, key=lambda each: each.clearance)
+    return Evidence(least.what, least.found, least.side, least.limit, len(every))
+
+
+# The claims. Every inequality is of measured values alone.
+
+SMALL = ("cnn-1", "cnn-2", "cnn-4")
+LARGE = ("cnn-10", "cnn-25", "cnn-50", "cnn-100")
+NUMBERS = ("cnn-25", "cnn-25-60", "cnn-25-90", "cnn-25-120")
+TABLE_1 = tuple(dict.fromkeys(cell.variant for cell in claims.published() if cell.id.startswith("T1-")))
+
+
+def _pool_1(results: Results) -> Iterator[Evidence]:
+    scores = [key(variant, "auroc") for variant in TABLE_1 if variant != "cnn3-50"]
+    yield closest(not_beaten(results, a, b, CLEAR) for a, b in product(scores, scores) if a != b)
+    yield closest(exceeds(results, score, key("cnn3-50", "auroc"), CLEAR) for score in scores)
+
+
+def _pool_2(results: Results) -> Iterator[Evidence]:
+    for column in ("jaspar", "relevant"):
+        pairs = product(LARGE, SMALL)
+        yield closest(exceeds(results, key(a, column), key(b, column)) for a, b in pairs)
+    yield closest(below(results, key(variant, "relevant"), HALF) for variant in SMALL)
+    yield closest(above(results, key(variant, "relevant"), HALF) for variant in LARGE)
+    best, others = key("cnn-25", "relevant"), [v for v in LARGE if v != "cnn-25"]
+    yield closest(not_beaten(results, best, key(other, "relevant"), CLEAR) for other in others)
+
+
+def _pool_3(results: Results) -> Iterator[Evidence]:
+    yield closest(exceeds(results, key(v, "jaspar"), key(v, "relevant"), CLEAR) for v in SMALL)
+
+
+def _pool_4(results: Results) -> Iterator[Evidence]:
+    relevant = [sample(results.of(key(variant, "relevant"))) for variant in LARGE]
+    mean = contrast(*((1 / len(LARGE), each) for each in relevant))
+    yield Evidence(f"relevant, mean of {', '.join(LARGE)}", mean, "below", 1)
+    spread = np.mean([_spread(results, variant) for variant in LARGE], axis=0)
+    what = "standard deviation between trials of the number of filters on a factor (interval over factors)"
+    yield Evidence(what, contrast((1, sample(spread.tolist()))), "above", HALF)
+
+
+def _spread(results: Results, variant: str) -> NDArray[np.float64]:
+    """For every factor the standard deviation, over trials, of how many first-layer filters match it."""
+    shares = np.array([list(trial.values()) for trial in results.factors[variant, "conv1"]])
+    spread: NDArray[np.float64] = np.std(shares * VARIANTS[variant].filters[0], axis=0, ddof=1)
+    return spread
+
+
+def _num_1(results: Results) -> Iterator[Evidence]:
+    relevant = [sample(results.of(key(variant, "relevant"))) for variant in NUMBERS]
+    slope = contrast(*zip((-0.3, -0.1, 0.1, 0.3), relevant, strict=True))
+    yield Evidence("relevant, least-squares slope per 30 more filters", slope, "below", 0)
+
+
+def _size_1(results: Results) -> Iterator[Evidence]:
+    yield above(results, key("cnn9-25", "relevant"), HALF)
+    yield below(results, key("cnn9-4", "relevant"), HALF)
+
+
+def _size_2(results: Results) -> Iterator[Evidence]:
+    good, poor = key("cnn3-2", "auroc"), key("cnn3-50", "auroc")
+    yield exceeds(results, good, poor, CLEAR)
+    yield not_beaten(results, good, key("cnn-2", "auroc"), CLEAR)
+
+
+def _whole_although_cnn_2_is_not(variant: str) -> Rule:
+    def rule(results: Results) -> Iterator[Evidence]:
+        yield above(results, key(variant, "relevant"), HALF)
+        yield exceeds(results, key(variant, "relevant"), key("cnn-2", "relevant"), CLEAR)
+
+    return rule
+
+
+def _whole_only_in_the_last(variant: str, *layers: str) -> Rule:
+    def rule(results: Results) -> Iterator[Evidence]:
+        *early, last = (key(variant, "relevant", layer) for layer in layers)
+        yield above(results, last, HALF)
+        yield closest(below(results, layer, HALF) for layer in early)
+        yield closest(exceeds(results, last, layer, CLEAR) for layer in early)
+
+    return rule
+
+
+def _keys(column: str, *variants: str) -> tuple[Key, ...]:
+    return tuple(key(variant, column) for variant in variants)
+
+
+def _layers(variant: str, *layers: str) -> tuple[Key, ...]:
+    return tuple(key(variant, column, layer) for layer in layers for column in ("jaspar", "relevant"))
+
+
+CLAIMS = (
+    Claim(
+        "POOL-1",
+        "All variants of Table 1 classify about equally well (AU-ROC within 0.1 of each other), "
+        "save CNN3-50, which lies more than 0.1 below them.",
+        _pool_1,
+        _keys("auroc", *TABLE_1),
+    ),
+    Claim(
+        "POOL-2",
+        "With pools of 10 and more, most first-layer filters match a relevant motif; with pools up to 4 "
+        "fewer than half do, and fewer match JASPAR. No pool size clearly beats CNN-25.",
+        _pool_2,
+        _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
+    ),
+    Claim(
+        "POOL-3",
+        "With small pools far more filters match some motif of JASPAR than a relevant one (by over 0.1): "
+        "a match alone is no sign of relevance.",
+        _pool_3,
+        _keys("jaspar", *SMALL) + _keys("relevant", *SMALL),
+    ),
+    Claim(
+        "POOL-4",
+        "Even with large pools some filters learn no relevant motif, and how many learn the same one changes "
+        "from trial to trial, so that redundancy is no measure of importance.",
+        _pool_4,
+        _keys("relevant", *LARGE),
+    ),
+    Claim(
+        "NUM-1",
+        "The relevant fraction falls as CNN-25 grows from 30 to 60, 90 and 120 filters.",
+        _num_1,
+        _keys("relevant", *NUMBERS),
+    ),
+    Claim(
+        "SIZE-1",
+        "Filters of 9 learn mostly relevant motifs with pool 25 and mostly others with pool 4.",
+        _size_1,
+        _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25"),
+    ),
+    Claim(
+        "SIZE-2",
+        "With filters of 3, CNN3-50 classifies poorly; CNN3-2 does far better, and about as well as CNN-2.",
+        _size_2,
+        _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2"),
+    ),
+    Claim(
+        "STRIDE-1",
+        "CNN-50-2 learns mostly whole motifs, though its first map is as long as CNN-2's: "
+        "what counts is the spatial uncertainty of the pool.",
+        _whole_although_cnn_2_is_not("cnn-50-2"),
+        _keys("jaspar", "cnn-50-2", "cnn-2") + _keys("relevant", "cnn-50-2", "cnn-2"),
+    ),
+    Claim(
+        "DEEP-1",
+        "With second-layer filters of 1, which cannot assemble parts, CNN19,1-2 learns mostly whole motifs "
+        "in its first layer though its pool is CNN-2's.",
+        _whole_although_cnn_2_is_not("cnn19-1-2"),
+        _keys("jaspar", "cnn19-1-2", "cnn-2") + _keys("relevant", "cnn19-1-2", "cnn-2"),
+    ),
+    Claim(
+        "DEEP-2",
+        "In CNN-1 the second layer holds the whole motifs, not the first.",
+        _whole_only_in_the_last("cnn-1", "conv1", "conv2"),
+        _layers("cnn-1", "conv1", "conv2"),
+    ),
+    Claim(
+        "DEEP-3",
+        "In CNN-1-1-100 the third layer holds the whole motifs, not the first two: "
+        "it is the layer below the only pool.",
+        _whole_only_in_the_last("cnn-1-1-100", "conv1", "conv2", "conv3"),
+        _layers("cnn-1-1-100", "conv1", "conv2", "conv3"),
+    ),
+)
+"""The claims that the synthetic runs decide, in the paper's order."""

@@ -1,0 +1,281 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy import stats
+
+from receptive import claims
+from receptive.measured import Results
+from receptive.verdicts import (
+    CLAIMS,
+    LARGE,
+    LEAST_TRIALS,
+    TOLERANCE,
+    above,
+    below,
+    closest,
+    compare,
+    contrast,
+    exceeds,
+    judge,
+    key,
+    leans_on,
+    published_sample,
+    sample,
+)
+
+BY_ID = {claim.id: claim for claim in CLAIMS}
+PATTERN = (np.arange(5) - 2) / np.sqrt(2)
+"""Five values of mean 0 and population standard deviation 1."""
+ORDER = ("reproduced", "trend only", "not reproduced")
+
+fractions = st.floats(0, 1).map(lambda value: round(value, 3))
+trials = st.lists(fractions, min_size=2, max_size=8)
+spread = trials.filter(lambda values: np.std(values) > 1e-3)
+cells = st.builds(
+    claims.Cell,
+    id=st.just("T1-0"),
+    task=st.just("synthetic"),
+    variant=st.just("cnn-2"),
+    layer=st.just("conv1"),
+    column=st.sampled_from(sorted(TOLERANCE)),
+    mean=fractions,
+    sd=st.sampled_from([0.0, 0.001, 0.013, 0.08]),
+)
+
+
+def as_published():
+    """Results just like the published ones, with five trials of each."""
+    values = {c.key: tuple(c.mean + c.sd * PATTERN) for c in claims.published() if c.task == "synthetic"}
+    shares = tuple(
+        {factor: (1 + (place + trial) % 3) / 30 for place, factor in enumerate("abcdefghijkl")}
+        for trial in range(5)
+    )
+    return Results(values, {(variant, "conv1"): shares for variant in LARGE})
+
+
+def changed(results, means, sd=0.005):
+    """The results with other means, closely repeated."""
+    moved = {quantity: tuple(mean + sd * PATTERN) for quantity, mean in means.items()}
+    assert moved.keys() <= results.values.keys()
+    return replace(results, values={**results.values, **moved})
+
+
+# The statistics against scipy's.
+
+
+@given(spread, spread)
+def test_a_difference_has_welchs_interval(a, b):
+    found = contrast((1, sample(a)), (-1, sample(b)))
+    oracle = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    assert found.estimate == pytest.approx(np.mean(a) - np.mean(b), abs=1e-12)
+
+
+@given(spread)
+def test_a_single_mean_has_students_interval(values):
+    found = contrast((1, sample(values)))
+    oracle = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.floats(-2, 2), spread), min_size=1, max_size=4), st.floats(0.1, 10))
+def test_a_contrast_scales_with_its_weights(terms, scale):
+    assume(any(abs(weight) > 0.1 for weight, _ in terms))
+    one = contrast(*((weight, sample(values)) for weight, values in terms))
+    other = contrast(*((scale * weight, sample(values)) for weight, values in terms))
+    expected = [scale * end for end in (one.low, one.estimate, one.high)]
+    assert [other.low, other.estimate, other.high] == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+@given(st.lists(fractions, min_size=2, max_size=2), st.integers(2, 6))
+def test_samples_without_spread_give_an_interval_without_width(means, n):
+    a, b = ([mean] * n for mean in means)
+    found = contrast((1, sample(a)), (-1, sample(b)))
+    assert found.high - found.low == pytest.approx(0, abs=1e-12)
+    assert found.estimate == pytest.approx(means[0] - means[1])
+
+
+@given(st.lists(fractions, min_size=5, max_size=5))
+def test_a_published_deviation_becomes_a_samples(values):
+    cell = replace(claims.published()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
+    assert published_sample(cell).sd == pytest.approx(sample(values).sd, abs=1e-12)
+
+
+# The rule for numbers.
+
+
+@given(cells, trials)
+def test_a_number_is_judged_by_the_written_rule(cell, values):
+    verdict = compare(cell, values).verdict
+    if len(values) < LEAST_TRIALS:
+        assert verdict == "not measured"
+        return
+    difference = np.mean(values) - cell.mean
+    assume(abs(abs(difference) - TOLERANCE[cell.column]) > 1e-9)
+    theirs = cell.sd * np.sqrt(5 / 4)
+    if np.std(values) < 1e-12 and theirs == 0:
+        same = abs(difference) < 1e-12
+    else:
+        ours = (np.mean(values), np.std(values, ddof=1), len(values))
+        same = stats.ttest_ind_from_stats(*ours, cell.mean, theirs, 5, equal_var=False).pvalue >= 0.05
+    assert verdict == ("reproduced" if same or abs(difference) < TOLERANCE[cell.column] else "not reproduced")
+
+
+@given(cells, st.lists(fractions, min_size=3, max_size=8), st.floats(0, 1))
+def test_nearer_is_never_worse(cell, values, share):
+    nearer = np.array(values) + share * (cell.mean - np.mean(values))
+    far, near = (ORDER.index(compare(cell, each).verdict) for each in (values, nearer.tolist()))
+    assert near <= far
+
+
+@pytest.mark.parametrize(
+    ("column", "mean", "sd", "values", "verdict"),
+    [
+        ("relevant", 0.5, 0.0, [0.54] * 3, "reproduced"),
+        ("relevant", 0.5, 0.0, [0.56] * 3, "not reproduced"),
+        ("auroc", 0.5, 0.0, [0.509] * 3, "reproduced"),
+        ("auroc", 0.5, 0.0, [0.511] * 3, "not reproduced"),
+        ("auroc", 0.5, 0.1, [0.511] * 3, "reproduced"),
+        ("relevant", 0.5, 0.0, [0.4, 0.6, 0.8], "reproduced"),
+        ("relevant", 0.5, 0.0, [0.5] * 2, "not measured"),
+        ("relevant", 0.5, 0.0, [], "not measured"),
+    ],
+)
+def test_numbers_by_example(column, mean, sd, values, verdict):
+    cell = claims.Cell("T1-0", "synthetic", "cnn-2", "conv1", column, mean, sd)
+    assert compare(cell, values).verdict == verdict
+
+
+# The claims.
+
+claimed = pytest.mark.claim(*BY_ID)
+
+BREAKING = {
+    "POOL-1": [{("cnn-4", "", "auroc"): 0.8}, {("cnn3-50", "", "auroc"): 0.9}],
+    "POOL-2": [
+        {("cnn-4", "conv1", "jaspar"): 0.95},
+        {("cnn-4", "conv1", "relevant"): 0.6},
+        {("cnn-100", "conv1", "relevant"): 0.4},
+        {("cnn-25", "conv1", "relevant"): 0.75},
+    ],
+    "POOL-3": [{(variant, "conv1", "jaspar"): 0.1} for variant in ("cnn-1", "cnn-2", "cnn-4")],
+    "POOL-4": [{(variant, "conv1", "relevant"): 1.0 for variant in LARGE}],
+    "NUM-1": [{("cnn-25-90", "conv1", "relevant"): 1.0, ("cnn-25-120", "conv1", "relevant"): 1.0}],
+    "SIZE-1": [{("cnn9-4", "conv1", "relevant"): 0.6}, {("cnn9-25", "conv1", "relevant"): 0.4}],
+    "SIZE-2": [{("cnn3-2", "", "auroc"): 0.7}, {("cnn3-50", "", "auroc"): 0.9}],
+    "STRIDE-1": [{("cnn-50-2", "conv1", "relevant"): 0.4}, {("cnn-2", "conv1", "relevant"): 0.85}],
+    "DEEP-1": [{("cnn19-1-2", "conv1", "relevant"): 0.4}, {("cnn-2", "conv1", "relevant"): 0.7}],
+    "DEEP-2": [{("cnn-1", "conv1", "relevant"): 0.7}, {("cnn-1", "conv2", "relevant"): 0.4}],
+    "DEEP-3": [{("cnn-1-1-100", f"conv{n}", "relevant"): mean} for n, mean in ((1, 0.7), (2, 0.7), (3, 0.4))],
+}
+"""Changes to the published means, each of which breaks one inequality of a claim."""
+
+SHIFTING = {
+    "POOL-1": {("cnn-1", "", "auroc"): 0.94},
+    "POOL-2": {("cnn-4", "conv1", "jaspar"): 0.75},
+    "POOL-3": {("cnn-2", "conv1", "jaspar"): 0.5},
+    "POOL-4": {("cnn-100", "conv1", "relevant"): 0.97},
+    "NUM-1": {("cnn-25-120", "conv1", "relevant"): 0.6},
+    "SIZE-1": {("cnn9-4", "conv1", "relevant"): 0.3},
+    "SIZE-2": {("cnn3-50", "", "auroc"): 0.55},
+    "STRIDE-1": {("cnn-50-2", "conv1", "relevant"): 0.7},
+    "DEEP-1": {("cnn-2", "conv1", "jaspar"): 0.6},
+    "DEEP-2": {("cnn-1", "conv2", "relevant"): 0.7},
+    "DEEP-3": {("cnn-1-1-100", "conv3", "relevant"): 0.7},
+}
+"""Changes that no inequality minds, but a published number does."""
+
+
+@claimed
+@pytest.mark.parametrize("claim", CLAIMS, ids=BY_ID)
+def test_the_published_numbers_bear_every_claim_out(claim):
+    """With no more than the quantities that the claim says it needs."""
+    every = as_published()
+    only = replace(every, values={quantity: every.values[quantity] for quantity in claim.needs})
+    found = judge(claim, only)
+    assert found.verdict == "reproduced", found.evidence
+    assert found.evidence
+
+
+@claimed
+@pytest.mark.parametrize(
+    ("name", "means"), [(name, means) for name, several in BREAKING.items() for means in several]
+)
+def test_a_claim_fails_when_an_inequality_does(name, means):
+    assert judge(BY_ID[name], changed(as_published(), means)).verdict == "not reproduced"
+
+
+@pytest.mark.claim("POOL-4")
+def test_pool_4_fails_when_every_trial_spends_its_filters_alike():
+    alike = (dict.fromkeys("abcdefghijkl", 2 / 30),) * 5
+    same = replace(as_published(), factors={(variant, "conv1"): alike for variant in LARGE})
+    assert judge(BY_ID["POOL-4"], same).verdict == "not reproduced"
+
+
+@claimed
+@pytest.mark.parametrize(("name", "means"), SHIFTING.items())
+def test_a_claim_without_its_numbers_is_a_trend_only(name, means):
+    found = judge(BY_ID[name], changed(as_published(), means))
+    assert found.verdict == "trend only"
+    assert all(each.holds for each in found.evidence)
+
+
+@claimed
+@pytest.mark.parametrize("claim", CLAIMS, ids=BY_ID)
+def test_the_same_means_without_agreement_between_trials_show_nothing(claim):
+    signs = {"auroc": 3, "jaspar": 3, "relevant": -3}
+    noise = {q: tuple(np.mean(v) + signs[q[2]] * PATTERN) for q, v in as_published().values.items()}
+    assert judge(claim, replace(as_published(), values=noise)).verdict == "not reproduced"
+
+
+@claimed
+@pytest.mark.parametrize("claim", CLAIMS, ids=BY_ID)
+def test_a_claim_waits_for_each_of_its_networks(claim):
+    every = as_published()
+    for variant in {quantity[0] for quantity in claim.needs}:
+        short = {q: v[: LEAST_TRIALS - 1] if q[0] == variant else v for q, v in every.values.items()}
+        found = judge(claim, replace(every, values=short))
+        assert (found.verdict, found.waits_for, found.evidence) == ("not measured", (variant,), ())
+
+
+def test_every_claim_leans_on_published_numbers():
+    assert len(BY_ID) == len(CLAIMS) == 11
+    for claim in CLAIMS:
+        assert sorted(cell.key for cell in leans_on(claim)) == sorted(claim.needs)
+
+
+@pytest.mark.claim("NUM-1")
+@given(st.lists(st.lists(fractions, min_size=3, max_size=5), min_size=4, max_size=4))
+def test_the_trend_with_filters_is_the_least_squares_slope(values):
+    names = ("cnn-25", "cnn-25-60", "cnn-25-90", "cnn-25-120")
+    results = Results(
+        {key(name, "relevant"): tuple(each) for name, each in zip(names, values, strict=True)}, {}
+    )
+    (slope,) = BY_ID["NUM-1"].rule(results)
+    expected = np.polyfit([1, 2, 3, 4], [np.mean(each) for each in values], 1)[0]
+    assert slope.found.estimate == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.lists(st.tuples(spread, fractions, st.booleans()), min_size=1, max_size=6))
+def test_the_closest_inequality_speaks_for_all(parts):
+    evidence = [
+        (above if up else below)(
+            Results({key("cnn-2", "jaspar"): tuple(values)}, {}), key("cnn-2", "jaspar"), limit
+        )
+        for values, limit, up in parts
+    ]
+    assert closest(evidence).holds == all(each.holds for each in evidence)
+    assert closest(evidence).closest_of == len(parts)
+
+
+@given(st.lists(st.tuples(fractions, fractions), min_size=3, max_size=6))
+def test_quantities_of_the_same_networks_are_compared_trial_by_trial(pairs):
+    assume(np.std([a - b for a, b in pairs]) > 1e-3)
+    one, other = key("cnn-4", "jaspar"), key("cnn-4", "relevant")
+    a, b = zip(*pairs, strict=True)
+    found = exceeds(Results({one: a, other: b}, {}), one, other).found
+    oracle = stats.ttest_rel(a, b).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
