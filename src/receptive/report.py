@@ -332,7 +332,8 @@ def _pools_in_words(results: Results) -> str:
     ]
     return (
         "Fraction of first-layer filters that match any motif of JASPAR (left) and a relevant motif (right) "
-        f"against the size of the first pool, published and measured. Measured: {'; '.join(shown) or 'none'}."
+        f"against the size of the first pool, published and measured; bars are sample standard deviations "
+        f"over trials, dots trials. Measured: {'; '.join(shown) or 'none'}."
     )
 
 

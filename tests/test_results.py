@@ -1,0 +1,88 @@
+"""The committed runs: each is whole, is what its key says, and its numbers follow from its stored filters."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from receptive import measured, runs, tomtom
+from receptive.networks import parameters, variant
+from receptive.protocols import PROTOCOLS, Protocol
+from receptive.tasks import synthetic
+
+RESULTS = Path(__file__).parents[1] / "results"
+FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
+
+every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(RESULTS)))
+
+
+@cache
+def data_hash(protocol: Protocol) -> str:
+    return synthetic.generate(0, protocol).sha256
+
+
+def protocol_of(record) -> Protocol:
+    fields = record["plan"]["protocol"]
+    return Protocol(**{**fields, "motif_counts": tuple(fields["motif_counts"])})
+
+
+def test_there_are_results():
+    for name in ("cnn-2", "cnn-25"):
+        assert RESULTS / "synthetic" / name / "released" / "trial-0" in FOLDERS
+
+
+@every_run
+def test_a_run_is_whole_and_in_its_place(folder):
+    record = runs.load(folder)
+    place = (record["task"], record["variant"], record["protocol"], f"trial-{record['trial']}")
+    assert folder.relative_to(RESULTS).parts == place
+    assert record["complete"] is True
+    endings = (".meme", ".untrimmed.meme", ".tomtom.tsv")
+    files = {"run.json", *(layer + ending for layer in record["filters"] for ending in endings)}
+    assert {path.name for path in folder.iterdir()} == files
+    assert record["epochs"] == len(record["history"]["loss"]) == len(record["history"]["val_loss"])
+    assert record["best_epoch"] == 1 + np.argmin(record["history"]["val_loss"])
+    for score in ("auroc", "aupr"):
+        assert record["metrics"][f"{score}_mean"] == pytest.approx(np.mean(record["metrics"][score]))
+
+
+@every_run
+def test_the_key_of_a_run_matches_its_content(folder):
+    """The key follows from the recorded plan, and the plan from the code as it is now."""
+    record = runs.load(folder)
+    protocol = protocol_of(record)
+    network = variant(record["variant"], protocol)
+    plan = runs.Plan(
+        record["task"], record["data"]["sha256"], network, protocol, record["trial"], record["plan"]["epochs"]
+    )
+    assert plan.record() == record["plan"]
+    assert record["key"] == runs.key_of(record["plan"]) == plan.key
+    assert protocol == PROTOCOLS.get(record["protocol"], protocol)
+    assert record["protocol"] == protocol.name
+    assert record["full_protocol"] == (record["plan"]["epochs"] == 100)
+    if record["task"] == "synthetic":
+        assert record["parameters"] == parameters(network, 200)
+
+
+@every_run
+def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
+    record = runs.load(folder)
+    if record["task"] == "synthetic":
+        assert record["data"]["sha256"] == data_hash(protocol_of(record))
+
+
+@every_run
+def test_the_numbers_of_a_run_follow_from_its_filters(folder):
+    """The first layer of every run, and the last of every trial 0."""
+    record = runs.load(folder)
+    layers = {"conv1", *(list(record["filters"])[-1:] if record["trial"] == 0 else ())}
+    for layer in layers:
+        motifs, matches = runs.stored_matches(folder, layer)
+        found = dict(record["filters"][layer])
+        sites = found.pop("sites")
+        assert runs.summary(matches) == found
+        assert len(motifs) == len(sites) == found["n"]
+        assert [count == 0 for count in sites] == [motif.dead for motif in motifs]
+        stored = (folder / f"{layer}.tomtom.tsv").read_text(encoding="utf-8")
+        assert stored == tomtom.table(matches)
