@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import data, demo, fields, report, toy, train
+from receptive.cli import data, demo, fields, replicate, report, toy, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("field")(fields.field)
 app.command("toy")(toy.toy)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
+app.command("replicate")(replicate.replicate)
 app.command("match")(train.match)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)

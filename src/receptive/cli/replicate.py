@@ -1,0 +1,177 @@
+"""``receptive replicate``: train everything that the tables rest on."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, say, switched
+from receptive.errors import UsageError
+
+if TYPE_CHECKING:
+    from receptive.runs import Plan
+    from receptive.sweep import OnEnd, OnEpoch, Outcome
+
+
+def replicate(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[table1|VARIANT]...", help="All 17 networks (the default), or some of them by name."
+        ),
+    ] = None,
+    trials: Annotated[int, typer.Option(help="Trials of each network.")] = 5,
+    protocol: ProtocolName = "released",
+    switches: Switches = None,
+    workers: Annotated[
+        str,
+        typer.Option(
+            metavar="N|auto",
+            help="Trainings at once; auto: one for each core, at most 8 on a graphics card.",
+        ),
+    ] = "auto",
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Train on the Dask cluster of this scheduler instead."),
+    ] = None,
+    store: Store = Path("results"),
+    data: Annotated[
+        Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
+    json: Json = False,
+) -> None:
+    """Train every trial of every network that the store does not have yet, several at once.
+
+    Can be stopped at any moment and started again: what is finished is kept and not repeated. Several can
+    work on one store. A run that fails is recorded beside its place and does not stop the others; the exit
+    code is then 1. Planned = done (in the store before, or trained by another sweep) + trained + failed.
+
+    Example: receptive replicate table1 --trials 5 --store results
+    """
+    from receptive import sweep as sweeps
+    from receptive.cli.train import load_data
+
+    number = count(workers)
+    if scheduler is not None and number is not None:
+        raise UsageError("--workers is for this machine; on a cluster (--scheduler) its workers count")
+    chosen = switched(protocol, switches)
+    dataset = load_data(data, None, chosen)
+    wanted = sweeps.plans(targets or [sweeps.TABLE_1], trials, chosen, dataset, epochs)
+    done, missing = sweeps.split(wanted, store)
+    say(f"{len(wanted)} runs planned, {len(done)} of them in {store}")
+    if missing and scheduler is None and number is None:
+        number = sweeps.workers_here()
+    file = data or sweeps.keep(dataset, store)
+    # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
+        summary = sweeps.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end)
+    failed = [
+        {"variant": plan.network.name, "trial": plan.trial, "error": error}
+        for plan, error in summary.failed.items()
+    ]
+    document = {
+        "planned": summary.planned,
+        "done": summary.done,
+        "trained": summary.trained,
+        "failed": len(failed),
+        "errors": failed,
+    }
+    text = (
+        f"{summary.planned} runs planned: {summary.done} were there, {summary.trained} trained, "
+        f"{len(failed)} failed"
+    )
+    emit(document, text, json)
+    if failed:
+        raise typer.Exit(1)
+
+
+def count(workers: str) -> int | None:
+    """Read ``--workers``; ``None`` for auto."""
+    if workers == "auto":
+        return None
+    if not workers.isdecimal() or int(workers) < 1:
+        raise UsageError(f"--workers is {workers}: expected a whole number from 1, or auto")
+    return int(workers)
+
+
+@contextmanager
+def board(
+    missing: "Sequence[Plan]", planned: int, length: int, store: Path
+) -> "Iterator[tuple[OnEpoch, OnEnd]]":
+    """Show the whole sweep on standard error: runs done, those in training, and the time left.
+
+    The time left is reckoned from the multiply-adds that remain if no training stops early.
+
+    Yields:
+        What to call after an epoch, and at the end of a run.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    from receptive.sweep import cost
+
+    costs = {plan: cost(plan.network, length) for plan in missing}
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        TextColumn("{task.fields[count]}"),
+        TimeRemainingColumn(),
+        TextColumn("left{task.fields[loss]}"),
+    )
+    screen = Console(stderr=True)
+    with Progress(*columns, console=screen, disable=not missing, speed_estimate_period=600) as bars:
+        done = planned - len(missing)
+        total = sum(costs[plan] * plan.epochs for plan in missing)
+        whole = bars.add_task("sweep", total=total, count=f"{done}/{planned} runs", loss="")
+        rows: dict[Plan, TaskID] = {}
+        epochs = dict.fromkeys(missing, 0)
+
+        def advance(plan: "Plan", epoch: int) -> None:
+            bars.advance(whole, costs[plan] * (epoch - epochs[plan]))
+            epochs[plan] = epoch
+
+        def on_epoch(plan: "Plan", epoch: int, loss: float) -> None:
+            if plan not in rows:
+                rows[plan] = bars.add_task(title(plan), total=plan.epochs, count="", loss="")
+            count = f"epoch {epoch}/{plan.epochs}"
+            bars.update(rows[plan], completed=epoch, count=count, loss=f", loss {loss:.3f}")
+            advance(plan, epoch)
+
+        def on_end(plan: "Plan", outcome: "Outcome") -> None:
+            nonlocal done
+            if outcome.state == "held":
+                bars.update(whole, loss=", and another sweep is training some of them")
+                return
+            if plan in rows:
+                bars.remove_task(rows.pop(plan))
+            advance(plan, plan.epochs)
+            done += outcome.state != "failed"
+            bars.update(whole, count=f"{done}/{planned} runs", loss="")
+            bars.console.print(ended(plan, outcome, store), markup=False, highlight=False, soft_wrap=True)
+
+        yield on_epoch, on_end
+
+
+def title(plan: "Plan") -> str:
+    """Name a run."""
+    return f"{plan.network.name}, trial {plan.trial}"
+
+
+def ended(plan: "Plan", outcome: "Outcome", store: Path) -> str:
+    """Say in a line how a run ended."""
+    from receptive import runs
+
+    if outcome.state == "failed":
+        return f"{title(plan)}: failed: {outcome.error}"
+    record = runs.load(plan.folder(store))
+    layer = record["filters"]["conv1"]
+    return (
+        f"{title(plan)}: {record['epochs']} epochs in {record['seconds']:.0f} s, "
+        f"AU-ROC {record['metrics']['auroc_mean']:.3f}, JASPAR {layer['jaspar']:.3f}, "
+        f"relevant {layer['relevant']:.3f}" + (", by another sweep" if outcome.state == "found" else "")
+    )

@@ -1,0 +1,454 @@
+"""A sweep: the runs of a table that a store does not have yet, several at once, here or on a Dask cluster.
+
+Every run is trained in a process of its own: its memory is free again when it ends, and if the system kills
+it, the others go on. That process is watched by a thread of this program, or by a task on a cluster, and ends
+with its watcher, so that a sweep that is killed leaves no training behind.
+
+Two sweeps may share a store. Whoever trains a run holds a lock on a file under ``STORE/.sweep``, which the
+system releases when its holder ends, however it ends; the other sweep waits and then finds the run. On a
+cluster the store has to be a folder that all machines share, and that honours ``flock`` between them.
+
+A run that fails leaves ``trial-<n>.failed.json`` where its folder would be. A later sweep tries it again.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import pickle
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, Literal
+from uuid import uuid4
+
+import joblib
+
+from receptive import arithmetic, backend, runs
+from receptive.errors import ReceptiveError, UsageError
+from receptive.files import write_text
+from receptive.networks import VARIANTS, Variant, variant
+from receptive.protocols import Protocol
+from receptive.runs import Plan
+from receptive.tasks import dataset
+from receptive.tasks.dataset import Dataset
+from receptive.training import EPOCHS
+
+TABLE_1 = "table1"
+"""All 17 variants: the 16 rows of Table 1 and, with CNN-1 among them, the two networks of Fig S1."""
+MOST_ON_A_CARD = 8
+"""Most processes that share a graphics card unless the user says otherwise; each takes about 1 GB of it."""
+PROGRAM = "from receptive.sweep import _train; _train()"
+"""What a process that trains a run runs."""
+CONNECT_SECONDS = 5
+WAIT_SECONDS = 2
+"""How long to wait before asking again for a run that another sweep is training."""
+STALE_SECONDS = 3600
+"""Age at which a half-written folder, the work of seconds, is surely left over from a killed process."""
+
+OnEpoch = Callable[[Plan, int, float], None]
+"""Called after an epoch of a run with the number of epochs done and the validation loss, from any thread."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt at a run ended.
+
+    Attributes:
+        state: it was ``trained``; ``found`` in the store; ``held`` by another sweep; or it ``failed``.
+        error: why it failed, in one line.
+        details: the end of what its process printed.
+        host: the machine it was on.
+    """
+
+    state: Literal["trained", "found", "held", "failed"]
+    error: str = ""
+    details: str = ""
+    host: str = ""
+
+
+OnEnd = Callable[[Plan, Outcome], None]
+"""Called in the sweep's own thread after each attempt at a run; one that is held is attempted again."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a sweep did; ``planned`` is the sum of the other three.
+
+    Attributes:
+        planned: runs asked for.
+        done: runs that were in the store already, or that another sweep trained meanwhile.
+        trained: runs trained and stored by this sweep.
+        failed: why each of the others failed.
+    """
+
+    planned: int
+    done: int
+    trained: int
+    failed: Mapping[Plan, str]
+
+
+def cost(network: Variant, length: int, classes: int = 12) -> int:
+    """Count the multiply-adds of one sequence of ``length`` nt through a network, by arithmetic alone."""
+    positions, channels, total, filters = length, 4, 0, iter(network.filters)
+    for layer, row in zip(network.layers, arithmetic.field(network.layers, length).rows, strict=True):
+        positions = row.length
+        if layer.kind == "conv":
+            new = next(filters)
+            total += positions * layer.size * channels * new
+            channels = new
+    return total + positions * channels * network.units + network.units * classes
+
+
+def plans(
+    names: Iterable[str], trials: int, protocol: Protocol, data: Dataset, epochs: int = EPOCHS
+) -> tuple[Plan, ...]:
+    """Plan every trial of the named variants, the longest trainings first.
+
+    Longest first keeps the machine busy to the end: what is started last is soon over.
+
+    Args:
+        names: variants, or ``table1`` for all of them; a name given twice counts once.
+        trials: trials of each, numbered from 0.
+        protocol: how they are trained and read.
+        data: the data set of all of them.
+        epochs: the most epochs.
+
+    Raises:
+        UsageError: an unknown name, or less than one trial or epoch.
+    """
+    if trials < 1:
+        raise UsageError(f"--trials is {trials}: expected at least 1")
+    every = dict.fromkeys(one for name in names for one in (VARIANTS if name == TABLE_1 else [name]))
+    networks = sorted(
+        (variant(name, protocol) for name in every), key=lambda network: -cost(network, data.length)
+    )
+    return tuple(
+        runs.plan(network, data, protocol, trial, epochs) for network in networks for trial in range(trials)
+    )
+
+
+def split(wanted: Iterable[Plan], store: Path | str) -> tuple[tuple[Plan, ...], tuple[Plan, ...]]:
+    """Part plans into those that the store has and those that it misses, keeping their order.
+
+    Raises:
+        ReceptiveError: another run is in the place of one of them.
+    """
+    done = {plan: runs.finished(plan, store) is not None for plan in wanted}
+    return tuple(plan for plan in done if done[plan]), tuple(plan for plan in done if not done[plan])
+
+
+def failure_file(plan: Plan, store: Path | str) -> Path:
+    """Return where a failed run is recorded: beside the place of its folder, never taken for a run."""
+    folder = plan.folder(store)
+    return folder.with_name(f"{folder.name}.failed.json")
+
+
+def keep(data: Dataset, store: Path | str) -> Path:
+    """Put a data set that no file holds into the store, for all processes to read; return the file."""
+    path = _private(store) / f"{data.task}-{data.sha256[:16]}.h5"
+    if not path.exists():
+        dataset.write(data, path)
+    return path
+
+
+def workers_here() -> int:
+    """Return how many trainings to run at once on this machine.
+
+    One for each core that this process may use (containers and batch systems may give it fewer than there
+    are), but on a graphics card no more than ``MOST_ON_A_CARD``.
+    """
+    cores = int(joblib.cpu_count())
+    # Asked in a process of its own, since looking may already take memory on the card.
+    program = "from receptive import backend as b; b.configure(); print(b.describe()['device'])"
+    asked = subprocess.run(
+        [sys.executable, "-P", "-c", program], capture_output=True, text=True, check=False, env=_environment()
+    )
+    return cores if asked.stdout.strip() in ("CPU", "") else min(cores, MOST_ON_A_CARD)
+
+
+def sweep(
+    wanted: Sequence[Plan],
+    data: Path | str,
+    store: Path | str,
+    workers: int = 1,
+    scheduler: str | None = None,
+    on_epoch: OnEpoch = lambda *_: None,
+    on_end: OnEnd = lambda *_: None,
+) -> Summary:
+    """Train the runs that the store misses, in the order given, and store each as soon as it is finished.
+
+    Args:
+        wanted: the runs, planned on the data set in ``data``.
+        data: HDF5 file of the data set; on a cluster, at the same path on every machine.
+        store: folder of runs; the same.
+        workers: trainings at once on this machine.
+        scheduler: address of a Dask scheduler (``tcp://…``) whose workers train instead, one run for each of
+            their threads at once.
+        on_epoch: progress of the runs.
+        on_end: called at the end of every attempt.
+
+    Raises:
+        UsageError: less than one worker.
+        ReceptiveError: the store cannot be written or locked or holds other runs; the scheduler cannot be
+            reached or is lost. What was finished by then is stored.
+    """
+    if workers < 1:
+        raise UsageError(f"--workers is {workers}: expected at least 1, or auto")
+    store, data = Path(store).absolute(), Path(data).absolute()
+    with _lock(_private(store) / "lock"):
+        pass
+    done, missing = split(wanted, store)
+    found, trained, failed = len(done), 0, {}
+    if missing:
+        here = partial(_threads, workers) if scheduler is None else partial(_cluster, scheduler)
+        with here(data, store, on_epoch) as submit:
+            for plan, outcome in _ended(missing, submit):
+                found += outcome.state == "found"
+                trained += outcome.state == "trained"
+                if outcome.state == "failed":
+                    failed[plan] = outcome.error
+                    _record(plan, store, outcome)
+                elif outcome.state != "held":
+                    failure_file(plan, store).unlink(missing_ok=True)
+                on_end(plan, outcome)
+    return Summary(len(done) + len(missing), found, trained, failed)
+
+
+def attempt(
+    plan: Plan,
+    data: Path,
+    store: Path,
+    report: Callable[[int, float], None],
+    lifeline: int = subprocess.PIPE,
+) -> Outcome:
+    """Train a run in a process of its own, unless it is in the store or another sweep trains it now.
+
+    Args:
+        plan: the run.
+        data: file of its data set.
+        store: folder of runs.
+        report: called after every epoch with the epochs done and the validation loss.
+        lifeline: what the process reads from; it ends when nobody can write there any more. By default a
+            pipe of this process.
+
+    Raises:
+        ReceptiveError: the store cannot be written or locked.
+    """
+    folder = plan.folder(store)
+    with _lock(plan.folder(_private(store))) as lock:
+        if lock is None:
+            return Outcome("held")
+        if runs.finished(plan, store):
+            return Outcome("found")
+        _tidy(folder)
+        task = base64.b64encode(pickle.dumps((plan, data, store))).decode()
+        with (
+            TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
+            subprocess.Popen(
+                [sys.executable, "-P", "-c", PROGRAM, str(plan.folder("")), task],
+                stdin=lifeline,
+                stdout=subprocess.PIPE,
+                stderr=printed,
+                text=True,
+                env=_environment(),
+                process_group=0,
+                # The lock is held until both this process and the training have ended.
+                pass_fds=(lock.fileno(),),
+            ) as training,
+        ):
+            assert training.stdout is not None
+            for line in training.stdout:
+                report(*json.loads(line))
+            code = training.wait()
+            printed.seek(0)
+            lines = printed.read().strip().splitlines()[-30:]
+    if code == 0:
+        return Outcome("trained")
+    error = lines[-1] if lines else f"its process ended with code {code}"
+    if code < 0:
+        hint = "; was it out of memory?" if code == -signal.SIGKILL else ""
+        error = f"its process was killed by {signal.Signals(-code).name}{hint}"
+    return Outcome("failed", error, "\n".join(lines), socket.gethostname())
+
+
+def _train() -> None:
+    """Be the process that trains one run: print epochs as lines of JSON, and errors on standard error."""
+    plan, path, store = pickle.loads(base64.b64decode(sys.argv[2]))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # Whatever else prints is kept out of the report.
+
+    def report(epoch: int, losses: dict[str, float]) -> None:
+        print(json.dumps([epoch, float(losses.get("val_loss", "nan"))]), file=out)
+
+    try:
+        data = dataset.read(path)
+        if data.sha256 != plan.data_sha256:
+            raise ReceptiveError(f"{path}: other data than were planned on; did the file change?")
+        backend.configure(threads=1)
+        runs.run(plan, data, store, report)
+    except ReceptiveError as error:
+        sys.exit(str(error))
+
+
+def _end_with_parent() -> None:
+    """Wait until nobody holds the other end of standard input, then end at once."""
+    os.read(0, 1)
+    os._exit(1)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment of a training: one thread, and no more of a card's memory than it needs."""
+    return {"OMP_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ}
+
+
+def _private(store: Path | str) -> Path:
+    """Make the sweeps' own folder in a store, which version control passes over."""
+    folder = Path(store) / ".sweep"
+    if not (folder / ".gitignore").exists():
+        write_text(folder / ".gitignore", "*\n")
+    return folder
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[IO[bytes] | None]:
+    """Hold a lock on a file, and yield the open file; ``None`` if someone else holds it.
+
+    The file stays, as removing it would let two hold it at once.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("ab")
+    except OSError as error:
+        raise ReceptiveError(f"cannot write {path}: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield None
+            return
+        except OSError as error:
+            raise ReceptiveError(
+                f"cannot lock {path}: {error.strerror}; is its file system mounted so that "
+                "files can be locked?"
+            ) from None
+        yield file
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a killed process had half written in place of a run."""
+    for part in folder.parent.glob(f".{folder.name}.*"):
+        if time.time() - part.stat().st_mtime > STALE_SECONDS:
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def _record(plan: Plan, store: Path, outcome: Outcome) -> None:
+    """Write down why a run failed."""
+    what = {"key": plan.key, "task": plan.task, "variant": plan.network.name, "trial": plan.trial}
+    why = {"error": outcome.error, "details": outcome.details, "host": outcome.host}
+    record = {**what, "protocol": plan.protocol.name, **why}
+    write_text(failure_file(plan, store), runs.to_json(record))
+
+
+Submit = Callable[[Plan], "Future[Outcome]"]
+
+
+def _ended(missing: Sequence[Plan], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
+    """Attempt every run, those that another sweep holds again and again; yield each attempt as it ends."""
+    waiting = list(missing)
+    while waiting:
+        attempts = {submit(plan): plan for plan in waiting}
+        waiting = []
+        for future in as_completed(attempts):
+            outcome = _outcome(future)
+            if outcome.state == "held":
+                waiting.append(attempts[future])
+            yield attempts[future], outcome
+        if waiting:
+            time.sleep(WAIT_SECONDS)
+
+
+def _outcome(attempted: "Future[Outcome]") -> Outcome:
+    """Return how an attempt ended; an exception, such as too many workers lost at it, is a failure."""
+    try:
+        return attempted.result()
+    except CancelledError:
+        raise ReceptiveError(
+            "lost the Dask scheduler; what was finished is stored, start again to go on"
+        ) from None
+    except Exception as error:
+        kind = "" if isinstance(error, ReceptiveError) else f"{type(error).__name__}: "
+        return Outcome("failed", f"{kind}{error}")
+
+
+@contextmanager
+def _threads(workers: int, data: Path, store: Path, on_epoch: OnEpoch) -> Iterator[Submit]:
+    """Watch the trainings from threads of this process; they end with it, or when the block is left."""
+    lifeline, held = os.pipe()
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield lambda plan: pool.submit(attempt, plan, data, store, partial(on_epoch, plan), lifeline)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        os.close(held)
+        pool.shutdown()
+        os.close(lifeline)
+
+
+@contextmanager
+def _cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch) -> Iterator[Submit]:
+    """Watch the trainings from tasks on a Dask cluster, which starts those of a lost worker on another."""
+    client = _connect(address)
+    topic, planned = f"receptive-{uuid4().hex}", {}
+
+    def submit(plan: Plan) -> "Future[Outcome]":
+        planned[plan.key] = plan
+        future: Future[Outcome] = tasks.submit(_attempt_there, topic, plan, data, store)
+        return future
+
+    def hear(event: tuple[float, Any]) -> None:
+        key, epoch, loss = event[1]
+        on_epoch(planned[key], epoch, loss)
+
+    try:
+        tasks = client.get_executor(pure=False)
+        client.subscribe_topic(topic, hear)
+        yield submit
+    finally:
+        client.close()
+
+
+def _attempt_there(topic: str, plan: Plan, data: Path, store: Path) -> Outcome:
+    """Attempt a run on a worker of a cluster, reporting through the scheduler."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    return attempt(plan, data, store, lambda epoch, loss: worker.log_event(topic, [plan.key, epoch, loss]))
+
+
+def _connect(address: str) -> Any:
+    """Connect to a Dask scheduler.
+
+    Raises:
+        ReceptiveError: Dask is not installed, or nothing answers at the address.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ReceptiveError('--scheduler needs Dask: pip install "receptive[cluster]"') from None
+    try:
+        return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise ReceptiveError(f"--scheduler {address}: no Dask scheduler answers there ({error})") from None

@@ -1,0 +1,417 @@
+"""Sweeps: planned by arithmetic, resumed after anything, and never training a run twice.
+
+Most tests put a stand-in for the training, a program that takes milliseconds; the rest train for real.
+"""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receptive import runs, sweep
+from receptive.errors import ReceptiveError, UsageError
+from receptive.networks import SMALL_CNN_50_2, VARIANTS
+from receptive.protocols import PAPER, RELEASED, protocol
+from receptive.tasks import dataset
+
+NAMES = st.lists(st.sampled_from([*VARIANTS, "table1"]), min_size=1, max_size=5)
+
+STAND_IN = """
+import json, os, signal, sys, time
+from pathlib import Path
+folder = Path(sys.argv[1])
+record = json.loads(os.environ["RECORDS"])[sys.argv[1]]
+with open("trained", "a") as log:
+    log.write(sys.argv[1] + "\\n")
+print(json.dumps([1, 0.5]), flush=True)
+time.sleep(0.05)
+"""
+STORES = """
+part = Path("store") / folder.parent / ("." + folder.name + ".part")
+part.mkdir(parents=True)
+(part / "run.json").write_text(json.dumps(record))
+part.rename(Path("store") / folder)
+"""
+FAILS = """
+trial = folder.name
+if trial == "trial-0":
+    os.kill(os.getpid(), signal.SIGKILL)
+if trial == "trial-1":
+    raise MemoryError("no room for 3 GB")
+if trial == "trial-2":
+    os._exit(3)
+if trial == "trial-3":
+    sys.exit("the loss became NaN")
+"""
+SWEEP = """
+import pickle
+from pathlib import Path
+from receptive import sweep
+planned = pickle.loads(Path("plans").read_bytes())
+say = lambda plan, epoch, loss: print("epoch", epoch, flush=True)
+sweep.sweep(planned, "small.h5", "store", on_epoch=say)
+"""
+
+
+def record(plan):
+    """The least that is taken for a finished run."""
+    return {
+        "key": plan.key,
+        "plan": plan.record(),
+        "task": plan.task,
+        "variant": plan.network.name,
+        "trial": plan.trial,
+        "protocol": plan.protocol.name,
+        "metrics": {"auroc_mean": 0.5},
+        "filters": {"conv1": {"jaspar": 0, "relevant": 0}},
+        "epochs": 1,
+        "seconds": 0,
+        "complete": True,
+    }
+
+
+def put(plan, store):
+    folder = plan.folder(store)
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text(json.dumps(record(plan)))
+
+
+@pytest.fixture
+def stand_in(monkeypatch, tmp_path):
+    """Replace the training; returns how to choose its program and which runs it is to store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sweep, "WAIT_SECONDS", 0.05)
+
+    def use(plans, program=""):
+        records = {str(plan.folder("")): record(plan) for plan in plans}
+        monkeypatch.setenv("RECORDS", json.dumps(records))
+        monkeypatch.setattr(sweep, "PROGRAM", STAND_IN + program + STORES)
+
+    return use
+
+
+@pytest.fixture
+def data_file(small, tmp_path):
+    dataset.write(small, tmp_path / "small.h5")
+    return tmp_path / "small.h5"
+
+
+def trained(folder):
+    return Counter((folder / "trained").read_text().split())
+
+
+@given(NAMES, st.integers(1, 6), st.sampled_from([PAPER, RELEASED]), st.integers(1, 100))
+def test_every_trial_of_every_network_is_planned_once_longest_first(small, names, trials, chosen, epochs):
+    planned = sweep.plans(names, trials, chosen, small, epochs)
+    expected = set(VARIANTS) if "table1" in names else set(names)
+    assert Counter((plan.network.name, plan.trial) for plan in planned) == {
+        (name, trial): 1 for name in expected for trial in range(trials)
+    }
+    costs = [sweep.cost(plan.network, small.length) for plan in planned]
+    assert costs == sorted(costs, reverse=True)
+    for plan in planned:
+        assert (plan.protocol, plan.data_sha256, plan.epochs) == (chosen, small.sha256, epochs)
+        if plan.network.name == "cnn-50-2":
+            assert (plan.network == SMALL_CNN_50_2) == (chosen is RELEASED)
+
+
+def test_cost_counts_multiply_adds():
+    conv1, head = 200 * 19 * 4 * 30, 2 * 128 * 512 + 512 * 12
+    assert sweep.cost(VARIANTS["cnn-25"], 200) == conv1 + 8 * 5 * 30 * 128 + head
+    assert sweep.cost(VARIANTS["cnn-1"], 200) == conv1 + 200 * 5 * 30 * 128 + head
+    deep = conv1 + 200 * 5 * 30 * 128 + 200 * 5 * 128 * 128 + head
+    assert sweep.cost(VARIANTS["cnn-1-1-100"], 200) == deep
+    small = conv1 + 100 * 5 * 30 * 64 + 2 * 64 * 96 + 96 * 12
+    assert sweep.cost(SMALL_CNN_50_2, 200) == small
+
+
+@given(st.data())
+def test_what_is_stored_is_not_missing(small, data):
+    planned = sweep.plans(["cnn-2", "cnn-25", "cnn3-2"], 3, RELEASED, small)
+    stored = data.draw(st.sets(st.sampled_from(planned)))
+    with tempfile.TemporaryDirectory() as store:
+        for plan in stored:
+            put(plan, store)
+        done, missing = sweep.split(planned, store)
+    assert done == tuple(plan for plan in planned if plan in stored)
+    assert missing == tuple(plan for plan in planned if plan not in stored)
+
+
+@pytest.mark.parametrize(
+    ("names", "trials", "message"),
+    [(["cnn-26"], 1, "unknown variant 'cnn-26'; did you mean cnn-2"), (["cnn-2"], 0, "--trials is 0")],
+)
+def test_impossible_sweeps_are_refused(small, names, trials, message):
+    with pytest.raises(UsageError, match=message):
+        sweep.plans(names, trials, RELEASED, small)
+
+
+def test_a_run_planned_otherwise_in_the_same_place_is_refused_before_training(small, stand_in, data_file):
+    planned = sweep.plans(["cnn-25"], 2, RELEASED, small)
+    put(replace(planned[1], epochs=3), "store")
+    stand_in(planned)
+    with pytest.raises(ReceptiveError, match=r"trial-1 holds another run .it differs in epochs"):
+        sweep.sweep(planned, data_file, "store")
+    assert not Path("trained").exists()
+
+
+def test_what_is_missing_is_trained_and_what_is_there_is_not(small, stand_in, data_file, tmp_path):
+    planned = sweep.plans(["cnn-25", "cnn-2"], 3, RELEASED, small)
+    put(planned[2], "store")
+    stand_in(planned)
+    epochs, ended = [], []
+    summary = sweep.sweep(
+        planned,
+        data_file,
+        "store",
+        workers=2,
+        on_epoch=lambda plan, epoch, loss: epochs.append((plan, epoch, loss)),
+        on_end=lambda plan, outcome: ended.append((plan, outcome.state)),
+    )
+    missing = {plan for plan in planned if plan != planned[2]}
+    assert summary == sweep.Summary(planned=6, done=1, trained=5, failed={})
+    assert trained(tmp_path) == {str(plan.folder("")): 1 for plan in missing}
+    assert Counter(epochs) == {(plan, 1, 0.5): 1 for plan in missing}
+    assert Counter(ended) == {(plan, "trained"): 1 for plan in missing}
+    assert sweep.sweep(planned, data_file, "store") == sweep.Summary(6, 6, 0, {})
+    assert trained(tmp_path).total() == 5
+
+
+def test_sweeps_on_one_store_share_the_work(small, stand_in, data_file, tmp_path):
+    planned = sweep.plans(["cnn-25", "cnn-2", "cnn-4"], 5, RELEASED, small)
+    stand_in(planned)
+    summaries = []
+
+    def work(order):
+        summaries.append(sweep.sweep(order, data_file, "store", workers=2))
+
+    sweeps = [threading.Thread(target=work, args=(order,)) for order in (planned, planned, planned[::-1])]
+    for each in sweeps:
+        each.start()
+    for each in sweeps:
+        each.join()
+    assert trained(tmp_path) == {str(plan.folder("")): 1 for plan in planned}
+    assert sum(each.trained for each in summaries) == 15
+    assert all((each.planned, each.done + each.trained, each.failed) == (15, 15, {}) for each in summaries)
+
+
+def test_a_run_that_fails_is_recorded_and_stops_no_other(small, stand_in, data_file, tmp_path):
+    planned = sweep.plans(["cnn-25"], 6, RELEASED, small)
+    stand_in(planned, FAILS)
+    summary = sweep.sweep(planned, data_file, "store", workers=3)
+    errors = {
+        0: "its process was killed by SIGKILL; was it out of memory?",
+        1: "MemoryError: no room for 3 GB",
+        2: "its process ended with code 3",
+        3: "the loss became NaN",
+    }
+    assert summary == sweep.Summary(6, 0, 2, {planned[trial]: error for trial, error in errors.items()})
+    assert sweep.split(planned, "store") == (planned[4:], planned[:4])
+    for trial, error in errors.items():
+        written = json.loads(sweep.failure_file(planned[trial], "store").read_text())
+        assert written.items() >= {"error": error, "trial": trial, "key": planned[trial].key}.items()
+    stand_in(planned)
+    assert sweep.sweep(planned, data_file, "store", workers=3) == sweep.Summary(6, 2, 4, {})
+    assert not list(Path("store").rglob("*.failed.json"))
+
+
+def test_what_a_killed_process_left_half_written_is_removed_when_old(small, stand_in, data_file):
+    (planned,) = sweep.plans(["cnn-25"], 1, RELEASED, small)
+    stand_in([planned])
+    folder = planned.folder("store")
+    for name in (".trial-0.old", ".trial-0.new", ".trial-10.old"):
+        (folder.parent / name / "trial-0").mkdir(parents=True)
+    for name in (".trial-0.old", ".trial-10.old"):
+        os.utime(folder.parent / name, (0, time.time() - 2 * sweep.STALE_SECONDS))
+    sweep.sweep([planned], data_file, "store")
+    left = sorted(path.name for path in folder.parent.iterdir())
+    assert left == [".trial-0.new", ".trial-10.old", "trial-0"]
+
+
+def test_data_are_kept_once_and_out_of_version_control(small, tmp_path):
+    kept = sweep.keep(small, tmp_path)
+    found = dataset.read(kept)
+    assert (found.sha256, found.classes) == (small.sha256, small.classes)
+    written = kept.stat().st_mtime_ns
+    assert sweep.keep(small, tmp_path) == kept
+    assert kept.stat().st_mtime_ns == written
+    assert (tmp_path / ".sweep" / ".gitignore").read_text() == "*\n"
+
+
+def test_data_that_changed_since_they_were_planned_on_are_not_trained_on(small, data_file, tmp_path):
+    planned = replace(sweep.plans(["cnn-100"], 1, RELEASED, small)[0], data_sha256="0" * 64)
+    summary = sweep.sweep([planned], data_file, tmp_path / "store")
+    assert "small.h5: other data than were planned on" in summary.failed[planned]
+
+
+def test_an_interrupted_sweep_stops_its_trainings(small, stand_in, data_file):
+    planned = sweep.plans(["cnn-25"], 3, RELEASED, small)
+    stand_in(planned, "from receptive.sweep import _end_with_parent\n_end_with_parent()\n")
+    begun = []
+
+    def interrupt(plan, epoch, loss):
+        begun.append(plan)
+        if len(begun) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep.sweep(planned, data_file, "store", workers=2, on_epoch=interrupt)
+    assert sorted(plan.trial for plan in begun) == [0, 1]
+    assert sweep.split(planned, "store") == ((), planned)
+    assert not [child for child in psutil.Process().children() if "trial-" in " ".join(child.cmdline())]
+
+
+def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
+    store = tmp_path / "store"
+    first, second = planned = sweep.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
+    hopeless = sweep.plans(["cnn-100"], 1, protocol("released", learning_rate=1e30), small, epochs=2)
+    put(first, store)
+    (tmp_path / "plans").write_bytes(pickle.dumps(planned))
+    killed = subprocess.Popen([sys.executable, "-c", SWEEP], cwd=tmp_path, stdout=subprocess.PIPE)
+    assert killed.stdout.readline() == b"epoch 1\n"
+    training = psutil.Process(killed.pid).children()
+    killed.kill()
+    killed.communicate()
+    assert len(training) == 1
+    assert not psutil.wait_procs(training, timeout=10)[1]
+    assert sweep.split(planned, store) == ((first,), (second,))
+
+    kept = first.folder(store).stat()
+    summaries = {}
+
+    def work(wanted):
+        summaries[wanted] = sweep.sweep(wanted, data_file, store, workers=2)
+
+    both = [threading.Thread(target=work, args=(wanted,)) for wanted in (planned, planned + hopeless)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert sum(summary.trained for summary in summaries.values()) == 1
+    assert summaries[planned].failed == {}
+    assert "NaN or infinite in epoch 1" in summaries[planned + hopeless].failed[hopeless[0]]
+    assert sweep.split(planned + hopeless, store) == (planned, hopeless)
+    assert first.folder(store).stat() == kept
+    assert runs.finished(second, store)["epochs"] == 2
+    left = sorted(path.name for path in second.folder(store).iterdir())
+    assert left == ["conv1.meme", "conv1.tomtom.tsv", "conv1.untrimmed.meme", "run.json"]
+    assert [path.name for path in second.folder(store).parent.iterdir()] == ["trial-0"]
+
+
+def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
+    from distributed import LocalCluster
+
+    store = tmp_path / "store"
+    *planned, last = sweep.plans(["cnn-100"], 3, RELEASED, small, epochs=2)
+    hopeless = replace(last, data_sha256="0" * 64)
+    lost = []
+
+    def lose_a_worker(plan, epoch, loss):
+        if not lost:
+            pids = [nanny.pid for nanny in cluster.workers.values()]
+            lost.extend(psutil.Process(pid) for pid in pids if psutil.Process(pid).children())
+            lost[0].kill()
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        wanted = [*planned, hopeless]
+        summary = sweep.sweep(wanted, data_file, store, scheduler=address, on_epoch=lose_a_worker)
+    assert len(lost) == 2, "each worker was training"
+    assert not lost[0].is_running()
+    assert (summary.planned, summary.done, summary.trained) == (3, 0, 2)
+    assert "other data than were planned on" in summary.failed[hopeless]
+    assert [runs.finished(plan, store)["epochs"] for plan in planned] == [2, 2]
+    assert sweep.split(wanted, store) == (tuple(planned), (hopeless,))
+
+
+def test_the_command_says_what_it_did(command, small, stand_in, data_file):
+    planned = sweep.plans(["cnn-2", "cnn-25"], 2, RELEASED, small)
+    put(planned[0], "store")
+    stand_in(planned, FAILS.replace('"trial-1"', '"trial-8"').replace('"trial-0"', '"trial-1"'))
+    arguments = ["replicate", "cnn-2", "cnn-25", "--trials", 2, "--data", data_file, "--store", "store"]
+    code, out, err = command(*arguments, "--workers", 2, "--json")
+    assert code == 1
+    document = json.loads(out)
+    assert {name: document[name] for name in ("planned", "done", "trained", "failed")} == {
+        "planned": 4,
+        "done": 1,
+        "trained": 1,
+        "failed": 2,
+    }
+    assert [each["trial"] for each in document["errors"]] == [1, 1]
+    assert "4 runs planned, 1 of them in store" in err
+    assert "cnn-25, trial 0: 1 epochs in 0 s, AU-ROC 0.500" in err
+    assert "trial 1: failed: its process was killed by SIGKILL" in err
+    stand_in(planned)
+    code, out, _ = command(*arguments, "--workers", 2)
+    assert (code, out) == (0, "4 runs planned: 2 were there, 2 trained, 0 failed\n")
+
+
+def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
+    planned = sweep.plans(["table1"], 1, RELEASED, small)
+    for plan in planned:
+        put(plan, "store")
+    code, out, _ = command("replicate", "--trials", 1, "--data", data_file, "--store", "store", "--json")
+    assert code == 0
+    assert json.loads(out) == {"planned": 17, "done": 17, "trained": 0, "failed": 0, "errors": []}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("cnn-26", 2, "unknown variant 'cnn-26'; did you mean cnn-2"),
+        ("table1 --trials 0", 2, "--trials is 0: expected at least 1"),
+        ("table1 --epochs 0", 2, "--epochs is 0"),
+        ("table1 --workers 0", 2, "--workers is 0: expected a whole number from 1, or auto"),
+        ("table1 --workers many", 2, "--workers is many"),
+        ("table1 --protocol text", 2, "unknown protocol 'text'"),
+        ("table1 --scheduler tcp://127.0.0.1:9 --workers 2", 2, "--workers is for this machine"),
+        ("cnn-2 --scheduler tcp://127.0.0.1:9", 1, "no Dask scheduler answers there"),
+        ("cnn-2 --scheduler nowhere", 1, "no Dask scheduler answers there"),
+        ("cnn-2 --data no.h5 --workers 1", 1, "no.h5: no such file"),
+        ("cnn-2 --store small.h5 --workers 1", 1, "cannot write"),
+    ],
+)
+def test_a_mistake_is_one_clear_sentence(command, stand_in, data_file, monkeypatch, arguments, code, message):
+    monkeypatch.setattr(sweep, "CONNECT_SECONDS", 1)
+    given = [] if "--data" in arguments else ["--data", "small.h5"]
+    found, out, err = command("replicate", *arguments.split(), *given)
+    assert message in err
+    assert (found, out) == (code, "")
+    assert "Traceback" not in err
+
+
+def test_without_dask_a_scheduler_is_refused_with_the_remedy(command, stand_in, data_file, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    code, _, err = command("replicate", "cnn-2", "--data", data_file, "--scheduler", "tcp://127.0.0.1:9")
+    assert code == 1
+    assert '--scheduler needs Dask: pip install "receptive[cluster]"' in err
+
+
+def test_as_many_trainings_as_cores(monkeypatch):
+    def device(name):
+        def asked(*_, **__):
+            return subprocess.CompletedProcess([], 0, f"{name}\n")
+
+        return asked
+
+    monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 64)
+    monkeypatch.setattr(sweep.subprocess, "run", device("CPU"))
+    assert sweep.workers_here() == 64
+    monkeypatch.setattr(sweep.subprocess, "run", device("NVIDIA H200"))
+    assert sweep.workers_here() == sweep.MOST_ON_A_CARD
+    monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 2)
+    assert sweep.workers_here() == 2
