@@ -12,7 +12,8 @@ from typing import Any
 
 from receptive import __version__, backend, claims, runs
 from receptive.figures import logos
-from receptive.files import whole, write_text
+from receptive.figures.canvas import save
+from receptive.files import write_text
 from receptive.networks import variant
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
@@ -82,8 +83,7 @@ def _draw(plan: runs.Plan, out: Path) -> None:
     )
     sheet = logos.logo_sheet(motifs, logos.match_labels(matches), title)
     for suffix in ("png", "svg"):
-        with whole(out / f"{plan.network.name}.{suffix}") as part:
-            sheet.savefig(part, dpi=160)
+        save(sheet, out / f"{plan.network.name}.{suffix}")
 
 
 def page(records: list[dict[str, Any]], out: Path, sequences: int) -> str:

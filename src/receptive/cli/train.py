@@ -69,7 +69,7 @@ def train(
 ) -> None:
     """Train a network, read its filters, compare them with JASPAR, and store the run.
 
-    The full protocol takes about 5 (cnn-25) to 20 (cnn-1) minutes on one core.
+    The full protocol takes minutes on one core: 3 to 6 for cnn-25, 8 to 15 for cnn-2 (the runs in results/).
 
     Example: receptive train cnn-25 --trial 0 --store results
     """

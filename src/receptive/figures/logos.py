@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
 from receptive.motifs import ALPHABET, RELEVANT, Motif, information_content
 from receptive.tomtom import Match
 
-COLOURS = {"A": "#009E73", "C": "#0072B2", "G": "#E69F00", "T": "#D55E00"}
-"""Okabe and Ito's colours, told apart by the colour-blind."""
+COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
 """Height of a column that holds one nucleotide alone."""
 VISIBLE = 1e-3
