@@ -16,7 +16,7 @@ for name in ("cnn-2", "cnn-25"):
     found, matches = runs.stored_matches(ROOT / "results" / "synthetic" / name / "released" / "trial-0")
     motifs += found[:ROWS]
     labels += match_labels(matches)[:ROWS]
-title = "First-layer filters 0 to 7 of CNN-2 (left) and CNN-25 (right), trial 0; names where a true motif matches"
+title = "Filters 0 to 7 of CNN-2 (left) and CNN-25 (right), trial 0; names where a true motif matches"
 sheet = logo_sheet(motifs, labels, title, columns=2)
 sheet.set_size_inches(9, 5.2)
 save(sheet, PICTURES / "filters.png")
