@@ -20,7 +20,7 @@ def replicate(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[table1|VARIANT]...", help="All 17 networks (the default), or some of them by name."
+            metavar="table1|VARIANT", help="All 17 networks (the default), or some of them by name."
         ),
     ] = None,
     trials: Annotated[int, typer.Option(help="Trials of each network.")] = 5,
