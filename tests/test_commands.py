@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 
 import h5py
+import numpy as np
 import pytest
 
-from receptive.motifs import embedded, write_meme
+from receptive.motifs import Motif, embedded, write_meme
 from receptive.networks import VARIANTS
 from receptive.tasks import dataset
 
@@ -138,6 +139,29 @@ def test_match(command, tmp_path):
     assert "–" in out
 
 
+@pytest.mark.claim("D-19")
+def test_match_gives_the_fraction_without_gmeb1(command, tmp_path):
+    flat, dead = (Motif(f"{p}", "", np.full((19, 4), p), 19) for p in (0.25, 0))
+    write_meme(tmp_path / "filters.meme", [flat, dead, *embedded()[:2]])
+    _, out, err = command("match", tmp_path / "filters.meme")
+    last = "of 4 filters 0.750 match (0.500 without Gmeb1), 0.500 a relevant motif (released list)"
+    assert out.splitlines()[-1] == last
+    assert err == ""
+    write_meme(tmp_path / "other.meme", embedded())
+    _, out, _ = command("match", tmp_path / "filters.meme", "--database", tmp_path / "other.meme")
+    assert "Gmeb1" not in out
+
+
+@pytest.mark.claim("D-9")
+def test_match_takes_other_versions_as_relevant_and_names_factors_without_any(command, tmp_path):
+    ten = [motif for motif in embedded() if motif.name not in ("SP1", "YY1")]
+    write_meme(tmp_path / "ten.meme", ten)
+    write_meme(tmp_path / "later.meme", [replace(motif, id=f"{motif.id}9") for motif in ten])
+    run = command("match", tmp_path / "ten.meme", "--database", tmp_path / "later.meme", "--json")
+    assert document(run)["fractions"]["relevant"] == 1
+    assert run[2] == "no motif of the database counts as relevant for SP1, YY1\n"
+
+
 HELP = ["", "variants", "data", "data synthetic", "train", "match", "demo", "field", "toy"]
 
 
@@ -163,6 +187,8 @@ def test_help_teaches_by_example(command, words):
         ("train cnn-25 --data {tmp}/text", 1, "text: not a readable HDF5 file"),
         ("train cnn-25 --data {tmp}/small.h5 --task chipseq", 2, "holds the task 'synthetic'"),
         ("train cnn-25 --data {tmp}/small.h5 --store {tmp}/text", 1, "cannot write"),
+        ("train cnn-25 --data {tmp}/small.h5 --protocol paper", 2, "was drawn with motif_counts [0.5, 0.25"),
+        ("train cnn-25 --data {tmp}/small.h5 --set buffer=5", 2, "was drawn with buffer 0"),
         ("train cnn-25 --threads 0", 2, "--threads"),
         ("data synthetic", 2, "--out"),
         ("data synthetic --out {tmp}/a.h5 --sequences 3", 2, "--sequences is 3"),
@@ -174,6 +200,8 @@ def test_help_teaches_by_example(command, words):
         ("match {tmp}/twelve.meme --threshold nan", 2, "--threshold is nan"),
         ("match {tmp}/twelve.meme --relevant all", 2, "--relevant all: expected one of embedded, released"),
         ("match {tmp}/twelve.meme --database nowhere", 2, "nowhere"),
+        (f"match {{tmp}}/twelve.meme --database {'a' * 300}", 2, "expected a MEME file or a release"),
+        ("match {tmp}/wide.meme", 1, "motif wide: expected at most 200 positions, found 3000"),
         ("demo --epochs 0", 2, "--epochs"),
         ("nothing", 2, "nothing"),
     ],
@@ -182,6 +210,7 @@ def test_a_mistake_is_one_clear_sentence(command, tmp_path, small, arguments, co
     (tmp_path / "text").write_text("not a data set, not motifs\n")
     dataset.write(small, tmp_path / "small.h5")
     write_meme(tmp_path / "twelve.meme", embedded())
+    write_meme(tmp_path / "wide.meme", [Motif("wide", "", np.full((3000, 4), 0.25), 19)])
     before = sorted(tmp_path.iterdir())
     found, err = mistake(command(*arguments.format(tmp=tmp_path).split()))
     assert message in " ".join(err.replace("│", " ").split())
@@ -212,8 +241,6 @@ def test_ctrl_c_leaves_no_half_run(tmp_path, small):
         assert piece, written.decode()
         written += piece
     training.send_signal(signal.SIGINT)
-    began = time.monotonic()
     training.communicate(timeout=60)
-    assert time.monotonic() - began < 60
     assert training.returncode not in (0, None)
     assert [path for path in (tmp_path / "runs").rglob("*") if path.is_file()] == []

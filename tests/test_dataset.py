@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import h5py
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
 from receptive.tasks.dataset import Dataset, Split, read, write
@@ -63,8 +64,10 @@ def test_the_released_layouts_are_read(tmp_path):
                 X = split.X.transpose(0, 2, 1)
                 file[f"X_{part}"] = X.reshape(X.shape + axes).astype(float)
                 file[f"Y_{part}"] = split.Y.astype(float)
-        found = read(tmp_path / f"{name}.h5")
-        assert found.sha256 == data.sha256
+        with pytest.raises(UsageError, match="does not say which task it holds"):
+            read(tmp_path / f"{name}.h5")
+        found = read(tmp_path / f"{name}.h5", name)
+        assert (found.task, found.sha256) == (name, data.sha256)
         assert found.classes[11] == "class 11"
 
 
@@ -93,6 +96,10 @@ def _spoil(path: Path, how: str) -> None:
             file["X_valid"] = X[:, :, :100]
         elif how == "class names":
             file.attrs["classes"] = ["one"]
+        elif how == "class number":
+            file.attrs["classes"] = 3
+        elif how == "a path as task":
+            file.attrs["task"] = "../other"
         elif how == "text":
             del file["X_valid"]
             file["X_valid"] = np.full(X.shape, b"A")
@@ -108,7 +115,9 @@ def _spoil(path: Path, how: str) -> None:
         ("two bases at once", r"X_valid is not one-hot: sequence 1, position 7 is \[1, 1, 1, 1\]"),
         ("labels", "Y_valid holds values besides 0, 1 and -1"),
         ("lengths differ", "splits disagree"),
-        ("class names", "names 1 classes, Y_train has 12 columns"),
+        ("class names", r"'classes' is \['one'\], expected 12 names"),
+        ("class number", "'classes' is 3, expected 12 names"),
+        ("a path as task", "task '../other': expected a word"),
         ("text", "X_valid holds text, expected numbers"),
     ],
 )
@@ -119,6 +128,28 @@ def test_a_wrong_file_is_refused_by_field(tmp_path, how, message):
     with pytest.raises(ReceptiveError, match=message) as error:
         read(path)
     assert str(path) in str(error.value)
+
+
+def test_whatever_a_file_says_of_itself_json_can_hold(tmp_path):
+    path = tmp_path / "data.h5"
+    write(synthetic.generate(0, RELEASED, 30), path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["source"] = np.bytes_(b"lab")
+        file.attrs["nothing"] = h5py.Empty("f")
+        file.attrs["number"] = np.nan
+        file.attrs["classes"] = np.array([b"factor"] * 12)
+        del file["motif_train"]
+        file.create_group("motif_train")
+    found = read(path)
+    assert json.loads(json.dumps(found.attributes, allow_nan=False))["source"] == "lab"
+    assert found.classes == ("factor",) * 12
+    assert set(found.train.truth) == {"strand", "start"}
+
+
+def test_the_task_asked_for_is_the_task_of_the_file(tmp_path):
+    write(synthetic.generate(0, RELEASED, 30), tmp_path / "data.h5")
+    with pytest.raises(UsageError, match=r"--task chipseq: .* holds the task 'synthetic'"):
+        read(tmp_path / "data.h5", "chipseq")
 
 
 def test_what_is_no_hdf5_file_is_refused(tmp_path):

@@ -1,4 +1,6 @@
+import os
 import re
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -37,6 +39,16 @@ def test_a_failure_in_one_process_reaches_the_user(tmp_path, small, monkeypatch)
         demo.demo(tmp_path, lambda *tick: None, epochs=2, data=small)
     assert not (tmp_path / "index.html").exists()
     assert not list((tmp_path / "runs").rglob("run.json"))
+
+
+def test_a_killed_process_is_said_in_a_sentence(tmp_path, small, monkeypatch):
+    class Pool(ProcessPoolExecutor):
+        def submit(self, job, *arguments):
+            return super().submit(os._exit, 9)
+
+    monkeypatch.setattr(demo, "ProcessPoolExecutor", Pool)
+    with pytest.raises(ReceptiveError, match="a training was killed"):
+        demo.demo(tmp_path, lambda *tick: None, epochs=1, data=small)
 
 
 def test_published_numbers_are_those_of_the_tables():

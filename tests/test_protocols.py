@@ -47,6 +47,8 @@ def test_unknown_names_are_refused():
         ("learning_rate", "fast"),
         ("patience", -1),
         ("motif_counts", [0.5, 0.4]),
+        ("motif_counts", 3),
+        ("motif_counts", ["a"]),
         ("window", 0),
     ],
 )

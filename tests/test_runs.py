@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import runs
+from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import read_meme
+from receptive.motifs import RELEVANT, jaspar_2016, read_meme, trim
 from receptive.networks import VARIANTS, variant
-from receptive.protocols import PAPER, RELEASED, protocol
+from receptive.protocols import PAPER, PROTOCOLS, RELEASED, protocol
+from receptive.training import metrics, predict
 
 CNN_25 = VARIANTS["cnn-25"]
 BASE = runs.Plan("synthetic", "0" * 64, CNN_25, RELEASED, 0, 100)
@@ -18,7 +19,9 @@ CHANGES = {
     "task": st.just("chipseq"),
     "data_sha256": st.just("1" * 64),
     "network": st.sampled_from([VARIANTS["cnn-2"], VARIANTS["cnn-25-60"], replace(CNN_25, units=96)]),
-    "protocol": st.sampled_from([PAPER, protocol("released", beta_1=0.9), protocol("released", window=None)]),
+    "protocol": st.sampled_from(
+        [name for name in vars(PAPER) if getattr(PAPER, name) != getattr(RELEASED, name)]
+    ).map(lambda name: replace(RELEASED, **{name: getattr(PAPER, name)})),
     "trial": st.integers(1, 9),
     "epochs": st.integers(1, 99),
 }
@@ -78,6 +81,38 @@ def test_a_run_is_scored_by_what_it_stored(store):
     assert {key: value for key, value in record.items() if key != "sites"} == runs.summary(matches)
     assert {motif.width for motif in untrimmed} == {19}
     assert [count == 0 for count in record["sites"]] == [motif.dead for motif in untrimmed]
+
+
+@pytest.mark.claim("VIS-1", "D-8", "D-9")
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, monkeypatch, name):
+    """Training aside, every step again: predictions, metrics, reading, trimming, matching, relevant ids."""
+    trained = []
+    train = runs.training.train
+    monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(train(*args)) or trained[0])
+    wanted = runs.plan(CNN_25, small, PROTOCOLS[name], 0, 2)
+    record = runs.run(wanted, small, tmp_path)
+    model = trained[0].model
+    assert record["metrics"] == {
+        **metrics(small.test.Y, predict(model, small.test.X)),
+        "classes": list(small.classes),
+    }
+    reading = filters.read(model, "conv1", small.test.X, wanted.protocol, filters.Window(19, 9))
+    assert record["filters"]["conv1"]["sites"] == reading.sites.tolist()
+    folder = wanted.folder(tmp_path)
+    for motif, stored in zip(reading.motifs, read_meme(folder / "conv1.untrimmed.meme"), strict=True):
+        np.testing.assert_allclose(stored.pwm, motif.pwm, atol=1e-6)
+    kept = read_meme(folder / "conv1.meme")
+    for motif, stored in zip(reading.motifs, kept, strict=True):
+        core = motif.pwm if name == "paper" or motif.dead else trim(motif.pwm, 0.5, 3)
+        np.testing.assert_allclose(stored.pwm, core, atol=1e-6)
+        assert stored.nsites == len(core)
+    hits = [{hit.target for hit in match.hits} for match in tomtom.match(kept, jaspar_2016(), 0.1)]
+    for field, which in (("relevant", "released"), ("relevant_embedded", "embedded")):
+        ids = {target for targets in RELEVANT[which].values() for target in targets}
+        assert record["filters"]["conv1"][field] == pytest.approx(
+            np.mean([bool(found & ids) for found in hits])
+        )
 
 
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
@@ -149,7 +184,16 @@ def test_what_is_no_run_is_refused(tmp_path, content, message):
         runs.load(tmp_path)
 
 
-@pytest.mark.parametrize(("values", "message"), [((-1, 100), "--trial is -1"), ((0, 0), "--epochs is 0")])
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [((-1, 100), "--trial is -1"), ((2**32, 1), "--trial is 4294967296"), ((0, 0), "--epochs is 0")],
+)
 def test_impossible_plans_are_refused(small, values, message):
     with pytest.raises(UsageError, match=message):
         runs.plan(CNN_25, small, RELEASED, *values)
+
+
+def test_sequences_too_short_for_the_network_are_refused(small):
+    short = replace(small, train=replace(small.train, X=small.train.X[:, :60]))
+    with pytest.raises(UsageError, match="pool4"):
+        runs.plan(CNN_25, short, RELEASED)

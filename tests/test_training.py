@@ -1,3 +1,6 @@
+import subprocess
+import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,8 +11,10 @@ from hypothesis.extra import numpy as arrays
 
 from receptive.errors import ReceptiveError
 from receptive.networks import VARIANTS
-from receptive.protocols import RELEASED, protocol
+from receptive.protocols import PROTOCOLS, RELEASED, protocol
 from receptive.training import metrics, predict, train
+
+LONG_STEPS = protocol("released", learning_rate=0.03)
 
 labels_and_scores = st.integers(1, 30).flatmap(
     lambda rows: st.tuples(
@@ -50,12 +55,13 @@ def test_aupr_joins_the_points_of_the_precision_recall_curve(drawn):
 
 @pytest.fixture(scope="module")
 def trained(small):
-    return train(VARIANTS["cnn-100"], small, RELEASED, seed=1, epochs=4)
+    """Steps so long that the validation loss rises again."""
+    return train(VARIANTS["cnn-100"], small, LONG_STEPS, seed=1, epochs=8)
 
 
 @pytest.mark.claim("TRAIN-1")
 def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
-    assert trained.best_epoch == 1 + np.argmin(trained.history["val_loss"])
+    assert trained.best_epoch == 1 + np.argmin(trained.history["val_loss"]) < 8
     loss = trained.model.evaluate(
         small.valid.X.astype(np.float32), small.valid.Y.astype(np.float32), batch_size=100, verbose=0
     )
@@ -63,7 +69,7 @@ def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
 
 
 def test_one_seed_gives_one_network(small, trained):
-    same, other = (train(VARIANTS["cnn-100"], small, RELEASED, seed=seed, epochs=4) for seed in (1, 2))
+    same, other = (train(VARIANTS["cnn-100"], small, LONG_STEPS, seed=seed, epochs=8) for seed in (1, 2))
     np.testing.assert_array_equal(predict(same.model, small.test.X), predict(trained.model, small.test.X))
     assert same.history == trained.history
     assert other.history != trained.history
@@ -75,6 +81,45 @@ def test_patience_ends_training(small):
     history = train(VARIANTS["cnn-100"], small, impatient, seed=0, epochs=30).history["val_loss"]
     worse = [epoch for epoch in range(1, len(history)) if history[epoch] >= min(history[:epoch])]
     assert worse[0] == len(history) - 1 < 29
+
+
+@pytest.mark.claim("TRAIN-1", "D-16")
+@pytest.mark.parametrize("task", ["synthetic", "invivo"])
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_batch_size_is_the_protocols(small, monkeypatch, name, task):
+    import keras
+
+    given = {}
+
+    class Enough(Exception):
+        pass
+
+    def fit(self, *arguments, **options):
+        given.update(options)
+        raise Enough
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    with pytest.raises(Enough):
+        train(VARIANTS["cnn-100"], replace(small, task=task), PROTOCOLS[name], 0, 7)
+    in_vivo = {"released": 32, "paper": 100}[name]
+    assert (given["batch_size"], given["epochs"]) == (100 if task == "synthetic" else in_vivo, 7)
+
+
+def test_tensorflow_is_not_compiled_with_xla(trained):
+    import keras
+
+    assert keras.backend.backend() != "tensorflow" or trained.model.jit_compile is False
+
+
+def test_threads_can_be_set():
+    """In a process of its own: TensorFlow takes the numbers once."""
+    code = (
+        "from receptive import backend; backend.configure(threads=1); import tensorflow as tf;"
+        "print(tf.config.threading.get_intra_op_parallelism_threads(),"
+        "tf.config.threading.get_inter_op_parallelism_threads())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("1 1\n", "")
 
 
 def test_progress_is_told_after_every_epoch(small):

@@ -318,7 +318,9 @@ class Row:
             `interval` cuts fields off. It lies inside the sequence, and further inside after cropping or
             where an unpadded layer below has left positions over.
         unaligned: empty, or why the branches that meet here do not look at the same place. ``size`` and
-            ``start`` then describe the smallest window that moves by ``jump`` and holds all branches.
+            ``start`` then describe the smallest window that moves by ``jump`` and holds all branches. A
+            branch of one neuron that is added to every neuron of the others stands still (jump 0), so the
+            window is wider than its field; cut off by `interval`, it is what every neuron sees.
     """
 
     name: str
@@ -401,7 +403,7 @@ class ReceptiveField:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
         outputs = [row.name for row in self.rows if row.name not in read]
-        return len({position for name in outputs for position in seen(self, name).tolist()})
+        return len(np.unique(np.concatenate([seen(self, name) for name in outputs])))
 
     @property
     def unaligned(self) -> tuple[str, ...]:
@@ -501,13 +503,31 @@ def seen(fields: ReceptiveField, name: str, neurons: Sequence[int] | None = None
         above = np.flatnonzero(reached[node.layer.name])
         for below in node.inputs:
             size, stride, dilation, (left, _) = _window(node.layer, lengths[below])
-            first = above * stride - left
-            taps = np.arange(size) * dilation
-            few, many = sorted((first, taps), key=len)
-            for shift in few:
-                at = many + shift
-                reached[below][at[(at >= 0) & (at < lengths[below])]] = True
+            if _broadcast(lengths[below], lengths[node.layer.name], node.layer):
+                stride = 0
+            reached[below] |= _tapped(above * stride - left, size, dilation, lengths[below])
     return np.flatnonzero(reached[INPUT])
+
+
+def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
+    """Which of ``length`` neurons filters of ``size`` taps touch whose first taps are at ``first``.
+
+    Every filter opens at its first tap and closes one step after its last, both of which leave the same
+    remainder by the dilation; a neuron is touched if more filters of its remainder have opened than closed.
+    """
+    steps = -(-length // dilation)
+
+    def count(at: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+        at = np.where(at < 0, at % dilation, at)  # what happens in the padding at the left has happened by 0
+        return np.bincount(at[at < steps * dilation], minlength=steps * dilation)
+
+    opened = (count(first) - count(first + size * dilation)).reshape(steps, dilation).cumsum(axis=0)
+    return opened.ravel()[:length] > 0
+
+
+def _broadcast(below: int, length: int, layer: Layer) -> bool:
+    """Whether the one neuron of a branch is added to each of the ``length`` neurons of the others."""
+    return layer.kind == "add" and below == 1 < length
 
 
 def _window(layer: Layer, length: int) -> tuple[int, int, int, tuple[int, int]]:
@@ -558,18 +578,25 @@ def _grown(layer: Layer, below: Row, input_length: int) -> Row:
 
 def _joined(graph: Graph, node: Node, branches: list[Row]) -> Row:
     """The row of a layer where branches meet: the smallest moving window that holds all of them."""
-    first, name, why = branches[0], node.layer.name, ""
-    for row in branches[1:]:
-        if row.length != first.length:
+    name, why = node.layer.name, ""
+    longest = max(branches, key=lambda row: row.length)
+    for i, row in enumerate(branches):
+        if _broadcast(row.length, longest.length, node.layer):
+            branches[i] = replace(row, length=longest.length, jump=0)
+        elif row.length != longest.length:
             raise UsageError(
-                f"layer {name}: branches of different lengths meet: {first.name} has {first.length} neurons, "
-                f"{row.name} has {row.length}"
+                f"layer {name}: branches of different lengths meet: {longest.name} has {longest.length} "
+                f"neurons, {row.name} has {row.length}"
             )
+    first = branches[0]
+    for row in branches[1:]:
         astride = row.jump != first.jump and row.length > 1
         if not why and (astride or row.centre != first.centre):
             one, other = _paths(graph, first.name, row.name)
             if astride:
                 differ = f"move by {first.jump} and {row.jump} positions"
+                if 0 in (first.jump, row.jump):
+                    differ += "; every neuron sees all of the one that stands still"
             else:
                 differ = f"have their first fields centred on {first.centre:g} and {row.centre:g}"
             why = f"{name} is unaligned: its branches through {one} and through {other} {differ}."
@@ -585,7 +612,7 @@ def _joined(graph: Graph, node: Node, branches: list[Row]) -> Row:
         size=stop - start,
         jump=jump,
         start=start,
-        length=first.length,
+        length=longest.length,
         uncertainty=max(row.uncertainty for row in branches),
         within=(min(reach[0] for reach in reaches), max(reach[1] for reach in reaches)),
         unaligned=why,

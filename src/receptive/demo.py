@@ -4,6 +4,7 @@ import base64
 import html
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from importlib.resources import files
 from multiprocessing import get_context
 from pathlib import Path
@@ -11,6 +12,7 @@ from string import Template
 from typing import Any
 
 from receptive import __version__, backend, claims, runs
+from receptive.errors import ReceptiveError
 from receptive.figures import logos
 from receptive.figures.canvas import save
 from receptive.files import write_text
@@ -59,7 +61,12 @@ def demo(
             while tick := ticks.get():
                 progress(*tick)
         for future in as_completed(trained):
-            future.result()
+            try:
+                future.result()
+            except BrokenProcessPool:
+                raise ReceptiveError(
+                    "a training was killed; is there enough memory (about 1 GB each)?"
+                ) from None
     records = [runs.finished(plan, out / "runs") or {} for plan in plans]
     for plan in plans:
         _draw(plan, out)
@@ -127,6 +134,6 @@ def page(records: list[dict[str, Any]], out: Path, sequences: int) -> str:
 def compared(record: dict[str, Any]) -> tuple[list[str], list[str]]:
     """Return a run's AU-ROC and match fractions, and what was published, as text."""
     layer = record["filters"]["conv1"]
-    ours = [record["metrics"]["auroc_mean"], layer["jaspar"], layer["relevant"]]
+    ours = [record["metrics"]["auroc_mean"] or float("nan"), layer["jaspar"], layer["relevant"]]
     cells = [claims.cell(record["variant"], column) for column in COLUMNS]
     return [f"{value:.3f}" for value in ours], [f"{c.mean:.3f} ± {c.sd:.3f}" if c else "–" for c in cells]

@@ -5,13 +5,16 @@ Keras nor the weights, and runs none of the file's code.
 """
 
 import json
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from operator import index
 from pathlib import Path
 from typing import Any, cast
 
 from receptive.arithmetic import INPUT, Graph, Layer, Node
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 
 Entry = dict[str, Any]
 """A layer as Keras writes it: ``class_name``, ``module``, ``config`` and, in a graph, ``inbound_nodes``."""
@@ -45,11 +48,12 @@ _POINTWISE = {
         "AlphaDropout",
         "ActivityRegularization",
     ),
-    *("BatchNormalization", "TimeDistributed", "EinsumDense"),
+    *("BatchNormalization", "TimeDistributed"),
     *("Relu", "LeakyRelu", "Gelu", "Silu", "Sigmoid", "Tanh", "Exp", "Softplus"),
 }
 _POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
 _ENDS = {"Flatten", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "MultiHeadAttention"}
+_FOREIGN = "not a model that Keras 3 saved with the ending .keras"
 _STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
 _MIXED = "it combines all positions, so that every neuron sees all of them"
 _MOVED = "it moves values between positions"
@@ -59,6 +63,7 @@ _REFUSED = {
     "GroupNormalization": _MIXED,
     "Reshape": _MOVED,
     "Permute": _MOVED,
+    "EinsumDense": "its equation may combine positions",
 }
 
 
@@ -83,6 +88,16 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
         entry, what = _saved(Path(model)), str(model)
     else:
         entry, what = cast(Entry, json.loads(model.to_json())), f'model "{model.name}"'
+    try:
+        return _graph(entry, what, passthrough)
+    except UsageError as error:  # a layer that the file describes, not an argument
+        raise ReceptiveError(f"{what}: {error}") from None
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ReceptiveError(f"{what}: {_FOREIGN}; its description cannot be read: {error!r}") from error
+
+
+def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
+    """The graph of a described model, which errors call ``what``."""
     if entry.get("class_name") not in _MODELS or "layers" not in entry.get("config", {}):
         raise ReceptiveError(
             f"{what}: expected a Sequential or functional Keras model, found {entry.get('class_name')}; "
@@ -97,7 +112,8 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     _follow_model(entry["config"], [INPUT], "", passthrough, nodes)
     if not nodes:
         raise ReceptiveError(f"{what}: has no convolution or pooling over positions")
-    return Graph(tuple(nodes), shapes[0][1] if shapes[0] else None)
+    length = shapes[0][1] if shapes[0] else None
+    return Graph(tuple(nodes), None if length is None else index(length))
 
 
 def _saved(path: Path) -> Entry:
@@ -107,8 +123,9 @@ def _saved(path: Path) -> Entry:
             return cast(Entry, json.loads(archive.read("config.json")))
     except OSError as error:
         raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError):
-        raise ReceptiveError(f"{path}: not a model that Keras 3 saved with the ending .keras") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError, ValueError, RuntimeError):
+        # RuntimeError: encrypted, compressed by an unknown method, or nested too deep
+        raise ReceptiveError(f"{path}: {_FOREIGN}") from None
 
 
 def _input_shapes(entry: Entry) -> list[list[int | None] | None]:
@@ -172,6 +189,8 @@ def _follow(
         raise _unknown(name, kind, "is not one of Keras's own layers")
     if kind in _MODELS:
         return _follow_model(config, sources, f"{name}/", passthrough, nodes)
+    if kind == "Reshape" and config["target_shape"][:-1] == [1] and _pooled(sources, nodes):
+        return sources[:1]
     if kind in _ENDS or None in sources:
         if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
@@ -181,6 +200,11 @@ def _follow(
         return sources[:1]
     nodes.append(Node(layer, tuple(place for place in sources if place is not None)))
     return [name]
+
+
+def _pooled(sources: list[Place], nodes: list[Node]) -> bool:
+    """Whether global pooling made what a layer reads: one position, which another shape leaves one."""
+    return any(node.layer.kind == "global" and node.layer.name in sources for node in nodes)
 
 
 def _layer(kind: str, name: str, config: Entry, inputs: int) -> Layer | None:
@@ -198,7 +222,8 @@ def _layer(kind: str, name: str, config: Entry, inputs: int) -> Layer | None:
         return Layer("global", name=name)
     if kind in ("ZeroPadding1D", "Cropping1D"):
         left, right = config["padding" if kind == "ZeroPadding1D" else "cropping"]
-        return Layer("pad" if kind == "ZeroPadding1D" else "crop", padding=(left, right), name=name)
+        padding = index(left), index(right)
+        return Layer("pad" if kind == "ZeroPadding1D" else "crop", padding=padding, name=name)
     if kind in _JOINS:
         return Layer("add", name=name) if inputs > 1 else None
     if kind == "Concatenate":
@@ -216,7 +241,7 @@ def _layer(kind: str, name: str, config: Entry, inputs: int) -> Layer | None:
 
 def _single(value: int | list[int]) -> int:
     """A size that Keras writes as a number or as a list of one."""
-    return value[0] if isinstance(value, list) else value
+    return index(value[0] if isinstance(value, list) else value)
 
 
 def _unknown(name: str, kind: str, why: str) -> ReceptiveError:

@@ -5,6 +5,7 @@ without a single site is *dead*; it is written as rows of zeros, and nothing els
 """
 
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Iterable, Sequence
@@ -158,7 +159,7 @@ def read_meme(path: Path | str) -> tuple[Motif, ...]:
     """
     try:
         raw = Path(path).read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8")
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ReceptiveError(f"{path}: expected a MEME motif file, found bytes that are not text") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -280,13 +281,36 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     """
     if source is None:
         return jaspar_2016()
-    if Path(source).exists():
+    if os.path.exists(source):  # noqa: PTH110 - Path.exists raises on a name that is too long
         return read_meme(source)
     if re.fullmatch(r"JASPAR\d{4}", source):
         return _jaspar_release(source)
     raise UsageError(
         f"database {source}: expected a MEME file or a release such as JASPAR2026, found neither"
     )
+
+
+def relevant_in(motifs: Iterable[Motif], which: str) -> dict[str, tuple[str, ...]]:
+    """The ids in a database that count as each factor's own, in any version: MA0151.2 as well as MA0151.1.
+
+    In the packaged database, which has one version of each matrix, these are the ids of ``RELEVANT[which]``.
+
+    Args:
+        motifs: the database.
+        which: "embedded" or "released", a key of :data:`RELEVANT`.
+
+    Returns:
+        Factor to ids, in the order of :data:`FACTORS`; no ids for a factor that the database does not hold.
+    """
+    ids = [motif.id for motif in motifs]
+    return {
+        factor: tuple(id for matrix in matrices for id in ids if _unversioned(id) == _unversioned(matrix))
+        for factor, matrices in RELEVANT[which].items()
+    }
+
+
+def _unversioned(id: str) -> str:
+    return id.partition(".")[0]
 
 
 def _jaspar_release(release: str) -> tuple[Motif, ...]:
@@ -309,7 +333,8 @@ def _check_alphabet(lines: Sequence[str], at: int, here: str) -> int:
     """Refuse alphabets other than DNA; return the line after the declaration that begins on line ``at - 1``.
 
     It is one line, ``ALPHABET= ACGT``, or a block up to ``END ALPHABET`` whose lines declare a symbol, or two
-    that complement each other ("~"), or an ambiguity code ("=").
+    that complement each other ("~"), or an ambiguity code ("="). The order of a block's lines says nothing;
+    columns are in alphabetical order.
     """
     declared = lines[at - 1].split("=", 1)
     if len(declared) == 2:
@@ -320,8 +345,9 @@ def _check_alphabet(lines: Sequence[str], at: int, here: str) -> int:
             if "=" not in lines[at]:
                 core += "".join(side.split()[0] for side in lines[at].split("~") if side.strip())
             at += 1
+        core = "".join(sorted(core))
         at += 1
-    if sorted(core) != list(ALPHABET):
+    if core != ALPHABET:
         raise ReceptiveError(f"{here}: expected the DNA alphabet ACGT, found {core or 'none'}")
     return at
 
@@ -341,7 +367,7 @@ def _matrix(declaration: str, rows: Sequence[str], at: int, motif: str) -> tuple
     options = dict(re.findall(r"(\w+)\s*=\s*(\S+)", declaration))
     declared = f"{motif}: line {at}"
     for option, value in options.items():
-        if option in ("alength", "w", "nsites") and not re.fullmatch(r"\d+(\.\d*)?(e[+-]?\d+)?", value):
+        if option in ("alength", "w", "nsites") and not re.fullmatch(r"\d+(\.\d*)?([eE][+-]?\d+)?", value):
             raise ReceptiveError(f"{declared}: expected a number, found {option}= {value}")
     if options.get("alength", "4") != "4":
         raise ReceptiveError(f"{declared}: expected alength= 4 (DNA), found alength= {options['alength']}")

@@ -68,7 +68,9 @@ class Protocol:
     def __post_init__(self) -> None:
         counts = self.motif_counts
         possible = {
-            "motif_counts": bool(counts) and min(counts) >= 0 and abs(sum(counts) - 1) < 1e-9,
+            "motif_counts": isinstance(counts, tuple)
+            and all(_number(p) and p >= 0 for p in counts)
+            and abs(sum(counts) - 1) < 1e-9,
             "spacing": self.spacing in ("normalised", "uniform"),
             "buffer": _whole(self.buffer, 0),
             "cnn_50_2": self.cnn_50_2 in ("full", "small"),
@@ -148,6 +150,16 @@ PAPER = Protocol(
     trim_pad=0,
 )
 """The paper's text; where it is silent (number of motifs, gaps, batch normalisation) the plainest choice."""
+
+
+def drawing(protocol: Protocol) -> dict[str, Any]:
+    """Return the fields that decide how the synthetic task is drawn (D-10), as a file keeps them."""
+    return {
+        "motif_counts": list(protocol.motif_counts),
+        "spacing": protocol.spacing,
+        "buffer": protocol.buffer,
+    }
+
 
 PROTOCOLS = {protocol.name: protocol for protocol in (RELEASED, PAPER)}
 

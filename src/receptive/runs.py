@@ -88,12 +88,13 @@ def plan(
     """Plan a run on a data set that is at hand.
 
     Raises:
-        UsageError: a negative trial, or no epochs.
+        UsageError: an impossible trial, no epochs, or sequences too short for the network.
     """
-    if trial < 0:
-        raise UsageError(f"--trial is {trial}: expected a whole number from 0")
+    if not 0 <= trial < 2**32:
+        raise UsageError(f"--trial is {trial}: expected a whole number from 0 to {2**32 - 1}")
     if epochs < 1:
         raise UsageError(f"--epochs is {epochs}: expected at least 1")
+    parameters(network, data.length)  # refuses sequences that are too short for the network
     return Plan(data.task, data.sha256, network, protocol, trial, epochs)
 
 

@@ -23,6 +23,9 @@ BINS = 100
 PSEUDOCOUNT = 0.1
 """Weight of the uniform background that is mixed into each column, against the motif's ``nsites``."""
 
+WIDEST = 200
+"""Positions of the widest motif taken: null distributions take memory with the cube of the width, here 1 GB."""
+
 GMEB1 = "MA0615.1"
 """The motif so near to uniform that a flat filter 19 wide hits it at E = 0.007 (D-19)."""
 
@@ -83,7 +86,7 @@ def match(queries: Sequence[Motif], targets: Sequence[Motif], threshold: float =
     Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).
 
     Raises:
-        ReceptiveError: there is no target, or one is dead.
+        ReceptiveError: there is no target, one is dead, or a motif is wider than :data:`WIDEST`.
     """
     alive = [query for query in queries if not query.dead]
     found = compare(alive, targets)
@@ -95,13 +98,17 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
     """Align every query with every target.
 
     Raises:
-        ReceptiveError: there is no target, or a motif is dead.
+        ReceptiveError: there is no target, or a motif is dead or wider than :data:`WIDEST`.
     """
     if not targets:
         raise ReceptiveError("expected motifs to compare with, found none")
     for motif in (*queries, *targets):
         if motif.dead:
             raise ReceptiveError(f"motif {motif.id}: expected a PWM, found a dead one (all zeros)")
+        if motif.width > WIDEST:
+            raise ReceptiveError(
+                f"motif {motif.id}: expected at most {WIDEST} positions, found {motif.width}"
+            )
     shape = len(queries), len(targets)
     result = Comparison(
         np.empty(shape), np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.bool_)
@@ -135,7 +142,7 @@ def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
 
     Args:
         matches: the filters of a layer.
-        relevant: factor to the ids of its motifs, one of :data:`receptive.motifs.RELEVANT`.
+        relevant: factor to the ids of its motifs, see :func:`receptive.motifs.relevant_in`.
 
     Returns:
         ``jaspar``, filters with a hit; ``jaspar_without_gmeb1``, with a hit other than Gmeb1 (D-19);
@@ -247,8 +254,9 @@ def _best(
         total score, offset and overlap, each of shape (...).
     """
     w, v = len(scores), scores.shape[-1]
-    padded = np.pad(scores, [(0, 0)] * (scores.ndim - 1) + [(w - 1, w - 1)], constant_values=zero)
-    totals = sum(padded[i, ..., i : i + w + v - 1] for i in range(w))
+    totals = np.full((*scores.shape[1:-1], w + v - 1), w * zero)
+    for i, facing in enumerate(scores):
+        totals[..., w - 1 - i : w - 1 - i + v] += facing - zero
     offsets = np.arange(1 - w, v)
     overlaps = np.minimum(offsets + w, v) - np.maximum(offsets, 0)
     ranked = totals * (w + 1) + overlaps

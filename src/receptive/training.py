@@ -16,6 +16,9 @@ from receptive.tasks.dataset import UNKNOWN, Dataset
 EPOCHS = 100
 """The most epochs of a training (TRAIN-1)."""
 
+SYNTHETIC = "synthetic"
+"""The task that has a batch size of its own; all others are in vivo (D-16)."""
+
 Progress = Callable[[int, dict[str, float]], None]
 """Called after every epoch with the number of epochs done and the losses."""
 
@@ -71,7 +74,7 @@ def train(
         data.train.X.astype(np.float32),
         data.train.Y.astype(np.float32),
         validation_data=(data.valid.X.astype(np.float32), data.valid.Y.astype(np.float32)),
-        batch_size=protocol.batch_size,
+        batch_size=protocol.batch_size if data.task == SYNTHETIC else protocol.batch_size_in_vivo,
         epochs=epochs,
         callbacks=[best, keras.callbacks.TerminateOnNaN(), report],
         verbose=0,

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import data, demo, fields, replicate, report, toy, train
+from receptive.cli import data, demo, fields, match, replicate, report, toy, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app.command("toy")(toy.toy)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)
 app.command("replicate")(replicate.replicate)
-app.command("match")(train.match)
+app.command("match")(match.match)
 app.command("report")(report.report)
 app.command("demo")(demo.demo)
 
@@ -53,3 +53,6 @@ def main() -> None:
     except ReceptiveError as error:
         print(f"receptive: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except MemoryError:
+        print("receptive: not enough memory for this", file=sys.stderr)
+        sys.exit(1)

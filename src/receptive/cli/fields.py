@@ -1,5 +1,6 @@
 """``receptive field``: what every neuron of a network sees."""
 
+import os.path
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +24,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
     """
     from receptive.networks import VARIANTS
 
-    if name.endswith(".keras") or Path(name).is_file():
+    if name.endswith(".keras") or os.path.isfile(name):  # noqa: PTH113 (Path.is_file raises on long texts)
         from receptive.keras_graph import read
 
         return read(name, passthrough)

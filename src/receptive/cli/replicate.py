@@ -41,6 +41,9 @@ def replicate(
     data: Annotated[
         Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="The task of the data, for a file that does not say.")
+    ] = None,
     epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
     json: Json = False,
 ) -> None:
@@ -59,13 +62,13 @@ def replicate(
     if scheduler is not None and number is not None:
         raise UsageError("--workers is for this machine; on a cluster (--scheduler) its workers count")
     chosen = switched(protocol, switches)
-    dataset = load_data(data, None, chosen)
+    dataset = load_data(data, task, chosen)
     wanted = sweeps.plans(targets or [sweeps.TABLE_1], trials, chosen, dataset, epochs)
     done, missing = sweeps.split(wanted, store)
     say(f"{len(wanted)} runs planned, {len(done)} of them in {store}")
     if missing and scheduler is None and number is None:
         number = sweeps.workers_here()
-    file = data or sweeps.keep(dataset, store)
+    file = sweeps.keep(dataset, store) if data is None or task else data
     # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):

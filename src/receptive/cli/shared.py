@@ -46,6 +46,11 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), *map(line, rows)])
 
 
+def fixed(value: float | None) -> str:
+    """Format a score to three decimals; a dash for one that is not defined."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 def switched(name: str, switches: Sequence[str] | None) -> Protocol:
     """Return the protocol of ``--protocol`` and ``--set``, whose values are read as JSON, else as text."""
     values = {}

@@ -1,4 +1,4 @@
-"""``variants``, ``train`` and ``match``: from a network to the share of its filters that are motifs."""
+"""``variants`` and ``train``: from a network to the share of its filters that are motifs."""
 
 from functools import partial
 from pathlib import Path
@@ -6,7 +6,18 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, epochs_bars, say, switched, table
+from receptive.cli.shared import (
+    Json,
+    ProtocolName,
+    Store,
+    Switches,
+    emit,
+    epochs_bars,
+    fixed,
+    say,
+    switched,
+    table,
+)
 
 LENGTHS = (200, 1000)
 """Sequence lengths of the synthetic and the in vivo task."""
@@ -49,7 +60,7 @@ def train(
         str, typer.Argument(metavar="VARIANT", help="A network of the paper; see receptive variants.")
     ],
     task: Annotated[
-        str | None, typer.Option(help="The task the data must be of; synthetic without --data.")
+        str | None, typer.Option(help="The task of the data; needed for a file that does not say.")
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")
@@ -92,17 +103,25 @@ def train(
 
 
 def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
-    """Read the data set, or draw the synthetic one of seed 0; check that it is of the task asked for."""
+    """Read the data set, or draw the synthetic one of seed 0; check that it is what is asked for."""
+    from json import dumps
+
     from receptive.errors import UsageError
+    from receptive.protocols import drawing
     from receptive.tasks import dataset, synthetic
 
     if path is None:
         if task not in (None, "synthetic"):
             raise UsageError(f"--task {task} needs --data FILE; only the synthetic task is drawn on the spot")
         return synthetic.generate(0, protocol)
-    found = dataset.read(path)
-    if task not in (None, found.task):
-        raise UsageError(f"--task {task}: {path} holds the task {found.task!r}")
+    found = dataset.read(path, task)
+    for field, asked in drawing(protocol).items():
+        drawn = found.attributes.get(field, asked)
+        if drawn != asked:
+            raise UsageError(
+                f"{path} was drawn with {field} {drawn}, the protocol {protocol.name} has {asked}: "
+                f"draw it anew, or --set {field}={dumps(drawn)}"
+            )
     return found
 
 
@@ -113,7 +132,7 @@ def describe(record: dict[str, Any], folder: Path) -> str:
         f"{record['variant']}, trial {record['trial']}, protocol {record['protocol']}: "
         f"{record['epochs']} epochs (best {record['best_epoch']}) in {record['seconds']:.0f} s "
         f"on {record['backend']}, {record['device']}",
-        f"AU-ROC {metrics['auroc_mean']:.3f}, AU-PR {metrics['aupr_mean']:.3f} on the test set",
+        f"AU-ROC {fixed(metrics['auroc_mean'])}, AU-PR {fixed(metrics['aupr_mean'])} on the test set",
     ]
     for layer, found in record["filters"].items():
         lines.append(
@@ -122,51 +141,3 @@ def describe(record: dict[str, Any], folder: Path) -> str:
             f"{found['dead']} dead"
         )
     return "\n".join([*lines, f"stored in {folder}"])
-
-
-def match(
-    filters: Annotated[Path, typer.Argument(metavar="FILTERS", help="Motifs in MEME format.")],
-    database: Annotated[
-        str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
-    ] = None,
-    threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
-    relevant: Annotated[
-        str, typer.Option(help="Which ids count as relevant: released or embedded (D-9).")
-    ] = "released",
-    json: Json = False,
-) -> None:
-    """Compare motifs with a database by Tomtom, and say which are matched by what.
-
-    Example: receptive match results/synthetic/cnn-25/released/trial-0/conv1.meme
-    """
-    from receptive import motifs, tomtom
-    from receptive.errors import UsageError
-
-    if relevant not in motifs.RELEVANT:
-        raise UsageError(f"--relevant {relevant}: expected one of {', '.join(motifs.RELEVANT)}")
-    if not threshold > 0:
-        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
-    matches = tomtom.match(motifs.read_meme(filters), motifs.database(database), threshold)
-    fractions = tomtom.fractions(matches, motifs.RELEVANT[relevant])
-    rows, found = [], []
-    for one in matches:
-        best = one.best
-        found.append(
-            {
-                "id": one.id,
-                "matches": len(one.hits),
-                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
-                "dead": one.dead,
-                "hits": [{"id": hit.target, "name": hit.name, "evalue": hit.evalue} for hit in one.hits],
-            }
-        )
-        shown = (
-            [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
-        )
-        rows.append([one.id, str(len(one.hits)), *shown])
-    summary = (
-        f"{fractions['jaspar']:.3f} match, {fractions['relevant']:.3f} a relevant motif ({relevant} list)"
-    )
-    header = ["filter", "matches", "best", "name", "E-value"]
-    text = f"{table(header, rows)}\n\nof {len(matches)} filters {summary}"
-    emit({"filters": found, "fractions": fractions}, text, json)

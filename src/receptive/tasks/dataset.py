@@ -5,6 +5,7 @@ and so on for ``valid`` and ``test``), so that it serves the authors' scripts an
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive import __version__
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.files import whole
 
 SPLITS = ("train", "valid", "test")
@@ -108,12 +109,17 @@ def write(dataset: Dataset, path: Path | str) -> str:
         return hashlib.sha256(part.read_bytes()).hexdigest()
 
 
-def read(path: Path | str) -> Dataset:
+def read(path: Path | str, task: str | None = None) -> Dataset:
     """Read a data set from an HDF5 file of this package or of the authors.
 
     ``X_*`` may be (N, 4, L) or (N, 4, L, 1); the class names default to ``class 0``, …
 
+    Args:
+        path: the file.
+        task: what the data are, for a file that does not say (the authors' do not).
+
     Raises:
+        UsageError: neither the file nor ``task`` names the task, or they disagree.
         ReceptiveError: the file is missing, truncated or not HDF5; a key is missing; an array has the wrong
             shape, is not one-hot (a position of zeros stands for an unknown nucleotide), or has labels
             besides 0, 1 and -1.
@@ -134,17 +140,36 @@ def read(path: Path | str) -> Dataset:
         raise ReceptiveError(f"{path}: the splits disagree in (sequence length, classes): {shapes}")
     count = splits["train"].Y.shape[1]
     classes = attributes.pop("classes", None) or [f"class {index}" for index in range(count)]
-    if len(classes) != count:
+    if not isinstance(classes, list) or len(classes) != count:
         raise ReceptiveError(
-            f"{path}: attribute 'classes' names {len(classes)} classes, Y_train has {count} columns"
+            f"{path}: attribute 'classes' is {classes!r}, expected {count} names, one for a column of Y_train"
         )
-    task = str(attributes.pop("task", "synthetic"))
-    return Dataset(task, tuple(map(str, classes)), **splits, attributes=attributes)
+    name = _task(attributes.pop("task", None), task, path)
+    return Dataset(name, tuple(map(str, classes)), **splits, attributes=attributes)
+
+
+def _task(named: Any, asked: str | None, path: Path) -> str:
+    """Decide what the data are called; the name becomes a folder of the store."""
+    if named is None and asked is None:
+        raise UsageError(f"{path} does not say which task it holds: name it, as in --task synthetic")
+    if None not in (named, asked) and named != asked:
+        raise UsageError(f"--task {asked}: {path} holds the task {named!r}")
+    name = asked if named is None else named
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise ReceptiveError(f"{path}: task {name!r}: expected a word of a-z, 0-9, - and _")
+    return name
 
 
 def _plain(value: Any) -> Any:
-    """Turn an HDF5 attribute into plain Python."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    """Turn an HDF5 attribute into what JSON can hold."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    plain = isinstance(value, str | int) or (isinstance(value, float) and np.isfinite(value))
+    return value if plain else str(value)
 
 
 def _read_split(file: h5py.File, name: str, path: Path) -> Split:
@@ -172,7 +197,8 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         raise ReceptiveError(
             f"{path}: X_{name} is not one-hot: sequence {row}, position {position} is {found}"
         )
-    truth = {key: file[f"{key}_{name}"][:] for key in TRUTH if f"{key}_{name}" in file}
+    known = {key: file.get(f"{key}_{name}") for key in TRUTH}
+    truth = {key: array[:] for key, array in known.items() if isinstance(array, h5py.Dataset)}
     return Split(
         np.ascontiguousarray(one_hot.transpose(0, 2, 1), dtype=np.uint8), labels.astype(np.int8), truth
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from receptive.errors import UsageError
 from receptive.motifs import FACTORS, Motif, embedded, reverse_complement
-from receptive.protocols import RELEASED, Protocol
+from receptive.protocols import RELEASED, Protocol, drawing
 from receptive.tasks.dataset import SPLITS, Dataset, Split
 
 SEQUENCES = 25_000
@@ -110,7 +110,8 @@ def generate(
     }
     names = {identifier: factor for factor, identifier in FACTORS.items()}
     classes = tuple(names.get(motif.id, motif.id) for motif in motifs)
-    return Dataset("synthetic", classes, **splits, attributes={"seed": seed, "protocol": protocol.name})
+    origin = {"seed": seed, "protocol": protocol.name, **drawing(protocol)}
+    return Dataset("synthetic", classes, **splits, attributes=origin)
 
 
 def normalised_gaps(

@@ -1,0 +1,63 @@
+"""``match``: any motifs against a database."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from receptive.cli.shared import Json, emit, say, table
+
+
+def match(
+    filters: Annotated[Path, typer.Argument(metavar="FILTERS", help="Motifs in MEME format.")],
+    database: Annotated[
+        str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
+    relevant: Annotated[
+        str, typer.Option(help="Which ids count as relevant: released or embedded (D-9).")
+    ] = "released",
+    json: Json = False,
+) -> None:
+    """Compare motifs with a database by Tomtom, and say which are matched by what.
+
+    Example: receptive match results/synthetic/cnn-25/released/trial-0/conv1.meme
+    """
+    from receptive import motifs, tomtom
+    from receptive.errors import UsageError
+
+    if relevant not in motifs.RELEVANT:
+        raise UsageError(f"--relevant {relevant}: expected one of {', '.join(motifs.RELEVANT)}")
+    if not threshold > 0:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    queries, targets = motifs.read_meme(filters), motifs.database(database)
+    ids = motifs.relevant_in(targets, relevant)
+    if missing := [factor for factor, own in ids.items() if not own]:
+        say(f"no motif of the database counts as relevant for {', '.join(missing)}")
+    matches = tomtom.match(queries, targets, threshold)
+    fractions = tomtom.fractions(matches, ids)
+    rows, found = [], []
+    for one in matches:
+        best = one.best
+        found.append(
+            {
+                "id": one.id,
+                "matches": len(one.hits),
+                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
+                "dead": one.dead,
+                "hits": [{"id": hit.target, "name": hit.name, "evalue": hit.evalue} for hit in one.hits],
+            }
+        )
+        shown = (
+            [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
+        )
+        rows.append([one.id, str(len(one.hits)), *shown])
+    has_gmeb1 = any(target.id == tomtom.GMEB1 for target in targets)
+    without = f" ({fractions['jaspar_without_gmeb1']:.3f} without Gmeb1)" if has_gmeb1 else ""
+    summary = (
+        f"{fractions['jaspar']:.3f} match{without}, "
+        f"{fractions['relevant']:.3f} a relevant motif ({relevant} list)"
+    )
+    header = ["filter", "matches", "best", "name", "E-value"]
+    text = f"{table(header, rows)}\n\nof {len(matches)} filters {summary}"
+    emit({"filters": found, "fractions": fractions}, text, json)
