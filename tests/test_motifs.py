@@ -28,6 +28,7 @@ from receptive.motifs import (
     jaspar_2016,
     parse_meme,
     read_meme,
+    relevant_in,
     reverse_complement,
     trim,
     write_meme,
@@ -182,6 +183,11 @@ def test_files_may_be_gzipped(tmp_path: Path) -> None:
     assert [motif.id for motif in read_meme(tmp_path / "packed")] == list(FACTORS.values())
 
 
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "marked").write_text(meme(ROW, ROW), encoding="utf-8-sig")
+    assert [motif.id for motif in read_meme(tmp_path / "marked")] == ["M1"]
+
+
 BLOCK = """ALPHABET "DNA" DNA-LIKE
 A "Adenine" CC0000 ~ T "Thymine" 008000
 C "Cytosine" 0000CC ~ G "Guanine" FFB300
@@ -224,6 +230,8 @@ Time  0.1 secs.
         (meme(ROW, ROW, options="nsites= 9 alength= 4"), "name", 9),
         (meme(ROW, ROW, options=""), "name", 20),
         (meme(ROW, ROW, options="w=2 nsites=7.5"), "name", 7.5),
+        (meme(ROW, ROW, options="nsites= 2E1"), "name", 20),
+        (meme(ROW, ROW, options="nsites= 1.5e1"), "name", 15),
         (meme(ROW, ROW, "URL http://example.org"), "name", 9),
         (meme(ROW, ROW).replace("ALPHABET= ACGT", "strands: + -"), "name", 9),
         (meme(ROW, ROW).replace("ALPHABET= ACGT\n", BLOCK), "name", 9),
@@ -254,13 +262,14 @@ def test_what_the_meme_suite_and_jaspar_write_is_read(text: str, name: str, nsit
         (meme(ROW, ROW, "", meme(ROW, ROW)), "F, line 14: motif M1: there is one of this id already"),
         (meme(ROW, ROW).replace("MOTIF", "#"), "F, line 6: expected a MOTIF line before this matrix"),
         (meme(ROW, ROW).replace("ACGT", "ACGU"), "F, line 3: expected the DNA alphabet ACGT, found ACGU"),
+        (meme(ROW, ROW).replace("ACGT", "TGCA"), "F, line 3: expected the DNA alphabet ACGT, found TGCA"),
         (
             meme(ROW, ROW).replace("ACGT", "ACDEFGHIKLMNPQRSTVWY"),
             "F, line 3: expected the DNA alphabet ACGT, found ACDEF",
         ),
         (
             meme(ROW, ROW).replace("ALPHABET= ACGT\n", BLOCK.replace(" T ", " U ")),
-            "F, line 3: expected the DNA alphabet ACGT, found AUCG",
+            "F, line 3: expected the DNA alphabet ACGT, found ACGU",
         ),
         (HEAD.replace("= ACGT", ' "DNA"'), "F, line 3: expected the DNA alphabet ACGT, found none"),
         (meme(ROW, ROW, options="alength= 20 w= 2"), "F: motif M1: line 6: expected alength= 4"),
@@ -346,13 +355,33 @@ def test_the_released_list_counts_relatives_and_files_two_mef2_under_stat1() -> 
     }
 
 
+@pytest.mark.claim("D-9")
+@pytest.mark.parametrize("which", RELEVANT)
+def test_in_the_packaged_database_the_relevant_ids_are_those_of_the_paper(which: str) -> None:
+    assert relevant_in(jaspar_2016(), which) == RELEVANT[which]
+
+
+def test_in_another_database_any_version_is_relevant() -> None:
+    flat = np.full((3, 4), 0.25)
+    ids = ("MA0601.1", "MA0151.3", "MA0151.2", "MA01511.1", "MA0095", "MAX", "MA0060.4")
+    later = [Motif(id, "", flat, 1) for id in ids]
+    found = {factor: ids for factor, ids in relevant_in(later, "released").items() if ids}
+    assert found == {
+        "Arid3a": ("MA0151.3", "MA0151.2", "MA0601.1"),
+        "NFYB": ("MA0060.4",),
+        "YY1": ("MA0095",),
+    }
+    assert list(relevant_in(later, "embedded")) == list(FACTORS)
+    assert relevant_in(later, "embedded")["Arid3a"] == ("MA0151.3", "MA0151.2")
+
+
 def test_database_takes_a_file_or_the_packaged_motifs(tmp_path: Path) -> None:
     write_meme(tmp_path / "own.meme", embedded())
     assert database() is jaspar_2016()
     assert [motif.id for motif in database(str(tmp_path / "own.meme"))] == list(FACTORS.values())
 
 
-@pytest.mark.parametrize("source", ["no-such-file.meme", "JASPAR20", "jaspar2026"])
+@pytest.mark.parametrize("source", ["no-such-file.meme", "JASPAR20", "jaspar2026", "a" * 300])
 def test_a_database_that_is_neither_file_nor_release_is_refused(source: str) -> None:
     with pytest.raises(UsageError, match=f"database {source}: expected a MEME file or a release"):
         database(source)

@@ -17,7 +17,18 @@ from tests.strategies import motif_sets, pwms
 
 from receptive.errors import ReceptiveError
 from receptive.motifs import FACTORS, RELEVANT, Motif, jaspar_2016, read_meme, reverse_complement
-from receptive.tomtom import GMEB1, Comparison, Hit, Match, by_factor, compare, fractions, match, table
+from receptive.tomtom import (
+    GMEB1,
+    WIDEST,
+    Comparison,
+    Hit,
+    Match,
+    by_factor,
+    compare,
+    fractions,
+    match,
+    table,
+)
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = DATA / "tomtom"
@@ -293,7 +304,11 @@ def test_some_of_the_authors_matches_are_gmeb1_alone(variant: str, hit: int, onl
 
 @pytest.mark.claim("D-20")
 def test_the_best_match_by_q_value_is_often_a_tie() -> None:
-    """Of the queries with several hits, on the authors' synthetic task; by p it rarely is."""
+    """By p it rarely is.
+
+    The claim has 33 ties by q of 182 queries with several hits; the authors' eleven synthetic tables give
+    these 33, of 160 queries. Where 182 comes from is unknown (their in vivo tables give 40 of 184).
+    """
     ties = {"q-value": [], "p-value": []}
     for variant in VARIANTS:
         rows = defaultdict(list)
@@ -303,8 +318,8 @@ def test_the_best_match_by_q_value_is_often_a_tie() -> None:
             for column, tied in ties.items():
                 best, second, *_ = sorted(float(hit[column]) for hit in several)
                 tied.append(best == second)
-    assert np.mean(ties["q-value"]) > 0.15
-    assert np.mean(ties["p-value"]) < 0.02
+    assert [len(tied) for tied in ties.values()] == [160, 160]
+    assert [sum(tied) for tied in ties.values()] == [33, 3]
 
 
 def hits(*targets: str) -> tuple[Hit, ...]:
@@ -379,12 +394,22 @@ def test_the_table_names_every_hit_and_the_dead() -> None:
     assert "dead" not in table(LAYER[:-1])
 
 
+def wide(width: int) -> Motif:
+    return Motif("wide", "", np.full((width, 4), 0.25), 19)
+
+
+def test_the_widest_motif_is_compared() -> None:
+    assert compare([wide(WIDEST)], jaspar_2016()[:3]).p.shape == (1, 3)
+
+
 @pytest.mark.parametrize(
     ("queries", "targets", "message"),
     [
         ([FLAT], [], "expected motifs to compare with, found none"),
         ([FLAT], [FLAT, Motif("T", "", np.zeros((3, 4)), 3)], "motif T: expected a PWM, found a dead one"),
         ([Motif("Q", "", np.zeros((3, 4)), 3)], [FLAT], "motif Q: expected a PWM, found a dead one"),
+        ([wide(3000)], [FLAT], "motif wide: expected at most 200 positions, found 3000"),
+        ([FLAT], [wide(WIDEST + 1)], "motif wide: expected at most 200 positions, found 201"),
     ],
 )
 def test_what_cannot_be_compared_is_refused(queries: list[Motif], targets: list[Motif], message: str) -> None:

@@ -24,7 +24,7 @@ PSEUDOCOUNT = 0.1
 """Weight of the uniform background that is mixed into each column, against the motif's ``nsites``."""
 
 WIDEST = 200
-"""Positions of the widest motif taken: null distributions take memory with the cube of the width, here 1 GB."""
+"""Positions of the widest motif taken: null distributions grow with the cube of the width, here to 1 GB."""
 
 GMEB1 = "MA0615.1"
 """The motif so near to uniform that a flat filter 19 wide hits it at E = 0.007 (D-19)."""
