@@ -16,6 +16,32 @@ settings.register_profile("thorough", max_examples=1000, **slow_machines)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of the tests marked ``gpu``."""
+    group = parser.getgroup("receptive, with -m gpu")
+    group.addoption("--on-cpu", action="store_true", help="train on the processor if there is no card")
+    group.addoption("--quick", action="store_true", help="one trial of six networks, not three of all")
+    group.addoption("--runs", help="folder to keep the runs in and to go on from; by default a temporary one")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests of a claim by its id, and with ``--quick`` leave out claims that six networks cannot decide."""
+    left_out = []
+    for item in items:
+        claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
+        if claim is None or not hasattr(claim, "needs"):
+            continue
+        item.add_marker(pytest.mark.claim(claim.id))
+        if config.getoption("--quick") and "fresh" in getattr(item, "fixturenames", ()):
+            from tests.test_trends import QUICK
+
+            if not {variant for variant, *_ in claim.needs} <= set(QUICK):
+                left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture
 def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
     """Run the command line in this process; returns exit code, standard output and standard error."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, say, switched
+from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, fixed, say, switched
 from receptive.errors import UsageError
 
 if TYPE_CHECKING:
@@ -175,6 +175,6 @@ def ended(plan: "Plan", outcome: "Outcome", store: Path) -> str:
     layer = record["filters"]["conv1"]
     return (
         f"{title(plan)}: {record['epochs']} epochs in {record['seconds']:.0f} s, "
-        f"AU-ROC {record['metrics']['auroc_mean']:.3f}, JASPAR {layer['jaspar']:.3f}, "
+        f"AU-ROC {fixed(record['metrics']['auroc_mean'])}, JASPAR {layer['jaspar']:.3f}, "
         f"relevant {layer['relevant']:.3f}" + (", by another sweep" if outcome.state == "found" else "")
     )

@@ -1,0 +1,62 @@
+"""The paper's trends: on networks trained afresh (``tox -e gpu``), and on the committed runs.
+
+Both ask the same of the same claims: that every inequality holds with its whole 95% interval. With
+``--quick`` one trial of six networks is trained; there is no interval then, and the estimate itself has to be
+on the claimed side, for the claims that these six decide.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from receptive import measured
+from receptive.verdicts import CLAIMS, Claim, judge
+
+QUICK = ("cnn-1", "cnn-2", "cnn9-4", "cnn9-25", "cnn-50-2", "cnn19-1-2")
+TRIALS = 3
+MAIN = "from receptive.cli import main; main()"
+DEVICE = "from receptive import backend; backend.configure(); print(backend.describe()['device'])"
+
+
+def _python(code: str, *arguments: object, **options) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], check=False, **options)
+
+
+@pytest.fixture(scope="session")
+def fresh(request, tmp_path_factory):
+    """One sweep for all tests of the session, its progress on the terminal; ``--runs`` keeps its runs."""
+    option = request.config.getoption
+    device = _python(DEVICE, capture_output=True, text=True).stdout.strip()
+    if device == "CPU" and not option("--on-cpu"):
+        pytest.exit(
+            "there is no graphics card here; --on-cpu trains on the processor, for hours", returncode=1
+        )
+    store = option("--runs") or tmp_path_factory.mktemp("runs")
+    names, trials = (QUICK, 1) if option("--quick") else (["table1"], TRIALS)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        done = _python(MAIN, "replicate", *names, "--trials", trials, "--store", store)
+    assert done.returncode == 0
+    return measured.collect(store)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
+def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
+    if not pytestconfig.getoption("--quick"):
+        judgement = judge(claim, fresh)
+        assert judgement.verdict in ("reproduced", "trend only"), [str(each) for each in judgement.evidence]
+        return
+    for each in claim.rule(fresh):
+        above = each.found.estimate - each.limit
+        assert (above > 0) == (each.side == "above"), each
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
+def test_no_trend_fails_on_the_committed_runs(claim: Claim):
+    """A claim that still waits for runs has no verdict; ``receptive report`` lists what it waits for."""
+    judgement = judge(claim, measured.collect(Path(__file__).parent.parent / "results"))
+    assert judgement.verdict != "not reproduced", [str(each) for each in judgement.evidence]
+    assert (judgement.verdict == "not measured") == bool(judgement.waits_for)
