@@ -25,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests of a claim by its id, and with ``--quick`` leave out claims that six networks cannot decide."""
+    """Mark tests of a claim by its id; with ``--quick`` leave out claims that six networks cannot decide."""
     left_out = []
     for item in items:
         claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")

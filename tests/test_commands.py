@@ -65,61 +65,36 @@ def test_data_synthetic(command, tmp_path):
         assert file["model_test"].shape == (10, 4, 200)
 
 
-def test_train_stores_a_run_and_does_not_repeat_it(command, tmp_path, small):
+@pytest.fixture
+def train(command, tmp_path, small):
+    """Train CNN-100 for an epoch on the small data set, or as the further arguments say."""
     dataset.write(small, tmp_path / "small.h5")
-    arguments = [
-        "train",
-        "cnn-100",
-        "--data",
-        tmp_path / "small.h5",
-        "--epochs",
-        1,
-        "--store",
-        tmp_path / "runs",
-    ]
-    record = document(command(*arguments, "--task", "synthetic", "--protocol", "released", "--json"))
+    given = ("train", "cnn-100", "--data", tmp_path / "small.h5", "--store", tmp_path / "runs", "--epochs", 1)
+    return lambda *more: command(*given, *more)
+
+
+def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path):
+    record = document(train("--task", "synthetic", "--protocol", "released", "--json"))
     folder = tmp_path / "runs" / "synthetic" / "cnn-100" / "released" / "trial-0"
     assert record == json.loads((folder / "run.json").read_text())
     assert {"auroc_mean", "auroc", "aupr_mean", "aupr"} <= set(record["metrics"])
     assert {"n", "jaspar", "relevant"} <= set(record["filters"]["conv1"])
-    assert {
-        "task",
-        "variant",
-        "trial",
-        "protocol",
-        "epochs",
-        "best_epoch",
-        "seconds",
-        "backend",
-        "device",
-        "complete",
-    } <= set(record)
-    code, out, err = command(*arguments)
+    assert {"task", "variant", "trial", "protocol", "epochs", "best_epoch", "complete"} <= set(record)
+    assert {"seconds", "backend", "device", "machine", "versions"} <= set(record)
+    code, out, err = train()
     assert code == 0
     assert "AU-ROC" in out
     assert "has this run already" in err
-    code, err = mistake(command(*arguments[:-3], 2, *arguments[-2:]))
+    code, err = mistake(train("--epochs", 2))
     assert code == 1
     assert "differs in epochs" in err
-    matched = document(command("match", folder / "conv1.meme", "--json"))
-    assert {key: record["filters"]["conv1"][key] for key in ("jaspar", "relevant")}.items() <= matched[
-        "fractions"
-    ].items()
+    fractions = document(command("match", folder / "conv1.meme", "--json"))["fractions"]
+    for which in ("jaspar", "relevant"):
+        assert fractions[which] == record["filters"]["conv1"][which]
 
 
-def test_train_switches_one_field_of_the_protocol(command, tmp_path, small):
-    dataset.write(small, tmp_path / "small.h5")
-    arguments = [
-        "train",
-        "cnn-100",
-        "--data",
-        tmp_path / "small.h5",
-        "--epochs",
-        1,
-        "--store",
-        tmp_path / "runs",
-    ]
-    record = document(command(*arguments, "--set", "beta_1=0.9", "--set", "window=null", "--json"))
+def test_train_switches_one_field_of_the_protocol(train):
+    record = document(train("--set", "beta_1=0.9", "--set", "window=null", "--json"))
     assert record["protocol"] == "released+beta_1=0.9+window=None"
     assert (record["plan"]["protocol"]["beta_1"], record["plan"]["protocol"]["window"]) == (0.9, None)
 
