@@ -75,10 +75,11 @@ def graphs(draw: DrawFn) -> tuple[Graph, int]:
     graph, lengths = None, {INPUT: length}
     for i in range(draw(st.integers(2, 8))):
         one = draw(st.sampled_from(sorted(lengths)))
-        fitting = [name for name in sorted(lengths) if lengths[name] == lengths[one] and name != one]
+        fitting = [name for name in sorted(lengths) if lengths[name] in (1, lengths[one]) and name != one]
         if fitting and draw(st.booleans()):
             kind = draw(st.sampled_from(["add", "concat"]))
-            node = Node(Layer(kind, name=f"n{i}"), (one, draw(st.sampled_from(fitting))))
+            branches = draw(st.permutations([one, draw(st.sampled_from(fitting))]))
+            node = Node(Layer(kind, name=f"n{i}"), tuple(branches))
         else:
             node = Node(replace(draw(layers()), name=f"n{i}"), (one,))
         try:

@@ -57,6 +57,11 @@ def test_every_variant_is_understood_by_name_and_as_text(name):
     assert run(name) == run(str(VARIANTS[name])) == f"{field(VARIANTS[name].layers, 200)}\n"
 
 
+def test_a_layer_list_may_be_longer_than_the_name_of_a_file():
+    text = " ".join(["conv3"] * 60)
+    assert run(text) == f"{field(parse(text), 200)}\n"
+
+
 def test_a_keras_model_has_its_own_length(model):
     assert json.loads(run(model, "--json", "--passthrough", "mine"))["input_length"] == 90
     assert json.loads(run(model, "--json", "--passthrough", "Own", "--input", 50))["input_length"] == 50

@@ -4,7 +4,9 @@ import json
 import subprocess
 import sys
 import zipfile
+from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,7 +17,7 @@ from keras import layers
 from tests import strategies
 
 from receptive.arithmetic import Layer, chain, field, interval, seen
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.keras_graph import read
 from receptive.networks import VARIANTS, build
 from receptive.protocols import PAPER
@@ -165,6 +167,30 @@ def test_a_saved_model_is_read_as_it_was_and_without_keras(tmp_path):
     assert done.stdout.strip() == "False"
 
 
+@pytest.mark.parametrize("form", ["kept", "reshaped", "dropped"])
+def test_squeeze_and_excitation_is_followed(form):
+    """The gradient at a positive input: every neuron answers to every position that the squeeze reads."""
+    import tensorflow as tf
+
+    inputs = keras.Input((15, 1))
+    x = layers.Conv1D(3, 3, padding="same", kernel_initializer="ones", name="conv")(inputs)
+    gate = layers.GlobalAveragePooling1D(keepdims=form == "kept", name="squeeze")(x)
+    if form == "reshaped":
+        gate = layers.Reshape((1, 3))(gate)
+    gate = layers.Dense(3, kernel_initializer="ones")(layers.Dense(2, kernel_initializer="ones")(gate))
+    x = layers.Multiply(name="scale")([x, gate])
+    model = keras.Model(inputs, layers.MaxPooling1D(2, name="pool")(x))
+    fields = field(read(model), 15)
+    assert [row.name for row in fields.rows] == ["conv", "squeeze", "scale", "pool"]
+    sequence = tf.random.stateless_uniform((1, 15, 1), seed=(0, 1), minval=0.5)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(sequence)
+        answers = tf.unstack(model(sequence)[0, :, 0])
+    for neuron, answer in enumerate(answers):
+        gradient = np.asarray(tape.gradient(answer, sequence))[0, :, 0]
+        assert np.flatnonzero(gradient).tolist() == seen(fields, "pool", [neuron]).tolist() == [*range(15)]
+
+
 def test_operators_on_tensors_are_followed():
     inputs = keras.Input((30, 4))
     x = layers.Conv1D(4, 3, padding="same", name="conv")(inputs)
@@ -231,6 +257,8 @@ def test_a_custom_layer_can_be_passed_over_by_name_or_class(passed, tmp_path):
             r"norm \(LayerNormalization\): it combines all positions",
         ),
         (layers.Reshape((5, 16), name="other"), "moves values"),
+        (layers.Reshape((1, 80), name="other"), "moves values"),
+        (layers.EinsumDense("abc,bd->adc", (32, 4), name="mix"), r"mix \(EinsumDense\): its equation may"),
         (
             layers.Conv1D(2, 3, data_format="channels_first", name="first"),
             r"first \(Conv1D\): has its channels first",
@@ -295,7 +323,109 @@ def test_files_that_are_not_models(tmp_path):
     for path in (text, archive, broken):
         with pytest.raises(ReceptiveError, match=r"not a model that Keras 3 saved"):
             read(path)
-    with zipfile.ZipFile(broken, "w") as bad:
-        bad.writestr("config.json", json.dumps({"class_name": "Own", "config": {}}))
     with pytest.raises(ReceptiveError, match="found Own"):
-        read(broken)
+        read(described(broken, json.dumps({"class_name": "Own", "config": {}})))
+
+
+def described(path, text):
+    """A ``.keras`` file whose description of the model is this text."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", text)
+    return path
+
+
+def assert_not_a_model(path):
+    with pytest.raises(ReceptiveError, match=r"model\.keras: not a model that Keras 3 saved") as caught:
+        read(path)
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "3",
+        '"x"',
+        '{"class_name": "Functional", "config": null}',
+        '{"class_name": "Functional", "config": {"layers": null}}',
+        '{"class_name": "Functional", "config": {"layers": [{}]}}',
+        '{"class_name": [], "config": {"layers": []}}',
+        "[" * 100_000,
+    ],
+)
+def test_descriptions_that_are_not_of_a_model(tmp_path, text):
+    assert_not_a_model(described(tmp_path / "model.keras", text))
+
+
+FLAGS, METHOD, DATA = 6, 8, 30 + len("config.json")
+"""Where the local header of a zip file's first member has its flags and method, and where its data begin."""
+
+
+@pytest.mark.parametrize("damage", ["data", "encrypted", "method"])
+def test_archives_that_are_damaged_or_locked(tmp_path, damage):
+    path = described(tmp_path / "model.keras", json.dumps(list(range(100))))
+    content = bytearray(path.read_bytes())
+    central = content.index(b"PK\x01\x02") + 2  # the directory has the same fields two bytes further on
+    if damage == "data":
+        content[DATA : DATA + 8] = b"\xff" * 8
+    elif damage == "encrypted":
+        content[FLAGS] = content[central + FLAGS] = 1
+    else:
+        content[METHOD] = content[central + METHOD] = 77
+    path.write_bytes(content)
+    assert_not_a_model(path)
+
+
+def places(value, path=()):
+    """The paths to all values within a piece of JSON."""
+    yield path
+    for key in range(len(value)) if isinstance(value, list) else value if isinstance(value, dict) else ():
+        yield from places(value[key], (*path, key))
+
+
+@pytest.fixture(scope="module")
+def description():
+    """The description of a small model with a join, as text."""
+    x = inputs = keras.Input((20, 4))
+    x = layers.ZeroPadding1D((1, 1))(layers.Conv1D(4, 3, name="conv")(x))
+    x = layers.Concatenate()([layers.Add()([x, inputs]), layers.LayerNormalization()(x)])
+    return keras.Model(inputs, layers.MaxPooling1D(2)(x)).to_json()
+
+
+JUNK = st.sampled_from([None, True, -1, 0, 2.5, 7, "", "conv", "same", [], [3], [None, 2, 4], {}, {"a": []}])
+
+
+@given(st.data())
+def test_any_change_to_a_description_is_read_or_refused_in_one_sentence(description, data):
+    model = json.loads(description)
+    *path, last = data.draw(st.sampled_from([path for path in places(model) if path]))
+    part = model
+    for key in path:
+        part = part[key]
+    if data.draw(st.booleans()):
+        part[last] = data.draw(JUNK)
+    else:
+        del part[last]
+    refused = None
+    try:
+        graph = read(SimpleNamespace(name="changed", to_json=lambda: json.dumps(model)))
+    except ReceptiveError as error:
+        refused = error
+    else:
+        with suppress(UsageError):  # the sequence may be too short for what is described now
+            field(graph, 20)
+    assert refused is None or (refused.exit_code, str(refused).count("\n")) == (1, 0)
+
+
+def test_an_impossible_layer_is_the_fault_of_the_file(description, tmp_path):
+    text = description.replace('"kernel_size": [3]', '"kernel_size": [0]')
+    with pytest.raises(ReceptiveError, match=r"model\.keras: layer conv .* the size must be 1") as caught:
+        read(described(tmp_path / "model.keras", text))
+    assert caught.value.exit_code == 1
+
+
+def test_a_convolution_without_a_size_is_named_as_missing(description, tmp_path):
+    text = description.replace('"kernel_size"', '"other"')
+    with pytest.raises(ReceptiveError, match=r"model\.keras: not a model .* KeyError\('kernel_size'\)"):
+        read(described(tmp_path / "model.keras", text))

@@ -403,7 +403,10 @@ class ReceptiveField:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
         outputs = [row.name for row in self.rows if row.name not in read]
-        return len(np.unique(np.concatenate([seen(self, name) for name in outputs])))
+        reached = np.zeros(self.input_length, dtype=bool)
+        for name in outputs:
+            reached[seen(self, name)] = True
+        return int(reached.sum())
 
     @property
     def unaligned(self) -> tuple[str, ...]:
