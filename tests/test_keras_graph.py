@@ -427,5 +427,5 @@ def test_an_impossible_layer_is_the_fault_of_the_file(description, tmp_path):
 
 def test_a_convolution_without_a_size_is_named_as_missing(description, tmp_path):
     text = description.replace('"kernel_size"', '"other"')
-    with pytest.raises(ReceptiveError, match=r"model\.keras: not a model .* KeyError\('kernel_size'\)"):
+    with pytest.raises(ReceptiveError, match=r"model\.keras: not a model .* lacks 'kernel_size'"):
         read(described(tmp_path / "model.keras", text))

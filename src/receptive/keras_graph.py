@@ -93,7 +93,8 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     except UsageError as error:  # a layer that the file describes, not an argument
         raise ReceptiveError(f"{what}: {error}") from None
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise ReceptiveError(f"{what}: {_FOREIGN}; its description cannot be read: {error!r}") from error
+        lacks = f"; its description lacks {error}" if isinstance(error, KeyError) else ""
+        raise ReceptiveError(f"{what}: {_FOREIGN}{lacks}") from error
 
 
 def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
