@@ -15,6 +15,7 @@ from receptive.motifs import Motif, embedded, reverse_complement
 from receptive.protocols import PAPER, PROTOCOLS, RELEASED
 from receptive.tasks import dataset, synthetic
 
+TRUTH = ("motif", "strand", "start")
 RARE = 1e-5
 """A fit this bad has one chance in 100,000; the seeds are fixed, so a test passes always or never."""
 
@@ -28,7 +29,7 @@ def drawn(request):
 def everything(data):
     """All sequences, labels and truth, whatever their split."""
     splits = data.splits.values()
-    truth = {key: np.concatenate([split.truth[key] for split in splits]) for key in dataset.TRUTH}
+    truth = {key: np.concatenate([split.truth[key] for split in splits]) for key in TRUTH}
     return np.concatenate([s.X for s in splits]), np.concatenate([s.Y for s in splits]), truth
 
 
@@ -36,7 +37,7 @@ def placed(data):
     """Sequence, factor, strand, start and width of every embedded motif, and the mask of where they lie."""
     X, _, truth = everything(data)
     sequence, slot = np.nonzero(truth["motif"] >= 0)
-    motif, strand, start = (truth[key][sequence, slot] for key in dataset.TRUTH)
+    motif, strand, start = (truth[key][sequence, slot] for key in TRUTH)
     widths = np.array([m.width for m in embedded()])[motif]
     mask = np.zeros(X.shape[:2], np.int64)
     for row, begin, width in zip(sequence, start, widths, strict=True):
@@ -228,9 +229,7 @@ def test_sequence_models_are_what_sequences_were_drawn_from():
     data = synthetic.generate(2, PAPER, 40)
     model = synthetic.sequence_models(data.train)
     assert model.shape == (28, 4, 200)
-    for row, (motif, strand, start) in enumerate(
-        zip(*(data.train.truth[k] for k in dataset.TRUTH), strict=True)
-    ):
+    for row, (motif, strand, start) in enumerate(zip(*(data.train.truth[k] for k in TRUTH), strict=True)):
         expected = np.full((200, 4), 0.25)
         for m, s, begin in zip(motif, strand, start, strict=True):
             if m >= 0:

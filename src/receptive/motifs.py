@@ -309,6 +309,17 @@ def relevant_in(motifs: Iterable[Motif], which: str) -> dict[str, tuple[str, ...
     }
 
 
+def relevant_to(classes: Iterable[str], which: str = "released") -> dict[str, tuple[str, ...]]:
+    """The factors of :data:`RELEVANT` that a task has among its labels, with their ids.
+
+    A filter is not relevant to a task that does not ask for its factor. Classes that are no factors at all,
+    as those of a file without class names, tell nothing: all twelve are relevant then.
+    """
+    named = set(classes)
+    chosen = {factor: ids for factor, ids in RELEVANT[which].items() if factor in named}
+    return chosen or dict(RELEVANT[which])
+
+
 def _unversioned(id: str) -> str:
     return id.partition(".")[0]
 

@@ -21,7 +21,7 @@ from receptive import filters, tomtom, training
 from receptive.backend import describe
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import whole
-from receptive.motifs import RELEVANT, Motif, database, format_meme, read_meme
+from receptive.motifs import Motif, database, format_meme, read_meme, relevant_to
 from receptive.networks import Variant, parameters
 from receptive.protocols import Protocol
 from receptive.tasks.dataset import Dataset
@@ -202,28 +202,35 @@ def run(
             (part / f"{reading.layer}.meme").write_text(format_meme(kept), encoding="utf-8")
             matches = tomtom.match(read_meme(part / f"{reading.layer}.meme"), database(), THRESHOLD)
             (part / f"{reading.layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
-            record["filters"][reading.layer] = {**summary(matches), "sites": reading.sites.tolist()}
+            record["filters"][reading.layer] = {
+                **summary(matches, data.classes),
+                "sites": reading.sites.tolist(),
+            }
         (part / "run.json").write_text(to_json(record), encoding="utf-8")
         if replace and folder.exists():
             folder.rename(part.parent / "replaced")
     return record
 
 
-def summary(matches: Sequence[tomtom.Match]) -> dict[str, Any]:
+def summary(matches: Sequence[tomtom.Match], classes: Sequence[str] = ()) -> dict[str, Any]:
     """Summarise the matches of one layer.
+
+    Args:
+        matches: the filters of the layer.
+        classes: the labels of the task, which decide what is relevant; without them the twelve factors are.
 
     Returns:
         ``n`` filters, how many are ``dead``, the fractions that match any of JASPAR (``jaspar``, and without
         Gmeb1, D-19) and a relevant motif (``relevant`` by the released list, as in the paper;
         ``relevant_embedded`` by the embedded motifs alone, D-9), and the fraction of filters ``by_factor``.
     """
-    found = tomtom.fractions(matches, RELEVANT["released"])
+    found = tomtom.fractions(matches, relevant_to(classes))
     return {
         "n": len(matches),
         "dead": sum(match.dead for match in matches),
         **found,
-        "relevant_embedded": tomtom.fractions(matches, RELEVANT["embedded"])["relevant"],
-        "by_factor": tomtom.by_factor(matches, RELEVANT["released"]),
+        "relevant_embedded": tomtom.fractions(matches, relevant_to(classes, "embedded"))["relevant"],
+        "by_factor": tomtom.by_factor(matches, relevant_to(classes)),
     }
 
 

@@ -1,7 +1,7 @@
 """``receptive data``: make the data sets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -39,13 +39,35 @@ def synthetic(
     from receptive.tasks import dataset, synthetic
 
     drawn = synthetic.generate(seed, protocols.protocol(protocol), sequences)
-    file_hash = dataset.write(synthetic.with_models(drawn) if models else drawn, out)
-    counts = {name: len(split.Y) for name, split in drawn.splits.items()}
-    document = {"path": str(out), "sequences": counts, "sha256": file_hash, "data_sha256": drawn.sha256}
+    written(drawn, out, dataset.write(synthetic.with_models(drawn) if models else drawn, out), json)
+
+
+@app.command("chipseq")
+def chipseq(
+    out: Out,
+    seed: Annotated[int, typer.Option(help="Seed of the split; the same seed, the same bytes.")] = 0,
+    json: Json = False,
+) -> None:
+    """Write the ChIP-seq task: ENCODE peaks of ten of the paper's factors, real sequences of 100 nt.
+
+    The data ship with the package. They are not the paper's in vivo data, which are DeepSEA's.
+
+    Example: receptive data chipseq --out chipseq.h5
+    """
+    from receptive.tasks import chipseq, dataset
+
+    data = chipseq.load(seed)
+    written(data, out, dataset.write(data, out), json)
+
+
+def written(data: Any, out: Path, file_hash: str, json: bool) -> None:
+    """Say what a file holds: sequences of each split, and hashes of the file and of its content."""
+    counts = {name: len(split.Y) for name, split in data.splits.items()}
+    document = {"path": str(out), "sequences": counts, "sha256": file_hash, "data_sha256": data.sha256}
     shown = ", ".join(f"{count} {name}" for name, count in counts.items())
     emit(
         document,
-        f"{out}: {shown} sequences, {drawn.length} nt, {len(drawn.classes)} labels; sha256 {file_hash}",
+        f"{out}: {shown} sequences, {data.length} nt, {len(data.classes)} labels; sha256 {file_hash}",
         json,
     )
     if not json:

@@ -21,10 +21,12 @@ from receptive.errors import ReceptiveError, UsageError
 from receptive.files import whole
 
 SPLITS = ("train", "valid", "test")
-TRUTH = ("motif", "strand", "start")
-"""What a file may tell of each sequence besides its labels (see :mod:`receptive.tasks.synthetic`)."""
+TRUTH = ("motif", "strand", "start", "source")
+"""What a file may tell of each sequence besides its labels (see the tasks)."""
 UNKNOWN = -1
 """The label of what was not measured; it counts neither in a loss nor in a metric."""
+ROWS_READ = 4096
+"""Sequences that are read at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,16 +191,17 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
     labels = Y[:]
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
-    one_hot = X[:].reshape(X.shape[:3])
-    wrong = ~(np.isin(one_hot, (0, 1)).all(1) & (one_hot.sum(1) <= 1))
-    if wrong.any():
-        row, position = np.argwhere(wrong)[0]
-        found = one_hot[row, :, position].tolist()
-        raise ReceptiveError(
-            f"{path}: X_{name} is not one-hot: sequence {row}, position {position} is {found}"
-        )
+    one_hot = np.empty((X.shape[0], X.shape[2], 4), np.uint8)
+    for start in range(0, len(X), ROWS_READ):
+        block = X[start : start + ROWS_READ].reshape(-1, 4, X.shape[2])
+        wrong = ~(((block == 0) | (block == 1)).all(1) & (block.sum(1) <= 1))
+        if wrong.any():
+            row, position = np.argwhere(wrong)[0]
+            found = block[row, :, position].tolist()
+            raise ReceptiveError(
+                f"{path}: X_{name} is not one-hot: sequence {start + row}, position {position} is {found}"
+            )
+        one_hot[start : start + len(block)] = block.transpose(0, 2, 1)
     known = {key: file.get(f"{key}_{name}") for key in TRUTH}
     truth = {key: array[:] for key, array in known.items() if isinstance(array, h5py.Dataset)}
-    return Split(
-        np.ascontiguousarray(one_hot.transpose(0, 2, 1), dtype=np.uint8), labels.astype(np.int8), truth
-    )
+    return Split(one_hot, labels.astype(np.int8), truth)
