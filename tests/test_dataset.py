@@ -174,3 +174,16 @@ def test_nothing_half_written_is_left(tmp_path):
     with pytest.raises(TypeError):
         write(broken, tmp_path / "data.h5")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_file_is_read_block_by_block(tmp_path, monkeypatch):
+    monkeypatch.setattr("receptive.tasks.dataset.ROWS_READ", 4)
+    data, path = synthetic.generate(0, RELEASED, 30), tmp_path / "s.h5"
+    write(data, path)
+    assert read(path).sha256 == data.sha256
+    with h5py.File(path, "a") as file:
+        file["X_train"][9, :, 5] = 1
+    with pytest.raises(
+        ReceptiveError, match=r"X_train is not one-hot: sequence 9, position 5 is \[1, 1, 1, 1\]"
+    ):
+        read(path)

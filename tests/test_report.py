@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import claims, measured, report
+from receptive import authors, claims, measured, report
 from receptive.errors import ReceptiveError
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.measured import Results
@@ -309,3 +309,19 @@ def test_help_teaches_by_example(command):
     code, out, _ = command("report", "--help")
     assert code == 0
     assert "Example: receptive report" in " ".join(out.split())
+
+
+def test_the_authors_in_vivo_filters_stand_beside_table_2(written):
+    rows = json.loads((written / "report.json").read_text())["authors_invivo"]
+    page = (written / "report.md").read_text()
+    assert [row["variant"] for row in rows] == list(authors.INVIVO)
+    for row in rows:
+        jaspar, relevant = (claims.cell(row["variant"], name, "invivo") for name in ("jaspar", "relevant"))
+        found = authors.fractions(row["variant"])
+        assert {name: row[name] for name in found} == found
+        line = (
+            f"| {row['variant']} | 30 | {found['jaspar']:.3f} | {jaspar.mean:.3f}±{jaspar.sd:.3f} | "
+            f"{found['relevant']:.3f} | {relevant.mean:.3f}±{relevant.sd:.3f} | "
+            f"{found['relevant_embedded']:.3f} |"
+        )
+        assert line in page.splitlines()

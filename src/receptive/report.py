@@ -14,7 +14,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from receptive import claims, measured, runs
+from receptive import authors, claims, measured, runs
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.files import write_text
@@ -59,7 +59,8 @@ def document(results: Results, protocol: str) -> Document:
     Returns:
         ``cells`` (``mean`` is null without a run, ``sd`` with fewer than two, the difference and its interval
         with fewer than :data:`~receptive.verdicts.LEAST_TRIALS`); ``claims`` with their inequalities;
-        ``fractions`` of every layer, counted four ways (D-9, D-19); ``factors``, how many filters match each.
+        ``fractions`` of every layer, counted four ways (D-9, D-19); ``factors``, how many filters match each;
+        ``authors_invivo``, the fractions of the authors' own in vivo filters beside Table 2's.
     """
     cells = [cell for cell in claims.published() if cell.task == "synthetic"]
     return {
@@ -78,6 +79,7 @@ def document(results: Results, protocol: str) -> Document:
             for (variant, layer), trials in _by_variant(results)
         ],
         "factors": [_factors(variant, layer, trials) for (variant, layer), trials in _by_variant(results)],
+        "authors_invivo": [_authors(variant) for variant in authors.INVIVO],
     }
 
 
@@ -142,6 +144,21 @@ def _factors(variant: str, layer: str, trials: Sequence[Mapping[str, float]]) ->
 
 
 # Printing it.
+
+
+def _authors(variant: str) -> Document:
+    """Score the authors' in vivo filters of a variant, beside what Table 2 says of theirs."""
+    cells = {column: claims.cell(variant, column, "invivo") for column in ("jaspar", "relevant")}
+    return {
+        "variant": variant,
+        "n": len(authors.filters(variant)),
+        **authors.fractions(variant),
+        **{
+            f"published_{column}": {"mean": cell.mean, "sd": cell.sd}
+            for column, cell in cells.items()
+            if cell is not None
+        },
+    }
 
 
 def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
@@ -249,6 +266,11 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "Mean fraction of all filters whose best relevant hit is the factor's, ± standard deviation over "
         "trials; covered: how many of the twelve factors have a filter (POOL-4).",
         _factor_grid(document),
+        "## The authors' own in vivo filters",
+        "First-layer filters that the authors trained on DeepSEA's sequences, from the history of their "
+        "repository: one trial of an earlier version, CNN-50-2 small (D-5), compared with JASPAR by this "
+        "package. Published: Table 2, ± standard deviation over five trials.",
+        _authors_grid(document),
         "## Figures" if figures else "",
         *(f"![{words}]({name}.svg)" for name, words in figures.items()),
     ]
@@ -281,6 +303,25 @@ def _factor_grid(document: Document) -> str:
                 *(plus_minus(**share, digits=2) for share in row["fractions"].values()),
             ]
             for row in rows
+        ],
+    )
+
+
+def _authors_grid(document: Document) -> str:
+    header = ["network", "filters", "JASPAR", "published", "relevant", "published", "embedded only"]
+    return _grid(
+        header,
+        [
+            [
+                row["variant"],
+                str(row["n"]),
+                f"{row['jaspar']:.3f}",
+                plus_minus(**row["published_jaspar"]),
+                f"{row['relevant']:.3f}",
+                plus_minus(**row["published_relevant"]),
+                f"{row['relevant_embedded']:.3f}",
+            ]
+            for row in document["authors_invivo"]
         ],
     )
 

@@ -1,11 +1,16 @@
 """``receptive data``: make the data sets."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from receptive.cli.shared import Json, ProtocolName, emit, say
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -58,6 +63,75 @@ def chipseq(
 
     data = chipseq.load(seed)
     written(data, out, dataset.write(data, out), json)
+
+
+@app.command("deepsea")
+def deepsea(
+    source: Annotated[
+        Path, typer.Option(help="Folder with train.mat, valid.mat and test.mat of DeepSEA's training bundle.")
+    ],
+    out: Out,
+    json: Json = False,
+) -> None:
+    """Write the paper's in vivo task from DeepSEA's training bundle, real sequences of 1000 nt.
+
+    Rows with a peak of one of the twelve factors are kept, and counted against the paper's numbers.
+
+    Example: receptive data deepsea --source deepsea_train --out invivo.h5
+    """
+    from receptive.tasks import deepsea
+
+    with steps_bars() as progress:
+        found = deepsea.convert(source, out, progress)
+    different = deepsea.differences(found)
+    factors = [track.factor for track in deepsea.tracks()]
+    document = {
+        "path": str(out),
+        "sequences": dict(found.sequences),
+        "sha256": found.sha256,
+        "data_sha256": found.data_sha256,
+        "rows": dict(found.rows),
+        "positives": {
+            split: dict(zip(factors, counts, strict=True)) for split, counts in found.positives.items()
+        },
+        "validation_in": found.validation,
+        "differences": list(different),
+    }
+    shown = ", ".join(f"{count} {name}" for name, count in found.sequences.items())
+    emit(document, f"{out}: {shown} sequences, 1000 nt, 12 labels; sha256 {found.sha256}", json)
+    if different:
+        say("Warning: this is not the data that the paper used:")
+        for line in different:
+            say(f"- {line}")
+    if not json:
+        say(f"Next: receptive train cnn-25 --data {out}")
+
+
+@contextmanager
+def steps_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a progress bar for each step of a conversion, on standard error.
+
+    Yields:
+        The function to call with the step, how much of it is done, and how much there is.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        TaskProgressColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total)
+            bars.update(tasks[step], completed=done)
+
+        yield progress
 
 
 def written(data: Any, out: Path, file_hash: str, json: bool) -> None:

@@ -1,0 +1,75 @@
+"""The authors' in vivo filters: in the package as in the test data, and scored as MEME scored them."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from receptive import authors, claims
+from receptive.motifs import FACTORS, RELEVANT, read_meme
+
+DATA = Path(__file__).parent / "data" / "authors" / "invivo"
+
+
+def theirs(variant: str) -> Path:
+    return DATA / variant.replace("cnn-", "cnn_").replace("-", "_")
+
+
+def printed(variant: str) -> dict[str, set[str]]:
+    """The targets that MEME's Tomtom found for each filter, E at most 0.1."""
+    lines = theirs(variant).with_suffix(".tomtom.tsv").read_text("utf-8").splitlines()
+    hits: dict[str, set[str]] = {}
+    for row in csv.DictReader(filter(None, lines), delimiter="\t"):
+        hits.setdefault(row["#Query ID"], set()).add(row["Target ID"])
+    return hits
+
+
+def test_all_their_files_are_there() -> None:
+    stems = {theirs(variant).name for variant in authors.INVIVO}
+    assert {path.name.removesuffix(".clip.meme") for path in DATA.glob("*.meme")} == stems
+    assert {path.name.removesuffix(".tomtom.tsv") for path in DATA.glob("*.tomtom.tsv")} == stems
+
+
+@pytest.mark.parametrize("variant", authors.INVIVO)
+def test_the_package_has_the_filters_of_their_file(variant: str) -> None:
+    ours, given = authors.filters(variant), read_meme(theirs(variant).with_suffix(".clip.meme"))
+    assert len(ours) == 30
+    assert [motif.id for motif in ours] == [motif.id for motif in given]
+    assert all((a.pwm == b.pwm).all() for a, b in zip(ours, given, strict=True))
+
+
+def test_the_decision_agrees_with_theirs() -> None:
+    agreed = [
+        bool(found.hits) == (found.id in printed(variant))
+        for variant in authors.INVIVO
+        for found in authors.matches(variant)
+    ]
+    assert len(agreed) == 270
+    assert sum(agreed) / len(agreed) >= 0.98
+
+
+@pytest.mark.parametrize("variant", authors.INVIVO)
+def test_the_fractions_are_those_of_their_tables(variant: str) -> None:
+    """To one filter, as a hit near the threshold may fall on either side."""
+    hits = printed(variant).values()
+    ids = {id for factor in FACTORS for id in RELEVANT["released"][factor]}
+    found = authors.fractions(variant)
+    assert found["jaspar"] == pytest.approx(len(hits) / 30, abs=1.01 / 30)
+    assert found["relevant"] == pytest.approx(sum(bool(each & ids) for each in hits) / 30, abs=1.01 / 30)
+    assert found["relevant_embedded"] <= found["relevant"] <= found["jaspar"]
+
+
+def test_table_2_has_every_variant_in_this_order() -> None:
+    order = [cell.variant for cell in claims.published() if (cell.task, cell.column) == ("invivo", "auroc")]
+    assert [variant for variant in order if variant in authors.INVIVO] == list(authors.INVIVO)
+
+
+@pytest.mark.claim("VIVO-1")
+def test_their_real_filters_show_the_trend_with_pool_size() -> None:
+    """What the table says of five trials, one trial of another version shows too."""
+    found = {variant: authors.fractions(variant) for variant in authors.INVIVO}
+    for column in ("jaspar", "relevant"):
+        low, *high = (
+            found[variant][column] for variant in ("cnn-2", "cnn-10", "cnn-25", "cnn-50", "cnn-100")
+        )
+        assert low < found["cnn-4"][column] < min(high)
