@@ -11,9 +11,11 @@ import h5py
 import numpy as np
 import pytest
 
+from receptive.cli.train import load_data
 from receptive.motifs import Motif, embedded, write_meme
 from receptive.networks import VARIANTS
-from receptive.tasks import dataset
+from receptive.protocols import RELEASED
+from receptive.tasks import chipseq, dataset, synthetic
 
 
 def document(run):
@@ -93,6 +95,11 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path):
         assert fractions[which] == record["filters"]["conv1"][which]
 
 
+def test_tasks_that_need_no_file():
+    assert load_data(None, "chipseq", RELEASED).sha256 == chipseq.load().sha256
+    assert load_data(None, None, RELEASED).sha256 == synthetic.generate(0).sha256
+
+
 def test_train_switches_one_field_of_the_protocol(train):
     record = document(train("--set", "beta_1=0.9", "--set", "window=null", "--json"))
     assert record["protocol"] == "released+beta_1=0.9+window=None"
@@ -157,7 +164,11 @@ def test_help_teaches_by_example(command, words):
         ("train cnn-25 --set beta=1", 2, "no field 'beta' (did you mean beta_1?)"),
         ("train cnn-25 --trial -1", 2, "--trial is -1"),
         ("train cnn-25 --epochs 0", 2, "--epochs is 0"),
-        ("train cnn-25 --task chipseq", 2, "--task chipseq needs --data"),
+        (
+            "train cnn-25 --task invivo",
+            2,
+            "--task invivo needs --data FILE; synthetic and chipseq do without",
+        ),
         ("train cnn-25 --data {tmp}/no.h5", 1, "no.h5: no such file"),
         ("train cnn-25 --data {tmp}/text", 1, "text: not a readable HDF5 file"),
         ("train cnn-25 --data {tmp}/small.h5 --task chipseq", 2, "holds the task 'synthetic'"),

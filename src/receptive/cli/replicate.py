@@ -39,10 +39,10 @@ def replicate(
     ] = None,
     store: Store = Path("results"),
     data: Annotated[
-        Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")
+        Path | None, typer.Option(help="HDF5 file; synthetic and chipseq do without (seed 0).")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="The task of the data, for a file that does not say.")
+        str | None, typer.Option(help="The task: synthetic (the default), chipseq, or that of the file.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
     json: Json = False,

@@ -60,10 +60,10 @@ def train(
         str, typer.Argument(metavar="VARIANT", help="A network of the paper; see receptive variants.")
     ],
     task: Annotated[
-        str | None, typer.Option(help="The task of the data; needed for a file that does not say.")
+        str | None, typer.Option(help="The task: synthetic (the default), chipseq, or that of the file.")
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="HDF5 file; without it the synthetic task of seed 0 is drawn.")
+        Path | None, typer.Option(help="HDF5 file; synthetic and chipseq do without (seed 0).")
     ] = None,
     trial: Annotated[
         int, typer.Option(help="Number of the trial: the seed of weights, dropout and batches.")
@@ -103,17 +103,19 @@ def train(
 
 
 def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
-    """Read the data set, or draw the synthetic one of seed 0; check that it is what is asked for."""
+    """Read the data set, or take a task that needs no file; check that it is what is asked for."""
     from json import dumps
 
     from receptive.errors import UsageError
     from receptive.protocols import drawing
-    from receptive.tasks import dataset, synthetic
+    from receptive.tasks import chipseq, dataset, synthetic
 
     if path is None:
-        if task not in (None, "synthetic"):
-            raise UsageError(f"--task {task} needs --data FILE; only the synthetic task is drawn on the spot")
-        return synthetic.generate(0, protocol)
+        if task == "chipseq":
+            return chipseq.load()
+        if task in (None, "synthetic"):
+            return synthetic.generate(0, protocol)
+        raise UsageError(f"--task {task} needs --data FILE; synthetic and chipseq do without")
     found = dataset.read(path, task)
     for field, asked in drawing(protocol).items():
         drawn = found.attributes.get(field, asked)
