@@ -185,11 +185,23 @@ def test_the_same_sources_give_the_same_bytes(tmp_path):
         ("PROVENANCE.tsv", None, "cannot read .*PROVENANCE.tsv: No such file"),
         ("PROVENANCE.tsv", b"file\n", "expected a line for MAX.K562.one.tsv.gz, found none"),
         ("PROVENANCE.tsv", b"", "expected a line for MAX.K562.one.tsv.gz, found none"),
-        ("MAX.K562.one.tsv.gz", gzip.compress(b""), r"expected the columns id and sequence, found \[\]"),
-        ("MAX.K562.one.tsv.gz", gzip.compress(b"id\tseq\n"), "columns id and sequence, found .*'seq'"),
-        ("MAX.K562.one.tsv.gz", gzip.compress(b"id\tsequence\n1\n"), "line 2: expected two columns, found 1"),
+        (
+            "MAX.K562.one.tsv.gz",
+            gzip.compress(b"", mtime=0),
+            r"expected the columns id and sequence, found \[\]",
+        ),
+        (
+            "MAX.K562.one.tsv.gz",
+            gzip.compress(b"id\tseq\n", mtime=0),
+            "columns id and sequence, found .*'seq'",
+        ),
+        (
+            "MAX.K562.one.tsv.gz",
+            gzip.compress(b"id\tsequence\n1\n", mtime=0),
+            "line 2: expected two columns, found 1",
+        ),
         ("MAX.K562.one.tsv.gz", b"id\tsequence\n", "found a damaged file"),
-        ("MAX.K562.one.tsv.gz", gzip.compress(b"id\tsequence\n" * 9)[:-9], "found a damaged file"),
+        ("MAX.K562.one.tsv.gz", gzip.compress(b"id\tsequence\n" * 9, mtime=0)[:-9], "found a damaged file"),
     ],
 )
 def test_bad_sources_are_refused_and_nothing_is_written(tmp_path, name, content, message):
