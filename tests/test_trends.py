@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from receptive import measured
-from receptive.verdicts import CLAIMS, Claim, judge
+from receptive.verdicts import CLAIMS, PUBLISHED_TRIALS, Claim, judge
 
 QUICK = ("cnn-1", "cnn-2", "cnn9-4", "cnn9-25", "cnn-50-2", "cnn19-1-2")
-TRIALS = 3
+TRIALS = PUBLISHED_TRIALS
 MAIN = "from receptive.cli import main; main()"
 DEVICE = "from receptive import backend; backend.configure(); print(backend.describe()['device'])"
 

@@ -12,6 +12,7 @@ from receptive.verdicts import (
     CLAIMS,
     LARGE,
     LEAST_TRIALS,
+    PUBLISHED_TRIALS,
     TOLERANCE,
     above,
     below,
@@ -236,7 +237,7 @@ def test_the_same_means_without_agreement_between_trials_show_nothing(claim):
 def test_a_claim_waits_for_each_of_its_networks(claim):
     every = as_published()
     for variant in {quantity[0] for quantity in claim.needs}:
-        short = {q: v[: LEAST_TRIALS - 1] if q[0] == variant else v for q, v in every.values.items()}
+        short = {q: v[: PUBLISHED_TRIALS - 1] if q[0] == variant else v for q, v in every.values.items()}
         found = judge(claim, replace(every, values=short))
         assert (found.verdict, found.waits_for, found.evidence) == ("not measured", (variant,), ())
 

@@ -24,6 +24,7 @@ from receptive.networks import VARIANTS
 from receptive.verdicts import (
     CLAIMS,
     LEAST_TRIALS,
+    PUBLISHED_TRIALS,
     Comparison,
     Evidence,
     Judgement,
@@ -253,7 +254,8 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "## Claims",
         "A claim is *reproduced* if the whole 95% interval of each of its inequalities lies on the claimed "
         "side and the published numbers it leans on are reproduced too; *trend only* if the inequalities "
-        "hold but not the numbers; *not measured* while a variant that it needs has too few runs.",
+        "hold but not the numbers; *not measured* while a variant that it needs has fewer than "
+        f"{PUBLISHED_TRIALS} full runs.",
         *(_claim_section(claim) for claim in document["claims"]),
         "## What counts as a match",
         "JASPAR: any of the 519 motifs; without Gmeb1, which flat filters hit (D-19). Relevant: by the "

@@ -10,7 +10,9 @@ A **claim** is a set of inequalities between means. Each holds if its whole 95% 
 side. As all must hold, no correction for their number is due. The claim is *not reproduced* if one fails;
 *trend only* if all hold and a published number that it leans on is not reproduced; else *reproduced*.
 
-Either is *not measured* with fewer than :data:`LEAST_TRIALS` full runs of a variant that it needs.
+A number is *not measured* with fewer than :data:`LEAST_TRIALS` full runs, a claim with fewer than the paper's
+:data:`PUBLISHED_TRIALS` of a variant that it needs: with three, an interval is 4.3 standard errors wide on
+either side, and most true inequalities would fail.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,8 +33,9 @@ from receptive.networks import VARIANTS
 Verdict = Literal["reproduced", "trend only", "not reproduced", "not measured"]
 
 LEAST_TRIALS = 3
-"""Two trials give next to no idea of their spread, and an interval that nearly anything falls in."""
+"""For a number: two give next to no idea of their spread, and an interval that nearly anything falls in."""
 PUBLISHED_TRIALS = 5
+"""The paper's trials of every network, and the least that a claim is judged by."""
 TOLERANCE = {"auroc": 0.01, "aupr": 0.01, "jaspar": 0.05, "relevant": 0.05}
 """Differences below these count as none, whatever the interval."""
 CONFIDENCE = 0.95
@@ -176,7 +179,7 @@ class Judgement:
 
 def judge(claim: Claim, results: Results) -> Judgement:
     """Judge a claim by the measured results."""
-    few = [key[0] for key in claim.needs if len(results.of(key)) < LEAST_TRIALS]
+    few = [key[0] for key in claim.needs if len(results.of(key)) < PUBLISHED_TRIALS]
     if few:
         return Judgement(claim, "not measured", waits_for=tuple(dict.fromkeys(few)))
     evidence = tuple(claim.rule(results))
