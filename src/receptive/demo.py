@@ -84,11 +84,12 @@ def _train(plan: runs.Plan, data: Dataset, store: Path, ticks: Any) -> None:
 
 def _draw(plan: runs.Plan, out: Path) -> None:
     motifs, matches = runs.stored_matches(plan.folder(out / "runs"))
-    found = sum(bool(label) for label in logos.match_labels(matches))
+    labels = logos.match_labels(matches)
+    found = sum(map(bool, labels))
     title = (
         f"{plan.network.name.upper()}, first layer: {found} of {len(motifs)} filters match a relevant motif"
     )
-    sheet = logos.logo_sheet(motifs, logos.match_labels(matches), title)
+    sheet = logos.logo_sheet(motifs, labels, title)
     for suffix in ("png", "svg"):
         save(sheet, out / f"{plan.network.name}.{suffix}")
 

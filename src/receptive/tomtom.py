@@ -157,12 +157,17 @@ def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
     }
 
 
-def by_factor(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """The fraction of all filters whose best relevant hit is each factor's; they sum to ``relevant``."""
+def best_factors(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> list[str]:
+    """The factor of each filter's best relevant hit; empty for a filter without one."""
     factors = {target: factor for factor, targets in relevant.items() for target in targets}
-    best = [
+    return [
         next((factors[hit.target] for hit in match.hits if hit.target in factors), "") for match in matches
     ]
+
+
+def by_factor(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """The fraction of all filters whose best relevant hit is each factor's; they sum to ``relevant``."""
+    best = best_factors(matches, relevant)
     return {factor: _share([name == factor for name in best]) for factor in relevant}
 
 

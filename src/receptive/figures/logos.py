@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
 from receptive.motifs import ALPHABET, RELEVANT, Motif, information_content
-from receptive.tomtom import Match
+from receptive.tomtom import Match, best_factors
 
 COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
@@ -75,7 +75,4 @@ def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
 
 def match_labels(matches: Sequence[Match], relevant: str = "released") -> list[str]:
     """Name the factor of each filter's best relevant hit, as the paper's y-axis labels do; else empty."""
-    factors = {identifier: factor for factor, ids in RELEVANT[relevant].items() for identifier in ids}
-    return [
-        next((factors[hit.target] for hit in match.hits if hit.target in factors), "") for match in matches
-    ]
+    return best_factors(matches, RELEVANT[relevant])
