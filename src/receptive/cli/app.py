@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import data, demo, fields, match, replicate, report, toy, train
+from receptive.cli import data, demo, fields, match, predict, replicate, report, toy, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.command("variants")(train.variants)
 app.command("field")(fields.field)
+app.command("predict")(predict.predict)
 app.command("toy")(toy.toy)
 app.add_typer(data.app, name="data")
 app.command("train")(train.train)

@@ -1,0 +1,306 @@
+"""Assembly information: how much of a motif the next layer can put together, from the architecture alone.
+
+Two filters of a layer detect parts A and B of a motif. Where in its columns a filter holds its part is free,
+so what tells is the residual offset of B's activation from A's. Assembly information is what one filter of
+the next convolution can learn about this offset, in bits: much of it, and the next layer can assemble motifs
+from parts (a distributed representation); next to none, and this layer has to hold them whole (localist).
+
+The model, our own extension of the paper's toy model:
+
+- the offset is uniform on ``-reach`` … ``reach`` input positions;
+- each of the two filters also fires by chance at every other position, independently, with probability
+  ``chance``;
+- activations are binary and max-pooled in windows of ``pool`` positions, ``stride`` apart, at any phase;
+- the next filter sees ``taps`` pooled neurons of both filters, ``dilation`` neurons apart: two bits a tap; it
+  stands uniformly at one of those places where each part lies in one of its windows, and sees nothing where
+  there is no such place.
+
+The sequence has no ends here. Nothing is sampled: a part lights the windows that hold it whatever else
+happens, so what a filter sees is the pattern of chance hits, the same for all places, with these windows lit
+in addition; and given the places, the two channels are independent.
+
+Of any network, `predict` takes for each convolution the window (the ``uncertainty`` of arithmetic's rows) and
+the spacing (their ``jump``) of the neurons that the next convolution reads, both in input positions. So the
+parts of a deeper layer are what its own filters detect, however they are made of parts below, and the place
+of a part is known at best to the window that all pooling below and above the layer has left open.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from math import exp, log2
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.arithmetic import INPUT, ReceptiveField, Row
+from receptive.errors import UsageError
+
+REACH = 4
+"""The largest residual offset of two parts, in input positions."""
+CHANCE = 1 / 64
+"""How often a filter fires by chance: that of a part of three nucleotides."""
+WIDEST = 11
+"""Taps of the widest filter of which every pattern is told apart: 2**11 patterns of each channel."""
+
+FloatArray = NDArray[np.float64]
+
+
+@cache
+def bits(
+    pool: int, stride: int, taps: int, dilation: int = 1, chance: float = CHANCE, reach: int = REACH
+) -> float:
+    """Compute the information about the offset of two parts that one filter of the next layer can have.
+
+    Exact, by adding up all patterns of lit neurons that can occur.
+
+    Args:
+        pool: size of the pooling windows, in positions of the activations.
+        stride: positions between neighbouring windows.
+        taps: size of the next layer's filters, in pooled neurons.
+        dilation: pooled neurons from one tap to the next.
+        chance: probability that a filter fires at a position without its part.
+        reach: the offset is uniform on ``-reach`` … ``reach``.
+
+    Returns:
+        Bits, from 0 to ``log2(2 * reach + 1)``.
+
+    Raises:
+        UsageError: a size below 1, a chance that is no probability, or more patterns than 2**WIDEST.
+    """
+    for name, value in {"pool": pool, "stride": stride, "taps": taps, "dilation": dilation}.items():
+        if value < 1:
+            raise UsageError(f"{name}: expected 1 or more, found {value}")
+    if reach < 0:
+        raise UsageError(f"reach: expected 0 or more, found {reach}")
+    if not 0 <= chance <= 1:
+        raise UsageError(f"chance: expected a probability, found {chance}")
+    places, runs = _places(pool, stride * dilation, taps)
+    patterns = _with_part(_by_chance(runs, chance), tuple(runs))
+    # An offset of -d gives what d gives with the channels exchanged.
+    seen = [_seen(places, offset, stride, patterns) for offset in range(reach + 1)]
+    count = 2 * reach + 1
+    unseen = [1 - float(table.sum()) for table in seen]
+    mean = (seen[0] + sum((table + table.T for table in seen[1:]), np.zeros_like(seen[0]))) / count
+    mean_unseen = (unseen[0] + 2 * sum(unseen[1:])) / count
+    doubt = _entropy(seen[0], unseen[0]) + 2 * sum(map(_entropy, seen[1:], unseen[1:]))
+    return min(max(_entropy(mean, mean_unseen) - doubt / count, 0.0), log2(count))  # against rounding
+
+
+def _places(pool: int, spacing: int, taps: int) -> tuple[NDArray[np.intp], dict[int, int]]:
+    """Which of a filter's windows hold each position from the first window's start to the last one's end.
+
+    Returns:
+        For every position the number of its set of windows, -1 if there is none; and for every set, as bits,
+        the number of its positions.
+    """
+    position = np.arange((taps - 1) * spacing + pool)
+    first = np.maximum(-(-(position - pool + 1) // spacing), 0)
+    last = np.minimum(position // spacing, taps - 1)
+    starts = np.flatnonzero(np.diff(first, prepend=-1) | np.diff(last, prepend=-1))
+    lengths = np.diff(starts, append=len(position)).tolist()
+    numbers, runs = np.empty(len(starts), dtype=np.intp), dict[int, int]()
+    for i, (a, b) in enumerate(zip(first[starts].tolist(), last[starts].tolist(), strict=True)):
+        numbers[i] = len(runs) if a <= b else -1
+        if a <= b:
+            runs[(1 << b + 1) - (1 << a)] = lengths[i]
+    return np.repeat(numbers, lengths), runs
+
+
+def _by_chance(runs: Mapping[int, int], chance: float) -> dict[int, float]:
+    """The probability of every pattern of windows that chance alone lights.
+
+    Args:
+        runs: for every set of windows, as bits, the number of positions that it shares.
+        chance: the probability of a hit at a position.
+    """
+    patterns = {0: 1.0}
+    for mask, count in runs.items():
+        dark = (1 - chance) ** count
+        folded: dict[int, float] = defaultdict(float)
+        for pattern, probability in patterns.items():
+            folded[pattern] += probability * dark
+            folded[pattern | mask] += probability * (1 - dark)
+        patterns = {pattern: probability for pattern, probability in folded.items() if probability}
+        if len(patterns) > 2**WIDEST:
+            raise UsageError(
+                f"taps: a filter that tells more than 2^{WIDEST} patterns apart; {WIDEST} taps always work"
+            )
+    return patterns
+
+
+def _with_part(patterns: Mapping[int, float], masks: tuple[int, ...]) -> FloatArray:
+    """The probability (masks, patterns) of every pattern where a part lights the windows of a mask."""
+    index = {pattern: i for i, pattern in enumerate(sorted({p | mask for p in patterns for mask in masks}))}
+    table = np.zeros((len(masks), len(index)))
+    for row, mask in zip(table, masks, strict=True):
+        for pattern, probability in patterns.items():
+            row[index[pattern | mask]] += probability
+    return table
+
+
+def _seen(places: NDArray[np.intp], offset: int, stride: int, patterns: FloatArray) -> FloatArray:
+    """The probability (patterns of A, patterns of B) of what the filter sees; the rest is that of nothing.
+
+    Args:
+        places: for every position under the filter the row of ``patterns`` for a part there, -1 where no
+            window is.
+        offset: B's position minus A's, 0 or more.
+        stride: positions from one place of the filter to the next, all of one phase.
+        patterns: (n, m) probability of every pattern.
+    """
+    a, b = places[: max(len(places) - offset, 0)], places[offset:]
+    both = np.flatnonzero((a >= 0) & (b >= 0))
+    phase = both % stride
+    weight = 1 / (stride * np.bincount(phase, minlength=stride)[phase])
+    joint = np.zeros((len(patterns), len(patterns)))
+    np.add.at(joint, (a[both], b[both]), weight)
+    table: FloatArray = patterns.T @ joint @ patterns
+    return table
+
+
+def _entropy(table: FloatArray, rest: float) -> float:
+    """Entropy in bits of a table of probabilities and one more."""
+    found = table[table > 0]
+    return float(-(found * np.log2(found)).sum()) - (rest * log2(rest) if rest > 0 else 0.0)
+
+
+# --- networks ------------------------------------------------------------------------------------------
+
+Kind = Literal["distributed", "mixed", "localist"]
+
+MIXED = (1 / 3, 2 / 3)
+"""Predicted relevant fractions from and up to which a layer is called mixed."""
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What turns assembly information into the fraction of a layer's filters that are relevant motifs.
+
+    Attributes:
+        chance: how often a filter fires by chance, in `bits`.
+        midpoint: the bits at which half of the filters are relevant.
+        slope: how fast the fraction falls there, in natural logarithms of the odds per bit.
+    """
+
+    chance: float
+    midpoint: float
+    slope: float
+
+    def fraction(self, bits: float) -> float:
+        """Return the predicted relevant fraction: logistic in the bits."""
+        return 1 / (1 + exp(self.slope * (bits - self.midpoint)))
+
+
+@cache
+def fitted() -> Curve:
+    """Return the curve fitted to the relevant fractions of the paper's Table 1 (`predictions.fit`)."""
+    text = files("receptive").joinpath("data/assembly.json").read_text(encoding="utf-8")
+    return Curve(**json.loads(text))
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What is expected of the filters of one convolution.
+
+    Attributes:
+        name: the convolution.
+        read_by: the convolution that reads it, through pooling or not; empty where dense layers do.
+        pool: input positions that a neuron which that one reads leaves open.
+        stride: input positions between such neurons.
+        taps: such neurons that one filter sees, `WIDEST` at most.
+        dilation: such neurons from one tap to the next.
+        bits: assembly information.
+        fraction: predicted share of filters that are relevant motifs.
+    """
+
+    name: str
+    read_by: str
+    pool: int
+    stride: int
+    taps: int
+    dilation: int
+    bits: float
+    fraction: float
+
+    @property
+    def kind(self) -> Kind:
+        """Whether the layer is expected to hold parts (distributed), whole motifs (localist), or both."""
+        low, high = MIXED
+        return "distributed" if self.fraction < low else "mixed" if self.fraction <= high else "localist"
+
+
+def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Prediction, ...]:
+    """Predict for every convolution whether its filters will be parts or whole motifs.
+
+    A convolution is judged by the one that reads it; if several do, by the one that can learn the most. The
+    layers after the last convolution are taken for dense ones, which see all its neurons at once. Filters of
+    more than `WIDEST` taps are counted as that wide; what lies further apart than the offset tells little.
+
+    Args:
+        fields: the network's receptive fields.
+        curve: from bits to fractions; by default the one `fitted` to the paper.
+
+    Returns:
+        One prediction for each convolution, in the order of the network.
+
+    Raises:
+        UsageError: there is no convolution.
+    """
+    names = [node.layer.name for node in fields.graph.nodes if node.layer.kind == "conv"]
+    if not names:
+        raise UsageError("the network has no convolution that could be predicted")
+    return tuple(_prediction(fields, name, curve or fitted()) for name in names)
+
+
+def _prediction(fields: ReceptiveField, name: str, curve: Curve) -> Prediction:
+    found = []
+    for reader, row, taps, dilation in _readers(fields, name):
+        shape = (row.uncertainty, row.jump, taps, dilation)
+        known = bits(*shape, chance=curve.chance)
+        found.append(Prediction(name, reader, *shape, known, curve.fraction(known)))
+    return max(found, key=lambda each: each.bits)
+
+
+def _readers(fields: ReceptiveField, name: str) -> list[tuple[str, Row, int, int]]:
+    """What reads a convolution: the name (empty: dense layers), the row it reads, its taps and dilation."""
+    carriers, readers = {name}, []
+    nodes = fields.graph.nodes
+    for node in nodes:
+        carried = [below for below in node.inputs if below in carriers]
+        if carried and node.layer.kind == "conv":
+            layer, row = node.layer, fields.row(carried[0])
+            readers.append((layer.name, row, min(layer.size, WIDEST), layer.dilation))
+        elif carried:
+            carriers.add(node.layer.name)
+    read = {below for node in nodes for below in node.inputs if below != INPUT}
+    ends = [fields.row(carrier) for carrier in carriers if carrier not in read]
+    return readers + [("", row, min(row.length, WIDEST), 1) for row in ends]
+
+
+def whole_motifs_in(predictions: tuple[Prediction, ...]) -> str | None:
+    """Return the first convolution that is expected to hold whole motifs, ``None`` if none is."""
+    return next((each.name for each in predictions if each.kind == "localist"), None)
+
+
+def document(predictions: tuple[Prediction, ...]) -> dict[str, Any]:
+    """Return predictions as the JSON document of ``receptive predict --json``."""
+    layers = []
+    for each in predictions:
+        rest = {
+            name: value for name, value in asdict(each).items() if name not in ("name", "bits", "fraction")
+        }
+        layers.append(
+            {
+                "name": each.name,
+                "assembly_bits": each.bits,
+                "relevant": each.fraction,
+                "prediction": each.kind,
+                **rest,
+            }
+        )
+    return {"layers": layers, "whole_motifs_in": whole_motifs_in(predictions)}
