@@ -322,6 +322,48 @@ def test_the_source_of_a_sequence_is_kept_and_is_bound(data, tmp_path):
     assert counted.tolist() == [int(row["sequence"]) for row in rows("chipseq.sources.tsv")]
 
 
+# The controls.
+
+
+def test_shuffled_labels_are_those_of_other_sequences_of_the_split(data):
+    mixed = chipseq.shuffled()
+    assert (mixed.task, mixed.classes) == ("chipseq-shuffled", data.classes)
+    for name, split in mixed.splits.items():
+        was = data.splits[name]
+        np.testing.assert_array_equal(split.X, was.X)
+        np.testing.assert_array_equal(split.truth["source"], was.truth["source"])
+        assert Counter(map(bytes, split.Y)) == Counter(map(bytes, was.Y))
+        best = training.metrics(split.Y, chipseq.best_hits(split.X[:, :40]))["auroc_mean"]
+        assert best == pytest.approx(0.5, abs=0.02)
+    assert chipseq.shuffled().sha256 == mixed.sha256 != chipseq.shuffled(1).sha256
+
+
+NAMES = ["MAX.top500.a", "MAX.top500.b", "MAX.K562.c", "SP1.K562.d", "MEF2A.top500.e", "MEF2A.top500.f"]
+
+
+@given(st.lists(st.lists(st.sampled_from(NAMES), min_size=1, unique=True), min_size=1, max_size=12))
+def test_a_list_is_told_from_the_others_of_its_factor_alone(sources):
+    names, Y = chipseq.list_labels(sources)
+    there = {name for each in sources for name in each}
+    siblings = {name: {one for one in there if one.split(".")[0] == name.split(".")[0]} for name in there}
+    assert names == tuple(sorted(name for name in there if len(siblings[name]) > 1))
+    assert Y.tolist() == [
+        [1 if name in each else 0 if siblings[name] & set(each) else -1 for name in names] for each in sources
+    ]
+
+
+def test_the_lists_of_every_factor_with_several_are_asked_for(data):
+    found = chipseq.which_list()
+    assert found.task == "chipseq-source"
+    counts = Counter(name.split(".")[0] for name in found.classes)
+    assert counts == {"CEBPB": 10, "MAFK": 7, "MAX": 9, "MEF2A": 2}
+    for name, split in found.splits.items():
+        rows = set(map(bytes, data.splits[name].X))
+        assert all(bytes(row) in rows for row in split.X)
+        assert (split.Y >= 0).any(axis=1).all()
+        assert all({0, 1} <= set(column) for column in split.Y.T)
+
+
 @given(motifs=motif_sets(max_width=8), sequence=st.text("ACGT", min_size=8, max_size=15))
 def test_best_hits_are_the_best_windows(motifs, sequence):
     found = chipseq.best_hits(chipseq.one_hot([sequence]), motifs)[0]

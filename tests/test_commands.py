@@ -96,7 +96,9 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path):
 
 
 def test_tasks_that_need_no_file():
-    assert load_data(None, "chipseq", RELEASED).sha256 == chipseq.load().sha256
+    for name, make in chipseq.TASKS.items():
+        found = load_data(None, name, RELEASED)
+        assert (found.task, found.sha256) == (name, make().sha256)
     assert load_data(None, None, RELEASED).sha256 == synthetic.generate(0).sha256
 
 
@@ -167,7 +169,7 @@ def test_help_teaches_by_example(command, words):
         (
             "train cnn-25 --task invivo",
             2,
-            "--task invivo needs --data FILE; synthetic and chipseq do without",
+            "--task invivo needs --data FILE; synthetic, chipseq, chipseq-shuffled, chipseq-source do",
         ),
         ("train cnn-25 --data {tmp}/no.h5", 1, "no.h5: no such file"),
         ("train cnn-25 --data {tmp}/text", 1, "text: not a readable HDF5 file"),

@@ -60,10 +60,13 @@ def train(
         str, typer.Argument(metavar="VARIANT", help="A network of the paper; see receptive variants.")
     ],
     task: Annotated[
-        str | None, typer.Option(help="The task: synthetic (the default), chipseq, or that of the file.")
+        str | None,
+        typer.Option(
+            help="synthetic (the default), chipseq, chipseq-shuffled, chipseq-source, or that of the file."
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="HDF5 file; synthetic and chipseq do without (seed 0).")
+        Path | None, typer.Option(help="HDF5 file; synthetic and chipseq… do without (seed 0).")
     ] = None,
     trial: Annotated[
         int, typer.Option(help="Number of the trial: the seed of weights, dropout and batches.")
@@ -111,11 +114,11 @@ def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
     from receptive.tasks import chipseq, dataset, synthetic
 
     if path is None:
-        if task == "chipseq":
-            return chipseq.load()
         if task in (None, "synthetic"):
             return synthetic.generate(0, protocol)
-        raise UsageError(f"--task {task} needs --data FILE; synthetic and chipseq do without")
+        if task in chipseq.TASKS:
+            return chipseq.TASKS[task]()
+        raise UsageError(f"--task {task} needs --data FILE; synthetic, {', '.join(chipseq.TASKS)} do without")
     found = dataset.read(path, task)
     for field, asked in drawing(protocol).items():
         drawn = found.attributes.get(field, asked)

@@ -6,7 +6,9 @@ so a network may learn which list a sequence is from; ``source`` in the truth is
 """
 
 import gzip
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -42,22 +44,67 @@ def load(seed: int = 0) -> Dataset:
     Raises:
         UsageError: a negative seed.
     """
+    _, sources = table()
+    return _dataset("chipseq", CLASSES, labels(sources), seed)
+
+
+def shuffled(seed: int = 0) -> Dataset:
+    """Give every sequence the labels of another one of its split: a control in which nothing can be learned.
+
+    Whole rows of labels are exchanged, so that each split keeps its labels, those that go together and those
+    that are not measured. Whatever a network scores here above 0.5, or its filters match, it owes to chance
+    or to the method.
+
+    Args:
+        seed: of the split and of the exchange.
+
+    Returns:
+        The task ``chipseq-shuffled``, otherwise as :func:`load` has it.
+
+    Raises:
+        UsageError: a negative seed.
+    """
+    data, random = load(seed), np.random.default_rng((seed, 1))
+    splits = {name: replace(split, Y=random.permutation(split.Y)) for name, split in data.splits.items()}
+    return replace(data, task="chipseq-shuffled", **splits)
+
+
+def which_list(seed: int = 0) -> Dataset:
+    """Ask which of a factor's lists a locus is in: a control for what else than the factor can be learned.
+
+    Lists of one factor differ in cell line, laboratory and antibody. How well a network tells them apart says
+    how much there is to learn of those, which in :func:`load` could stand in for the factor.
+
+    Args:
+        seed: of the split, which is that of :func:`load`.
+
+    Returns:
+        The task ``chipseq-source``: the loci bound by the factors that have several lists, with the labels of
+        :func:`list_labels`.
+
+    Raises:
+        UsageError: a negative seed.
+    """
+    _, sources = table()
+    return _dataset("chipseq-source", *list_labels(sources), seed)
+
+
+def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int) -> Dataset:
+    """Split the packaged loci, always the same way, and leave out those without a label."""
     if seed < 0:
         raise UsageError(f"--seed is {seed}: expected a whole number from 0")
     sequences, sources = table()
     names = sorted({source for each in sources for source in each})
-    X = one_hot(sequences)
-    Y = labels(sources)
     index = {name: number for number, name in enumerate(names)}
-    source = np.array([index[each[0]] for each in sources], np.int16)
+    X, source = one_hot(sequences), np.array([index[each[0]] for each in sources], np.int16)
     ends = np.rint(np.cumsum(FRACTIONS) * len(X)).astype(int)[:-1]
+    parts = np.split(np.random.default_rng(seed).permutation(len(X)), ends)
+    labelled = [rows[(Y[rows] != UNKNOWN).any(axis=1)] for rows in parts]
     splits = {
         name: Split(X[rows], Y[rows], {"source": source[rows]})
-        for name, rows in zip(
-            SPLITS, np.split(np.random.default_rng(seed).permutation(len(X)), ends), strict=True
-        )
+        for name, rows in zip(SPLITS, labelled, strict=True)
     }
-    return Dataset("chipseq", CLASSES, **splits, attributes={"seed": seed, "sources": " ".join(names)})
+    return Dataset(task, classes, **splits, attributes={"seed": seed, "sources": " ".join(names)})
 
 
 def table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -83,8 +130,32 @@ def labels(sources: Sequence[Sequence[str]]) -> NDArray[np.int8]:
     for row, each in zip(Y, sources, strict=True):
         if any(TOP in source for source in each):
             row[:] = 0
-        row[[column[source.partition(".")[0]] for source in each]] = 1
+        row[[column[_factor(source)] for source in each]] = 1
     return Y
+
+
+def list_labels(sources: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], NDArray[np.int8]]:
+    """Label loci by the lists they are in, each list against the others of its factor.
+
+    1: in the list. 0: not in it, but in another list of the same factor. -1: bound by other factors only, of
+    which the list's laboratory or cell line cannot be told from the factor.
+
+    Returns:
+        The lists that are not the only one of their factor, sorted, and int8 (N, lists).
+    """
+    every = sorted({source for each in sources for source in each})
+    lists = Counter(map(_factor, every))
+    names = tuple(name for name in every if lists[_factor(name)] > 1)
+    Y = np.full((len(sources), len(names)), UNKNOWN, np.int8)
+    for row, each in zip(Y, sources, strict=True):
+        bound = set(map(_factor, each))
+        row[[_factor(name) in bound for name in names]] = 0
+        row[[name in each for name in names]] = 1
+    return names, Y
+
+
+def _factor(source: str) -> str:
+    return source.partition(".")[0]
 
 
 def one_hot(sequences: Sequence[str]) -> NDArray[np.uint8]:
@@ -118,3 +189,7 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
                 score = weights[np.arange(motif.width), window].sum(axis=1)
                 np.maximum(best[:, number], score, out=best[:, number])
     return best
+
+
+TASKS = {"chipseq": load, "chipseq-shuffled": shuffled, "chipseq-source": which_list}
+"""The task and its controls, by name; each needs no file, and a seed at most."""
