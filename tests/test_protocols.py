@@ -3,7 +3,17 @@ from dataclasses import asdict, fields
 import pytest
 
 from receptive.errors import UsageError
-from receptive.protocols import PAPER, PROTOCOLS, RELEASED, Protocol, protocol
+from receptive.protocols import (
+    ABLATED,
+    PAPER,
+    PROTOCOLS,
+    READING,
+    RELEASED,
+    Protocol,
+    ablations,
+    protocol,
+    reread,
+)
 
 
 @pytest.mark.claim("D-7", "D-8", "D-10", "D-11", "D-14", "D-15", "D-16", "D-17", "TRAIN-1")
@@ -55,3 +65,23 @@ def test_unknown_names_are_refused():
 def test_impossible_values_are_refused(field, value):
     with pytest.raises(UsageError, match=f"{field} cannot be"):
         protocol("released", **{field: value})
+
+
+def test_an_ablation_switches_one_field_to_the_papers_value():
+    base, *single, whole = ablations()
+    assert base == RELEASED
+    for name, switched in zip(ABLATED, single, strict=True):
+        assert switched == protocol("released", **{name: getattr(PAPER, name)}) != RELEASED
+    reading = {name for name in READING if getattr(PAPER, name) != getattr(RELEASED, name)}
+    assert reading - set(ABLATED) == {"window", "trim_pad"}
+    assert {name for name, value in vars(whole).items() if getattr(RELEASED, name) != value} == {
+        "name",
+        *reading,
+    }
+
+
+@pytest.mark.parametrize("one", [*PROTOCOLS.values(), protocol("released", beta_1=0.9, threshold=0.7)])
+def test_the_other_reading_keeps_the_training(one):
+    other = PAPER if one.name.startswith("released") else RELEASED
+    for name, value in vars(reread(one)).items():
+        assert name == "name" or value == getattr(other if name in READING else one, name)

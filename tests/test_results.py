@@ -27,6 +27,13 @@ def protocol_of(record) -> Protocol:
     return Protocol(**{**fields, "motif_counts": tuple(fields["motif_counts"])})
 
 
+def plan_of(record) -> runs.Plan:
+    protocol = protocol_of(record)
+    network = variant(record["variant"], protocol)
+    data, epochs = record["data"]["sha256"], record["plan"]["epochs"]
+    return runs.Plan(record["task"], data, network, protocol, record["trial"], epochs)
+
+
 def test_there_are_results():
     for name in ("cnn-2", "cnn-25"):
         assert RESULTS / "synthetic" / name / "released" / "trial-0" in FOLDERS
@@ -51,11 +58,8 @@ def test_a_run_is_whole_and_in_its_place(folder):
 def test_the_key_of_a_run_matches_its_content(folder):
     """The key follows from the recorded plan, and the plan from the code as it is now."""
     record = runs.load(folder)
-    protocol = protocol_of(record)
-    network = variant(record["variant"], protocol)
-    plan = runs.Plan(
-        record["task"], record["data"]["sha256"], network, protocol, record["trial"], record["plan"]["epochs"]
-    )
+    plan = plan_of(record)
+    protocol, network = plan.protocol, plan.network
     assert plan.record() == record["plan"]
     assert record["key"] == runs.key_of(record["plan"]) == plan.key
     assert protocol == PROTOCOLS.get(record["protocol"], protocol)
@@ -86,3 +90,15 @@ def test_the_numbers_of_a_run_follow_from_its_filters(folder):
         assert [count == 0 for count in sites] == [motif.dead for motif in motifs]
         stored = (folder / f"{layer}.tomtom.tsv").read_text(encoding="utf-8")
         assert stored == tomtom.table(matches)
+
+
+def test_runs_that_share_a_training_had_the_same_weights():
+    """Weights are not stored; the losses of all epochs and the scores tell as well."""
+    trainings = {}
+    for record in map(runs.load, FOLDERS):
+        trainings.setdefault(plan_of(record).training, []).append(record)
+    assert sum(map(len, trainings.values())) == len(FOLDERS)
+    for first, *others in trainings.values():
+        for other in others:
+            assert other["history"] == first["history"], other["protocol"]
+            assert other["metrics"] == first["metrics"], other["protocol"]

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs import RELEVANT, jaspar_2016, read_meme, trim
 from receptive.networks import VARIANTS, variant
-from receptive.protocols import PAPER, PROTOCOLS, RELEASED, protocol
-from receptive.training import metrics, predict
+from receptive.protocols import PAPER, PROTOCOLS, READING, RELEASED, protocol, reread
+from receptive.training import metrics, predict, train
 
 CNN_25 = VARIANTS["cnn-25"]
 BASE = runs.Plan("synthetic", "0" * 64, CNN_25, RELEASED, 0, 100)
@@ -142,14 +143,14 @@ def test_a_failed_run_leaves_nothing(small, tmp_path):
     hopeless = runs.plan(VARIANTS["cnn-100"], small, protocol("released", learning_rate=1e30), 0, 3)
     with pytest.raises(ReceptiveError, match="NaN"):
         runs.run(hopeless, small, tmp_path)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list(tmp_path.iterdir()) == []
 
     def interrupted(epoch, losses):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         runs.run(runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 3), small, tmp_path, interrupted)
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeypatch):
@@ -171,6 +172,69 @@ def test_deeper_layers_are_read_where_no_pooling_is_below(small, tmp_path):
     folder = runs.plan(network, small, PAPER, 0, 1).folder(tmp_path)
     widths = {layer: runs.stored_matches(folder, layer)[0][0].width for layer in record["filters"]}
     assert widths == {"conv1": 19, "conv2": 23, "conv3": 27}
+
+
+def blind(protocol, fields):
+    """Return a protocol without some of its fields: to ask for one is an error."""
+    return SimpleNamespace(**{name: value for name, value in vars(protocol).items() if name not in fields})
+
+
+@pytest.mark.claim("D-7", "D-8")
+def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(small, tmp_path):
+    network = VARIANTS["cnn-100"]
+    model = train(network, small, blind(RELEASED, READING), 0, 1).model
+    again = train(network, small, reread(RELEASED), 0, 1).model
+    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for whole in PROTOCOLS.values():
+        sees = blind(whole, set(vars(whole)) - READING)
+        found = filters.read(model, "conv1", small.test.X, sees, filters.Window(19, 9))
+        asked = filters.read(model, "conv1", small.test.X, whole, filters.Window(19, 9))
+        for one, other in zip(
+            filters.trimmed(found.motifs, sees), filters.trimmed(asked.motifs, whole), strict=True
+        ):
+            np.testing.assert_array_equal(one.pwm, other.pwm)
+
+
+@given(st.sampled_from(sorted(CHANGES)).flatmap(lambda name: st.tuples(st.just(name), CHANGES[name])))
+def test_plans_share_a_training_if_they_differ_in_reading_alone(change):
+    name, value = change
+    if name == "protocol":
+        differing = {field for field in vars(value) if getattr(value, field) != getattr(RELEASED, field)}
+    else:
+        differing = {name}
+    other = replace(BASE, **{name: value})
+    assert (other.training == BASE.training) == (differing <= {"name", *READING})
+
+
+@pytest.mark.claim("D-7", "D-8")
+def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
+    """Each run is, but for its times, what it is when trained alone; what the store has stays as it is."""
+    trained = []
+    alone = runs.training.train
+    monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(args) or alone(*args))
+    protocols = [RELEASED, protocol("released", threshold=0.7), reread(RELEASED)]
+    wanted = [runs.plan(VARIANTS["cnn-100"], small, each, 0, 1) for each in protocols]
+    runs.run(wanted[0], small, tmp_path / "both")
+    kept = (wanted[0].folder(tmp_path / "both") / "run.json").stat()
+    records = runs.run_readings(wanted, small, tmp_path / "both")
+    assert (wanted[0].folder(tmp_path / "both") / "run.json").stat() == kept
+    assert runs.run_readings(wanted, small, tmp_path / "both") == records
+    assert len(trained) == 2
+    for plan, record in zip(wanted, records, strict=True):
+        runs.run(plan, small, tmp_path / "alone")
+        for file in plan.folder(tmp_path / "alone").iterdir():
+            there = plan.folder(tmp_path / "both") / file.name
+            if file.name == "run.json":
+                one, other = runs.load(file.parent), runs.load(there.parent)
+                assert {**one, "seconds": 0} == {**other, "seconds": 0}
+                assert other == record
+            else:
+                assert file.read_bytes() == there.read_bytes()
+    untrimmed = [(plan.folder(tmp_path / "both") / "conv1.untrimmed.meme").read_bytes() for plan in wanted]
+    assert len(set(untrimmed)) == 3
+    with pytest.raises(ValueError, match="differ in more than how filters are read"):
+        runs.run_readings([wanted[0], replace(wanted[0], trial=1)], small, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from receptive import runs, sweep
 from receptive.errors import ReceptiveError, UsageError
 from receptive.networks import SMALL_CNN_50_2, VARIANTS
-from receptive.protocols import PAPER, RELEASED, protocol
+from receptive.protocols import PAPER, READING, RELEASED, ablations, protocol
 from receptive.tasks import dataset
 
 NAMES = st.lists(st.sampled_from([*VARIANTS, "table1"]), min_size=1, max_size=5)
@@ -337,6 +337,47 @@ def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
     assert sweep.split(wanted, store) == (tuple(planned), (hopeless,))
 
 
+def test_ablations_train_once_for_all_readings(small):
+    planned = sweep.plans(["ablations"], None, RELEASED, small)
+    names = [each.name for each in ablations()]
+    assert Counter((plan.network.name, plan.protocol.name, plan.trial) for plan in planned) == {
+        (network, name, trial): 1 for network in ("cnn-2", "cnn-25") for name in names for trial in range(3)
+    }
+    assert set(sweep.plans(["ablations", "cnn-25", "cnn-2"], 3, RELEASED, small)) == set(planned)
+    groups = sweep.trainings(planned)
+    assert [plan for group in groups for plan in group if plan not in planned] == []
+    assert sum(map(len, groups)) == len(planned)
+    trained = {name for name in names if name.partition("+")[2].partition("=")[0] not in READING}
+    assert len(groups) == len(trained) * 6 < len(names) * 6
+    for group in groups:
+        assert len({(plan.network, plan.trial) for plan in group}) == 1
+
+
+def test_a_training_stores_a_run_for_every_reading(small, data_file, tmp_path):
+    store = tmp_path / "store"
+    planned = sweep.plans(["cnn-100"], 1, RELEASED, small, epochs=1, both_readings=True)
+    put(planned[0], store)
+    epochs = []
+    summary = sweep.sweep(planned, data_file, store, on_epoch=lambda *each: epochs.append(each[:2]))
+    assert summary == sweep.Summary(planned=2, done=1, trained=1, failed={})
+    assert epochs == [(planned[1], 1)]
+    assert sweep.split(planned, store) == (planned, ())
+    assert runs.load(planned[1].folder(store))["plan"]["protocol"]["threshold"] == 0.7
+
+
+def test_what_a_failing_process_had_stored_counts(small, stand_in, data_file):
+    planned = sweep.plans(["cnn-100"], 1, RELEASED, small, both_readings=True)
+    stand_in(planned)
+    fails = sweep.PROGRAM + 'sys.exit("no room left")\n'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep, "PROGRAM", fails)
+        summary = sweep.sweep(planned, data_file, "store")
+    assert summary == sweep.Summary(2, 0, 1, {planned[1]: "no room left"})
+    assert [sweep.failure_file(plan, "store").exists() for plan in planned] == [False, True]
+    assert sweep.sweep(planned, data_file, "store") == sweep.Summary(2, 1, 1, {})
+    assert not list(Path("store").rglob("*.failed.json"))
+
+
 def test_the_command_says_what_it_did(command, small, stand_in, data_file):
     planned = sweep.plans(["cnn-2", "cnn-25"], 2, RELEASED, small)
     put(planned[0], "store")
@@ -382,6 +423,7 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
         ("cnn-2 --scheduler tcp://127.0.0.1:9", 1, "no Dask scheduler answers there"),
         ("cnn-2 --scheduler nowhere", 1, "no Dask scheduler answers there"),
         ("cnn-2 --data no.h5 --workers 1", 1, "no.h5: no such file"),
+        ("ablations --protocol paper", 2, "ablations are switches of the protocol released"),
         ("cnn-2 --store small.h5 --workers 1", 1, "cannot write"),
     ],
 )

@@ -39,3 +39,17 @@ def write_text(path: Path | str, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def check_writable(path: Path | str) -> None:
+    """Make sure, leaving nothing behind, that ``path`` could be made; before hours of work for it.
+
+    Raises:
+        ReceptiveError: the nearest folder above it that exists cannot be written to.
+    """
+    above = next(folder for folder in Path(path).absolute().parents if folder.exists())
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise ReceptiveError(f"cannot write {above}: {error.strerror or error}") from None

@@ -163,6 +163,22 @@ def drawing(protocol: Protocol) -> dict[str, Any]:
 
 PROTOCOLS = {protocol.name: protocol for protocol in (RELEASED, PAPER)}
 
+READING = frozenset({"sites", "threshold", "weighted", "ends", "window", "trim_bits", "trim_pad"})
+"""Fields that say how filters are read (D-7, D-8). All others decide, with the seed, the trained weights."""
+
+ABLATED = (
+    "learning_rate",
+    "beta_1",
+    "initializer",
+    "patience",
+    "sites",
+    "threshold",
+    "weighted",
+    "ends",
+    "trim_bits",
+)
+"""Fields that are switched one at a time. Not ``window``: 19 is the filter size of those networks anyway."""
+
 
 def protocol(name: str, **switches: Any) -> Protocol:
     """Return the protocol ``name`` with some fields switched to other values, and a name that says so.
@@ -182,3 +198,17 @@ def protocol(name: str, **switches: Any) -> Protocol:
     changed = {field: value for field, value in switches.items() if value != asdict(base)[field]}
     suffix = "".join(f"+{field}={value}" for field, value in sorted(changed.items()))
     return replace(base, name=name + suffix, **changed)
+
+
+def reread(trained: Protocol) -> Protocol:
+    """Return the same way of training with the filters read as the other of the two protocols does."""
+    base = trained.name.partition("+")[0]
+    (other,) = (one for name, one in PROTOCOLS.items() if name != base)
+    fields = {name: value for name, value in vars(trained).items() if name != "name"}
+    return protocol(base, **{**fields, **{name: getattr(other, name) for name in READING}})
+
+
+def ablations() -> tuple[Protocol, ...]:
+    """Return ``released``, each single switch of it to the paper's value, and its reading switched whole."""
+    single = (protocol("released", **{name: getattr(PAPER, name)}) for name in ABLATED)
+    return (RELEASED, *single, reread(RELEASED))

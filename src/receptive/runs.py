@@ -20,10 +20,10 @@ from typing import Any
 from receptive import filters, tomtom, training
 from receptive.backend import describe
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import whole
+from receptive.files import check_writable, whole
 from receptive.motifs import Motif, database, format_meme, read_meme, relevant_to
 from receptive.networks import Variant, parameters
-from receptive.protocols import Protocol
+from receptive.protocols import READING, Protocol
 from receptive.tasks.dataset import Dataset
 
 RECIPE = 1
@@ -56,6 +56,13 @@ class Plan:
     def key(self) -> str:
         """A hash of everything that determines the run's numbers, whatever machine it runs on."""
         return key_of(self.record())
+
+    @property
+    def training(self) -> str:
+        """A hash of what determines the weights; plans that share it differ in how filters are read."""
+        record = self.record()
+        protocol = {name: value for name, value in record["protocol"].items() if name not in READING}
+        return key_of({**record, "protocol": {**protocol, "name": None}})
 
     def record(self) -> dict[str, Any]:
         """Return the plan as JSON keeps it, the layers as text."""
@@ -159,53 +166,84 @@ def run(
     Raises:
         ReceptiveError: the training diverged, the store cannot be written, or another run is in its place.
     """
-    folder = wanted.folder(store)
-    with whole(folder.parent / ".writable") as probe:
-        probe.touch()
-    (folder.parent / ".writable").unlink(missing_ok=True)
-    if not replace and (record := finished(wanted, store)):
-        return record
-    trained = training.train(wanted.network, data, wanted.protocol, wanted.trial, wanted.epochs, progress)
-    scores = training.metrics(data.test.Y, training.predict(trained.model, data.test.X))
-    readings = [
-        filters.read(trained.model, layer, data.test.X, wanted.protocol, window)
-        for layer, window in filters.readable(wanted.network, data.length).items()
-    ]
+    return run_readings([wanted], data, store, progress, replace)[0]
+
+
+def run_readings(
+    wanted: Sequence[Plan],
+    data: Dataset,
+    store: Path | str,
+    progress: training.Progress | None = None,
+    replace: bool = False,
+) -> list[dict[str, Any]]:
+    """Train one network once and store a run for each way of reading its filters.
+
+    Args:
+        wanted: plans with the same :attr:`Plan.training`, whose weights are therefore the same.
+        data, store, progress, replace: as for :func:`run`.
+
+    Returns:
+        The records, in the order of the plans; those that the store had already as they are there.
+
+    Raises:
+        ValueError: the plans need more than one training.
+        ReceptiveError: as for :func:`run`.
+    """
+    if len({plan.training for plan in wanted}) != 1:
+        raise ValueError("the plans differ in more than how filters are read")
+    for plan in wanted:
+        check_writable(plan.folder(store))
+    records = {plan: None if replace else finished(plan, store) for plan in wanted}
+    if not all(records.values()):
+        one = wanted[0]
+        trained = training.train(one.network, data, one.protocol, one.trial, one.epochs, progress)
+        scores = training.metrics(data.test.Y, training.predict(trained.model, data.test.X))
+        for plan, record in records.items():
+            records[plan] = record or _store(plan, data, store, trained, scores, replace)
+    return [record for plan in wanted if (record := records[plan])]
+
+
+def _store(
+    plan: Plan,
+    data: Dataset,
+    store: Path | str,
+    trained: training.Training,
+    scores: Mapping[str, Any],
+    replace: bool,
+) -> dict[str, Any]:
+    """Read the filters of a trained network, match them, and write the run's folder."""
+    folder = plan.folder(store)
     record = {
-        "key": wanted.key,
-        "task": wanted.task,
-        "variant": wanted.network.name,
-        "trial": wanted.trial,
-        "protocol": wanted.protocol.name,
+        "key": plan.key,
+        "task": plan.task,
+        "variant": plan.network.name,
+        "trial": plan.trial,
+        "protocol": plan.protocol.name,
         "complete": True,
         "metrics": {**scores, "classes": list(data.classes)},
         "filters": {},
         "epochs": len(trained.history["loss"]),
         "best_epoch": trained.best_epoch,
-        "stopped_early": len(trained.history["loss"]) < wanted.epochs,
-        "full_protocol": wanted.epochs == training.EPOCHS,
+        "stopped_early": len(trained.history["loss"]) < plan.epochs,
+        "full_protocol": plan.epochs == training.EPOCHS,
         "seconds": round(trained.seconds, 1),
-        "seed": wanted.trial,
-        "parameters": parameters(wanted.network, data.length, len(data.classes)),
+        "seed": plan.trial,
+        "parameters": parameters(plan.network, data.length, len(data.classes)),
         **describe(),
         "data": {"sha256": data.sha256, **data.attributes},
-        "plan": wanted.record(),
+        "plan": plan.record(),
         "history": trained.history,
     }
     with whole(folder) as part:
         part.mkdir()
-        for reading in readings:
-            kept = filters.trimmed(reading.motifs, wanted.protocol)
-            (part / f"{reading.layer}.untrimmed.meme").write_text(
-                format_meme(reading.motifs), encoding="utf-8"
-            )
-            (part / f"{reading.layer}.meme").write_text(format_meme(kept), encoding="utf-8")
-            matches = tomtom.match(read_meme(part / f"{reading.layer}.meme"), database(), THRESHOLD)
-            (part / f"{reading.layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
-            record["filters"][reading.layer] = {
-                **summary(matches, data.classes),
-                "sites": reading.sites.tolist(),
-            }
+        for layer, window in filters.readable(plan.network, data.length).items():
+            reading = filters.read(trained.model, layer, data.test.X, plan.protocol, window)
+            kept = filters.trimmed(reading.motifs, plan.protocol)
+            (part / f"{layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
+            (part / f"{layer}.meme").write_text(format_meme(kept), encoding="utf-8")
+            matches = tomtom.match(read_meme(part / f"{layer}.meme"), database(), THRESHOLD)
+            (part / f"{layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
+            record["filters"][layer] = {**summary(matches, data.classes), "sites": reading.sites.tolist()}
         (part / "run.json").write_text(to_json(record), encoding="utf-8")
         if replace and folder.exists():
             folder.rename(part.parent / "replaced")

@@ -1,10 +1,11 @@
 """A sweep: the runs of a table that a store does not have yet, several at once, here or on a Dask cluster.
 
-Every run is trained in a process of its own: its memory is free again when it ends, and if the system kills
-it, the others go on. That process is watched by a thread of this program, or by a task on a cluster, and ends
-with its watcher, so that a sweep that is killed leaves no training behind.
+Every training has a process of its own: its memory is free again when it ends, and if the system kills it,
+the others go on. That process is watched by a thread of this program, or by a task on a cluster, and ends
+with its watcher, so that a sweep that is killed leaves no training behind. Runs that differ in nothing but
+how filters are read share a training.
 
-Two sweeps may share a store. Whoever trains a run holds a lock on a file under ``STORE/.sweep``, which the
+Two sweeps may share a store. Whoever trains holds a lock on a file under ``STORE/.sweep``, which the
 system releases when its holder ends, however it ends; the other sweep waits and then finds the run. On a
 cluster the store has to be a folder that all machines share, and that honours ``flock`` between them.
 
@@ -28,6 +29,7 @@ from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_co
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, Literal
@@ -39,7 +41,7 @@ from receptive import arithmetic, backend, runs
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import write_text
 from receptive.networks import VARIANTS, Variant, variant
-from receptive.protocols import Protocol
+from receptive.protocols import Protocol, ablations, reread
 from receptive.runs import Plan
 from receptive.tasks import dataset
 from receptive.tasks.dataset import Dataset
@@ -47,6 +49,12 @@ from receptive.training import EPOCHS
 
 TABLE_1 = "table1"
 """All 17 variants: the 16 rows of Table 1 and, with CNN-1 among them, the two networks of Fig S1."""
+ABLATIONS = "ablations"
+"""The networks of ``ABLATED``, with each single switch of the protocol (:func:`protocols.ablations`)."""
+ABLATED = ("cnn-2", "cnn-25")
+TRIALS = 5
+"""Trials of each network unless the user says otherwise, as many as the paper's."""
+ABLATION_TRIALS = 3
 MOST_ON_A_CARD = 8
 """Most processes that share a graphics card unless the user says otherwise; each takes about 1 GB of it."""
 PROGRAM = "from receptive.sweep import _train; _train()"
@@ -112,31 +120,49 @@ def cost(network: Variant, length: int, classes: int = 12) -> int:
 
 
 def plans(
-    names: Iterable[str], trials: int, protocol: Protocol, data: Dataset, epochs: int = EPOCHS
+    names: Iterable[str],
+    trials: int | None,
+    protocol: Protocol,
+    data: Dataset,
+    epochs: int = EPOCHS,
+    both_readings: bool = False,
 ) -> tuple[Plan, ...]:
     """Plan every trial of the named variants, the longest trainings first.
 
     Longest first keeps the machine busy to the end: what is started last is soon over.
 
     Args:
-        names: variants, or ``table1`` for all of them; a name given twice counts once.
-        trials: trials of each, numbered from 0.
-        protocol: how they are trained and read.
+        names: variants; ``table1`` for all of them, ``ablations`` for the switches; a run that is named twice
+            counts once.
+        trials: trials of each, numbered from 0; ``None`` for the usual number.
+        protocol: how they are trained and read; ``ablations`` are of ``released`` whatever it is.
         data: the data set of all of them.
         epochs: the most epochs.
+        both_readings: whether the filters are to be read as the other protocol does, too.
 
     Raises:
         UsageError: an unknown name, or less than one trial or epoch.
     """
-    if trials < 1:
+    if trials is not None and trials < 1:
         raise UsageError(f"--trials is {trials}: expected at least 1")
-    every = dict.fromkeys(one for name in names for one in (VARIANTS if name == TABLE_1 else [name]))
-    networks = sorted(
-        (variant(name, protocol) for name in every), key=lambda network: -cost(network, data.length)
-    )
-    return tuple(
-        runs.plan(network, data, protocol, trial, epochs) for network in networks for trial in range(trials)
-    )
+    protocols = (protocol, reread(protocol)) if both_readings else (protocol,)
+    wanted: dict[Plan, None] = {}
+    for name in names:
+        variants = {TABLE_1: tuple(VARIANTS), ABLATIONS: ABLATED}.get(name, (name,))
+        for one, chosen in product(variants, ablations() if name == ABLATIONS else protocols):
+            network = variant(one, chosen)
+            number = trials or (ABLATION_TRIALS if name == ABLATIONS else TRIALS)
+            planned = (runs.plan(network, data, chosen, trial, epochs) for trial in range(number))
+            wanted |= dict.fromkeys(planned)
+    return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
+
+
+def trainings(wanted: Iterable[Plan]) -> tuple[tuple[Plan, ...], ...]:
+    """Group plans by the training that they share, keeping their order."""
+    groups: dict[str, list[Plan]] = {}
+    for plan in wanted:
+        groups.setdefault(plan.training, []).append(plan)
+    return tuple(map(tuple, groups.values()))
 
 
 def split(wanted: Iterable[Plan], store: Path | str) -> tuple[tuple[Plan, ...], tuple[Plan, ...]]:
@@ -214,7 +240,7 @@ def sweep(
     if missing:
         here = partial(_threads, workers) if scheduler is None else partial(_cluster, scheduler)
         with here(data, store, on_epoch) as submit:
-            for plan, outcome in _ended(missing, submit):
+            for plan, outcome in _ended(trainings(missing), submit):
                 found += outcome.state == "found"
                 trained += outcome.state == "trained"
                 if outcome.state == "failed":
@@ -227,53 +253,73 @@ def sweep(
 
 
 def attempt(
-    plan: Plan,
+    wanted: Sequence[Plan],
     data: Path,
     store: Path,
     report: Callable[[int, float], None],
     lifeline: int = subprocess.PIPE,
-) -> Outcome:
-    """Train a run in a process of its own, unless it is in the store or another sweep trains it now.
+) -> tuple[Outcome, ...]:
+    """Train in a process of its own, unless all is in the store or another sweep trains it now.
 
     Args:
-        plan: the run.
-        data: file of its data set.
+        wanted: runs that share a training.
+        data: file of their data set.
         store: folder of runs.
         report: called after every epoch with the epochs done and the validation loss.
         lifeline: what the process reads from; it ends when nobody can write there any more. By default a
             pipe of this process.
 
+    Returns:
+        The outcome for each run.
+
     Raises:
         ReceptiveError: the store cannot be written or locked.
     """
-    folder = plan.folder(store)
-    with _lock(plan.folder(_private(store))) as lock:
+    first = wanted[0]
+    with _lock(_private(store) / first.task / first.network.name / first.training) as lock:
         if lock is None:
-            return Outcome("held")
-        if runs.finished(plan, store):
-            return Outcome("found")
-        _tidy(folder)
-        task = base64.b64encode(pickle.dumps((plan, data, store))).decode()
-        with (
-            TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
-            subprocess.Popen(
-                [sys.executable, "-P", "-c", PROGRAM, str(plan.folder("")), task],
-                stdin=lifeline,
-                stdout=subprocess.PIPE,
-                stderr=printed,
-                text=True,
-                env=_environment(),
-                process_group=0,
-                # The lock is held until both this process and the training have ended.
-                pass_fds=(lock.fileno(),),
-            ) as training,
-        ):
-            assert training.stdout is not None
-            for line in training.stdout:
-                report(*json.loads(line))
-            code = training.wait()
-            printed.seek(0)
-            lines = printed.read().strip().splitlines()[-30:]
+            return (Outcome("held"),) * len(wanted)
+        found, missing = split(wanted, store)
+        if not missing:
+            return (Outcome("found"),) * len(wanted)
+        for plan in missing:
+            _tidy(plan.folder(store))
+        ended = _watch(missing, data, store, report, lifeline, lock)
+        stored, _ = split(missing, store)  # A process that fails may have stored some of them before.
+    outcomes = {**dict.fromkeys(found, Outcome("found")), **dict.fromkeys(stored, Outcome("trained"))}
+    return tuple(outcomes.get(plan, ended) for plan in wanted)
+
+
+def _watch(
+    missing: Sequence[Plan],
+    data: Path,
+    store: Path,
+    report: Callable[[int, float], None],
+    lifeline: int,
+    lock: IO[bytes],
+) -> Outcome:
+    """Start the process that trains, pass its reports on, and say how it ended."""
+    task = base64.b64encode(pickle.dumps((missing, data, store))).decode()
+    with (
+        TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
+        subprocess.Popen(
+            [sys.executable, "-P", "-c", PROGRAM, str(missing[0].folder("")), task],
+            stdin=lifeline,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            text=True,
+            env=_environment(),
+            process_group=0,
+            # The lock is held until both this process and the training have ended.
+            pass_fds=(lock.fileno(),),
+        ) as training,
+    ):
+        assert training.stdout is not None
+        for line in training.stdout:
+            report(*json.loads(line))
+        code = training.wait()
+        printed.seek(0)
+        lines = printed.read().strip().splitlines()[-30:]
     if code == 0:
         return Outcome("trained")
     error = lines[-1] if lines else f"its process ended with code {code}"
@@ -284,8 +330,8 @@ def attempt(
 
 
 def _train() -> None:
-    """Be the process that trains one run: print epochs as lines of JSON, and errors on standard error."""
-    plan, path, store = pickle.loads(base64.b64decode(sys.argv[2]))
+    """Be the process that trains: print epochs as lines of JSON, and errors on standard error."""
+    wanted, path, store = pickle.loads(base64.b64decode(sys.argv[2]))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Whatever else prints is kept out of the report.
@@ -295,10 +341,10 @@ def _train() -> None:
 
     try:
         data = dataset.read(path)
-        if data.sha256 != plan.data_sha256:
+        if any(data.sha256 != plan.data_sha256 for plan in wanted):
             raise ReceptiveError(f"{path}: other data than were planned on; did the file change?")
         backend.configure(threads=1)
-        runs.run(plan, data, store, report)
+        runs.run_readings(wanted, data, store, report)
     except ReceptiveError as error:
         sys.exit(str(error))
 
@@ -362,25 +408,27 @@ def _record(plan: Plan, store: Path, outcome: Outcome) -> None:
     write_text(failure_file(plan, store), runs.to_json(record))
 
 
-Submit = Callable[[Plan], "Future[Outcome]"]
+Training = tuple[Plan, ...]
+Submit = Callable[[Training], "Future[tuple[Outcome, ...]]"]
 
 
-def _ended(missing: Sequence[Plan], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
-    """Attempt every run, those that another sweep holds again and again; yield each attempt as it ends."""
+def _ended(missing: Sequence[Training], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
+    """Attempt every training, those that another sweep holds again and again; yield how each run ended."""
     waiting = list(missing)
     while waiting:
-        attempts = {submit(plan): plan for plan in waiting}
+        attempts = {submit(plans): plans for plans in waiting}
         waiting = []
         for future in as_completed(attempts):
-            outcome = _outcome(future)
-            if outcome.state == "held":
-                waiting.append(attempts[future])
-            yield attempts[future], outcome
+            plans = attempts[future]
+            outcomes = _outcomes(future, len(plans))
+            if outcomes[0].state == "held":
+                waiting.append(plans)
+            yield from zip(plans, outcomes, strict=True)
         if waiting:
             time.sleep(WAIT_SECONDS)
 
 
-def _outcome(attempted: "Future[Outcome]") -> Outcome:
+def _outcomes(attempted: "Future[tuple[Outcome, ...]]", number: int) -> tuple[Outcome, ...]:
     """Return how an attempt ended; an exception, such as too many workers lost at it, is a failure."""
     try:
         return attempted.result()
@@ -390,7 +438,7 @@ def _outcome(attempted: "Future[Outcome]") -> Outcome:
         ) from None
     except Exception as error:
         kind = "" if isinstance(error, ReceptiveError) else f"{type(error).__name__}: "
-        return Outcome("failed", f"{kind}{error}")
+        return (Outcome("failed", f"{kind}{error}"),) * number
 
 
 @contextmanager
@@ -399,7 +447,7 @@ def _threads(workers: int, data: Path, store: Path, on_epoch: OnEpoch) -> Iterat
     lifeline, held = os.pipe()
     pool = ThreadPoolExecutor(workers)
     try:
-        yield lambda plan: pool.submit(attempt, plan, data, store, partial(on_epoch, plan), lifeline)
+        yield lambda plans: pool.submit(attempt, plans, data, store, partial(on_epoch, plans[0]), lifeline)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         os.close(held)
@@ -413,9 +461,9 @@ def _cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch) -> Iterat
     client = _connect(address)
     topic, planned = f"receptive-{uuid4().hex}", {}
 
-    def submit(plan: Plan) -> "Future[Outcome]":
-        planned[plan.key] = plan
-        future: Future[Outcome] = tasks.submit(_attempt_there, topic, plan, data, store)
+    def submit(plans: Training) -> "Future[tuple[Outcome, ...]]":
+        planned[plans[0].key] = plans[0]
+        future: Future[tuple[Outcome, ...]] = tasks.submit(_attempt_there, topic, plans, data, store)
         return future
 
     def hear(event: tuple[float, Any]) -> None:
@@ -430,12 +478,13 @@ def _cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch) -> Iterat
         client.close()
 
 
-def _attempt_there(topic: str, plan: Plan, data: Path, store: Path) -> Outcome:
-    """Attempt a run on a worker of a cluster, reporting through the scheduler."""
+def _attempt_there(topic: str, plans: Training, data: Path, store: Path) -> tuple[Outcome, ...]:
+    """Attempt a training on a worker of a cluster, reporting through the scheduler."""
     from distributed import get_worker
 
     worker = get_worker()
-    return attempt(plan, data, store, lambda epoch, loss: worker.log_event(topic, [plan.key, epoch, loss]))
+    key = plans[0].key
+    return attempt(plans, data, store, lambda epoch, loss: worker.log_event(topic, [key, epoch, loss]))
 
 
 def _connect(address: str) -> Any:

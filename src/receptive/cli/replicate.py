@@ -20,12 +20,19 @@ def replicate(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="table1|VARIANT", help="All 17 networks (the default), or some of them by name."
+            metavar="table1|ablations|VARIANT",
+            help="All 17 networks (the default); CNN-2 and CNN-25 with single switches of the protocol; "
+            "networks by name.",
         ),
     ] = None,
-    trials: Annotated[int, typer.Option(help="Trials of each network.")] = 5,
+    trials: Annotated[
+        int | None, typer.Option(help="Trials of each network; by default 5, and 3 for ablations.")
+    ] = None,
     protocol: ProtocolName = "released",
     switches: Switches = None,
+    both_readings: Annotated[
+        bool, typer.Option("--both-readings", help="Read the filters as the other protocol does, too.")
+    ] = False,
     workers: Annotated[
         str,
         typer.Option(
@@ -51,7 +58,8 @@ def replicate(
 
     Can be stopped at any moment and started again: what is finished is kept and not repeated. Several can
     work on one store. A run that fails is recorded beside its place and does not stop the others; the exit
-    code is then 1. Planned = done (in the store before, or trained by another sweep) + trained + failed.
+    code is then 1. Runs that differ only in how filters are read share a training.
+    Planned = done (in the store before, or trained by another sweep) + trained + failed.
 
     Example: receptive replicate table1 --trials 5 --store results
     """
@@ -62,8 +70,10 @@ def replicate(
     if scheduler is not None and number is not None:
         raise UsageError("--workers is for this machine; on a cluster (--scheduler) its workers count")
     chosen = switched(protocol, switches)
+    if sweeps.ABLATIONS in (targets or []) and chosen.name != "released":
+        raise UsageError("ablations are switches of the protocol released; leave --protocol and --set out")
     dataset = load_data(data, task, chosen)
-    wanted = sweeps.plans(targets or [sweeps.TABLE_1], trials, chosen, dataset, epochs)
+    wanted = sweeps.plans(targets or [sweeps.TABLE_1], trials, chosen, dataset, epochs, both_readings)
     done, missing = sweeps.split(wanted, store)
     say(f"{len(wanted)} runs planned, {len(done)} of them in {store}")
     if missing and scheduler is None and number is None:
@@ -74,7 +84,12 @@ def replicate(
     with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
         summary = sweeps.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end)
     failed = [
-        {"variant": plan.network.name, "trial": plan.trial, "error": error}
+        {
+            "variant": plan.network.name,
+            "protocol": plan.protocol.name,
+            "trial": plan.trial,
+            "error": error,
+        }
         for plan, error in summary.failed.items()
     ]
     document = {
@@ -116,9 +131,11 @@ def board(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    from receptive.sweep import cost
+    from receptive.sweep import cost, trainings
 
-    costs = {plan: cost(plan.network, length) for plan in missing}
+    # Of runs that share a training the first stands for all.
+    costs = dict.fromkeys(missing, 0)
+    costs |= {plans[0]: cost(plans[0].network, length) for plans in trainings(missing)}
     columns = (
         TextColumn("{task.description}"),
         BarColumn(20),
@@ -161,8 +178,9 @@ def board(
 
 
 def title(plan: "Plan") -> str:
-    """Name a run."""
-    return f"{plan.network.name}, trial {plan.trial}"
+    """Name a run, with the switches of its protocol."""
+    _, _, switches = plan.protocol.name.partition("+")
+    return f"{plan.network.name}, trial {plan.trial}" + (f", {switches}" if switches else "")
 
 
 def ended(plan: "Plan", outcome: "Outcome", store: Path) -> str:
