@@ -174,7 +174,13 @@ def _entropy(table: FloatArray, rest: float) -> float:
 Kind = Literal["distributed", "mixed", "localist"]
 
 MIXED = (1 / 3, 2 / 3)
-"""Predicted relevant fractions from and up to which a layer is called mixed."""
+"""Relevant fractions from and up to which a layer is called mixed."""
+
+
+def kind_of(fraction: float) -> Kind:
+    """Say whether a layer with this relevant fraction holds parts (distributed), whole motifs, or both."""
+    low, high = MIXED
+    return "distributed" if fraction < low else "mixed" if fraction <= high else "localist"
 
 
 @dataclass(frozen=True)
@@ -229,9 +235,8 @@ class Prediction:
 
     @property
     def kind(self) -> Kind:
-        """Whether the layer is expected to hold parts (distributed), whole motifs (localist), or both."""
-        low, high = MIXED
-        return "distributed" if self.fraction < low else "mixed" if self.fraction <= high else "localist"
+        """The class of the predicted fraction."""
+        return kind_of(self.fraction)
 
 
 def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Prediction, ...]:

@@ -26,7 +26,7 @@ ADAM_EPSILON = 1e-8
 
 @dataclass(frozen=True)
 class Variant:
-    """One architecture of the paper.
+    """One architecture, of the paper or of ours.
 
     Attributes:
         name: as on the command line, e.g. ``cnn-25``.
@@ -86,19 +86,48 @@ SMALL_CNN_50_2 = _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12
 """CNN-50-2 as released: a sixth of the parameters the paper says it has (D-5)."""
 
 
+REGISTERED = {
+    variant.name: variant
+    for variant in (
+        _variant("cnn-pool3", "conv19 pool3 conv5 pool33", ""),
+        _variant("cnn-pool5", "conv19 pool5 conv5 pool20", ""),
+        _variant("cnn-pool12", "conv19 pool12 conv5 pool8", ""),
+        _variant("cnn-pool20", "conv19 pool20 conv5 pool5", ""),
+        _variant("cnn-pool6s3", "conv19 pool6s3same conv5 pool33", ""),
+        _variant("cnn-pool8s4", "conv19 pool8s4same conv5 pool25", ""),
+        _variant("cnn-pool8s2", "conv19 pool8s2same conv5 pool50", ""),
+        _variant("cnn-pool25s5", "conv19 pool25s5same conv5 pool20", ""),
+        _variant("cnn-pool1-conv1", "conv19 pool1 conv1 pool100", ""),
+        _variant("cnn-pool1-conv2", "conv19 pool1 conv2 pool100", ""),
+        _variant("cnn-pool1-conv3", "conv19 pool1 conv3 pool100", ""),
+        _variant("cnn-pool2-conv2", "conv19 pool2 conv2 pool50", ""),
+        _variant("cnn-pool2-conv9", "conv19 pool2 conv9 pool50", ""),
+        _variant("cnn-pool4-conv1", "conv19 pool4 conv1 pool25", ""),
+        _variant("cnn-pool4-conv3", "conv19 pool4 conv3 pool25", ""),
+        _variant("cnn-pool4-conv9", "conv19 pool4 conv9 pool25", ""),
+        _variant("cnn-pool10-conv9", "conv19 pool10 conv9 pool10", ""),
+        _variant("cnn-pool2-conv5d4", "conv19 pool2 conv5d4 pool50", ""),
+    )
+}
+"""Networks of our own, by name, whose filters were predicted before any was trained (`predictions`).
+
+Named by the first pool, its stride if it is another, and the second filter if its size is not 5. The second
+pool leaves two positions of 200 nt; pools that overlap are padded to "same", as in CNN-50-2.
+"""
+
+
 def variant(name: str, protocol: Protocol = PAPER) -> Variant:
-    """Look a variant up as a protocol has it; the two readings differ in CNN-50-2 alone (D-5).
+    """Look a network of the paper or of ours up; the protocols differ in CNN-50-2 alone (D-5).
 
     Raises:
-        UsageError: there is no such variant; the nearest name is suggested.
+        UsageError: there is no such network; the nearest name is suggested.
     """
-    if name not in VARIANTS:
-        hint = "".join(
-            f"; did you mean {near}?" for near in get_close_matches(name.lower(), VARIANTS, 1, 0.5)
-        )
+    known = VARIANTS | REGISTERED
+    if name not in known:
+        hint = "".join(f"; did you mean {near}?" for near in get_close_matches(name.lower(), known, 1, 0.5))
         raise UsageError(f"unknown variant {name!r}{hint or '; `receptive variants` lists them'}")
     small = name == SMALL_CNN_50_2.name and protocol.cnn_50_2 == "small"
-    return SMALL_CNN_50_2 if small else VARIANTS[name]
+    return SMALL_CNN_50_2 if small else known[name]
 
 
 def parameters(network: Variant, length: int, classes: int = 12) -> int:

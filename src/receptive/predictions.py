@@ -1,55 +1,233 @@
-"""Predictions put down before training: the curve from bits to fractions, and networks to test it on."""
+"""Predictions put down before training: the curve behind them, the networks they are about, and the score.
+
+``results/predictions.json`` is `registered` as it stood before any of its networks had been trained. The
+curve that turns assembly information into a relevant fraction was fitted to the paper's published numbers
+alone, by `fit`; the package keeps the result (`assembly.fitted`).
+"""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize_scalar
+from scipy.stats import rankdata
 
-from receptive import arithmetic, claims
-from receptive.assembly import Curve, predict
-from receptive.networks import VARIANTS, Variant
+from receptive import arithmetic, assembly, claims
+from receptive.assembly import Curve, Kind, Prediction
+from receptive.claims import Cell
+from receptive.measured import Results
+from receptive.networks import REGISTERED, VARIANTS, Variant
+from receptive.verdicts import LEAST_TRIALS, Interval, Sample, key, sample
 
 LENGTH = 200
 """Length of the synthetic sequences, in nt."""
 FILTER_SIZE = 19
-"""First-layer filters of the variants that the curve is fitted to; shorter ones cannot hold the motifs."""
-
-
+"""First-layer filters of the variants that the curve is fitted to: long enough for the motifs."""
 START = (0.6, 6.0)
 """Midpoint and slope to start the fit from."""
+COMMAND = "receptive predict --registered --json"
+"""What prints the predictions as ``results/predictions.json`` has them."""
+DIGITS = 6
+"""Decimals that are kept of a prediction."""
+RESAMPLES = 2000
+"""Samples of networks for a bootstrap interval."""
+
+FloatArray = NDArray[np.float64]
 
 
-def layer_bits(network: Variant, chance: float) -> float:
-    """The assembly information of a network's first convolution."""
-    fields = arithmetic.field(network.layers, LENGTH)
-    return predict(fields, Curve(chance, 0, 0))[0].bits
+def first_layer(network: Variant, curve: Curve | None = None) -> Prediction:
+    """Predict the first convolution of a network on the synthetic task."""
+    return assembly.predict(arithmetic.field(network.layers, LENGTH), curve)[0]
+
+
+def fitted_to() -> tuple[Cell, ...]:
+    """Return the published numbers to fit the curve to: Table 1's relevant fractions, filters of 19."""
+    return tuple(
+        cell
+        for cell in claims.published()
+        if (cell.task, cell.layer, cell.column) == ("synthetic", "conv1", "relevant")
+        and cell.id.startswith("T1-")
+        and VARIANTS[cell.variant].layers[0].size == FILTER_SIZE
+    )
 
 
 def fit() -> Curve:
-    """Fit the curve to the published relevant fractions of Table 1's variants with filters of 19, alone.
+    """Fit the curve to the published numbers of `fitted_to`, and to nothing else.
 
     Least squares, every variant with the same weight: the chance (from 2**-16 to 1/2) whose best midpoint and
     slope leave the least. Deterministic.
     """
-    cells = [
-        cell
-        for cell in claims.published()
-        if cell.task == "synthetic" and cell.id.startswith("T1-") and cell.column == "relevant"
-    ]
-    fitted = [cell for cell in cells if VARIANTS[cell.variant].layers[0].size == FILTER_SIZE]
-    published = np.array([cell.mean for cell in fitted])
+    cells = fitted_to()
+    published = np.array([cell.mean for cell in cells])
 
     def best(log_chance: float) -> tuple[float, Curve]:
         chance = float(2.0**log_chance)
-        bits = [layer_bits(VARIANTS[cell.variant], chance) for cell in fitted]
+        bits = [first_layer(VARIANTS[cell.variant], Curve(chance, *START)).bits for cell in cells]
 
-        def misses(shape: NDArray[np.float64]) -> NDArray[np.float64]:
+        def misses(shape: FloatArray) -> FloatArray:
             curve = Curve(chance, *shape.tolist())
-            return np.subtract([curve.fraction(each) for each in bits], published)
+            expected: FloatArray = np.array([curve.fraction(each) for each in bits])
+            return expected - published
 
         found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
-        return found.cost, Curve(chance, *found.x.tolist())
+        return float(found.cost), Curve(chance, *found.x.tolist())
 
     search = minimize_scalar(
         lambda log_chance: best(log_chance)[0], bounds=(-16, -1), method="bounded", options={"xatol": 1e-6}
     )
     return best(search.x)[1]
+
+
+def registered() -> dict[str, Any]:
+    """Return the predictions for the networks of `REGISTERED`, and what they rest on, as a JSON document."""
+    low, high = assembly.MIXED
+    return {
+        "about": "Relevant fraction of the first layer's filters, predicted before any of these networks was "
+        "trained; to be compared with the mean of at least three trials, synthetic task, protocol released.",
+        "command": COMMAND,
+        "date": date.today().isoformat(),
+        "reach": assembly.REACH,
+        "curve": asdict(assembly.fitted()),
+        "classes": f"distributed < {low:.4g} <= mixed <= {high:.4g} < localist",
+        "fitted_to": {
+            cell.variant: {"published": cell.mean, **_row(VARIANTS[cell.variant])} for cell in fitted_to()
+        },
+        "networks": {name: _row(network) for name, network in REGISTERED.items()},
+    }
+
+
+def _row(network: Variant) -> dict[str, Any]:
+    found = assembly.predict(arithmetic.field(network.layers, LENGTH))
+    return {
+        "layers": str(network),
+        "assembly_bits": round(found[0].bits, DIGITS),
+        "relevant": round(found[0].fraction, DIGITS),
+        "prediction": found[0].kind,
+        "whole_motifs_in": assembly.whole_motifs_in(found),
+    }
+
+
+# --- the score -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A network's prediction beside what was measured, over at least ``LEAST_TRIALS`` full runs."""
+
+    network: str
+    predicted: Prediction
+    measured: Sample
+
+    @property
+    def kind(self) -> Kind:
+        """The class of the measured fraction, by the thresholds of predictions."""
+        return assembly.kind_of(self.measured.mean)
+
+    @property
+    def hit(self) -> bool:
+        """Whether the class is the predicted one."""
+        return self.kind == self.predicted.kind
+
+
+@dataclass(frozen=True)
+class Score:
+    """How predictions did.
+
+    Attributes:
+        outcomes: the networks that were measured often enough.
+        waits_for: the others.
+        rho: Spearman's rank correlation of bits and relevant fraction, -1 at best, with its 95% bootstrap
+            interval over networks; ``None`` with fewer than three networks, or if all are alike.
+        bias: mean of measured minus predicted fractions; ``None`` without outcomes.
+        error: mean of their absolute differences; likewise.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    waits_for: tuple[str, ...]
+    rho: Interval | None
+    bias: float | None
+    error: float | None
+
+    @property
+    def hits(self) -> int:
+        """Networks whose class was predicted."""
+        return sum(each.hit for each in self.outcomes)
+
+    def document(self) -> dict[str, Any]:
+        """The score as a JSON document; ``classes`` counts measured classes for every predicted one."""
+        kinds: tuple[Kind, ...] = ("distributed", "mixed", "localist")
+        pairs = [(each.predicted.kind, each.kind) for each in self.outcomes]
+        return {
+            "measured": len(self.outcomes),
+            "hits": self.hits,
+            "waits_for": list(self.waits_for),
+            "rho": asdict(self.rho) if self.rho else None,
+            "bias": self.bias,
+            "error": self.error,
+            "classes": {said: {seen: pairs.count((said, seen)) for seen in kinds} for said in kinds},
+            "networks": {
+                each.network: {
+                    "assembly_bits": round(each.predicted.bits, DIGITS),
+                    "predicted": round(each.predicted.fraction, DIGITS),
+                    "prediction": each.predicted.kind,
+                    **asdict(each.measured),
+                    "measured": each.kind,
+                    "hit": each.hit,
+                }
+                for each in self.outcomes
+            },
+        }
+
+
+def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.values())) -> Score:
+    """Compare predictions with measured relevant fractions of the first layer.
+
+    Args:
+        results: of the synthetic task.
+        networks: those predicted; by default the registered ones. For the paper's own, which the curve was
+            fitted to, `paper_networks`.
+    """
+    values = {network: results.of(key(network.name, "relevant")) for network in networks}
+    outcomes = tuple(
+        Outcome(network.name, first_layer(network), sample(trials))
+        for network, trials in values.items()
+        if len(trials) >= LEAST_TRIALS
+    )
+    waits_for = tuple(network.name for network, trials in values.items() if len(trials) < LEAST_TRIALS)
+    if not outcomes:
+        return Score((), waits_for, None, None, None)
+    misses = np.array([each.measured.mean - each.predicted.fraction for each in outcomes])
+    rho = spearman([(each.predicted.bits, each.measured.mean) for each in outcomes])
+    return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()))
+
+
+def paper_networks() -> tuple[Variant, ...]:
+    """Return the paper's variants that the curve was fitted to."""
+    return tuple(VARIANTS[cell.variant] for cell in fitted_to())
+
+
+def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval | None:
+    """Spearman's rank correlation with its 95% percentile interval over resampled points.
+
+    Samples in which all values of one kind are equal have no correlation and are left out. ``None`` for fewer
+    than three points, or if all values of one kind are equal.
+    """
+    pairs = np.array(list(points), dtype=np.float64).reshape(-1, 2)
+    estimate = _rank_correlation(pairs)
+    if len(pairs) < 3 or np.isnan(estimate):
+        return None
+    draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    found = np.array([_rank_correlation(pairs[draw]) for draw in draws])
+    low, high = np.nanquantile(found, (0.025, 0.975)).tolist()
+    return Interval(estimate, low, high)
+
+
+def _rank_correlation(pairs: FloatArray) -> float:
+    """Spearman's correlation of points (n, 2); NaN if all values of one kind are equal."""
+    if len(pairs) == 0 or (pairs == pairs[0]).all(axis=0).any():
+        return float("nan")
+    one, other = rankdata(pairs, axis=0).T
+    return float(np.corrcoef(one, other)[0, 1])

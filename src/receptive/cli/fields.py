@@ -22,20 +22,21 @@ def network(name: str, passthrough: list[str]) -> Graph:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
         ReceptiveError: the Keras model cannot be read.
     """
-    from receptive.networks import VARIANTS
+    from receptive.networks import REGISTERED, VARIANTS
 
+    known = VARIANTS | REGISTERED
     if name.endswith(".keras") or os.path.isfile(name):  # noqa: PTH113 (Path.is_file raises on long texts)
         from receptive.keras_graph import read
 
         return read(name, passthrough)
     if passthrough:
         raise UsageError(f'--passthrough is for Keras models; "{name}" is not the name of a .keras file')
-    if name in VARIANTS:
-        return chain(VARIANTS[name].layers)
+    if name in known:
+        return chain(known[name].layers)
     try:
         return chain(parse(name))
     except UsageError as error:
-        near = get_close_matches(name.lower(), VARIANTS, n=1, cutoff=0.7)
+        near = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
         if near:
             raise UsageError(f'no network is called "{name}"; did you mean {near[0]}?') from None
         raise UsageError(

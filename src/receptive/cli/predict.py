@@ -1,20 +1,25 @@
 """``receptive predict``: whether a network's filters will be parts or whole motifs, before it is trained."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from receptive.cli.fields import INPUT_LENGTH, network
-from receptive.cli.shared import Json, emit, table
+from receptive.cli.shared import Json, emit, fixed, table
+from receptive.errors import UsageError
+
+if TYPE_CHECKING:
+    from receptive.assembly import Prediction
 
 
 def predict(
     network_: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="NETWORK", help='A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
         ),
-    ],
+    ] = None,
     input_length: Annotated[
         int | None,
         typer.Option(
@@ -23,6 +28,15 @@ def predict(
             max=10_000_000,
             help="Length of the input sequence; by default that of the Keras model, otherwise 200.",
         ),
+    ] = None,
+    registered: Annotated[
+        bool,
+        typer.Option(
+            "--registered", help="Instead: the predictions put down before their networks were trained."
+        ),
+    ] = False,
+    store: Annotated[
+        Path | None, typer.Option(help="With --registered: score them by the runs of this store.")
     ] = None,
     json: Json = False,
     passthrough: Annotated[
@@ -40,17 +54,32 @@ def predict(
 
     Example: receptive predict "conv19 conv1 pool100"
     """
+    if registered == (network_ is not None):
+        raise UsageError("expected either a network (see receptive predict --help) or --registered")
+    if store is not None and not registered:
+        raise UsageError("--store is for --registered")
+    if registered:
+        document = scored(store) if store else put_down()
+        emit(document, registered_text(document), json)
+        return
     from receptive import arithmetic, assembly
 
-    graph = network(network_, passthrough or [])
+    graph = network(network_ or "", passthrough or [])
     fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
     found = assembly.predict(fields)
+    whole = assembly.whole_motifs_in(found)
+    text = f"whole motifs in {whole}" if whole else "no convolution holds whole motifs"
+    emit(assembly.document(found), f"{layers(found)}\n{text}", json)
+
+
+def layers(found: "tuple[Prediction, ...]") -> str:
+    """Tabulate the predictions for the layers of a network."""
+    header = ["layer", "read by", "window", "stride", "taps", "assembly bits", "relevant", "prediction"]
     rows = [
         [
             each.name,
             each.read_by or "dense",
-            str(each.pool),
-            str(each.stride),
+            *map(str, (each.pool, each.stride)),
             f"{each.taps}" + (f" dilated by {each.dilation}" if each.dilation > 1 else ""),
             f"{each.bits:.2f}",
             f"{each.fraction:.2f}",
@@ -58,7 +87,61 @@ def predict(
         ]
         for each in found
     ]
-    header = ["layer", "read by", "window", "stride", "taps", "assembly bits", "relevant", "prediction"]
-    whole = assembly.whole_motifs_in(found)
-    text = f"whole motifs in {whole}" if whole else "no convolution holds whole motifs"
-    emit(assembly.document(found), f"{table(header, rows)}\n{text}", json)
+    return table(header, rows)
+
+
+def put_down() -> dict[str, Any]:
+    """Return the registered predictions."""
+    from receptive import predictions
+
+    return predictions.registered()
+
+
+def scored(store: Path) -> dict[str, Any]:
+    """Return the score of the registered predictions and, apart, of the paper's networks."""
+    from receptive import measured, predictions
+
+    results = measured.collect(store)
+    return {
+        "registered": predictions.score(results).document(),
+        "fitted": predictions.score(results, predictions.paper_networks()).document(),
+    }
+
+
+def registered_text(document: dict[str, Any]) -> str:
+    """Tabulate registered predictions, or their score."""
+    if "networks" in document:
+        header = ["network", "layers", "assembly bits", "relevant", "prediction"]
+        rows = [
+            [name, row["layers"], fixed(row["assembly_bits"]), fixed(row["relevant"]), row["prediction"]]
+            for name, row in document["networks"].items()
+        ]
+        return table(header, rows)
+    return "\n\n".join(f"{part}: {score_text(score)}" for part, score in document.items())
+
+
+def score_text(score: dict[str, Any]) -> str:
+    """Tabulate the score of some networks."""
+    lines = [f"{score['hits']} of {score['measured']} networks in the predicted class"]
+    if rho := score["rho"]:
+        lines.append(
+            f"Spearman's rho of bits and relevant fraction {rho['estimate']:.2f} "
+            f"[{rho['low']:.2f}, {rho['high']:.2f}]; measured minus predicted {score['bias']:+.3f} "
+            f"on average, {score['error']:.3f} without the sign"
+        )
+    if score["networks"]:
+        header = ["network", "assembly bits", "predicted", "measured", "n", "prediction", "measured as"]
+        rows = [
+            [
+                name,
+                *(fixed(row[column]) for column in ("assembly_bits", "predicted", "mean")),
+                str(row["n"]),
+                row["prediction"],
+                row["measured"],
+            ]
+            for name, row in score["networks"].items()
+        ]
+        lines.append(table(header, rows))
+    if score["waits_for"]:
+        lines.append(f"not measured (fewer than three full runs): {', '.join(score['waits_for'])}")
+    return "\n".join(lines)

@@ -1,0 +1,291 @@
+"""Assembly information against brute force, simulation and the laws that it has to keep."""
+
+from collections import Counter, defaultdict
+from itertools import product
+from math import isclose, log2
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from tests.strategies import networks
+
+from receptive import assembly
+from receptive.arithmetic import Graph, Layer, Node, chain, field, parse
+from receptive.assembly import WIDEST, Curve, bits, document, predict, whole_motifs_in
+from receptive.errors import UsageError
+from receptive.networks import VARIANTS
+
+CURVE = Curve(chance=1 / 64, midpoint=0.7, slope=6.0)
+CHANCES = st.sampled_from([0.0, 1 / 256, 1 / 64, 1 / 16, 1 / 4, 0.9, 1.0])
+
+
+@st.composite
+def shapes(draw, positions=30):
+    """Pool, stride, taps and dilation of a filter that sees at most so many positions."""
+    pool, stride, taps, dilation = (draw(st.integers(1, most)) for most in (6, 5, 5, 3))
+    assume((taps - 1) * stride * dilation + pool <= positions)
+    return pool, stride, taps, dilation
+
+
+def information(joint):
+    """Mutual information in bits, from a dictionary (given, seen) -> probability."""
+    a, b = Counter(), Counter()
+    for (given_, seen), probability in joint.items():
+        a[given_] += probability
+        b[seen] += probability
+    return sum(p * log2(p / (a[x] * b[y])) for (x, y), p in joint.items() if p > 0)
+
+
+def enumerated(pool, stride, taps, dilation, chance, reach):
+    """The definition, word by word: every offset, phase, place of the filter and pattern of chance hits."""
+    count = 2 * reach + 1
+    far = ((taps - 1) * dilation + 2) * stride + pool + reach
+    joint = defaultdict(float)
+    for offset, phase in product(range(-reach, reach + 1), range(stride)):
+        part = {"A": 0, "B": offset}
+        filters = []
+        for first in range(-far - far % stride + phase, far, stride):
+            windows = [
+                range(start, start + pool) for start in (first + i * stride * dilation for i in range(taps))
+            ]
+            if all(any(position in window for window in windows) for position in part.values()):
+                filters.append(windows)
+        if not filters:
+            joint[offset, None] += 1 / (count * stride)
+        for windows in filters:
+            under = sorted({position for window in windows for position in window})
+            seen = {}
+            for name, place in part.items():
+                seen[name] = Counter()
+                others = [position for position in under if position != place]
+                for hits in product((False, True), repeat=len(others)):
+                    on = {place, *(position for position, hit in zip(others, hits, strict=True) if hit)}
+                    pattern = tuple(not on.isdisjoint(window) for window in windows)
+                    seen[name][pattern] += chance ** sum(hits) * (1 - chance) ** (len(hits) - sum(hits))
+            for (a, p), (b, q) in product(seen["A"].items(), seen["B"].items()):
+                joint[offset, (a, b)] += p * q / (count * stride * len(filters))
+    return information(joint)
+
+
+def simulated(pool, stride, taps, dilation, chance, reach, samples, rng):
+    """Draw sequences of activations, pool them, and count what a filter at a random place sees."""
+    counts = Counter()
+    length = 2 * ((taps + 1) * stride * dilation + pool + reach)
+    for _ in range(samples):
+        offset, phase = int(rng.integers(-reach, reach + 1)), int(rng.integers(stride))
+        hits = rng.random((2, length)) < chance
+        parts = length // 2, length // 2 + offset
+        hits[(0, 1), parts] = True
+        starts = np.arange(phase, length - pool + 1, stride)
+        windows = starts[:, None] + np.arange(pool)
+        pooled = hits[:, windows].any(axis=2)
+        holds = [np.array([part in window for window in windows.tolist()]) for part in parts]
+        reads = np.arange(len(starts) - (taps - 1) * dilation)[:, None] + np.arange(taps) * dilation
+        places = reads[holds[0][reads].any(axis=1) & holds[1][reads].any(axis=1)]
+        seen = pooled[:, rng.choice(places)].tobytes() if len(places) else None
+        counts[offset, seen] += 1
+    return information({outcome: n / samples for outcome, n in counts.items()})
+
+
+@given(shapes(positions=9), CHANCES, st.integers(0, 4))
+def test_equals_brute_force(shape, chance, reach):
+    expected = enumerated(*shape, chance, reach)
+    assert isclose(bits(*shape, chance=chance, reach=reach), expected, abs_tol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 2, 1), (2, 2, 2, 1), (4, 2, 3, 1), (3, 1, 2, 2), (2, 3, 2, 1)], ids=str
+)
+def test_equals_a_simulation(shape):
+    found = simulated(*shape, 1 / 16, 4, 20_000, np.random.default_rng(0))
+    assert abs(bits(*shape, chance=1 / 16) - found) < 0.02
+
+
+@given(shapes(), CHANCES, st.integers(0, 6))
+def test_is_no_less_than_nothing_and_no_more_than_the_offset(shape, chance, reach):
+    assert 0 <= bits(*shape, chance=chance, reach=reach) <= log2(2 * reach + 1)
+
+
+@given(st.integers(1, 9), st.integers(1, 4))
+def test_without_pooling_and_chance_a_wide_filter_knows_the_offset(reach, more):
+    assert isclose(bits(1, 1, reach + more, chance=0, reach=reach), log2(2 * reach + 1))
+
+
+def test_a_single_wide_window_tells_nothing_in_the_limit():
+    found = [bits(pool, pool, 1) for pool in (1, 4, 16, 64, 256, 1024, 4096)]
+    assert found[-1] < 1e-3
+    assert found == sorted(found, reverse=True)
+
+
+@given(st.integers(1, 12), st.integers(1, 6), CHANCES)
+def test_a_single_tap_sees_both_parts_or_nothing_whatever_chance_does(pool, stride, chance):
+    assert isclose(bits(pool, stride, 1, chance=chance), bits(pool, stride, 1, chance=0), abs_tol=1e-12)
+
+
+@given(shapes(), st.integers(0, 4))
+def test_if_every_position_fires_only_nothing_seen_tells(shape, reach):
+    pool, stride, taps, dilation = shape
+    always = bits(*shape, chance=1, reach=reach)
+    assert always <= bits(*shape, chance=0, reach=reach) + 1e-12
+    if dilation * stride <= pool and (taps - 1) * dilation * stride + pool >= stride + reach:
+        assert always < 1e-12
+
+
+@given(shapes(), st.tuples(CHANCES, CHANCES), st.integers(0, 4))
+def test_more_chance_hits_never_tell_more(shape, chances, reach):
+    """More hits are fewer ones with noise on top, which the data-processing inequality bars from telling."""
+    low, high = sorted(chances)
+    assert bits(*shape, chance=high, reach=reach) <= bits(*shape, chance=low, reach=reach) + 1e-9
+
+
+@given(shapes(), CHANCES)
+def test_an_offset_that_is_known_leaves_nothing_to_learn(shape, chance):
+    assert bits(*shape, chance=chance, reach=0) < 1e-12
+
+
+def test_too_many_patterns_are_refused():
+    """The number of taps alone is no trouble: windows that overlap leave few patterns."""
+    with pytest.raises(UsageError, match=f"{WIDEST} taps always work"):
+        bits(1, 1, WIDEST + 1)
+    assert bits(100, 1, WIDEST + 9) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"pool": 0}, "pool: expected 1 or more, found 0"),
+        ({"stride": 0}, "stride: expected 1 or more"),
+        ({"taps": -1}, "taps: expected 1 or more"),
+        ({"dilation": 0}, "dilation: expected 1 or more"),
+        ({"chance": 1.5}, "chance: expected a probability, found 1.5"),
+        ({"chance": float("nan")}, "chance: expected a probability"),
+        ({"reach": -1}, "reach: expected 0 or more"),
+    ],
+)
+def test_impossible_arguments_are_refused(arguments, words):
+    with pytest.raises(UsageError, match=words):
+        bits(**({"pool": 2, "stride": 2, "taps": 5} | arguments))
+
+
+@pytest.mark.parametrize(
+    ("name", "rare", "frequent"),
+    [
+        ("cnn-1", 3.06, 2.74),
+        ("cnn-2", 1.71, 1.30),
+        ("cnn-4", 0.82, 0.48),
+        ("cnn19-1-2", 0.54, 0.54),
+        ("cnn-10", 0.19, 0.03),
+        ("cnn-50-2", 0.09, 0.00),
+        ("cnn-25", 0.03, 0.00),
+        ("cnn-100", 0.00, 0.00),
+    ],
+)
+def test_of_the_papers_networks(name, rare, frequent):
+    """Pool size, pool stride and second filter size lie on one scale, at either chance."""
+    fields = field(VARIANTS[name].layers, 200)
+    found = [predict(fields, Curve(chance, 0, 0))[0].bits for chance in (1 / 64, 1 / 16)]
+    assert [round(each, 2) for each in found] == [rare, frequent]
+
+
+# Networks.
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"),
+    [
+        ("cnn-1", "conv2"),
+        ("cnn-2", "conv2"),
+        ("cnn-25", "conv1"),
+        ("cnn-50-2", "conv1"),
+        ("cnn19-1-2", "conv1"),
+        ("cnn-1-1-100", "conv3"),
+    ],
+)
+def test_the_layer_that_holds_whole_motifs(name, layer):
+    assert whole_motifs_in(predict(field(VARIANTS[name].layers, 200))) == layer
+
+
+def test_nothing_holds_whole_motifs_where_dense_layers_see_every_position():
+    found = predict(field(parse("conv19 pool2 conv5"), 200))
+    assert [each.kind for each in found] == ["distributed", "distributed"]
+    assert found[-1].taps == WIDEST
+    assert whole_motifs_in(found) is None
+
+
+@given(networks())
+def test_every_convolution_is_predicted_once_in_order(network):
+    layers, length = network
+    fields = field(layers, length)
+    names = [row.name for row in fields.rows if row.kind == "conv"]
+    if not names:
+        with pytest.raises(UsageError, match="no convolution"):
+            predict(fields, CURVE)
+        return
+    found = predict(fields, CURVE)
+    assert [each.name for each in found] == names
+    assert [each.read_by for each in found] == [*names[1:], ""]
+    for each in found:
+        shape = (each.pool, each.stride, each.taps, each.dilation)
+        assert each.bits == bits(*shape, chance=CURVE.chance)
+        assert each.fraction == CURVE.fraction(each.bits)
+
+
+def test_window_stride_taps_and_dilation_come_from_what_the_next_convolution_reads():
+    found = predict(field(parse("conv19 pool4s2 conv7d3 pool3 conv5"), 400), CURVE)
+    assert [(each.pool, each.stride, each.taps, each.dilation) for each in found] == [
+        (4, 2, 7, 3),
+        (4 + 2 * 2, 2 * 3, 5, 1),
+        (4 + 2 * 2, 2 * 3, WIDEST, 1),
+    ]
+
+
+def test_where_branches_part_the_reader_that_can_learn_most_counts():
+    narrow, wide = Layer("conv", 1, padding="same", name="one"), Layer("conv", 5, padding="same", name="five")
+    nodes = (
+        Node(Layer("conv", 19, padding="same", name="first"), ("input",)),
+        Node(Layer("pool", 2, 2, name="pool"), ("first",)),
+        Node(narrow, ("pool",)),
+        Node(wide, ("pool",)),
+        Node(Layer("concat", name="both"), ("one", "five")),
+        Node(Layer("global", name="end"), ("both",)),
+    )
+    first, one, five = predict(field(Graph(nodes), 200), CURVE)
+    assert (first.read_by, first.taps) == ("five", 5)
+    assert (one.read_by, one.taps) == (five.read_by, five.taps) == ("", 1)
+
+
+def test_a_residual_connection_is_passed_through():
+    nodes = (
+        *chain(parse("conv5 conv3")).nodes,
+        Node(Layer("add", name="add"), ("conv1", "conv2")),
+        Node(Layer("conv", 7, padding="same", name="last"), ("add",)),
+    )
+    found = predict(field(Graph(nodes), 50), CURVE)
+    assert [each.read_by for each in found] == ["last", "last", ""]
+
+
+@given(st.floats(0, 3.2), st.floats(0, 3.2), st.floats(0.1, 3), st.floats(0.1, 30))
+def test_the_curve_falls_through_a_half_at_its_midpoint(one, other, midpoint, slope):
+    curve = Curve(0.01, midpoint, slope)
+    low, high = sorted((one, other))
+    assert 0 <= curve.fraction(high) <= curve.fraction(low) <= 1
+    assert isclose(curve.fraction(midpoint), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "kind"),
+    [(0.0, "distributed"), (0.33, "distributed"), (0.34, "mixed"), (0.66, "mixed"), (0.67, "localist")],
+)
+def test_classes_are_thirds(fraction, kind):
+    assert assembly.Prediction("conv1", "", 1, 1, 1, 1, 0.0, fraction).kind == kind
+
+
+def test_document():
+    found = predict(field(VARIANTS["cnn-25"].layers, 200))
+    written = document(found)
+    assert written["whole_motifs_in"] == "conv1"
+    assert [layer["name"] for layer in written["layers"]] == ["conv1", "conv2"]
+    assert written["layers"][0]["assembly_bits"] == found[0].bits
+    assert written["layers"][0]["relevant"] == found[0].fraction
+    assert written["layers"][0]["prediction"] == "localist"
