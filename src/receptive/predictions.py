@@ -70,7 +70,8 @@ def fit() -> Curve:
         def misses(shape: FloatArray) -> FloatArray:
             curve = Curve(chance, *shape.tolist())
             expected: FloatArray = np.array([curve.fraction(each) for each in bits])
-            return expected - published
+            difference: FloatArray = expected - published
+            return difference
 
         found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
         return float(found.cost), Curve(chance, *found.x.tolist())
