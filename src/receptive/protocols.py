@@ -166,6 +166,29 @@ PROTOCOLS = {protocol.name: protocol for protocol in (RELEASED, PAPER)}
 READING = frozenset({"sites", "threshold", "weighted", "ends", "window", "trim_bits", "trim_pad"})
 """Fields that say how filters are read (D-7, D-8). All others decide, with the seed, the trained weights."""
 
+DISCREPANCIES = {
+    "motif_counts": "D-10",
+    "spacing": "D-10",
+    "buffer": "D-10",
+    "cnn_50_2": "D-5",
+    "initializer": "D-15",
+    "bn_epsilon": "D-17",
+    "bn_momentum": "D-17",
+    "learning_rate": "D-14",
+    "beta_1": "D-14",
+    "batch_size": "D-16",
+    "batch_size_in_vivo": "D-16",
+    "patience": "D-11",
+    "sites": "D-7",
+    "threshold": "D-7",
+    "weighted": "D-7",
+    "ends": "D-7",
+    "window": "D-7",
+    "trim_bits": "D-8",
+    "trim_pad": "D-8",
+}
+"""The discrepancy that each field stands for."""
+
 ABLATED = (
     "learning_rate",
     "beta_1",

@@ -1,0 +1,106 @@
+"""Ablations: differences from ``released``, and which discrepancy explains a number."""
+
+import json
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from receptive import ablations
+from receptive.protocols import (
+    ABLATED,
+    DISCREPANCIES,
+    PAPER,
+    READING,
+    RELEASED,
+    Protocol,
+    protocol,
+    reread,
+)
+
+NUMBERS = st.lists(st.floats(0, 1), min_size=3, max_size=5)
+TRAINED, READ = protocol("released", beta_1=0.9), protocol("released", threshold=0.7)
+
+
+def put(store, variant, protocol, auroc, **changes):
+    """Store made-up runs whose JASPAR and relevant fractions are half and a tenth of their AU-ROC."""
+    for trial, value in enumerate(auroc):
+        record = {
+            "key": "made up",
+            "plan": {},
+            "task": "synthetic",
+            "variant": variant,
+            "trial": trial,
+            "protocol": protocol.name,
+            "complete": True,
+            "full_protocol": True,
+            "metrics": {"auroc_mean": value},
+            "filters": {"conv1": {"jaspar": value / 2, "relevant": value / 10}},
+            **changes,
+        }
+        folder = store / "synthetic" / variant / protocol.name / f"trial-{trial}"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps(record))
+
+
+@given(NUMBERS, NUMBERS)
+def test_the_interval_is_welchs_or_of_pairs_with_the_same_weights(tmp_path_factory, base, other):
+    store = tmp_path_factory.mktemp("store")
+    for each, values in ((RELEASED, base), (TRAINED, other), (READ, other)):
+        put(store, "cnn-2", each, values)
+    released, trained, read = ablations.rows(store, ["cnn-2"], [RELEASED, TRAINED, READ])
+    assert set(released.differences.values()) == {None}
+    number = min(len(base), len(other))
+    pairs = stats.ttest_rel(other[:number], base[:number])
+    welch = stats.ttest_ind(other, base, equal_var=False)
+    for row, expected in ((trained, welch), (read, pairs)):
+        found, wanted = row.differences["auroc"], expected.confidence_interval()
+        if wanted.low == wanted.low:  # without any spread scipy has no interval
+            assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+
+
+def test_what_was_not_measured_often_enough_has_no_difference_and_no_verdict(tmp_path):
+    put(tmp_path, "cnn-2", RELEASED, [0.9, 0.8, 0.7])
+    put(tmp_path, "cnn-2", TRAINED, [0.9, 0.8])
+    put(tmp_path, "cnn-2", READ, [0.9, 0.8, 0.7], full_protocol=False)
+    document = ablations.document(tmp_path)
+    by_name = {row["protocol"]: row for row in document["ablations"] if row["variant"] == "cnn-2"}
+    assert by_name["released"]["n"] == 3
+    assert by_name["released"]["relevant"]["mean"] == pytest.approx(0.08)
+    for one, number in ((TRAINED, 2), (READ, 0), (PAPER, 0)):
+        row = by_name[one.name]
+        assert row["n"] == number
+        assert (row["auroc"]["difference"], row["auroc"]["verdict"]) == (None, "not measured")
+    assert by_name[PAPER.name]["auroc"]["mean"] is None
+    json.dumps(document, allow_nan=False)
+
+
+def test_every_switch_and_both_protocols_are_in_the_document(tmp_path):
+    tmp_path.joinpath("synthetic").mkdir()
+    document = ablations.document(tmp_path)
+    singles = [row["switches"] for row in document["ablations"] if len(row["switches"]) == 1]
+    assert singles == [{name: getattr(PAPER, name)} for _ in ablations.SWITCHED for name in ABLATED]
+    assert [row["variant"] for row in document["protocols"]] == [
+        variant for variant in ablations.BY_THE_PAPER for _ in range(3)
+    ]
+    assert set(DISCREPANCIES) == {field.name for field in fields(Protocol)} - {"name"}
+    reading = next(row for row in document["ablations"] if row["protocol"] == reread(RELEASED).name)
+    assert reading["discrepancies"] == ["D-7", "D-8"]
+    assert reading["switches"].keys() <= READING
+
+
+def test_a_switch_explains_a_number_that_it_makes_reproduced(tmp_path):
+    """CNN-2's published AU-ROC is 0.966, JASPAR 0.240, relevant 0.007."""
+    put(tmp_path, "cnn-2", RELEASED, [0.90, 0.91, 0.90])
+    put(tmp_path, "cnn-2", TRAINED, [0.966, 0.965, 0.967])
+    put(tmp_path, "cnn-2", READ, [0.90, 0.91, 0.90])
+    put(tmp_path, "cnn-2", PAPER, [0.966, 0.965, 0.967])
+    put(tmp_path, "cnn-25", READ, [0.966, 0.965, 0.967])
+    switched = ablations.document(tmp_path)["ablations"]
+    cell = {"variant": "cnn-2", "layer": None, "column": "auroc"}
+    assert ablations.explain(cell, switched) == [DISCREPANCIES["beta_1"]]
+    assert ablations.explain({**cell, "column": "jaspar"}, switched) == []
+    assert ablations.explain({**cell, "variant": "cnn-4"}, switched) == []
+    assert ablations.explain({**cell, "layer": "conv2"}, switched) == []
