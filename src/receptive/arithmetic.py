@@ -11,9 +11,9 @@ RF-6); "same" padding is that of TensorFlow and Keras.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -413,7 +413,7 @@ class ReceptiveField:
         """Why branches do not look at the same place, one sentence for each join where they do not."""
         return tuple(row.unaligned for row in self.rows if row.unaligned)
 
-    def json(self) -> dict[str, object]:
+    def json(self) -> dict[str, Any]:
         """The fields as ``receptive field --json`` prints them."""
         layers = [
             {
@@ -433,13 +433,18 @@ class ReceptiveField:
         return {"input_length": self.input_length, "covered": self.covered, "layers": layers}
 
     def __str__(self) -> str:
+        return self.text({})
+
+    def text(self, columns: Mapping[str, Mapping[str, str]]) -> str:
+        """The fields as a table, with more columns: by their heads, what to write for which layers."""
         head = ("layer", "kind", "field", "jump", "start", "neurons", "uncertainty", "overlap", "share")
-        table = [head] + [
+        table = [(*head, *columns)] + [
             (
                 row.name,
                 row.kind,
                 *map(str, (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)),
                 f"{row.overlap_share:.1%}",
+                *(column.get(row.name, "") for column in columns.values()),
             )
             for row in self.rows
         ]
@@ -448,7 +453,7 @@ class ReceptiveField:
             "  ".join(
                 cell.ljust(width) if i < 2 else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
+            ).rstrip()
             for line in table
         ]
         lines.append(f"The output sees {self.covered} of {self.input_length} input positions.")

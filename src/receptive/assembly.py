@@ -27,10 +27,11 @@ of a part is known at best to the window that all pooling below and above the la
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise, product
 from math import exp, log2
 from typing import Any, Literal
 
@@ -79,48 +80,42 @@ def bits(
         raise UsageError(f"reach: expected 0 or more, found {reach}")
     if not 0 <= chance <= 1:
         raise UsageError(f"chance: expected a probability, found {chance}")
-    places, runs = _places(pool, stride * dilation, taps)
-    patterns = _with_part(_by_chance(runs, chance), tuple(runs))
-    # An offset of -d gives what d gives with the channels exchanged.
-    seen = [_seen(places, offset, stride, patterns) for offset in range(reach + 1)]
-    count = 2 * reach + 1
-    unseen = [1 - float(table.sum()) for table in seen]
-    mean = (seen[0] + sum((table + table.T for table in seen[1:]), np.zeros_like(seen[0]))) / count
-    mean_unseen = (unseen[0] + 2 * sum(unseen[1:])) / count
-    doubt = _entropy(seen[0], unseen[0]) + 2 * sum(map(_entropy, seen[1:], unseen[1:]))
-    return min(max(_entropy(mean, mean_unseen) - doubt / count, 0.0), log2(count))  # against rounding
+    runs = _runs(pool, stride * dilation, taps)
+    patterns = _with_part(_by_chance(runs, chance), runs)
+    offsets = 2 * reach + 1
+    mean, mean_rest, doubt = np.zeros((patterns.shape[1],) * 2), 0.0, 0.0
+    for offset in range(reach + 1):
+        seen = _seen(runs, offset, stride, patterns)
+        rest = 1 - float(seen.sum())
+        # An offset of -d shows what d does with the channels exchanged.
+        twice = 2 if offset else 1
+        mean += (seen + seen.T if offset else seen) / offsets
+        mean_rest += twice * rest / offsets
+        doubt += twice * _entropy(seen, rest) / offsets
+    return min(max(_entropy(mean, mean_rest) - doubt, 0.0), log2(offsets))  # against rounding
 
 
-def _places(pool: int, spacing: int, taps: int) -> tuple[NDArray[np.intp], dict[int, int]]:
-    """Which of a filter's windows hold each position from the first window's start to the last one's end.
-
-    Returns:
-        For every position the number of its set of windows, -1 if there is none; and for every set, as bits,
-        the number of its positions.
-    """
-    position = np.arange((taps - 1) * spacing + pool)
-    first = np.maximum(-(-(position - pool + 1) // spacing), 0)
-    last = np.minimum(position // spacing, taps - 1)
-    starts = np.flatnonzero(np.diff(first, prepend=-1) | np.diff(last, prepend=-1))
-    lengths = np.diff(starts, append=len(position)).tolist()
-    numbers, runs = np.empty(len(starts), dtype=np.intp), dict[int, int]()
-    for i, (a, b) in enumerate(zip(first[starts].tolist(), last[starts].tolist(), strict=True)):
-        numbers[i] = len(runs) if a <= b else -1
-        if a <= b:
-            runs[(1 << b + 1) - (1 << a)] = lengths[i]
-    return np.repeat(numbers, lengths), runs
+Run = tuple[int, int, int]
+"""First position, the one after the last, and the set of windows that hold them, as bits."""
 
 
-def _by_chance(runs: Mapping[int, int], chance: float) -> dict[int, float]:
-    """The probability of every pattern of windows that chance alone lights.
+def _runs(pool: int, spacing: int, taps: int) -> list[Run]:
+    """The positions under a filter, from its first window's start, in runs that the same windows hold."""
+    windows = [(i * spacing, i * spacing + pool) for i in range(taps)]
+    edges = sorted({edge for window in windows for edge in window})
+    runs = []
+    for low, high in pairwise(edges):
+        mask = sum(1 << i for i, (start, stop) in enumerate(windows) if start <= low < stop)
+        if mask:
+            runs.append((low, high, mask))
+    return runs
 
-    Args:
-        runs: for every set of windows, as bits, the number of positions that it shares.
-        chance: the probability of a hit at a position.
-    """
+
+def _by_chance(runs: Sequence[Run], chance: float) -> dict[int, float]:
+    """The probability of every pattern of windows that chance alone lights."""
     patterns = {0: 1.0}
-    for mask, count in runs.items():
-        dark = (1 - chance) ** count
+    for low, high, mask in runs:
+        dark = (1 - chance) ** (high - low)
         folded: dict[int, float] = defaultdict(float)
         for pattern, probability in patterns.items():
             folded[pattern] += probability * dark
@@ -133,8 +128,9 @@ def _by_chance(runs: Mapping[int, int], chance: float) -> dict[int, float]:
     return patterns
 
 
-def _with_part(patterns: Mapping[int, float], masks: tuple[int, ...]) -> FloatArray:
-    """The probability (masks, patterns) of every pattern where a part lights the windows of a mask."""
+def _with_part(patterns: Mapping[int, float], runs: Sequence[Run]) -> FloatArray:
+    """The probability (runs, patterns) of every pattern if a part lies in a run and lights its windows."""
+    masks = [mask for *_, mask in runs]
     index = {pattern: i for i, pattern in enumerate(sorted({p | mask for p in patterns for mask in masks}))}
     table = np.zeros((len(masks), len(index)))
     for row, mask in zip(table, masks, strict=True):
@@ -143,22 +139,29 @@ def _with_part(patterns: Mapping[int, float], masks: tuple[int, ...]) -> FloatAr
     return table
 
 
-def _seen(places: NDArray[np.intp], offset: int, stride: int, patterns: FloatArray) -> FloatArray:
+def _seen(runs: Sequence[Run], offset: int, stride: int, patterns: FloatArray) -> FloatArray:
     """The probability (patterns of A, patterns of B) of what the filter sees; the rest is that of nothing.
 
+    The filter's places are ``stride`` apart, so of all positions of A under it those with the same remainder
+    share a phase, and within a phase all that leave B under it, too, are equally likely.
+
     Args:
-        places: for every position under the filter the row of ``patterns`` for a part there, -1 where no
-            window is.
-        offset: B's position minus A's, 0 or more.
-        stride: positions from one place of the filter to the next, all of one phase.
-        patterns: (n, m) probability of every pattern.
+        runs: the positions under the filter.
+        offset: B's position minus A's.
+        stride: positions from one place of the filter to the next.
+        patterns: (runs, m) probability of every pattern if a part lies in a run.
     """
-    a, b = places[: max(len(places) - offset, 0)], places[offset:]
-    both = np.flatnonzero((a >= 0) & (b >= 0))
-    phase = both % stride
-    weight = 1 / (stride * np.bincount(phase, minlength=stride)[phase])
-    joint = np.zeros((len(patterns), len(patterns)))
-    np.add.at(joint, (a[both], b[both]), weight)
+    both = [
+        (i, j, max(a[0], b[0] - offset), min(a[1], b[1] - offset))
+        for (i, a), (j, b) in product(enumerate(runs), repeat=2)
+    ]
+    i, j, low, high = np.array([each for each in both if each[2] < each[3]] or np.empty((0, 4), int)).T
+    # Remainders between two cuts are met equally often in every range of positions.
+    cuts = np.unique([0, *(low % stride), *(high % stride)])
+    met = (high[:, None] - 1 - cuts) // stride - (low[:, None] - 1 - cuts) // stride
+    share = np.diff(cuts, append=stride) / stride / np.maximum(met.sum(axis=0), 1)
+    joint = np.zeros((len(runs), len(runs)))
+    np.add.at(joint, (i, j), met @ share)
     table: FloatArray = patterns.T @ joint @ patterns
     return table
 
@@ -252,13 +255,8 @@ def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Predict
 
     Returns:
         One prediction for each convolution, in the order of the network.
-
-    Raises:
-        UsageError: there is no convolution.
     """
     names = [node.layer.name for node in fields.graph.nodes if node.layer.kind == "conv"]
-    if not names:
-        raise UsageError("the network has no convolution that could be predicted")
     return tuple(_prediction(fields, name, curve or fitted()) for name in names)
 
 

@@ -217,18 +217,17 @@ def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval
     than three points, or if all values of one kind are equal.
     """
     pairs = np.array(list(points), dtype=np.float64).reshape(-1, 2)
-    estimate = _rank_correlation(pairs)
-    if len(pairs) < 3 or np.isnan(estimate):
+    if len(pairs) < 3 or (pairs == pairs[0]).all(axis=0).any():
         return None
     draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
-    found = np.array([_rank_correlation(pairs[draw]) for draw in draws])
-    low, high = np.nanquantile(found, (0.025, 0.975)).tolist()
-    return Interval(estimate, low, high)
+    low, high = np.nanquantile(_rank_correlations(pairs[draws]), (0.025, 0.975)).tolist()
+    return Interval(float(_rank_correlations(pairs[None])[0]), low, high)
 
 
-def _rank_correlation(pairs: FloatArray) -> float:
-    """Spearman's correlation of points (n, 2); NaN if all values of one kind are equal."""
-    if len(pairs) == 0 or (pairs == pairs[0]).all(axis=0).any():
-        return float("nan")
-    one, other = rankdata(pairs, axis=0).T
-    return float(np.corrcoef(one, other)[0, 1])
+def _rank_correlations(samples: FloatArray) -> FloatArray:
+    """Spearman's correlation of every sample of points (samples, n, 2); NaN if all values are equal."""
+    ranks = np.asarray(rankdata(samples, axis=1)) - (samples.shape[1] + 1) / 2
+    one, other = ranks[:, :, 0], ranks[:, :, 1]
+    spread = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    found: FloatArray = (one * other).sum(axis=1) / np.where(spread > 0, spread, np.nan)
+    return found

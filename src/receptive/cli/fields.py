@@ -71,13 +71,15 @@ def field(
 ) -> None:
     """Show what the neurons of every layer see: field size, jump, start, uncertainty, overlap.
 
+    And of convolutions the assembly information, in bits, from which `receptive predict` predicts.
+
     A layer is conv, pool (maximum) or mean (average) and its size, then any of s2 (stride 2), d4 (dilation
     4), same, valid, p3 or p3,0 (padding, left and right); or pad3, crop3, global. Unless the text says
     otherwise, a convolution has stride 1 and is padded to "same"; pooling moves by its size, unpadded.
 
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """
-    from receptive import arithmetic
+    from receptive import arithmetic, assembly
 
     graph = network(network_, passthrough or [])
     fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
@@ -86,4 +88,8 @@ def field(
         from receptive.figures.fields import receptive_fields
 
         canvas.save(receptive_fields(fields), figure)
-    emit(fields.json(), str(fields), json)
+    bits = {each.name: each.bits for each in assembly.predict(fields)}
+    document = fields.json()
+    document["layers"] = [layer | {"assembly_bits": bits.get(layer["name"])} for layer in document["layers"]]
+    column = {name: f"{value:.2f}" for name, value in bits.items()}
+    emit(document, fields.text({"assembly bits": column}), json)

@@ -67,6 +67,8 @@ def predict(
     graph = network(network_ or "", passthrough or [])
     fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
     found = assembly.predict(fields)
+    if not found:
+        raise UsageError(f'"{network_}" has no convolution')
     whole = assembly.whole_motifs_in(found)
     text = f"whole motifs in {whole}" if whole else "no convolution holds whole motifs"
     emit(assembly.document(found), f"{layers(found)}\n{text}", json)

@@ -1,0 +1,111 @@
+"""``receptive predict``: for any network, and for those predicted before their training."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from receptive.arithmetic import field, parse
+from receptive.assembly import document, predict
+from receptive.networks import REGISTERED, VARIANTS
+
+RESULTS = Path(__file__).parents[1] / "results"
+CHAINS = {"conv19 conv1 pool100": "conv1", "conv19 conv5 conv5 pool100": "conv3", "conv19 pool2 conv5": None}
+
+
+def answer(command, *arguments):
+    code, out, err = command("predict", *arguments, "--json")
+    assert (code, err) == (0, "")
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *REGISTERED])
+def test_json_for_every_network_by_name_and_as_text(command, name):
+    network = (VARIANTS | REGISTERED)[name]
+    found = answer(command, name)
+    assert found == answer(command, str(network)) == document(predict(field(network.layers, 200)))
+    for layer in found["layers"]:
+        assert {"name", "assembly_bits", "prediction"} <= set(layer)
+
+
+@pytest.mark.parametrize(("text", "whole"), CHAINS.items())
+def test_a_chain_of_layers_on_another_length(command, text, whole):
+    found = answer(command, text, "--input", 1000)
+    assert found == document(predict(field(parse(text), 1000)))
+    assert found["whole_motifs_in"] == whole
+
+
+def test_the_table(command):
+    code, out, _ = command("predict", "cnn-2")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[1].split() == ["conv1", "conv2", "2", "2", "5", "1.84", "0.00", "distributed"]
+    assert lines[2].split()[:2] == ["conv2", "dense"]
+    assert lines[-1] == "whole motifs in conv2"
+    assert "no convolution holds whole motifs" in command("predict", "conv19 pool2 conv5")[1]
+    assert "5 dilated by 4" in command("predict", "conv19 pool2 conv5d4 pool50")[1]
+
+
+def test_a_keras_model_has_its_own_length(command, tmp_path):
+    import keras
+
+    path = tmp_path / "model.keras"
+    layers = [keras.Input((90, 4)), keras.layers.Conv1D(2, 7, name="only"), keras.layers.GlobalMaxPooling1D()]
+    keras.Sequential(layers).save(path)
+    (layer,) = answer(command, path)["layers"]
+    assert (layer["name"], layer["pool"], layer["taps"]) == ("only", 84, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cnn2"], 'no network is called "cnn2"; did you mean cnn-2?'),
+        (["pool3 mean2"], '"pool3 mean2" has no convolution'),
+        (["conv7 pol3"], 'character 7: expected one of conv, pool, mean, pad, crop, global, found "pol3"'),
+        (["cnn-pol3"], "did you mean cnn-pool3?"),
+        ([], "expected either a network"),
+        (["cnn-2", "--registered"], "expected either a network"),
+        (["cnn-2", "--store", "results"], "--store is for --registered"),
+    ],
+)
+def test_what_cannot_be_meant(command, arguments, words):
+    code, out, err = command("predict", *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+
+
+def test_the_registered_predictions(command):
+    found = answer(command, "--registered")
+    assert list(found["networks"]) == list(REGISTERED)
+    code, out, _ = command("predict", "--registered")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list(REGISTERED)
+
+
+def test_their_score(command):
+    found = answer(command, "--registered", "--store", RESULTS)
+    registered, fitted = found["registered"], found["fitted"]
+    assert registered["measured"] + len(registered["waits_for"]) == len(REGISTERED)
+    assert {"cnn-2", "cnn-25"} <= set(fitted["networks"])
+    code, out, _ = command("predict", "--registered", "--store", RESULTS)
+    assert code == 0
+    assert f"registered: {registered['hits']} of {registered['measured']} networks" in out
+    assert f"fitted: {fitted['hits']} of {fitted['measured']} networks" in out
+
+
+def test_an_empty_store_has_nothing_to_score_by(command, tmp_path):
+    code, _, err = command("predict", "--registered", "--store", tmp_path)
+    assert code == 1
+    assert "has no full run" in err
+
+
+@pytest.mark.parametrize("network", ["cnn-25", "conv7 pool3 conv3"])
+def test_an_answer_needs_no_framework(network):
+    """Nor scipy or matplotlib: that is what keeps the command quick."""
+    code = (
+        "import sys; from receptive.cli.predict import predict; predict(sys.argv[1]);"
+        "sys.exit(any(name in sys.modules for name in ('keras', 'tensorflow', 'matplotlib', 'scipy')))"
+    )
+    subprocess.run([sys.executable, "-c", code, network], capture_output=True, check=True)

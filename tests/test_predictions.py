@@ -1,0 +1,182 @@
+"""The fit behind predictions, the networks predicted before their training, and the score."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from receptive import arithmetic, assembly, predictions
+from receptive.measured import Results
+from receptive.networks import REGISTERED, VARIANTS, parameters, variant
+from receptive.protocols import RELEASED
+from receptive.verdicts import key
+
+FILE = Path(__file__).parents[1] / "results" / "predictions.json"
+
+
+def flat(document, *path):
+    """The values of a document by where they stand."""
+    if not isinstance(document, Mapping):
+        return {path: document}
+    return {place: value for name in document for place, value in flat(document[name], *path, name).items()}
+
+
+def results(fractions):
+    """Measured relevant fractions, by network."""
+    return Results({key(name, "relevant"): tuple(trials) for name, trials in fractions.items()}, {})
+
+
+def test_the_stored_curve_is_the_fit():
+    assert asdict(assembly.fitted()) == pytest.approx(asdict(predictions.fit()), rel=2e-4)
+
+
+def test_the_curve_is_fitted_to_filters_of_19_alone():
+    names = [cell.variant for cell in predictions.fitted_to()]
+    assert sorted({*VARIANTS} - {*names}) == ["cnn-1-1-100", "cnn3-2", "cnn3-50", "cnn9-25", "cnn9-4"]
+
+
+def test_no_neighbour_of_the_fitted_curve_fits_better():
+    cells = predictions.fitted_to()
+    curve = assembly.fitted()
+
+    def left_over(chance, midpoint, slope):
+        other = assembly.Curve(chance, midpoint, slope)
+        found = [predictions.first_layer(VARIANTS[cell.variant], other).fraction for cell in cells]
+        return sum((one - cell.mean) ** 2 for one, cell in zip(found, cells, strict=True))
+
+    best = left_over(**asdict(curve))
+    for name in asdict(curve):
+        for factor in (0.97, 1.03):
+            assert left_over(**{**asdict(curve), name: getattr(curve, name) * factor}) > best
+
+
+def test_the_registered_predictions_stand():
+    """A later change of the definition fails here rather than moving numbers that were put down before."""
+    stored, now = flat(json.loads(FILE.read_text("utf-8"))), flat(predictions.registered())
+    del stored[("date",)], now[("date",)]
+    assert list(stored) == list(now)
+    for place, value in stored.items():
+        assert now[place] == (pytest.approx(value, abs=2e-6) if isinstance(value, float) else value), place
+
+
+def test_eighteen_networks_beside_the_papers():
+    assert len(REGISTERED) == 18
+    assert not set(REGISTERED) & set(VARIANTS)
+    ours = {str(network) for network in REGISTERED.values()}
+    assert len(ours) == 18
+    assert not ours & {str(network) for network in VARIANTS.values()}
+
+
+@pytest.mark.parametrize("network", REGISTERED.values(), ids=lambda network: network.name)
+def test_a_registered_network_is_cnn_2_but_for_its_name(network):
+    """First pool, its stride, the second filter: as named; the second pool leaves two of 200 nt."""
+    assert variant(network.name, RELEASED) is network
+    first, pool, second, _ = network.layers
+    name = f"cnn-pool{pool.size}" + (f"s{pool.stride}" if pool.stride != pool.size else "")
+    name += "" if str(second) == "conv5" else f"-{second}"
+    assert network.name == name
+    assert str(first) == "conv19"
+    assert pool.padding == ("same" if pool.stride < pool.size else "valid")
+    like = VARIANTS["cnn-2"]
+    assert (network.filters, network.units) == (like.filters, like.units)
+    assert arithmetic.field(network.layers, 200).rows[-1].length == 2
+    more = (second.size - 5) * network.filters[0] * network.filters[1]
+    assert parameters(network, 200) == parameters(like, 200) + more
+
+
+@pytest.mark.parametrize("name", ["cnn-pool8s2", "cnn-pool6s3", "cnn-pool1-conv1", "cnn-pool2-conv5d4"])
+def test_registered_networks_can_be_built(name):
+    from receptive.networks import build
+
+    network = REGISTERED[name]
+    model = build(network, 200, 12, RELEASED)
+    rows = arithmetic.field(network.layers, 200).rows
+    assert model.get_layer("conv2").output.shape[1] == rows[2].length
+    assert model.get_layer("flat").input.shape[1] == 2
+    trainable = sum(int(np.prod(weights.shape)) for weights in model.trainable_weights)
+    assert trainable == parameters(network, 200)
+
+
+# The score.
+
+
+def test_nothing_measured_yet():
+    found = predictions.score(results({"cnn-pool3": (0.1, 0.2)}))
+    assert found.outcomes == ()
+    assert found.waits_for == tuple(REGISTERED)
+    assert (found.rho, found.bias, found.error) == (None, None, None)
+    json.dumps(found.document())
+
+
+def test_predictions_that_all_come_true():
+    exact = {name: (predictions.first_layer(network).fraction,) * 3 for name, network in REGISTERED.items()}
+    found = predictions.score(results(exact))
+    assert found.hits == len(found.outcomes) == 18
+    assert found.rho.estimate == pytest.approx(-1)
+    assert (found.rho.low, found.rho.high) == pytest.approx((-1, -1))
+    assert found.bias == pytest.approx(0)
+    assert found.error == pytest.approx(0)
+    table = found.document()["classes"]
+    assert sum(table[kind][kind] for kind in table) == 18
+
+
+def test_predictions_that_are_all_too_low():
+    wrong = {"cnn-pool3": (0.9, 1.0, 1.0), "cnn-pool8s2": (0.5, 0.5, 0.5), "cnn-pool12": (1.0, 1.0, 1.0)}
+    found = predictions.score(results(wrong))
+    expected = {
+        name: assembly.Curve.fraction(assembly.fitted(), bits) for name, bits in bits_of(wrong).items()
+    }
+    assert [each.hit for each in found.outcomes] == [False, True, False]
+    assert found.hits == 1
+    misses = [np.mean(wrong[name]) - expected[name] for name in expected]
+    assert found.bias == found.error == pytest.approx(np.mean(misses))
+    assert found.document()["classes"]["distributed"] == {"distributed": 0, "mixed": 1, "localist": 1}
+    assert len(found.waits_for) == 15
+
+
+def bits_of(names):
+    return {n: predictions.first_layer(REGISTERED[n]).bits for n in REGISTERED if n in names}
+
+
+def test_the_papers_own_networks_are_shown_apart():
+    exact = {cell.variant: (cell.mean,) * 3 for cell in predictions.fitted_to()}
+    measured = results(exact)
+    assert predictions.score(measured).outcomes == ()
+    found = predictions.score(measured, predictions.paper_networks())
+    assert len(found.outcomes) == 12
+    assert found.hits == 12
+
+
+points = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=9)
+
+
+@given(points)
+def test_spearman_is_scipys(pairs):
+    found = predictions.spearman(pairs)
+    one, other = map(set, zip(*pairs, strict=True))
+    if len(one) == 1 or len(other) == 1:
+        assert found is None
+        return
+    assert found.estimate == pytest.approx(spearmanr(pairs).statistic)
+    assert -1 <= found.low <= found.high <= 1
+
+
+def test_the_bootstrap_is_reproducible_and_wider_for_noise():
+    rng = np.random.default_rng(0)
+    line = [(x, -x) for x in range(20)]
+    noise = [(x, float(y)) for x, y in enumerate(rng.normal(size=20))]
+    assert predictions.spearman(line) == predictions.spearman(line)
+    straight, random = predictions.spearman(line), predictions.spearman(noise)
+    assert (straight.low, straight.high) == pytest.approx((-1, -1))
+    assert random.low < 0 < random.high
+
+
+@pytest.mark.parametrize("pairs", [[], [(0, 1)], [(0, 1), (1, 0)], [(0, 1), (1, 1), (2, 1)]], ids=str)
+def test_too_little_for_a_correlation(pairs):
+    assert predictions.spearman(pairs) is None
