@@ -1,6 +1,7 @@
 """The documentation and, beside it, the specification: ``sphinx-build -W -c docs . OUT`` from the root."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib import import_module
@@ -13,7 +14,11 @@ from sphinx.application import Sphinx
 from typer.testing import CliRunner
 
 import receptive
+from receptive import matrix
 from receptive.cli.app import app
+
+sys.path.append(str(Path(__file__).parent))
+import specification
 
 root = Path(__file__).parent.parent
 pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
@@ -24,18 +29,52 @@ project_copyright = f"{author}; MIT licence"
 version = release = receptive.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
+    "sphinx_needs",
 ]
 include_patterns = ["docs/**", "spec/**"]
 exclude_patterns = ["docs/_build", "docs/root"]
 root_doc = "docs/index"
 
-myst_enable_extensions = ["deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
+
+# Chapters run as they are rendered; {eval}`expression` puts a computed value into a sentence.
+nb_execution_mode = "inline"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 120
+nb_eval_name_regex = r".+"
+nb_merge_streams = True
+nb_code_prompt_show = "Show the code"
+nb_code_prompt_hide = "Hide the code"
+nb_mime_priority_overrides = [("html", "text/html", 0)]
+
+# Claims are what sphinx-needs calls needs; specification.py fills them in.
+matrix_rows = matrix.of(root / "results", root / "tests")
+# specification.check(root / "spec", matrix_rows)
+myst_substitutions = {
+    "claims": len(matrix_rows),
+    **{verdict.replace(" ", "_"): n for verdict, n in matrix.summary(matrix_rows).items()},
+}
+needs_types = [{"directive": "claim", "title": "Claim", "prefix": "", "color": "#0072B2", "style": "node"}]
+needs_id_required = True
+needs_id_regex = r"^[A-Z]+[0-9]?-[0-9]+$"
+needs_fields = {"verdict": {"schema": {"type": "string"}, "default": ""}}
+needs_layouts = {
+    "theorem": {
+        "grid": "simple",
+        "layout": {"head": ["<<meta_id()>> **<<meta('title')>>** <<meta('verdict')>>"], "meta": []},
+    }
+}
+needs_default_layout = "theorem"
+needs_css = str(root / "docs/_static/needs.css")
+needs_role_need_template = "{{ id }}"
+needs_build_json = True
 
 add_module_names = False
 autodoc_default_options = {"members": True}
@@ -51,6 +90,9 @@ python_use_unqualified_type_names = True
 html_theme = "furo"
 html_title = f"receptive {version}"
 html_extra_path = ["root"]  # a page at the top that leads to docs/index.html
+html_static_path = ["_static"]
+html_css_files = ["spec.css"]
+html_js_files = ["matrix.js"]
 html_show_sphinx = False
 html_copy_source = False
 
@@ -79,7 +121,13 @@ def commands(command: object, path: str = "receptive") -> Iterator[str]:
 
 
 def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Append to the reference pages what the package says itself, so that nothing is forgotten."""
+    """Put into the pages what the package says itself, so that nothing is forgotten."""
+    if docname.startswith("spec/"):
+        source[0] = specification.with_claims(source[0], {row.statement.id: row for row in matrix_rows})
+    if docname == "spec/matrix":
+        source[0] = source[0].replace("{{ matrix }}", specification.the_matrix(matrix_rows))
+    if docname == "spec/claim-tests":
+        source[0] += "\n" + specification.the_tests(matrix_rows)
     if docname == "docs/api":
         for name in modules():
             if import_module(name).__doc__:

@@ -1,6 +1,10 @@
-"""What the paper claims, for comparison only: no published number enters a computation of a result."""
+"""What the paper claims, in our words, and its numbers.
+
+Published numbers are for comparison only: none enters a computation of a result.
+"""
 
 import csv
+import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -55,3 +59,40 @@ def cell(variant: str, column: str, task: str = "synthetic", layer: str = "conv1
     layer = layer if column in ("jaspar", "relevant") else ""
     wanted = (task, variant, layer, column)
     return next((c for c in published() if (c.task, c.variant, c.layer, c.column) == wanted), None)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One claim in our words, and where everything about it stands.
+
+    Attributes:
+        id: as in the specification, e.g. ``RF-2``; tests, chapters and results refer to it.
+        title: a few words.
+        text: the statement; empty for a row of Table 1 or 2, whose numbers say it all. Math in dollars.
+        source: where the paper says it.
+        chapter: the chapter of the specification that argues it, the name of its file without ending.
+        code: dotted names of what computes it.
+    """
+
+    id: str
+    title: str
+    text: str
+    source: str
+    chapter: str
+    code: tuple[str, ...]
+
+
+@cache
+def statements() -> dict[str, Statement]:
+    """Return every claim by its id, in the order of the specification."""
+    text = files("receptive").joinpath("data/claims.toml").read_text(encoding="utf-8")
+    return {name: _statement(name, **entry) for name, entry in tomllib.loads(text).items()}
+
+
+def _statement(
+    name: str, title: str, chapter: str, text: str = "", source: str = "", code: tuple[str, ...] = ()
+) -> Statement:
+    row = {"T1": "Table 1", "T2": "Table 2"}.get(name.split("-")[0], "")
+    return Statement(
+        name, title, text, source or row, chapter, tuple(code) or ("receptive.verdicts.compare",)
+    )

@@ -116,13 +116,14 @@ def _claim(found: Judgement) -> Document:
         "id": found.claim.id,
         "verdict": found.verdict,
         "statement": found.claim.statement,
-        "evidence": [_evidence(each) for each in found.evidence],
+        "evidence": [evidence(each) for each in found.evidence],
         "leans_on": [f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(found.claim)],
         "waits_for": list(found.waits_for),
     }
 
 
-def _evidence(each: Evidence) -> Document:
+def evidence(each: Evidence) -> Document:
+    """One inequality of a claim as JSON has it."""
     return {
         "what": each.what,
         **asdict(each.found),

@@ -1,0 +1,179 @@
+"""What the specification's pages get from the library at build time: claims, the matrix, and their tests.
+
+A chapter only says where a claim stands, by a fence ``{claim} POOL-2`` without content. Its statement,
+numbers, verdict and links are filled in here, so that none of them is typed in a page.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from receptive import claims, matrix
+from receptive.matrix import MARKS, Row, Test
+
+PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
+EVIDENCE = "claim-tests"
+
+
+def check(spec: Path, rows: Sequence[Row]) -> None:
+    """Demand that every claim stands once, in its chapter, and has a test.
+
+    Raises:
+        ValueError: with all that is missing.
+    """
+    places = Counter(
+        (path.stem, name)
+        for path in sorted(spec.glob("*.md"))
+        for name in PLACE.findall(path.read_text("utf-8"))
+    )
+    wanted = {(row.statement.chapter, row.statement.id) for row in rows}
+    problems = [
+        f"claim {name} is not in its chapter, spec/{chapter}.md" for chapter, name in wanted - set(places)
+    ]
+    problems += [
+        f"spec/{chapter}.md: no claim {name} belongs there" for chapter, name in set(places) - wanted
+    ]
+    problems += [
+        f"spec/{chapter}.md has claim {name} twice" for (chapter, name), n in places.items() if n > 1
+    ]
+    problems += [f"no test names claim {row.statement.id}" for row in rows if not row.tests]
+    if problems:
+        raise ValueError("\n".join(sorted(problems)))
+
+
+def with_claims(page: str, rows: dict[str, Row]) -> str:
+    """Fill in the claims of a page."""
+    return PLACE.sub(lambda place: claim(rows[place[1]]), page)
+
+
+def claim(row: Row) -> str:
+    """A claim as a page shows it: a ``claim`` of sphinx-needs."""
+    stated = row.statement
+    return "\n".join(
+        [
+            f"`````{{claim}} {stated.title}",
+            f":id: {stated.id}",
+            f":verdict: {MARKS[row.verdict]} {row.verdict}",
+            f":style: {row.verdict.replace(' ', '-')}",
+            "",
+            stated.text,
+            "",
+            *_inequalities(row),
+            *_numbers(row),
+            "::::{container} claim-facts",
+            f"Paper: {stated.source} · Code: {code(row)} · {_tests(row)}",
+            "::::",
+            "`````",
+        ]
+    )
+
+
+def _inequalities(row: Row) -> list[str]:
+    lines = [f"- {line}" for line in matrix.evidence_lines(row)]
+    return [*lines, ""] if lines else []
+
+
+def _numbers(row: Row) -> list[str]:
+    """The numbers of a row of a table in full, those that a claim leans on folded away."""
+    if not row.numbers:
+        return []
+    few = row.judgement is None
+    grid = ["| | published | measured | |", "|---|---|---|---|"] + [
+        f"| {matrix.quantity(each.cell, with_variant=not few)} "
+        f"| {matrix.plus_minus(each.cell.mean, each.cell.sd)} | {matrix.measured_text(each)} "
+        f"| {MARKS[each.verdict]} {each.verdict} |"
+        for each in row.numbers
+    ]
+    if few:
+        return [*grid, ""]
+    found = Counter(each.verdict for each in row.numbers)
+    verdicts = ", ".join(f"{found[verdict]} {verdict}" for verdict in matrix.VERDICTS if found[verdict])
+    summary = f"The {len(row.numbers)} published numbers it leans on: {verdicts}"
+    return ["<details>", f"<summary>{summary}</summary>", "", *grid, "", "</details>", ""]
+
+
+def code(row: Row) -> str:
+    """Links to the code of a claim."""
+    return ", ".join(f"{{py:obj}}`~{name}`" for name in row.statement.code)
+
+
+def _tests(row: Row, most: int = 3) -> str:
+    """Links to a claim's tests, or to the list of them."""
+    shown = [f"[{sentence(test)}](#{anchor(test)})" for test in row.tests[:most]]
+    more = len(row.tests) - len(shown)
+    rest = [f"[{more} more](#tests-{row.statement.id.lower()})"] if more else []
+    return f"Test{'s' if len(row.tests) > 1 else ''}: " + "; ".join([*shown, *rest])
+
+
+def sentence(test: Test) -> str:
+    """The name of a test as the sentence that it is."""
+    return test.name.removeprefix("test_").replace("_", " ")
+
+
+def anchor(test: Test) -> str:
+    """The target of a test on the page of tests."""
+    return f"{Path(test.file).stem}-{test.name}".replace("_", "-").lower()
+
+
+def the_matrix(rows: Sequence[Row]) -> str:
+    """The matrix as a table in Markdown."""
+    lines = [
+        "| claim | says | chapter | code | tests | published | measured | verdict |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        stated = row.statement
+        cells = [
+            f"{{need}}`{stated.id}`",
+            stated.title,
+            f"[{stated.chapter.replace('-', ' ')}]({stated.chapter}.md)",
+            code(row),
+            f"[{len(row.tests)}](#tests-{stated.id.lower()})",
+            published(row),
+            measured(row),
+            f"{MARKS[row.verdict]} {row.verdict}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def published(row: Row) -> str:
+    """The published numbers of a row of a table, or the rows that a claim leans on."""
+    if row.judgement is not None:
+        ids = dict.fromkeys(each.cell.id for each in row.numbers if each.cell.id != row.statement.id)
+        return " ".join(f"{{need}}`{name}`" for name in ids if name in claims.statements())
+    return "<br>".join(
+        f"{matrix.COLUMNS[each.cell.column]} {matrix.plus_minus(each.cell.mean, each.cell.sd)}"
+        for each in row.numbers
+    )
+
+
+def measured(row: Row) -> str:
+    """The measured numbers of a row of a table, or how many inequalities of a claim hold."""
+    if row.judgement is not None:
+        hold = [each.holds for each in row.judgement.evidence]
+        return f"{sum(hold)} of {len(hold)} inequalities hold" if hold else ""
+    return "<br>".join(matrix.measured_text(each) for each in row.numbers)
+
+
+def the_tests(rows: Sequence[Row]) -> str:
+    """Every claim with the source of its tests; a test of several claims is shown once."""
+    shown: set[str] = set()
+    lines = []
+    for row in rows:
+        lines += [
+            f"(tests-{row.statement.id.lower()})=",
+            f"## {row.statement.id}",
+            "",
+            row.statement.title,
+            "",
+        ]
+        for test in row.tests:
+            if anchor(test) in shown:
+                lines += [f"- [{sentence(test)}](#{anchor(test)})", ""]
+                continue
+            shown.add(anchor(test))
+            lines += [f"({anchor(test)})=", f"**{sentence(test)}** (`{test}`)", ""]
+            lines += ["``````python", test.source, "``````", ""]
+    return "\n".join(lines)
