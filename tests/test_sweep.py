@@ -21,11 +21,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import runs, sweep
+from receptive import claims, runs, sweep
 from receptive.errors import ReceptiveError, UsageError
 from receptive.networks import SMALL_CNN_50_2, VARIANTS
 from receptive.protocols import PAPER, READING, RELEASED, ablations, protocol
-from receptive.tasks import dataset
+from receptive.tasks import chipseq, dataset
 
 NAMES = st.lists(st.sampled_from([*VARIANTS, "table1"]), min_size=1, max_size=5)
 
@@ -111,6 +111,31 @@ def data_file(small, tmp_path):
 
 def trained(folder):
     return Counter((folder / "trained").read_text().split())
+
+
+RUNS = {"table1": 85, "table2": 65, "chipseq": 39, "chipseq-shuffled": 3, "chipseq-source": 3}
+RUNS["ablations"] = 6 * len(ablations())
+
+
+@pytest.mark.parametrize("name", sweep.TARGETS)
+def test_a_target_has_its_networks_trials_and_task(small, name):
+    data = replace(small, task=sweep.TARGETS[name].task)
+    planned = sweep.plans([name], None, RELEASED, data)
+    assert len(planned) == RUNS[name]
+    assert {plan.network.name for plan in planned} == set(sweep.TARGETS[name].networks)
+    assert {plan.task for plan in planned} == {sweep.task_of(["cnn-2", name])}
+
+
+def test_targets_of_different_tasks_are_refused():
+    assert sweep.task_of(["cnn-2"]) is None
+    assert sweep.task_of(["table1", "ablations"]) == "synthetic"
+    with pytest.raises(UsageError, match="table2 and chipseq are of different tasks"):
+        sweep.task_of(["table2", "cnn-2", "chipseq"])
+
+
+def test_table_2_has_the_networks_of_table_2():
+    published = dict.fromkeys(cell.variant for cell in claims.published() if cell.id.startswith("T2-"))
+    assert tuple(published) == sweep.TABLE_2
 
 
 @given(NAMES, st.integers(1, 6), st.sampled_from([PAPER, RELEASED]), st.integers(1, 100))
@@ -378,6 +403,41 @@ def test_what_a_failing_process_had_stored_counts(small, stand_in, data_file):
     assert not list(Path("store").rglob("*.failed.json"))
 
 
+def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone(
+    command, tmp_path, monkeypatch
+):
+    """A hundredth of the loci and one network, for an epoch."""
+    sequences, sources = chipseq.table()
+    monkeypatch.setattr(chipseq, "table", lambda: (sequences[::100], sources[::100]))
+    for name in chipseq.TASKS:
+        monkeypatch.setitem(sweep.TARGETS, name, replace(sweep.TARGETS[name], networks=("cnn-100",)))
+        arguments = [name, "--trials", 1, "--epochs", 1, "--workers", 1, "--store", tmp_path, "--json"]
+        code, out, _ = command("replicate", *arguments)
+        assert code == 0
+        assert json.loads(out) == {"planned": 1, "done": 0, "trained": 1, "failed": 0, "errors": []}
+        record = runs.load(tmp_path / name / "cnn-100" / "released" / "trial-0")
+        data = chipseq.TASKS[name]()
+        assert (record["task"], record["data"]["sha256"]) == (name, data.sha256)
+        assert record["metrics"]["classes"] == list(data.classes)
+        code, out, _ = command("replicate", *arguments)
+        assert json.loads(out)["done"] == 1
+
+
+def test_table_2_is_planned_on_the_file_of_its_task(command, small, stand_in, tmp_path):
+    data = replace(small, task="invivo")
+    dataset.write(data, "invivo.h5")
+    for plan in sweep.plans(["table2"], 1, RELEASED, data):
+        put(plan, "store")
+    code, out, _ = command(
+        "replicate", "table2", "--data", "invivo.h5", "--trials", 1, "--store", "store", "--json"
+    )
+    assert code == 0
+    assert json.loads(out) == {"planned": 13, "done": 13, "trained": 0, "failed": 0, "errors": []}
+    code, _, err = command("replicate", "table2", "--store", "store")
+    assert code == 2
+    assert "--task invivo needs --data FILE" in err
+
+
 def test_the_command_says_what_it_did(command, small, stand_in, data_file):
     planned = sweep.plans(["cnn-2", "cnn-25"], 2, RELEASED, small)
     put(planned[0], "store")
@@ -414,6 +474,8 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
     ("arguments", "code", "message"),
     [
         ("cnn-26", 2, "unknown variant 'cnn-26'; did you mean cnn-2"),
+        ("table2 chipseq", 2, "table2 and chipseq are of different tasks: expected one at a time"),
+        ("table2", 2, "--task invivo: small.h5 holds the task 'synthetic'"),
         ("table1 --trials 0", 2, "--trials is 0: expected at least 1"),
         ("table1 --epochs 0", 2, "--epochs is 0"),
         ("table1 --workers 0", 2, "--workers is 0: expected a whole number from 1, or auto"),

@@ -47,14 +47,6 @@ from receptive.tasks import dataset
 from receptive.tasks.dataset import Dataset
 from receptive.training import EPOCHS
 
-TABLE_1 = "table1"
-"""All 17 variants: the 16 rows of Table 1 and, with CNN-1 among them, the two networks of Fig S1."""
-ABLATIONS = "ablations"
-"""The networks of ``ABLATED``, with each single switch of the protocol (:func:`protocols.ablations`)."""
-ABLATED = ("cnn-2", "cnn-25")
-TRIALS = 5
-"""Trials of each network unless the user says otherwise, as many as the paper's."""
-ABLATION_TRIALS = 3
 MOST_ON_A_CARD = 8
 """Most processes that share a graphics card unless the user says otherwise; each takes about 1 GB of it."""
 PROGRAM = "from receptive.sweep import _train; _train()"
@@ -64,6 +56,39 @@ WAIT_SECONDS = 2
 """How long to wait before asking again for a run that another sweep is training."""
 STALE_SECONDS = 3600
 """Age at which a half-written folder, the work of seconds, is surely left over from a killed process."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is trained under one name.
+
+    Attributes:
+        task: the task that the networks are trained on.
+        networks: their names.
+        trials: of each, unless the user says otherwise; as many as the paper's by default.
+        protocols: the protocols that it compares, if it does; else whichever is asked for.
+    """
+
+    task: str
+    networks: tuple[str, ...]
+    trials: int = 5
+    protocols: tuple[Protocol, ...] = ()
+
+
+POOLS = ("cnn-1", "cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-50", "cnn-100")
+TABLE_2 = (*POOLS, "cnn9-4", "cnn9-25", "cnn-50-2", "cnn-25-60", "cnn-25-90", "cnn-25-120")
+"""The networks of Table 2."""
+
+TARGETS = {
+    "table1": Target("synthetic", tuple(VARIANTS)),
+    "ablations": Target("synthetic", ("cnn-2", "cnn-25"), 3, ablations()),
+    "table2": Target("invivo", TABLE_2),
+    "chipseq": Target("chipseq", TABLE_2, 3),
+    "chipseq-shuffled": Target("chipseq-shuffled", ("cnn-25",), 3),
+    "chipseq-source": Target("chipseq-source", ("cnn-25",), 3),
+}
+"""By name: Table 1 with the two networks of Fig S1, all 17; the single switches of the protocol
+(:func:`protocols.ablations`); Table 2; its networks on the ChIP-seq task; and that task's controls."""
 
 OnEpoch = Callable[[Plan, int, float], None]
 """Called after an epoch of a run with the number of epochs done and the validation loss, from any thread."""
@@ -132,10 +157,9 @@ def plans(
     Longest first keeps the machine busy to the end: what is started last is soon over.
 
     Args:
-        names: variants; ``table1`` for all of them, ``ablations`` for the switches; a run that is named twice
-            counts once.
+        names: variants or :data:`TARGETS`; a run that is named twice counts once.
         trials: trials of each, numbered from 0; ``None`` for the usual number.
-        protocol: how they are trained and read; ``ablations`` are of ``released`` whatever it is.
+        protocol: how they are trained and read, unless a target has its own protocols.
         data: the data set of all of them.
         epochs: the most epochs.
         both_readings: whether the filters are to be read as the other protocol does, too.
@@ -148,13 +172,24 @@ def plans(
     protocols = (protocol, reread(protocol)) if both_readings else (protocol,)
     wanted: dict[Plan, None] = {}
     for name in names:
-        variants = {TABLE_1: tuple(VARIANTS), ABLATIONS: ABLATED}.get(name, (name,))
-        for one, chosen in product(variants, ablations() if name == ABLATIONS else protocols):
-            network = variant(one, chosen)
-            number = trials or (ABLATION_TRIALS if name == ABLATIONS else TRIALS)
+        target = TARGETS.get(name, Target(data.task, (name,)))
+        for one, chosen in product(target.networks, target.protocols or protocols):
+            network, number = variant(one, chosen), trials or target.trials
             planned = (runs.plan(network, data, chosen, trial, epochs) for trial in range(number))
             wanted |= dict.fromkeys(planned)
     return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
+
+
+def task_of(names: Iterable[str]) -> str | None:
+    """Return the task of the targets among some names, ``None`` without any.
+
+    Raises:
+        UsageError: targets of different tasks.
+    """
+    tasks = {name: TARGETS[name].task for name in names if name in TARGETS}
+    if len(set(tasks.values())) > 1:
+        raise UsageError(f"{' and '.join(tasks)} are of different tasks: expected one at a time")
+    return next(iter(tasks.values()), None)
 
 
 def trainings(wanted: Iterable[Plan]) -> tuple[tuple[Plan, ...], ...]:
@@ -340,7 +375,7 @@ def _train() -> None:
         print(json.dumps([epoch, float(losses.get("val_loss", "nan"))]), file=out)
 
     try:
-        data = dataset.read(path)
+        data = dataset.read(path, wanted[0].task)
         if any(data.sha256 != plan.data_sha256 for plan in wanted):
             raise ReceptiveError(f"{path}: other data than were planned on; did the file change?")
         backend.configure(threads=1)

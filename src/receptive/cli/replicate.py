@@ -20,13 +20,11 @@ def replicate(
     targets: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="table1|ablations|VARIANT",
-            help="All 17 networks (the default); CNN-2 and CNN-25 with single switches of the protocol; "
-            "networks by name.",
+            metavar="TARGET|VARIANT", help="table1 (the default) or another target below; networks by name."
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Trials of each network; by default 5, and 3 for ablations.")
+        int | None, typer.Option(help="Trials of each network; by default 5, or 3 (see the targets).")
     ] = None,
     protocol: ProtocolName = "released",
     switches: Switches = None,
@@ -46,10 +44,10 @@ def replicate(
     ] = None,
     store: Store = Path("results"),
     data: Annotated[
-        Path | None, typer.Option(help="HDF5 file; synthetic and chipseq do without (seed 0).")
+        Path | None, typer.Option(help="HDF5 file; synthetic and chipseq… do without (seed 0).")
     ] = None,
     task: Annotated[
-        str | None, typer.Option(help="The task: synthetic (the default), chipseq, or that of the file.")
+        str | None, typer.Option(help="The task; by default the target's, that of the file, or synthetic.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
     json: Json = False,
@@ -61,6 +59,12 @@ def replicate(
     code is then 1. Runs that differ only in how filters are read share a training.
     Planned = done (in the store before, or trained by another sweep) + trained + failed.
 
+    Targets: table1, all 17 networks on the synthetic task; ablations, CNN-2 and CNN-25 with single switches
+    of the protocol (3 trials); table2, the 13 networks of Table 2 on DeepSEA's sequences (--data, made by
+    receptive data deepsea); chipseq, the same networks on the packaged ChIP-seq task (3 trials); its
+    controls, CNN-25 on chipseq-shuffled (labels exchanged at random) and chipseq-source (which list a locus
+    is from; 3 trials each).
+
     Example: receptive replicate table1 --trials 5 --store results
     """
     from receptive import sweep as sweeps
@@ -70,15 +74,16 @@ def replicate(
     if scheduler is not None and number is not None:
         raise UsageError("--workers is for this machine; on a cluster (--scheduler) its workers count")
     chosen = switched(protocol, switches)
-    if sweeps.ABLATIONS in (targets or []) and chosen.name != "released":
+    names = targets or ["table1"]
+    if "ablations" in names and chosen.name != "released":
         raise UsageError("ablations are switches of the protocol released; leave --protocol and --set out")
-    dataset = load_data(data, task, chosen)
-    wanted = sweeps.plans(targets or [sweeps.TABLE_1], trials, chosen, dataset, epochs, both_readings)
+    dataset = load_data(data, task or sweeps.task_of(names), chosen)
+    wanted = sweeps.plans(names, trials, chosen, dataset, epochs, both_readings)
     done, missing = sweeps.split(wanted, store)
     say(f"{len(wanted)} runs planned, {len(done)} of them in {store}")
     if missing and scheduler is None and number is None:
         number = sweeps.workers_here()
-    file = sweeps.keep(dataset, store) if data is None or task else data
+    file = sweeps.keep(dataset, store) if data is None else data
     # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
