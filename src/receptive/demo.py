@@ -15,6 +15,7 @@ from receptive import __version__, backend, claims, runs
 from receptive.errors import ReceptiveError
 from receptive.figures import logos
 from receptive.figures.canvas import save
+from receptive.figures.page import frame
 from receptive.files import write_text
 from receptive.networks import variant
 from receptive.protocols import RELEASED
@@ -119,7 +120,7 @@ def page(records: list[dict[str, Any]], out: Path, sequences: int) -> str:
     seconds = max(record["seconds"] for record in records)
     machine = f"Trained in {seconds:.0f} s on {first['backend']}, {first['device']} ({first['machine']})"
     template = Template(files("receptive").joinpath("data/demo.html").read_text(encoding="utf-8"))
-    return template.substitute(
+    body = template.substitute(
         sequences=f"{sequences:,}",
         filters=first["filters"]["conv1"]["n"],
         epochs=first["epochs"]
@@ -130,6 +131,7 @@ def page(records: list[dict[str, Any]], out: Path, sequences: int) -> str:
         sheets="\n".join(sheets),
         version=__version__,
     )
+    return frame("receptive: CNN-2 and CNN-25", body)
 
 
 def compared(record: dict[str, Any]) -> tuple[list[str], list[str]]:

@@ -44,10 +44,14 @@ class Reading:
 
 @dataclass(frozen=True)
 class Window:
-    """The columns of a PWM: ``width`` positions that begin ``left`` positions before the neuron's own."""
+    """The columns of a PWM: ``width`` positions that begin ``left`` positions before the neuron's own.
+
+    Neuron i's own position is i · ``jump``.
+    """
 
     width: int
     left: int
+    jump: int = 1
 
 
 def readable(network: Variant, length: int) -> dict[str, Window]:
@@ -92,9 +96,21 @@ def read(model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, windo
     """
     if protocol.window is not None:
         window = Window(protocol.window, protocol.window // 2)
-    counts, sites, maxima = count(lambda: activations(model, layer, X), X, protocol, window)
-    pwms = normalise(counts)
-    motifs = tuple(Motif(f"filter{index}", "", pwm, window.width) for index, pwm in enumerate(pwms))
+    return read_maps(layer, lambda: activations(model, layer, X), X, protocol, window)
+
+
+def read_maps(
+    layer: str,
+    scan: Callable[[], Iterable[tuple[int, NDArray[np.float32]]]],
+    X: NDArray[np.uint8],
+    protocol: Protocol,
+    window: Window,
+) -> Reading:
+    """Read the filters of a layer whose maps are at hand; the arguments are those of :func:`count`."""
+    counts, sites, maxima = count(scan, X, protocol, window)
+    motifs = tuple(
+        Motif(f"filter{index}", "", pwm, window.width) for index, pwm in enumerate(normalise(counts))
+    )
     return Reading(layer, motifs, sites, maxima)
 
 
@@ -123,7 +139,7 @@ def count(
     for first, maps in scan():
         sequence, position, which = find_sites(maps, maxima, protocol)
         if protocol.ends == "drop":
-            start = position - window.left
+            start = position * window.jump - window.left
             inside = (start >= 0) & (start + window.width <= X.shape[1])
             sequence, position, which = sequence[inside], position[inside], which[inside]
         aligned = windows(bases[first : first + len(maps)], sequence, position, window)
@@ -158,9 +174,12 @@ def windows(
     bases: NDArray[np.int8], sequence: NDArray[np.int64], position: NDArray[np.int64], window: Window
 ) -> NDArray[np.int8]:
     """Cut out the window around every site: bases (S, w), 4 where it leaves the sequence."""
-    padded = np.pad(bases, ((0, 0), (window.left, window.width)), constant_values=OUTSIDE)
+    start = position * window.jump - window.left
+    before = max(-int(start.min(initial=0)), 0)
+    after = max(int(start.max(initial=0)) + window.width - bases.shape[1], 0)
+    padded = np.pad(bases, ((0, 0), (before, after)), constant_values=OUTSIDE)
     cut: NDArray[np.int8] = np.lib.stride_tricks.sliding_window_view(padded, window.width, axis=1)[
-        sequence, position
+        sequence, start + before
     ]
     return cut
 

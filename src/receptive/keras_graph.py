@@ -27,6 +27,14 @@ _POOLS = {"MaxPooling1D": "pool", "AveragePooling1D": "mean"}
 _GLOBAL = {"GlobalMaxPooling1D", "GlobalAveragePooling1D"}
 _JOINS = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
 _MODELS = {"Sequential", "Functional", "Model"}
+_ACTIVATIONS = {
+    *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
+    *("Relu", "Relu6", "LeakyRelu", "Gelu", "Elu", "Selu", "Silu", "Sigmoid", "Tanh", "Exp", "Softplus"),
+}
+_BEFORE_ACTIVATION = {
+    *("BatchNormalization", "LayerNormalization", "Identity", "Rescaling", "ActivityRegularization"),
+    *("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
+}
 _POINTWISE = {
     *(
         "Activation",
@@ -73,7 +81,8 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     Convolutions, pooling, padding and cropping become nodes, named as in the model (``block/conv`` inside
     the nested model ``block``); layers that act on each position by itself are passed over, a Dense layer on
     a sequence among them; Flatten, recurrent layers and attention, after which every neuron sees everything,
-    end the spatial part.
+    end the spatial part. A model whose input is (batch, channels, positions) is read if a Permute turns it
+    first.
 
     Args:
         model: a Keras model whose inputs are (batch, positions, channels), or the path of a ``.keras`` file.
@@ -84,10 +93,7 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
         ReceptiveError: the file cannot be read, or holds a model of another kind, several inputs, or a layer
             whose field is not known or not an interval; the message names it and says what can be done.
     """
-    if isinstance(model, str | Path):
-        entry, what = _saved(Path(model)), str(model)
-    else:
-        entry, what = cast(Entry, json.loads(model.to_json())), f'model "{model.name}"'
+    entry, what = _described(model)
     try:
         return _graph(entry, what, passthrough)
     except UsageError as error:  # a layer that the file describes, not an argument
@@ -95,6 +101,71 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         lacks = f"; its description lacks {error}" if isinstance(error, KeyError) else ""
         raise ReceptiveError(f"{what}: {_FOREIGN}{lacks}") from error
+
+
+def activation(model: Any, convolution: str) -> tuple[str, str]:
+    """Find where the map of a convolution is complete: behind the first activation that follows it.
+
+    Normalisation and dropout in between are passed. Anything else before an activation, such as pooling, or
+    several layers that read the same map, ends the search: the map is then ``linear``.
+
+    Args:
+        model: as for `read`.
+        convolution: its name, as `read` gives it.
+
+    Returns:
+        The layer that gives the map, named as in `read`, and the activation as Keras calls it: ``relu``.
+
+    Raises:
+        UsageError: there is no layer of this name.
+    """
+    entry, what = _described(model)
+    config, (*blocks, name) = entry["config"], convolution.split("/")
+    try:
+        for block in blocks:
+            config = _named(config, block)["config"]
+        layer = _named(config, name)
+    except LookupError:
+        raise UsageError(f'{what}: no layer is called "{convolution}"') from None
+    while _function(layer) == "linear":
+        above = _readers(config, layer["config"]["name"])
+        if len(above) != 1 or above[0]["class_name"] not in _ACTIVATIONS | _BEFORE_ACTIVATION:
+            break
+        layer = above[0]
+    return "/".join([*blocks, layer["config"]["name"]]), _function(layer)
+
+
+def _named(config: Entry, name: str) -> Entry:
+    """The layer of a described model that has a name."""
+    layers: list[Entry] = config["layers"]
+    return {layer["config"]["name"]: layer for layer in layers}[name]
+
+
+def _function(layer: Entry) -> str:
+    """The activation that a layer applies; a ReLU that lets something negative or little pass is no relu."""
+    kind, config = layer["class_name"], layer["config"]
+    if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
+        return "leaky_relu"
+    if kind in _ACTIVATIONS - {"Activation"}:
+        return cast(str, kind.lower())
+    given = config.get("activation") or "linear"
+    return given if isinstance(given, str) else str(given.get("config") or given.get("class_name"))
+
+
+def _readers(config: Entry, name: str) -> list[Entry]:
+    """The layers of a model that read the output of one of them."""
+    layers: list[Entry] = config["layers"]
+    if "input_layers" not in config:  # Sequential
+        names = [layer["config"]["name"] for layer in layers]
+        return layers[names.index(name) + 1 :][:1]
+    return [layer for layer in layers if any(n == name for n, *_ in _tensors(layer["inbound_nodes"]))]
+
+
+def _described(model: Any) -> tuple[Entry, str]:
+    """How Keras describes a model, or the file of one, and what to call it in errors."""
+    if isinstance(model, str | Path):
+        return _saved(Path(model)), str(model)
+    return cast(Entry, json.loads(model.to_json())), f'model "{model.name}"'
 
 
 def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
@@ -113,8 +184,14 @@ def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
     _follow_model(entry["config"], [INPUT], "", passthrough, nodes)
     if not nodes:
         raise ReceptiveError(f"{what}: has no convolution or pooling over positions")
-    length = shapes[0][1] if shapes[0] else None
+    turned = any(_turns(layer) for layer in entry["config"]["layers"])
+    length = shapes[0][2 if turned else 1] if shapes[0] else None
     return Graph(tuple(nodes), None if length is None else index(length))
+
+
+def _turns(layer: Entry) -> bool:
+    """Whether a layer exchanges positions and channels."""
+    return layer["class_name"] == "Permute" and list(layer["config"]["dims"]) == [2, 1]
 
 
 def _saved(path: Path) -> Entry:
@@ -190,6 +267,8 @@ def _follow(
         raise _unknown(name, kind, "is not one of Keras's own layers")
     if kind in _MODELS:
         return _follow_model(config, sources, f"{name}/", passthrough, nodes)
+    if _turns(entry) and sources == [INPUT] and not nodes:
+        return sources
     if kind == "Reshape" and config["target_shape"][:-1] == [1] and _pooled(sources, nodes):
         return sources[:1]
     if kind in _ENDS or None in sources:

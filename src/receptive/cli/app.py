@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from receptive import __version__
-from receptive.cli import claims, data, demo, fields, match, predict, replicate, report, toy, train
+from receptive.cli import audit, claims, data, demo, fields, match, predict, replicate, report, toy, train
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("replicate")(replicate.replicate)
 app.command("match")(match.match)
 app.command("report")(report.report)
 app.command("claims")(claims.claims)
+app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)
 
 

@@ -92,3 +92,26 @@ def epochs_bars(
             bars.update(tasks[name], completed=done, loss=f", loss {losses['val_loss']:.3f}")
 
         yield progress
+
+
+@contextmanager
+def passes_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar over passes through the sequences, with the time left, on standard error.
+
+    Yields:
+        The function to call after each pass, with the passes done and how many there will be.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TextColumn("passes over the sequences,"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        task = bars.add_task(name, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)

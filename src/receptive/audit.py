@@ -1,0 +1,626 @@
+"""Auditing a trained Keras model: what its filters are, how much each matters, and what was to be expected.
+
+The paper's reading of a filter, for any network: its sites in given sequences, aligned to a PWM, compared
+with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`assembly`), and what the paper's
+Discussion leaves open: how much the network would lose without each filter.
+
+A model is read and changed through what one of its layers returns, so nothing is said about how the layers
+are connected, and any Keras backend will do.
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive import assembly, filters, keras_graph, tomtom
+from receptive.arithmetic import INPUT, ReceptiveField, Row, field
+from receptive.errors import ReceptiveError, UsageError
+from receptive.filters import Window
+from receptive.motifs import ALPHABET, Motif, jaspar_2016, relevant_in, relevant_to
+from receptive.networks import cross_entropy
+from receptive.protocols import RELEASED, Protocol
+from receptive.tasks import dataset, fasta
+from receptive.tasks.dataset import UNKNOWN
+from receptive.training import metrics
+
+THRESHOLD = 0.1
+"""Greatest E-value of a match, as in the paper's tables."""
+RECTIFIED = ("relu", "relu6")
+"""Activations that are 0 where a filter finds nothing."""
+
+Progress = Callable[[int, int], None]
+"""Called after every pass over the sequences with the passes done and how many there will be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """What to audit a model on.
+
+    Attributes:
+        X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
+        Y: labels, int8 (N, C): 1, 0 or -1 (not measured); ``None`` if there are none.
+        classes: the C names of the labels.
+    """
+
+    X: NDArray[np.uint8]
+    Y: NDArray[np.int8] | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """How much a network loses when the map of one filter is held at its mean.
+
+    Attributes:
+        loss_name: which loss, and why that one.
+        loss: of the model as it is.
+        auroc: its mean AU-ROC; ``None`` if no label has both values.
+        loss_change: (F,) loss with the filter held, minus ``loss``.
+        auroc_change: (F,) mean AU-ROC with the filter held, minus ``auroc``; ``None`` as that.
+    """
+
+    loss_name: str
+    loss: float
+    auroc: float | None
+    loss_change: NDArray[np.float64]
+    auroc_change: NDArray[np.float64] | None
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What was found out about a model.
+
+    Attributes:
+        name: what the model is called.
+        sequences: how many sequences it was audited on.
+        fields: the receptive fields of its layers.
+        predictions: what its architecture foretells of every convolution; empty with ``unpredicted``.
+        unpredicted: why there are no predictions, or "".
+        layer: the convolution whose filters were read.
+        read_from: the layer whose output is its map.
+        activation: the activation of that output.
+        rule: what counts as a site, in words.
+        reading: the filters.
+        kept: the filters as they were compared, trimmed.
+        matches: their hits, at most ``threshold``.
+        threshold: greatest E-value of a hit.
+        fractions: shares of filters that match, as :func:`receptive.tomtom.fractions` gives them.
+        importance: how much each filter matters, or why that is not known.
+    """
+
+    name: str
+    sequences: int
+    fields: ReceptiveField
+    predictions: tuple[assembly.Prediction, ...]
+    unpredicted: str
+    layer: str
+    read_from: str
+    activation: str
+    rule: str
+    reading: filters.Reading
+    kept: tuple[Motif, ...]
+    matches: tuple[tomtom.Match, ...]
+    threshold: float
+    fractions: dict[str, float]
+    importance: Importance | str
+
+
+# --- what comes in -------------------------------------------------------------------------------------
+
+
+def sequences(path: Path | str) -> Sequences:
+    """Read the test split of an HDF5 file of this project, with its labels, or the sequences of a FASTA file.
+
+    Raises:
+        ReceptiveError: the file is neither, or is not as it should be.
+    """
+    path = Path(path)
+    if not (path.is_file() and h5py.is_hdf5(path)):
+        return Sequences(fasta.read(path))
+    with h5py.File(path) as file:
+        task = None if "task" in file.attrs else "data"
+    data = dataset.read(path, task)
+    return Sequences(data.test.X, data.test.Y, data.classes)
+
+
+def sample(data: Sequences, count: int) -> Sequences:
+    """Draw some of the sequences, always the same ones; all if there are not as many."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(data.X))[:count])
+    return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
+
+
+def load(path: Path | str) -> Any:
+    """Load a Keras model and the loss it was compiled with, if that can be had.
+
+    Raises:
+        ReceptiveError: the file is missing or no model, or the model needs code that the file does not hold.
+    """
+    import keras
+
+    path = Path(path)
+    if not path.is_file():
+        raise ReceptiveError(f"cannot read {path}: no such file")
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever its readers and the layers' own code do
+        described = _description(path)
+        if described is None:
+            raise ReceptiveError(
+                f"{path}: expected a model saved by Keras, as .keras or .h5, found something else "
+                "(weights alone are no model)"
+            ) from None
+        if own := sorted(set(_foreign(described))):
+            raise ReceptiveError(
+                f"{path}: needs {', '.join(own)}, which Keras cannot load without your code; in Python, load "
+                "the model with custom_objects and pass it to receptive.audit.audit"
+            ) from None
+        raise ReceptiveError(f"{path}: Keras cannot load this model: {str(error).splitlines()[0]}") from None
+    loss = ((_description(path, compiled=True) or {}).get("loss")) if model else None
+    try:
+        model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(loss)))
+    except Exception:  # a loss of the user's own: one is chosen by the outputs then
+        model.loss = None
+    return model
+
+
+def _description(path: Path, compiled: bool = False) -> dict[str, Any] | None:
+    """How the file describes its model, or how it was compiled; ``None`` if it does not."""
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                text = file.attrs["training_config" if compiled else "model_config"]
+            return dict(json.loads(text))
+        with zipfile.ZipFile(path) as archive:
+            entry = json.loads(archive.read("config.json"))
+        return dict((entry["compile_config"] or {}) if compiled else entry)
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        return None
+
+
+def _foreign(described: Any) -> Iterator[str]:
+    """Whatever in a description is not Keras's own, and what holds code."""
+    if isinstance(described, dict):
+        kind, module = described.get("class_name"), described.get("module")
+        if kind == "Lambda":
+            yield f'the code of Lambda "{described["config"]["name"]}"'
+        elif kind and "registered_name" in described and module != "builtins":
+            if not (module or "keras").startswith("keras"):
+                yield str(described["config"] if kind == "function" else kind)
+            elif module is None and ">" in str(described["registered_name"]):
+                yield str(kind)
+    if isinstance(described, dict | list):
+        for below in described.values() if isinstance(described, dict) else described:
+            yield from _foreign(below)
+
+
+# --- the audit -----------------------------------------------------------------------------------------
+
+
+def audit(
+    model: Any,
+    data: Sequences,
+    layer: str | None = None,
+    alphabet: str = ALPHABET,
+    targets: Sequence[Motif] | None = None,
+    threshold: float = THRESHOLD,
+    protocol: Protocol = RELEASED,
+    passthrough: Sequence[str] = (),
+    name: str = "",
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit a model.
+
+    Args:
+        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L).
+        data: the sequences to scan, and their labels if importance is asked for.
+        layer: the convolution to read; the first by default.
+        alphabet: the order of the model's four channels.
+        targets: the motifs to compare with; JASPAR 2016 by default.
+        threshold: greatest E-value of a match.
+        protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
+        passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
+        name: what to call the model.
+        progress: called after every pass over the sequences.
+
+    Raises:
+        UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
+        ReceptiveError: the model is not one of DNA sequences as long as these.
+    """
+    if sorted(alphabet) != sorted(ALPHABET):
+        raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
+    if not threshold > 0:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    targets = jaspar_2016() if targets is None else targets
+    turned = _channels_first(model, data.X.shape[1])
+    fields = field(keras_graph.read(model, passthrough), data.X.shape[1])
+    row = _convolution(fields, layer)
+    place, function = keras_graph.activation(model, row.name)
+    X = data.X[..., [ALPHABET.index(letter) for letter in alphabet]]
+    probe = Probe(model, _operation(model, place), X.swapaxes(1, 2) if turned else X)
+    missing = "the sequences have no labels" if data.Y is None else _unlike(model, data.Y)
+    rectified = function in RECTIFIED
+    tick = _ticks(progress, 2 + (not (rectified and missing)) + (0 if missing else probe.channels))
+
+    levels = None if rectified and missing else probe.levels()
+    tick(levels is not None)
+    rest = np.float32(0) if rectified or levels is None else levels.mean
+
+    def scan() -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for first, maps in probe.maps():
+            yield first, maps if rectified else np.maximum(maps - rest, 0)
+        tick()
+
+    protocol = replace(protocol, window=None)
+    window = Window(row.size, -row.start, row.jump)
+    reading = filters.read_maps(row.name, scan, data.X, protocol, window)
+    kept = filters.trimmed(reading.motifs, protocol)
+    matches = tomtom.match(kept, targets, threshold)
+    importance: Importance | str = missing
+    if levels is not None and data.Y is not None and not missing:
+        importance = measure(probe, levels, data.Y, tick)
+    try:
+        predictions, unpredicted = assembly.predict(fields), ""
+    except ReceptiveError as error:
+        predictions, unpredicted = (), str(error)
+    return Audit(
+        name=name or model.name,
+        sequences=len(X),
+        fields=fields,
+        predictions=predictions,
+        unpredicted=unpredicted,
+        layer=row.name,
+        read_from=place,
+        activation=function,
+        rule=_rule(protocol, rectified),
+        reading=reading,
+        kept=kept,
+        matches=matches,
+        threshold=threshold,
+        fractions=tomtom.fractions(matches, _relevant(targets, data.classes)),
+        importance=importance,
+    )
+
+
+def unreadable(fields: ReceptiveField, name: str) -> str:
+    """Say why the filters of a convolution cannot be read from aligned sites; "" if they can.
+
+    The sequences around its sites are aligned only if each of its neurons knows from which positions its
+    inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
+    same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
+    """
+    below, waiting = set[str](), [name]
+    inputs = {node.layer.name: node.inputs for node in fields.graph.nodes}
+    while waiting:
+        waiting = [one for each in waiting for one in inputs[each] if one != INPUT and one not in below]
+        below.update(waiting)
+    for row in (row for row in fields.rows if row.name in below):
+        if row.uncertainty > 1:
+            return (
+                f"{row.name} pools before it, so that an input may come from any of {row.uncertainty} "
+                "positions; sites cannot be aligned"
+            )
+        if row.unaligned:
+            return f"{row.unaligned} Sites cannot be aligned"
+        if row.jump > 1:
+            return (
+                f"{row.name} before it moves by {row.jump} positions, so that a motif is seen in {row.jump} "
+                "phases; sites cannot be aligned"
+            )
+    if fields.row(name).size > tomtom.WIDEST:
+        return (
+            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
+            "motifs are compared in"
+        )
+    return ""
+
+
+def _convolution(fields: ReceptiveField, layer: str | None) -> Row:
+    """The row of the convolution that is asked for, the first by default."""
+    rows = [row for row in fields.rows if row.kind == "conv"]
+    if not rows:
+        raise ReceptiveError("the model has no convolution over the sequence")
+    names = ", ".join(row.name for row in rows)
+    if layer is not None and layer not in [row.name for row in rows]:
+        raise UsageError(f"--layer {layer}: expected a convolution of the model: {names}")
+    row = rows[0] if layer is None else fields.row(layer)
+    if why := unreadable(fields, row.name):
+        raise UsageError(f"--layer {row.name}: its filters cannot be read: {why}")
+    return row
+
+
+def _channels_first(model: Any, length: int) -> bool:
+    """Whether a model takes (4, L); refuse one that takes no one-hot sequences of this length.
+
+    A model of (4, 4) is taken as (L, 4).
+    """
+    shapes = [tuple(each.shape) for each in model.inputs or ()]
+    if len(shapes) > 1:
+        raise ReceptiveError(
+            f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
+            "and nothing else, and filters read with made-up values elsewhere would say little"
+        )
+    shape = shapes[0] if shapes else ()
+    if len(shape) != 3 or 4 not in shape[1:]:
+        raise ReceptiveError(
+            f"expected a model of one-hot DNA, (batch, L, 4) or (batch, 4, L), found {shape}"
+        )
+    turned = bool(shape[2] != 4)
+    takes = shape[2 if turned else 1]
+    if takes not in (None, length):
+        raise ReceptiveError(f"the model takes sequences of {takes} nucleotides, the data have {length}")
+    return turned
+
+
+def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The relevant ids in a database, of the factors that the labels name, or of all twelve."""
+    asked = relevant_to(classes)
+    return {factor: ids for factor, ids in relevant_in(targets, "released").items() if factor in asked}
+
+
+def _rule(protocol: Protocol, rectified: bool) -> str:
+    """What counts as a site, in words."""
+    which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
+    if rectified:
+        return f"{which} above {protocol.threshold:g} of the filter's greatest activation"
+    return (
+        f"{which} above {protocol.threshold:g} of the way from the filter's mean activation to its greatest, "
+        "as this activation is not 0 where a filter finds nothing, and may be negative"
+    )
+
+
+def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
+    """Count passes over the sequences and report them."""
+    done = 0
+
+    def tick(passed: bool = True) -> None:
+        nonlocal done
+        done += passed
+        if progress and passed:
+            progress(done, steps)
+
+    return tick
+
+
+# --- what a layer returns ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Mean, least and greatest activation of each filter, float32 (F,), over all sequences and positions."""
+
+    mean: NDArray[np.float32]
+    least: NDArray[np.float32]
+    greatest: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """A model, one of its layers to listen to or to change, and the sequences as the model takes them.
+
+    Attributes:
+        model: the Keras model.
+        operation: the layer, or operation, of it or of a model within it.
+        X: uint8 (N, L, 4) or (N, 4, L), channels in the model's order.
+    """
+
+    model: Any
+    operation: Any
+    X: NDArray[np.uint8]
+
+    @property
+    def channels(self) -> int:
+        """The number of filters."""
+        return int(next(self.maps())[1].shape[2])
+
+    def run(self, change: Callable[[Any], Any]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Run the model on a batch at a time, with what the layer returns passed through ``change``.
+
+        Yields:
+            The index of the first sequence of the batch, and the outputs of the model side by side, (n, C).
+        """
+        from keras import tree
+
+        call = self.operation.call
+        for first in range(0, len(self.X), filters.BATCH):
+            batch = self.X[first : first + filters.BATCH].astype(np.float32)
+            # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
+            object.__setattr__(self.operation, "call", lambda *a, **k: change(call(*a, **k)))
+            try:
+                found = tree.flatten(self.model(batch, training=False))
+            finally:
+                object.__delattr__(self.operation, "call")
+            yield first, np.concatenate([np.asarray(each).reshape(len(batch), -1) for each in found], axis=1)
+
+    def scores(self, change: Callable[[Any], Any] = lambda maps: maps) -> NDArray[np.float32]:
+        """Return the outputs of the model side by side, (N, C)."""
+        return np.concatenate([scores for _, scores in self.run(change)])
+
+    def maps(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
+
+        Raises:
+            ReceptiveError: the model calls the layer several times.
+        """
+        heard: list[Any] = []
+
+        def listen(maps: Any) -> Any:
+            heard.append(maps)
+            return maps
+
+        for first, _ in self.run(listen):
+            if len(heard) > 1:
+                raise ReceptiveError(
+                    f"layer {self.operation.name}: the model calls it {len(heard)} times, so that it has "
+                    f"{len(heard)} maps of each sequence; an audit reads layers that are called once"
+                )
+            yield first, np.asarray(heard.pop(), np.float32)
+
+    def levels(self) -> Levels:
+        """Measure the activations of each filter."""
+        total: Any = 0.0
+        least, greatest, count = [], [], 0
+        for _, maps in self.maps():
+            total = total + maps.sum((0, 1), dtype=np.float64)
+            count += maps.shape[0] * maps.shape[1]
+            least.append(maps.min((0, 1)))
+            greatest.append(maps.max((0, 1)))
+        mean: NDArray[np.float32] = (total / count).astype(np.float32)
+        return Levels(mean, np.min(least, axis=0), np.max(greatest, axis=0))
+
+
+def _operation(model: Any, place: str) -> Any:
+    """The layer, or operation such as ``keras.ops.relu``, that `keras_graph` calls ``place``."""
+    for name in place.split("/"):
+        steps = getattr(model, "operations", None) or model.layers
+        model = next(step for step in steps if step.name == name)
+    return model
+
+
+# --- importance ----------------------------------------------------------------------------------------
+
+
+def measure(
+    probe: Probe, levels: Levels, Y: NDArray[np.int8], tick: Callable[[], None] = lambda: None
+) -> Importance:
+    """Hold the map of each filter at its mean in turn, and see what the network loses.
+
+    A filter whose map never changes is held already: its importance is 0.
+
+    Args:
+        probe: the model and the layer.
+        levels: of the layer's filters.
+        Y: labels, int8 (N, C), as many as the model has outputs.
+        tick: called after each filter.
+    """
+    scores = probe.scores()
+    name, loss = _loss(probe.model, Y, scores)
+    before, auroc = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+    losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
+    for index, mean in enumerate(levels.mean):
+        if levels.least[index] < levels.greatest[index]:
+            scores = probe.scores(held(index, mean))
+            losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+        tick()
+    return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
+
+
+def held(index: int, mean: np.float32) -> Callable[[Any], Any]:
+    """Return what holds one filter of maps (n, P, F) at a value, and leaves the others as they are."""
+    from keras import ops
+
+    return lambda maps: ops.where(np.arange(maps.shape[2]) == index, mean, maps)
+
+
+def _unlike(model: Any, Y: NDArray[np.int8]) -> str:
+    """Say why labels cannot be those of the model's outputs; "" if they can."""
+    shapes = [tuple(each.shape) for each in model.outputs]
+    if any(len(shape) != 2 for shape in shapes):
+        return f"the model's outputs {', '.join(map(str, shapes))} are not one number for each label"
+    count = sum(shape[1] for shape in shapes)
+    return "" if count == Y.shape[1] else f"the model has {count} outputs, the data have {Y.shape[1]} labels"
+
+
+def _loss(
+    model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]
+) -> tuple[str, Callable[[NDArray[np.int8], NDArray[np.float32]], float]]:
+    """The loss to measure importance in, with its name: the model's own, or one that suits its outputs.
+
+    Raises:
+        ReceptiveError: some labels are not measured, and the outputs are no probabilities of labels.
+    """
+    import keras
+
+    def mean(function: Any) -> Callable[[NDArray[np.int8], NDArray[np.float32]], float]:
+        return lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
+
+    own, unmeasured = getattr(model, "loss", None), bool((Y == UNKNOWN).any())
+    if own is not None and len(model.outputs) == 1 and (own is cross_entropy or not unmeasured):
+        try:
+            function = keras.losses.get(own)
+            mean(function)(Y, scores)
+            return f"the model's own loss, {getattr(function, '__name__', type(function).__name__)}", mean(
+                function
+            )
+        except Exception:  # a loss that asks for labels of another form
+            pass
+    if scores.min() < 0 or scores.max() > 1:
+        kind, function = (
+            "mean squared error, as outputs are not between 0 and 1",
+            keras.losses.mean_squared_error,
+        )
+    elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):
+        kind, function = (
+            "categorical cross-entropy, as outputs sum to 1",
+            keras.losses.categorical_crossentropy,
+        )
+    else:
+        return "binary cross-entropy over the measured labels, as outputs are between 0 and 1", mean(
+            cross_entropy
+        )
+    if unmeasured:
+        raise ReceptiveError(f"{kind}: needs labels that are all measured, found {UNKNOWN}")
+    return kind, mean(function)
+
+
+# --- what comes out ------------------------------------------------------------------------------------
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """Return an audit as ``receptive audit --json`` prints it."""
+    foretold = {each["name"]: each for each in assembly.document(audit.predictions)["layers"]}
+    layers = []
+    for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
+        found = foretold.get(row["name"], {})
+        is_conv = row["kind"] == "conv"
+        layers.append(
+            {
+                **row,
+                "assembly_bits": found.get("assembly_bits"),
+                "prediction": found.get("prediction"),
+                "predicted_relevant": found.get("relevant"),
+                "unpredicted": (audit.unpredicted or None) if is_conv else None,
+                "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
+            }
+        )
+    known = audit.importance if isinstance(audit.importance, Importance) else None
+    found_filters = []
+    for index, match in enumerate(audit.matches):
+        best = match.best
+        auroc = known.auroc_change if known else None
+        found_filters.append(
+            {
+                "id": match.id,
+                "sites": int(audit.reading.sites[index]),
+                "greatest": float(audit.reading.maxima[index]),
+                "dead": match.dead,
+                "matches": len(match.hits),
+                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
+                "importance": float(known.loss_change[index]) if known else None,
+                "auroc_change": None if auroc is None else float(auroc[index]),
+            }
+        )
+    return {
+        "model": audit.name,
+        "sequences": audit.sequences,
+        "input_length": audit.fields.input_length,
+        "layers": layers,
+        "whole_motifs_in": assembly.whole_motifs_in(audit.predictions),
+        "unaligned": list(audit.fields.unaligned),
+        "layer": audit.layer,
+        "read_from": audit.read_from,
+        "activation": audit.activation,
+        "sites": audit.rule,
+        "threshold": audit.threshold,
+        "loss": {"name": known.loss_name, "value": known.loss} if known else None,
+        "auroc": known.auroc if known else None,
+        "importance_missing": None if known else audit.importance,
+        "filters": found_filters,
+        "fractions": audit.fractions,
+    }

@@ -1,0 +1,118 @@
+"""``receptive audit``: any Keras model, its filters and what they matter."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from receptive.cli.shared import Json, ProtocolName, emit, fixed, passes_bar, table
+
+
+def audit(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5.")],
+    data: Annotated[
+        Path,
+        typer.Option(help="Sequences: FASTA, or an HDF5 file of a task, of which the test split counts."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json and filters.meme.")],
+    layer: Annotated[str | None, typer.Option(help="The convolution to read; the first by default.")] = None,
+    alphabet: Annotated[str, typer.Option(help="Order of the model's four channels.")] = "ACGT",
+    database: Annotated[
+        str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
+    protocol: ProtocolName = "released",
+    sequences: Annotated[
+        int | None, typer.Option(min=1, help="Take so many sequences, drawn at random, instead of all.")
+    ] = None,
+    passthrough: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Most threads TensorFlow may use.")] = None,
+    json: Json = False,
+) -> None:
+    """Audit a Keras model of one-hot DNA: what it sees, its filters as motifs, and how much each matters.
+
+    The input is (L, 4) or (4, L). An N in FASTA is a position of zeros. How much a filter matters needs
+    labels, and takes a pass over the sequences for each filter.
+
+    Example: receptive audit model.keras --data chipseq.h5 --out audit
+    """
+    from receptive import audit as auditing
+    from receptive import backend, motifs
+    from receptive.errors import UsageError
+    from receptive.figures import audits
+    from receptive.protocols import protocol as look_up
+
+    if not threshold > 0:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    targets, given = motifs.database(database), auditing.sequences(data)
+    if sequences is not None:
+        given = auditing.sample(given, sequences)
+    backend.configure(threads)
+    loaded = auditing.load(model)
+    with passes_bar(model.name) as progress:
+        found = auditing.audit(
+            loaded,
+            given,
+            layer,
+            alphabet,
+            targets,
+            threshold,
+            look_up(protocol),
+            passthrough or [],
+            model.name,
+            progress,
+        )
+    audits.write(found, out)
+    record = auditing.document(found)
+    emit(record, describe(record, out), json)
+
+
+def describe(record: dict[str, Any], out: Path) -> str:
+    """Summarise an audit: what each layer sees, the filters, and what they come to."""
+    layers = [
+        [
+            row["name"],
+            str(row["size"]),
+            str(row["uncertainty"]),
+            "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.2f}",
+            row["prediction"] or "–",
+        ]
+        for row in record["layers"]
+    ]
+    filters = []
+    for each in record["filters"]:
+        best = each["best"]
+        match = (
+            [best["id"], best["name"], f"{best['evalue']:.2g}"]
+            if best
+            else ["dead" if each["dead"] else "–", "", ""]
+        )
+        change = "–" if each["importance"] is None else f"{each['importance']:+.5f}"
+        filters.append([each["id"], str(each["sites"]), *match, change])
+    shares = record["fractions"]
+    loss, why = record["loss"], record["importance_missing"]
+    important = (
+        f"importance: rise of the loss, {loss['value']:.4f} ({loss['name']}), with the filter held at its "
+        f"mean; AU-ROC {fixed(record['auroc'])}"
+        if loss
+        else f"importance is not known: {why}"
+    )
+    return "\n".join(
+        [
+            table(["layer", "field", "uncertainty", "bits", "expected"], layers),
+            "",
+            f"{record['layer']}, read from {record['read_from']} ({record['activation']}); "
+            f"a site is {record['sites']}",
+            "",
+            table(["filter", "sites", "best", "name", "E-value", "importance"], filters),
+            "",
+            f"of {len(filters)} filters {shares['jaspar']:.3f} match "
+            f"({shares['jaspar_without_gmeb1']:.3f} without Gmeb1), "
+            f"{shares['relevant']:.3f} a relevant motif",
+            important,
+            f"open {out / 'index.html'}",
+        ]
+    )

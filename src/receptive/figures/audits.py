@@ -1,0 +1,183 @@
+"""The page of an audit: what each layer sees, what its filters are, and which of them matter."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from receptive import __version__
+from receptive.audit import Audit, document
+from receptive.figures import page
+from receptive.files import write_text
+from receptive.motifs import format_meme
+from receptive.runs import to_json
+
+
+def write(audit: Audit, out: Path | str) -> None:
+    """Write ``index.html``, ``audit.json`` and ``filters.meme`` (as compared, trimmed) into a folder.
+
+    Each file is whole or as it was before.
+
+    Raises:
+        ReceptiveError: the folder cannot be made or written to.
+    """
+    texts = {
+        "index.html": render(audit),
+        "audit.json": to_json(document(audit)),
+        "filters.meme": format_meme(audit.kept),
+    }
+    for name, text in texts.items():
+        write_text(Path(out) / name, text)
+
+
+def render(audit: Audit) -> str:
+    """Return the page, with everything it shows inside it."""
+    found = document(audit)
+    title = f"Audit of {audit.name}"
+    parts = [
+        f"<h1>{html.escape(title)}</h1>",
+        f"<p>{_summary(found)}</p>",
+        "<h2>What each layer sees</h2>",
+        _layers(found),
+        f"<h2>The filters of {html.escape(audit.layer)}</h2>",
+        *_importance(found),
+        page.letters(),
+        _cards(audit, found),
+        f'<p class="faint">Made by <code>receptive audit</code>, version {__version__}, from '
+        f"{audit.sequences:,} sequences. JASPAR is CC BY 4.0.</p>",
+    ]
+    return page.frame(title, "\n".join(parts) + "\n")
+
+
+def _summary(found: dict[str, Any]) -> str:
+    """What came out, in a few sentences."""
+    n, shares = len(found["filters"]), found["fractions"]
+    layer = html.escape(found["layer"])
+    (row,) = (row for row in found["layers"] if row["name"] == found["layer"])
+    text = (
+        f"Of the {n} filters of {layer}, <strong>{shares['jaspar']:.0%}</strong> match a motif of the "
+        f"database (Tomtom, E&nbsp;≤&nbsp;{found['threshold']:g}; {shares['jaspar_without_gmeb1']:.0%} "
+        f"without Gmeb1, which flat filters match) and {shares['relevant']:.0%} one of the factors asked for."
+    )
+    if row["prediction"]:
+        means = {
+            "localist": "has to hold whole motifs itself",
+            "mixed": "may hold both parts and whole motifs",
+            "distributed": "can leave it to the next layer to put parts together",
+        }[row["prediction"]]
+        text += (
+            f" By architecture alone the layer is expected to be <strong>{row['prediction']}</strong>: with "
+            f"{row['assembly_bits']:.2f} bits of assembly information it {means}."
+        )
+    dead = sum(each["dead"] for each in found["filters"])
+    return text + (f" {dead} never found anything." if dead else "")
+
+
+def _layers(found: dict[str, Any]) -> str:
+    """The receptive fields as a table, each with its share of the sequence as a bar."""
+    length = found["input_length"]
+    rows = []
+    for row in found["layers"]:
+        bits = "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.2f}"
+        bar = (
+            f'<svg viewBox="0 0 100 9" role="img" aria-label="field of {row["size"]} of {length} positions, '
+            f'uncertain by {row["uncertainty"]}"><path class="axis" d="M0 4.5H100"/>'
+            f'<rect class="field" y="1" height="4" {_centred(row["size"] / length)}/>'
+            f'<rect class="lost" y="6" height="2" {_centred((row["uncertainty"] - 1) / length)}/></svg>'
+        )
+        cells = (row["size"], row["jump"], row["length"], row["uncertainty"], bits, row["prediction"] or "–")
+        values = "".join(f"<td>{cell}</td>" for cell in cells)
+        rows.append(f"<tr><td>{html.escape(row['name'])}</td>{values}<td>{bar}</td></tr>")
+    heads = ("layer", "field", "jump", "neurons", "uncertainty", "bits", "expected", "of the sequence")
+    notes = [
+        "Field: positions that a neuron sees; blue, as part of the sequence. Uncertainty: from how many a "
+        "maximum may have come, as pooling lost its place; orange. Bits: assembly information, how much a "
+        "filter of the next layer can learn about the distance of two parts of a motif. Little, and the "
+        "layer is expected to hold whole motifs (localist)."
+    ]
+    if whys := {row["unpredicted"] for row in found["layers"] if row["unpredicted"]}:
+        notes.append("No prediction: " + "; ".join(map(html.escape, whys)) + ".")
+    notes += [html.escape(why) for why in found["unaligned"]]
+    return (
+        f'<div class="scroll"><table><thead><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        + "".join(f'<p class="faint">{note}</p>' for note in notes)
+    )
+
+
+def _centred(share: float) -> str:
+    """Place and width of a bar in the middle of 100 units."""
+    width = 100 * min(max(share, 0), 1)
+    return f'x="{50 - width / 2:.4g}" width="{width:.4g}"'
+
+
+def _importance(found: dict[str, Any]) -> list[str]:
+    """How the filters were read, and the bars of what the network loses without each."""
+    read = (
+        f"A filter is read from its sites: {html.escape(found['sites'])}. Its map is the output of "
+        f"<code>{html.escape(found['read_from'])}</code> (activation {html.escape(found['activation'])})."
+    )
+    if found["importance_missing"]:
+        why = html.escape(found["importance_missing"])
+        return [f"<p>{read}</p><p>How much each filter matters is not known: {why}.</p>"]
+    auroc = "" if found["auroc"] is None else f" and a mean AU-ROC of {found['auroc']:.3f}"
+    text = (
+        f"Importance is how much the loss rises when the filter's map is held at its mean. The network as "
+        f"it is has a loss of {found['loss']['value']:.4f} ({html.escape(found['loss']['name'])}){auroc}."
+    )
+    return [f"<p>{read} {text}</p>", _bars(found["filters"])]
+
+
+def _bars(filters: Sequence[dict[str, Any]]) -> str:
+    """Importance of all filters, the greatest first; in colour those that match a motif."""
+    ranked = sorted(filters, key=lambda each: -each["importance"])
+    values = np.array([each["importance"] for each in ranked])
+    low, high = min(values.min(), 0), max(values.max(), 0)
+    scale, step = 90 / ((high - low) or 1), 600 / len(ranked)
+    zero = 12 + high * scale
+    bars = []
+    for number, (each, value) in enumerate(zip(ranked, values, strict=True)):
+        top, tall = min(zero, zero - value * scale), abs(value) * scale
+        name = f"{each['id']}: {value:+.4f}" + (f", {each['best']['name']}" if each["best"] else "")
+        bars.append(
+            f'<rect class="{"field" if each["best"] else "no"}" x="{number * step + step * 0.1:.4g}" '
+            f'y="{top:.4g}" width="{step * 0.8:.3g}" height="{max(tall, 0.3):.3g}">'
+            f"<title>{html.escape(name)}</title></rect>"
+        )
+    matched = sum(bool(each["best"]) for each in filters)
+    text = (
+        f"Importance of {len(filters)} filters, greatest first, from {high:+.4f} to {low:+.4f}; "
+        f"{matched} of them match a motif"
+    )
+    return (
+        f'<figure><svg viewBox="0 0 600 108" role="img" aria-label="{text}">{"".join(bars)}'
+        f'<path class="axis" d="M0 {zero:.4g}H600"/></svg>'
+        f"<figcaption>{text}: blue. The others: grey.</figcaption></figure>"
+    )
+
+
+def _cards(audit: Audit, found: dict[str, Any]) -> str:
+    """A logo of each filter with what is known about it: the most important first, or the best matches."""
+    cards = []
+    for motif, each in zip(audit.reading.motifs, found["filters"], strict=True):
+        best, change = each["best"], each["importance"]
+        facts = [f"{each['sites']:,} sites"]
+        facts += [] if change is None else [f"loss {change:+.4f}"]
+        facts += [] if each["auroc_change"] is None else [f"AU-ROC {each['auroc_change']:+.4f}"]
+        match, name = "no match", ""
+        if best:
+            name = html.escape(best["name"])
+            match = f"<strong>{name}</strong> {html.escape(best['id'])}, E {best['evalue']:.1g}"
+        spelt = f"Sequence logo of {each['id']}, {page.consensus(motif.pwm)}: {name or 'no match'}"
+        picture = "<p>dead: no site</p>" if each["dead"] else page.logo(motif.pwm, spelt)
+        rank = -change if change is not None else best["evalue"] if best else np.inf
+        cards.append(
+            (
+                rank,
+                f'<div class="card">{picture}<p>{each["id"]} · {match}<br>'
+                f'<span class="faint">{" · ".join(facts)}</span></p></div>',
+            )
+        )
+    return f'<div class="cards">{"".join(card for _, card in sorted(cards, key=lambda card: card[0]))}</div>'
