@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import authors, claims, measured, report
+from receptive import ablations, authors, claims, measured, report
 from receptive.errors import ReceptiveError
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.measured import Results
 from receptive.motifs import FACTORS, embedded, write_meme
+from receptive.protocols import ABLATED
 
 TRIALS = {
     "cnn-2": [(0.966, 0.50, 0.0), (0.967, 0.40, 0.1), (0.965, 0.45, 0.0)],
@@ -74,7 +75,7 @@ def written(made_up, tmp_path_factory):
     """The report of the made-up store, written out."""
     out = tmp_path_factory.mktemp("report")
     results = measured.collect(made_up)
-    document = report.document(results, "released")
+    document = report.document(results, "released", ablations.document(made_up))
     report.write(document, results, made_up, out)
     return out
 
@@ -325,3 +326,27 @@ def test_the_authors_in_vivo_filters_stand_beside_table_2(written):
             f"{found['relevant_embedded']:.3f} |"
         )
         assert line in page.splitlines()
+
+
+def test_what_switches_change_is_shown_with_its_interval(tmp_path):
+    for trial, relevant in enumerate((0.0, 0.1, 0.2)):
+        put(tmp_path, "cnn-2", trial, 0.966, 0.4, relevant)
+        put(tmp_path, "cnn-2", trial, 0.966, 0.5, relevant + 0.1, protocol="released+threshold=0.7")
+    document = report.document(measured.collect(tmp_path), "released", ablations.document(tmp_path))
+    header, lines = report.switch_table(document["ablations"])
+    assert len({(line[0], line[1]) for line in lines}) == len(lines) == 2 * (len(ABLATED) + 4)
+    line = next(line for line in lines if line[:2] == ["cnn-2", "threshold=0.7"])
+    assert dict(zip(header[2:4], line[2:4], strict=True)) == {"": "D-7", "n": "3"}
+    assert line[4:] == [
+        "0.966±0.000 ✓",
+        "0",
+        "0.500±0.000 ✗",
+        "+0.100 [+0.100, +0.100]",
+        "0.200±0.100 ✓",
+        "+0.100 [+0.100, +0.100]",
+    ]
+    whole = [line[1] for line in report.switch_table(document["protocols"])[1]]
+    assert whole[:4] == ["published", "released", "paper", "paper, read as released"]
+    for each in (line, header):
+        assert f"| {' | '.join(each)} |" in report.markdown(document, {})
+        assert " ".join(" ".join(each).split()) in " ".join(command_text(document).split())

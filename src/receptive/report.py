@@ -54,14 +54,20 @@ RULES = (
 )
 
 
-def document(results: Results, protocol: str) -> Document:
+def document(results: Results, protocol: str, switched: Mapping[str, Any] | None = None) -> Document:
     """Judge every published number and every claim by the runs of a store.
+
+    Args:
+        results: the runs under ``protocol``.
+        protocol: its name.
+        switched: what other protocols change, :func:`receptive.ablations.document`.
 
     Returns:
         ``cells`` (``mean`` is null without a run, ``sd`` with fewer than two, the difference and its interval
         with fewer than :data:`~receptive.verdicts.LEAST_TRIALS`); ``claims`` with their inequalities;
         ``fractions`` of every layer, counted four ways (D-9, D-19); ``factors``, how many filters match each;
-        ``authors_invivo``, the fractions of the authors' own in vivo filters beside Table 2's.
+        ``authors_invivo``, the fractions of the authors' own in vivo filters beside Table 2's; and what is
+        ``switched``.
     """
     cells = [cell for cell in claims.published() if cell.task == "synthetic"]
     return {
@@ -81,6 +87,7 @@ def document(results: Results, protocol: str) -> Document:
         ],
         "factors": [_factors(variant, layer, trials) for (variant, layer), trials in _by_variant(results)],
         "authors_invivo": [_authors(variant) for variant in authors.INVIVO],
+        **(switched or {}),
     }
 
 
@@ -251,7 +258,7 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         if document["left_out"]
         else "",
         RULES,
-        _grid(*table(document)),
+        grid(*table(document)),
         "## Claims",
         "A claim is *reproduced* if the whole 95% interval of each of its inequalities lies on the claimed "
         "side and the published numbers it leans on are reproduced too; *trend only* if the inequalities "
@@ -261,7 +268,7 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "## What counts as a match",
         "JASPAR: any of the 519 motifs; without Gmeb1, which flat filters hit (D-19). Relevant: by the "
         "released list, as in the table, or by the embedded motifs alone (D-9).",
-        _grid(
+        grid(
             ["layer", "n", "JASPAR", "without Gmeb1", "relevant", "embedded only"],
             list(_fraction_rows(document)),
         ),
@@ -274,6 +281,7 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "repository: one trial of an earlier version, CNN-50-2 small (D-5), compared with JASPAR by this "
         "package. Published: Table 2, ± standard deviation over five trials.",
         _authors_grid(document),
+        *(switch_sections(document) if "ablations" in document else ()),
         "## Figures" if figures else "",
         *(f"![{words}]({name}.svg)" for name, words in figures.items()),
     ]
@@ -296,7 +304,7 @@ def _fraction_rows(document: Document) -> Iterator[list[str]]:
 def _factor_grid(document: Document) -> str:
     rows = document["factors"]
     header = ["layer", "n", "covered", *rows[0]["fractions"]]
-    return _grid(
+    return grid(
         header,
         [
             [
@@ -312,7 +320,7 @@ def _factor_grid(document: Document) -> str:
 
 def _authors_grid(document: Document) -> str:
     header = ["network", "filters", "JASPAR", "published", "relevant", "published", "embedded only"]
-    return _grid(
+    return grid(
         header,
         [
             [
@@ -329,7 +337,68 @@ def _authors_grid(document: Document) -> str:
     )
 
 
-def _grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def switch_sections(document: Document) -> list[str]:
+    """Return the two tables of what other protocols change, in Markdown, with what they show."""
+    return [
+        "## Single switches of the protocol",
+        "CNN-2 and CNN-25 by the released code, with one difference at a time switched to what the paper's "
+        "text says, with all that concerns the reading of filters, and with everything. Beside the "
+        "difference from `released` its 95% interval: Welch's, or, where the weights are the same, that of the "
+        "differences trial by trial. Marks are verdicts on the published number.",
+        grid(*switch_table(document["ablations"])),
+        "## The two protocols",
+        "Networks trained by the released code and by the paper's text, the latter also with their filters "
+        "read as the released code reads them.",
+        grid(*switch_table(document["protocols"])),
+    ]
+
+
+def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
+    """Lay out runs under several protocols, below the published numbers of their network.
+
+    Returns:
+        The header and the rows.
+    """
+    header = ["network", "protocol", "", "n"]
+    for name in COLUMNS.values():
+        header += [name, "− released"]
+    lines, last = [], ""
+    for row in rows:
+        if row["variant"] != last:
+            published = [plus_minus(**row[column]["published"]) for column in COLUMNS]
+            lines.append(
+                [row["variant"], "published", "", "5", *(cell for one in published for cell in (one, ""))]
+            )
+            last = row["variant"]
+        line = [row["variant"], protocol_words(row), ", ".join(row["discrepancies"]), str(row["n"])]
+        for column in COLUMNS:
+            number = row[column]
+            mean = plus_minus(number["mean"], number["sd"])
+            line += [f"{mean} {MARKS[number['verdict']]}", _difference(number["difference"])]
+        lines.append(line)
+    return header, lines
+
+
+def protocol_words(row: Document) -> str:
+    """Name a protocol by what distinguishes it from ``released``."""
+    name, _, switches = row["protocol"].partition("+")
+    if name == "paper":
+        return "paper, read as released" if switches else "paper"
+    if len(row["switches"]) > 1:
+        return "read as paper"
+    return switches.replace("+", ", ") or name
+
+
+def _difference(found: Document | None) -> str:
+    if found is None:
+        return ""
+    if found["low"] == found["high"] == 0:
+        return "0"
+    return f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+
+
+def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Lay rows out as a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -21,11 +21,11 @@ def report(
 
     Example: receptive report --store results --out report
     """
-    from receptive import measured
+    from receptive import ablations, measured
     from receptive import report as reports
 
     results = measured.collect(store, protocol)
-    document = reports.document(results, protocol)
+    document = reports.document(results, protocol, ablations.document(store))
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
         reports.write(document, results, store, out)
@@ -34,7 +34,7 @@ def report(
 
 def text(document: dict[str, Any]) -> str:
     """The report as text for the terminal."""
-    from receptive.report import RULES, evidence_line, tally
+    from receptive.report import RULES, evidence_line, switch_table, tally
     from receptive.report import table as rows
 
     lines = [table(*rows(document)), "", fill(RULES, 110), ""]
@@ -46,6 +46,9 @@ def text(document: dict[str, Any]) -> str:
             waits = f"  waits for {', '.join(claim['waits_for'])}"
             lines.append(fill(waits, 110, subsequent_indent="  "))
         lines += [f"  {evidence_line(each)}" for each in claim["evidence"]]
+    for name in ("ablations", "protocols"):
+        if measured := [row for row in document.get(name, ()) if row["n"]]:
+            lines += ["", table(*switch_table(measured))]
     lines += ["", f"Protocol {document['protocol']}. {tally(document)}"]
     if document["left_out"]:
         lines.append(f"Left out, incomplete or shortened: {', '.join(document['left_out'])}")
