@@ -343,8 +343,8 @@ def switch_sections(document: Document) -> list[str]:
         "## Single switches of the protocol",
         "CNN-2 and CNN-25 by the released code, with one difference at a time switched to what the paper's "
         "text says, with all that concerns the reading of filters, and with everything. Beside the "
-        "difference from `released` its 95% interval: Welch's, or, where the weights are the same, that of the "
-        "differences trial by trial. Marks are verdicts on the published number.",
+        "difference from `released` its 95% interval: Welch's, or, where the weights are the same, that of "
+        "the differences trial by trial. Marks are verdicts on the published number.",
         grid(*switch_table(document["ablations"])),
         "## The two protocols",
         "Networks trained by the released code and by the paper's text, the latter also with their filters "
@@ -381,7 +381,7 @@ def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
 
 def protocol_words(row: Document) -> str:
     """Name a protocol by what distinguishes it from ``released``."""
-    name, _, switches = row["protocol"].partition("+")
+    name, _, switches = str(row["protocol"]).partition("+")
     if name == "paper":
         return "paper, read as released" if switches else "paper"
     if len(row["switches"]) > 1:
