@@ -10,9 +10,12 @@ from receptive import claims
 from receptive.measured import Results
 from receptive.verdicts import (
     CLAIMS,
+    IN_VIVO,
     LARGE,
     LEAST_TRIALS,
+    NUMBERS,
     PUBLISHED_TRIALS,
+    SMALL,
     TOLERANCE,
     above,
     below,
@@ -21,13 +24,14 @@ from receptive.verdicts import (
     contrast,
     exceeds,
     judge,
+    judge_all,
     key,
     leans_on,
     published_sample,
     sample,
 )
 
-BY_ID = {claim.id: claim for claim in CLAIMS}
+BY_ID = {claim.id: claim for claim in (*CLAIMS, *IN_VIVO)}
 PATTERN = (np.arange(5) - 2) / np.sqrt(2)
 """Five values of mean 0 and population standard deviation 1."""
 ORDER = ("reproduced", "trend only", "not reproduced")
@@ -47,14 +51,29 @@ cells = st.builds(
 )
 
 
-def as_published():
-    """Results just like the published ones, with five trials of each."""
-    values = {c.key: tuple(c.mean + c.sd * PATTERN) for c in claims.published() if c.task == "synthetic"}
+def as_published(task="synthetic"):
+    """Results just like the published ones, with five trials of each, on a task or on one like it."""
+    published = "synthetic" if task == "synthetic" else "invivo"
+    values = {c.key: tuple(c.mean + c.sd * PATTERN) for c in claims.published() if c.task == published}
     shares = tuple(
         {factor: (1 + (place + trial) % 3) / 30 for place, factor in enumerate("abcdefghijkl")}
         for trial in range(5)
     )
-    return Results(values, {(variant, "conv1"): shares for variant in LARGE})
+    factors = {(variant, "conv1"): shares for variant in LARGE}
+    if task != "synthetic":
+        factors = covering({"cnn-25": [8, 9, 8, 8, 9], "cnn-25-120": [10, 11, 10, 11, 10]})
+    return Results(values, factors, task=task)
+
+
+def covering(numbers):
+    """Filters on so many factors, of twelve, in the trials of some variants."""
+    return {
+        (variant, "conv1"): tuple(
+            {factor: 0.1 * (place < number) for place, factor in enumerate("abcdefghijkl")}
+            for number in trials
+        )
+        for variant, trials in numbers.items()
+    }
 
 
 def changed(results, means, sd=0.005):
@@ -171,6 +190,21 @@ BREAKING = {
     "DEEP-1": [{("cnn19-1-2", "conv1", "relevant"): 0.4}, {("cnn-2", "conv1", "relevant"): 0.7}],
     "DEEP-2": [{("cnn-1", "conv1", "relevant"): 0.7}, {("cnn-1", "conv2", "relevant"): 0.4}],
     "DEEP-3": [{("cnn-1-1-100", f"conv{n}", "relevant"): mean} for n, mean in ((1, 0.7), (2, 0.7), (3, 0.4))],
+    "VIVO-1": [
+        {("cnn-4", "conv1", "relevant"): 0.75},
+        {("cnn-4", "conv1", "jaspar"): 0.92},
+        {(variant, "conv1", "relevant"): 0.3 for variant in LARGE},
+        {(variant, "conv1", "jaspar"): 0.5 for variant in LARGE},
+    ],
+    "VIVO-2": [{("cnn-1", "conv2", "relevant"): 0.1}, {("cnn-1", "conv2", "jaspar"): 0.3}],
+    "VIVO-3": [
+        {(variant, "", "auroc"): 0.89 for variant in SMALL},
+        {(variant, "", "auroc"): 0.8 for variant in LARGE},
+    ],
+    "VIVO-4": [
+        {(variant, "", "auroc"): 0.9 for variant in NUMBERS[1:]},
+        {(variant, "conv1", "relevant"): 0.6 / (place + 2) ** 2 for place, variant in enumerate(NUMBERS[1:])},
+    ],
 }
 """Changes to the published means, each of which breaks one inequality of a claim."""
 
@@ -186,15 +220,20 @@ SHIFTING = {
     "DEEP-1": {("cnn-2", "conv1", "jaspar"): 0.6},
     "DEEP-2": {("cnn-1", "conv2", "relevant"): 0.7},
     "DEEP-3": {("cnn-1-1-100", "conv3", "relevant"): 0.7},
+    "VIVO-1": {("cnn-2", "conv1", "jaspar"): 0.5},
+    "VIVO-2": {("cnn-1", "conv2", "relevant"): 0.75},
+    "VIVO-3": {("cnn-1", "", "auroc"): 0.95},
+    "VIVO-4": {("cnn-25-120", "", "auroc"): 0.96},
+    "VIVO-5": {("cnn-25", "conv1", "relevant"): 0.9},
 }
 """Changes that no inequality minds, but a published number does."""
 
 
 @claimed
-@pytest.mark.parametrize("claim", CLAIMS, ids=BY_ID)
+@pytest.mark.parametrize("claim", BY_ID.values(), ids=BY_ID)
 def test_the_published_numbers_bear_every_claim_out(claim):
     """With no more than the quantities that the claim says it needs."""
-    every = as_published()
+    every = as_published(claim.tasks[0])
     only = replace(every, values={quantity: every.values[quantity] for quantity in claim.needs})
     found = judge(claim, only)
     assert found.verdict == "reproduced", found.evidence
@@ -206,7 +245,8 @@ def test_the_published_numbers_bear_every_claim_out(claim):
     ("name", "means"), [(name, means) for name, several in BREAKING.items() for means in several]
 )
 def test_a_claim_fails_when_an_inequality_does(name, means):
-    assert judge(BY_ID[name], changed(as_published(), means)).verdict == "not reproduced"
+    claim = BY_ID[name]
+    assert judge(claim, changed(as_published(claim.tasks[0]), means)).verdict == "not reproduced"
 
 
 @pytest.mark.claim("POOL-4")
@@ -219,33 +259,128 @@ def test_pool_4_fails_when_every_trial_spends_its_filters_alike():
 @claimed
 @pytest.mark.parametrize(("name", "means"), SHIFTING.items())
 def test_a_claim_without_its_numbers_is_a_trend_only(name, means):
-    found = judge(BY_ID[name], changed(as_published(), means))
+    claim = BY_ID[name]
+    found = judge(claim, changed(as_published(claim.tasks[0]), means))
     assert found.verdict == "trend only"
     assert all(each.holds for each in found.evidence)
 
 
 @claimed
-@pytest.mark.parametrize("claim", CLAIMS, ids=BY_ID)
+@pytest.mark.parametrize("claim", BY_ID.values(), ids=BY_ID)
 def test_the_same_means_without_agreement_between_trials_show_nothing(claim):
-    signs = {"auroc": 3, "jaspar": 3, "relevant": -3}
-    noise = {q: tuple(np.mean(v) + signs[q[2]] * PATTERN) for q, v in as_published().values.items()}
-    assert judge(claim, replace(as_published(), values=noise)).verdict == "not reproduced"
+    """Noise goes the other way in another column or layer, so that no difference is spared."""
+    signs = {"auroc": 3, "aupr": 3, "jaspar": 3, "relevant": -3}
+    published = as_published(claim.tasks[0])
+    noise = {
+        quantity: tuple(np.mean(values) + signs[quantity[2]] * (-1) ** (quantity[1] == "conv2") * PATTERN)
+        for quantity, values in published.values.items()
+    }
+    factors = covering({"cnn-25": [0, 12, 0, 12, 0], "cnn-25-120": [12, 0, 12, 0, 12]})
+    factors = factors if claim.id == "VIVO-5" else published.factors
+    assert judge(claim, replace(published, values=noise, factors=factors)).verdict == "not reproduced"
 
 
 @claimed
-@pytest.mark.parametrize("claim", CLAIMS, ids=BY_ID)
+@pytest.mark.parametrize("claim", BY_ID.values(), ids=BY_ID)
 def test_a_claim_waits_for_each_of_its_networks(claim):
-    every = as_published()
+    every = as_published(claim.tasks[0])
     for variant in {quantity[0] for quantity in claim.needs}:
-        short = {q: v[: PUBLISHED_TRIALS - 1] if q[0] == variant else v for q, v in every.values.items()}
+        short = {q: v[: claim.least - 1] if q[0] == variant else v for q, v in every.values.items()}
         found = judge(claim, replace(every, values=short))
         assert (found.verdict, found.waits_for, found.evidence) == ("not measured", (variant,), ())
 
 
 def test_every_claim_leans_on_published_numbers():
-    assert len(BY_ID) == len(CLAIMS) == 11
+    assert (len(CLAIMS), len(BY_ID)) == (11, 16)
+    assert {claim.least for claim in CLAIMS} == {PUBLISHED_TRIALS}
     for claim in CLAIMS:
         assert sorted(cell.key for cell in leans_on(claim)) == sorted(claim.needs)
+
+
+@pytest.mark.claim("D-2")
+def test_claims_in_vivo_lean_on_table_2_but_not_on_what_was_copied_from_table_1():
+    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published()}
+    copied = {key(variant, column) for variant in NUMBERS[1:] for column in ("jaspar", "relevant")}
+    for quantity in copied:
+        assert published["T1", quantity] == published["T2", quantity]
+    for claim in IN_VIVO:
+        leant_on = sorted(cell.key for cell in leans_on(claim, "invivo"))
+        assert leant_on == sorted(set(claim.needs) - copied)
+        assert leans_on(claim, "chipseq") == []
+
+
+in_vivo = pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
+
+
+@in_vivo
+@pytest.mark.parametrize("claim", IN_VIVO, ids=[claim.id for claim in IN_VIVO])
+def test_other_data_than_the_papers_bear_out_a_trend_at_best(claim):
+    found = judge(claim, as_published("chipseq"))
+    assert (found.task, found.verdict) == ("chipseq", "trend only")
+    assert all(each.holds for each in found.evidence)
+
+
+@in_vivo
+def test_a_claim_is_judged_on_every_task_that_has_runs():
+    papers, ours = as_published("invivo"), Results({}, {}, task="chipseq")
+    found = judge_all({"synthetic": as_published(), "invivo": papers, "chipseq": ours})
+    verdicts = {(each.claim.id, each.task): each.verdict for each in found}
+    assert len(verdicts) == len(found) == 11 + 5 * 2
+    for name, claim in BY_ID.items():
+        assert verdicts[name, claim.tasks[0]] == "reproduced"
+    assert [each.verdict for each in found if each.task == "chipseq"] == ["not measured"] * 5
+    without = [(each.claim.id, each.task) for each in judge_all({"synthetic": as_published()})]
+    assert without == [(name, claim.tasks[-1]) for name, claim in BY_ID.items()]
+
+
+@pytest.mark.claim("VIVO-1", "VIVO-3")
+@given(st.lists(st.lists(fractions, min_size=3, max_size=5), min_size=7, max_size=7))
+def test_groups_of_networks_are_compared_by_their_means(values):
+    names = (*SMALL, *LARGE)
+    results = Results({key(n, "auroc"): tuple(v) for n, v in zip(names, values, strict=True)}, {})
+    (difference, _) = BY_ID["VIVO-3"].rule(results)
+    means = [np.mean(each) for each in values]
+    assert difference.found.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
+
+
+@in_vivo
+def test_degrees_of_freedom_are_as_the_module_says():
+    """Three trials each that scatter alike: the width of an interval over its standard error."""
+    values = {key(n, "auroc"): (0.4, 0.5, 0.6) for n in (*SMALL, *LARGE, *NUMBERS)}
+    values |= {key(n, "relevant"): (0.4, 0.5, 0.6) for n in NUMBERS}
+    for name, squared_weights, freedom in (("VIVO-3", 1 / 3 + 1 / 4, 13), ("VIVO-4", 0.2, 5)):
+        found = next(iter(BY_ID[name].rule(Results(values, {})))).found
+        error = np.sqrt(squared_weights * 0.1**2 / 3)
+        assert (found.high - found.low) / 2 / error == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.01)
+
+
+@pytest.mark.claim("VIVO-4", "D-2")
+def test_the_number_of_relevant_filters_may_rise_while_their_fraction_falls():
+    values = as_published("invivo").values
+    shares = [np.mean(values[key(variant, "relevant")]) for variant in NUMBERS[1:]]
+    assert shares == sorted(shares, reverse=True)
+    _, number = BY_ID["VIVO-4"].rule(Results(values, {}))
+    expected = np.polyfit([1, 2, 3], np.multiply(shares, [60, 90, 120]), 1)[0]
+    assert expected > 0
+    assert number.holds
+
+
+@pytest.mark.claim("VIVO-5")
+@pytest.mark.parametrize(
+    ("few", "many", "holds"),
+    [
+        ([7, 7, 8], [9, 9, 10], True),
+        ([8, 8, 8], [9, 9, 9], True),
+        ([12, 12, 12], [12, 12, 12], False),
+        ([7, 9, 11], [8, 10, 12], False),
+        ([9, 9, 10], [7, 7, 8], False),
+    ],
+)
+def test_more_factors_with_a_filter_show_motifs_that_were_missed(few, many, holds):
+    results = Results({}, covering({"cnn-25": few, "cnn-25-120": many}))
+    (found,) = BY_ID["VIVO-5"].rule(results)
+    assert found.holds == holds
+    assert found.found.estimate == pytest.approx(np.mean(many) - np.mean(few))
 
 
 @pytest.mark.claim("NUM-1")

@@ -1,7 +1,7 @@
 """What a store has measured: the numbers of its runs, trial by trial."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ class Results:
     """The numbers of one task under one protocol.
 
     Attributes:
+        task: name of the task.
         values: for every quantity its values, in the order of trials; the same trials for all quantities of a
             variant, so that their differences are taken trial by trial.
         factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
+        auroc: for every variant, trial by trial, the AU-ROC of each class.
         data: hash of the data set that all runs share; empty without runs.
         left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
     """
@@ -31,10 +33,16 @@ class Results:
     factors: Mapping[tuple[str, str], tuple[Mapping[str, float], ...]]
     data: str = ""
     left_out: tuple[Path, ...] = ()
+    task: str = "synthetic"
+    auroc: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
 
     def of(self, key: Key) -> tuple[float, ...]:
         """Return the values of a quantity, none if it was not measured."""
         return self.values.get(key, ())
+
+    def covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
+        """Return, trial by trial, how many factors have a filter of a layer that matches them."""
+        return tuple(sum(share > 0 for share in trial.values()) for trial in self.factors[variant, layer])
 
 
 def collect(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
@@ -44,8 +52,29 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
         ReceptiveError: the store is missing or has no such run, a run is damaged or in another's place, or
             two runs were trained on different data.
     """
+    found = _read(store, protocol, task)
+    if not found.data:
+        left_out = len(found.left_out)
+        what = f"{left_out} shortened or incomplete runs" if left_out else _holdings(Path(store))
+        raise ReceptiveError(f"{store} has no full run of {task} under protocol {protocol!r}, but {what}")
+    return found
+
+
+def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
+    """Read the full runs of every task but the synthetic one, by task; none for a task without any.
+
+    Raises:
+        ReceptiveError: as in :func:`collect`, but not for want of runs.
+    """
+    tasks = {folder.parts[-4] for folder in folders(store, protocol=protocol)} - {"synthetic"}
+    every = {task: _read(store, protocol, task) for task in sorted(tasks)}
+    return {task: found for task, found in every.items() if found.data}
+
+
+def _read(store: Path | str, protocol: str, task: str) -> Results:
     values: dict[Key, list[float]] = {}
     factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
+    auroc: dict[str, list[Mapping[str, float]]] = {}
     data: dict[str, Path] = {}
     left_out: list[Path] = []
     for folder in folders(store, task, protocol):
@@ -58,6 +87,7 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
         try:
             read = _numbers(record)
             shares = {layer: dict(found["by_factor"]) for layer, found in record["filters"].items()}
+            by_class = _by_class(record["metrics"])
             data.setdefault(str(record["data"]["sha256"]), folder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ReceptiveError(
@@ -68,16 +98,16 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
             values.setdefault(key, []).append(value)
         for layer, by_factor in shares.items():
             factors.setdefault((record["variant"], layer), []).append(by_factor)
+        auroc.setdefault(record["variant"], []).append(by_class)
     if len(data) > 1:
         raise ReceptiveError(f"{' and '.join(map(str, data.values()))} were trained on different data")
-    if not data:
-        what = f"{len(left_out)} shortened or incomplete runs" if left_out else _holdings(Path(store))
-        raise ReceptiveError(f"{store} has no full run of {task} under protocol {protocol!r}, but {what}")
     return Results(
         {key: tuple(series) for key, series in values.items()},
         {place: tuple(trials) for place, trials in factors.items()},
-        next(iter(data)),
+        next(iter(data), ""),
         tuple(left_out),
+        task,
+        {variant: tuple(trials) for variant, trials in auroc.items()},
     )
 
 
@@ -99,6 +129,12 @@ def _holdings(store: Path) -> str:
     """Say which tasks and protocols a store has."""
     held = sorted({f"{path.parts[-4]} under {path.parent.name!r}" for path in folders(store)})
     return ", ".join(held) or "no run at all"
+
+
+def _by_class(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """Read the AU-ROC of the classes that had both labels."""
+    named = zip(metrics.get("classes", ()), metrics.get("auroc", ()), strict=True)
+    return {name: float(value) for name, value in named if value is not None}
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[Key, float]:
