@@ -309,10 +309,7 @@ def test_claims_in_vivo_lean_on_table_2_but_not_on_what_was_copied_from_table_1(
         assert leans_on(claim, "chipseq") == []
 
 
-in_vivo = pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
-
-
-@in_vivo
+@pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
 @pytest.mark.parametrize("claim", IN_VIVO, ids=[claim.id for claim in IN_VIVO])
 def test_other_data_than_the_papers_bear_out_a_trend_at_best(claim):
     found = judge(claim, as_published("chipseq"))
@@ -320,7 +317,7 @@ def test_other_data_than_the_papers_bear_out_a_trend_at_best(claim):
     assert all(each.holds for each in found.evidence)
 
 
-@in_vivo
+@pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
 def test_a_claim_is_judged_on_every_task_that_has_runs():
     papers, ours = as_published("invivo"), Results({}, {}, task="chipseq")
     found = judge_all({"synthetic": as_published(), "invivo": papers, "chipseq": ours})
@@ -343,7 +340,7 @@ def test_groups_of_networks_are_compared_by_their_means(values):
     assert difference.found.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
 
 
-@in_vivo
+@pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
 def test_degrees_of_freedom_are_as_the_module_says():
     """Three trials each that scatter alike: the width of an interval over its standard error."""
     values = {key(n, "auroc"): (0.4, 0.5, 0.6) for n in (*SMALL, *LARGE, *NUMBERS)}

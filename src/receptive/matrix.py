@@ -24,9 +24,8 @@ from receptive.verdicts import Comparison, Judgement
 VERDICTS = ("reproduced", "trend only", "not reproduced", "not measured", "tested")
 MARKS = dict(zip(VERDICTS, "✓≈✗·⊢", strict=True))
 """A sign for every verdict, to be read without colour."""
-JUDGED = {claim.id: claim for claim in verdicts.CLAIMS}
-TASKS = {"synthetic": "synthetic", "invivo": "deepsea"}
-"""Where the runs lie that published numbers are compared with, by the task of the numbers."""
+TASKS = ("synthetic", "invivo", "chipseq")
+"""The tasks whose runs decide claims; published numbers are of the first two."""
 COLUMNS = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "relevant": "relevant"}
 NOTHING = Results({}, {})
 
@@ -54,7 +53,7 @@ class Row:
         statement: the claim.
         tests: the tests that name it.
         numbers: the published numbers it consists of or leans on, with those measured.
-        judgement: its inequalities, if runs decide it.
+        judgement: its inequalities, if runs decide it; on the paper's own data, if there are runs of it.
         verdict: one of :data:`VERDICTS`.
     """
 
@@ -72,9 +71,9 @@ def of(store: Path, tests: Path, protocol: str = "released") -> tuple[Row, ...]:
         ReceptiveError: a run is damaged, or a test names a claim that there is not.
     """
     results = {}
-    for task, folder in TASKS.items():
-        if any((store / folder).glob(f"*/{protocol}/trial-*")):
-            results[task] = measured.collect(store, protocol, folder)
+    for task in TASKS:
+        if any((store / task).glob(f"*/{protocol}/trial-*")):
+            results[task] = measured.collect(store, protocol, task)
     return rows(results, tests_in(tests))
 
 
@@ -88,17 +87,22 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
     Returns:
         A row for every claim, in the order of the specification.
     """
+    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(results))}
     return tuple(
-        _row(statement, results, tuple(tests.get(name, ())))
+        _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()
     )
 
 
-def _row(statement: Statement, results: Mapping[str, Results], tests: tuple[Test, ...]) -> Row:
+def _row(
+    statement: Statement,
+    results: Mapping[str, Results],
+    judgement: Judgement | None,
+    tests: tuple[Test, ...],
+) -> Row:
     cells = [cell for cell in claims.published() if cell.id == statement.id]
-    if claim := JUDGED.get(statement.id):
-        judgement = verdicts.judge(claim, results.get("synthetic", NOTHING))
-        numbers = _compared(verdicts.leans_on(claim), results)
+    if judgement:
+        numbers = _compared(verdicts.leans_on(judgement.claim, judgement.task), results)
         return Row(statement, tests, numbers, judgement, judgement.verdict)
     numbers = _compared(cells, results)
     if not numbers:

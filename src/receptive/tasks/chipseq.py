@@ -66,7 +66,7 @@ def shuffled(seed: int = 0) -> Dataset:
     """
     data, random = load(seed), np.random.default_rng((seed, 1))
     splits = {name: replace(split, Y=random.permutation(split.Y)) for name, split in data.splits.items()}
-    return replace(data, task="chipseq-shuffled", **splits)
+    return Dataset("chipseq-shuffled", data.classes, **splits, attributes=data.attributes)
 
 
 def which_list(seed: int = 0) -> Dataset:
