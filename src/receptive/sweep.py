@@ -40,7 +40,7 @@ import joblib
 from receptive import arithmetic, backend, runs
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import write_text
-from receptive.networks import VARIANTS, Variant, variant
+from receptive.networks import REGISTERED, VARIANTS, Variant, variant
 from receptive.protocols import Protocol, ablations, reread
 from receptive.runs import Plan
 from receptive.tasks import dataset
@@ -86,9 +86,11 @@ TARGETS = {
     "chipseq": Target("chipseq", TABLE_2, 3),
     "chipseq-shuffled": Target("chipseq-shuffled", ("cnn-25",), 3),
     "chipseq-source": Target("chipseq-source", ("cnn-25",), 3),
+    "predictions": Target("synthetic", tuple(REGISTERED), 3),
 }
 """By name: Table 1 with the two networks of Fig S1, all 17; the single switches of the protocol
-(:func:`protocols.ablations`); Table 2; its networks on the ChIP-seq task; and that task's controls."""
+(:func:`protocols.ablations`); Table 2; its networks on the ChIP-seq task; that task's controls; and the
+networks whose filters were predicted before their training."""
 
 OnEpoch = Callable[[Plan, int, float], None]
 """Called after an epoch of a run with the number of epochs done and the validation loss, from any thread."""

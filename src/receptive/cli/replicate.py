@@ -63,7 +63,7 @@ def replicate(
     of the protocol (3 trials); table2, the 13 networks of Table 2 on DeepSEA's sequences (--data, made by
     receptive data deepsea); chipseq, the same networks on the packaged ChIP-seq task (3 trials); its
     controls, CNN-25 on chipseq-shuffled (labels exchanged at random) and chipseq-source (which list a locus
-    is from; 3 trials each).
+    is from; 3 trials each); predictions, the 18 networks of results/predictions.json (3 trials).
 
     Example: receptive replicate table1 --trials 5 --store results
     """
