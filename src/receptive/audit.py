@@ -264,7 +264,10 @@ def audit(
     matches = tomtom.match(kept, targets, threshold)
     importance: Importance | str = missing
     if levels is not None and data.Y is not None and not missing:
-        importance = measure(probe, levels, data.Y, tick)
+        try:
+            importance = measure(probe, levels, data.Y, tick)
+        except ReceptiveError as error:  # no loss for such labels
+            importance = str(error)
     try:
         predictions, unpredicted = assembly.predict(fields), ""
     except ReceptiveError as error:
@@ -430,10 +433,11 @@ class Probe:
         call = self.operation.call
         for first in range(0, len(self.X), filters.BATCH):
             batch = self.X[first : first + filters.BATCH].astype(np.float32)
+            given = tree.map_structure(lambda _, batch=batch: batch, self.model.input)  # a list of one, maybe
             # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
             object.__setattr__(self.operation, "call", lambda *a, **k: change(call(*a, **k)))
             try:
-                found = tree.flatten(self.model(batch, training=False))
+                found = tree.flatten(self.model(given, training=False))
             finally:
                 object.__delattr__(self.operation, "call")
             yield first, np.concatenate([np.asarray(each).reshape(len(batch), -1) for each in found], axis=1)

@@ -1,0 +1,626 @@
+"""Auditing models of many kinds, against numpy and against the definitions written out."""
+
+import gzip
+import json
+import re
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from keras import layers, ops
+
+from receptive import audit as auditing
+from receptive import filters, keras_graph
+from receptive.arithmetic import field, parse
+from receptive.audit import Probe, Sequences, audit, unreadable
+from receptive.errors import ReceptiveError, UsageError
+from receptive.figures import audits
+from receptive.filters import Window
+from receptive.motifs import embedded, read_meme
+from receptive.networks import VARIANTS, build, cross_entropy
+from receptive.protocols import RELEASED
+from receptive.tasks import dataset, fasta
+
+LENGTH, SHOWN = 24, 60
+TARGETS = embedded()
+
+
+def dna(count=SHOWN, length=LENGTH, seed=0):
+    """Random sequences with two labels that depend on them."""
+    rng = np.random.default_rng(seed)
+    X = np.eye(4, dtype=np.uint8)[rng.integers(4, size=(count, length))]
+    Y = np.stack([X[:, :12, 0].sum(1) > 3, rng.random(count) < 0.5], axis=1).astype(np.int8)
+    return Sequences(X, Y, ("a", "b"))
+
+
+def network(
+    *, conv=None, norm=False, activation="relu", head="sigmoid", outputs=2, length=LENGTH, seed=0, tail=None
+):
+    """A small network with random weights."""
+    keras.utils.set_random_seed(seed)
+    inputs = keras.Input((length, 4))
+    x = (conv or layers.Conv1D(3, 5, padding="same", name="conv"))(inputs)
+    if norm:
+        x = layers.BatchNormalization(name="norm")(x)
+    if activation:
+        x = layers.Activation(activation, name="active")(x)
+    x = (tail or layers.GlobalAveragePooling1D())(x)
+    return keras.Model(inputs, layers.Dense(outputs, activation=head, name="head")(x), name="small")
+
+
+def run(model, data=None, **options):
+    return audit(model, data or dna(), targets=TARGETS, **options)
+
+
+# --- importance ----------------------------------------------------------------------------------------
+
+
+def by_hand(model, X, held=None):
+    """The outputs of `network` in numpy, with one filter's map held at its mean."""
+    kernel, bias = map(np.asarray, model.get_layer("conv").get_weights())
+    padded = np.pad(X.astype(float), ((0, 0), (2, 2), (0, 0)))
+    windows = np.stack([padded[:, i : i + 5] for i in range(X.shape[1])], axis=1)
+    maps = np.maximum(np.einsum("npwc,wcf->npf", windows, kernel) + bias, 0)
+    if held is not None:
+        maps[:, :, held] = maps[:, :, held].mean()
+    weights, bias = map(np.asarray, model.get_layer("head").get_weights())
+    return maps.mean(1) @ weights + bias
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def area(labels, scores):
+    """AU-ROC by its definition: how often a positive scores above a negative."""
+    positive, negative = scores[labels == 1], scores[labels == 0]
+    return (positive[:, None] > negative).mean() + (positive[:, None] == negative).mean() / 2
+
+
+LOSSES = {
+    "sigmoid": (
+        "binary cross-entropy",
+        lambda z, Y: -np.mean(Y * np.log(sigmoid(z)) + (1 - Y) * np.log(sigmoid(-z))),
+    ),
+    "softmax": (
+        "categorical cross-entropy",
+        lambda z, Y: np.mean((Y * (np.log(np.exp(z).sum(1, keepdims=True)) - z)).sum(1)),
+    ),
+    "linear": ("mean squared error", lambda z, Y: np.mean((z - Y) ** 2)),
+}
+
+
+@pytest.mark.parametrize("head", LOSSES)
+def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
+    model, data = network(head=head), dna()
+    found = run(model, data).importance
+    name, loss = LOSSES[head]
+    assert found.loss_name.startswith(name)
+    before = loss(by_hand(model, data.X), data.Y)
+    assert found.loss == pytest.approx(before, rel=1e-4)
+    # AU-ROC goes by ranks, which softmax of two keeps for the difference of the two numbers alone.
+    rank = (lambda z: z - z[:, ::-1]) if head == "softmax" else (lambda z: z)
+    areas = [
+        np.mean([area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)])
+        for z in (by_hand(model, data.X, held) for held in (None, 0, 1, 2))
+    ]
+    assert found.auroc == pytest.approx(areas[0], abs=1e-9)
+    np.testing.assert_allclose(found.auroc_change, np.subtract(areas[1:], areas[0]), atol=1e-9)
+    changes = [loss(by_hand(model, data.X, held), data.Y) - before for held in range(3)]
+    np.testing.assert_allclose(found.loss_change, changes, atol=2e-6)
+    assert np.abs(changes).max() > 1e-4
+
+
+def test_a_filter_that_nothing_reads_or_that_never_fires_has_importance_zero():
+    model, data = network(), dna()
+    weights, bias = model.get_layer("head").get_weights()
+    weights[1] = 0
+    model.get_layer("head").set_weights([weights, bias])
+    kernel, bias = model.get_layer("conv").get_weights()
+    kernel[..., 2], bias[2] = 0, -1
+    model.get_layer("conv").set_weights([kernel, bias])
+    found = run(model, data)
+    assert found.importance.loss_change[0] != 0
+    assert found.importance.loss_change[1:].tolist() == [0, 0]
+    assert found.importance.auroc_change[1:].tolist() == [0, 0]
+    assert [match.dead for match in found.matches] == [False, False, True]
+
+
+def skip(nested=False):
+    """A network whose map is read twice: by a convolution, and by what adds it to that one's output."""
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((LENGTH, 4))
+    stem = [layers.Conv1D(4, 3, padding="same", name="first"), layers.ReLU(name="active")]
+    if nested:
+        x = keras.Sequential([keras.Input((LENGTH, 4)), *stem], name="stem")(inputs)
+    else:
+        x = stem[1](stem[0](inputs))
+    more = layers.Conv1D(4, 3, padding="same", activation="relu", name="second")(x)
+    x = layers.Flatten()(layers.MaxPooling1D(4)(layers.Add()([x, more])))
+    return keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x), name="skip")
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_network_with_all_filters_held_says_the_same_of_every_sequence(nested):
+    model, data = skip(nested), dna()
+    layer = model.get_layer("stem").get_layer("active") if nested else model.get_layer("active")
+    probe = Probe(model, layer, data.X)
+    means = probe.levels().mean
+    scores = probe.scores(lambda maps: ops.zeros_like(maps) + means)
+    np.testing.assert_allclose(scores, np.broadcast_to(scores[0], scores.shape), atol=1e-6)
+    assert np.ptp(probe.scores(), axis=0).min() > 1e-3  # and it is as before after that
+
+
+def test_what_is_heard_is_what_keras_gives():
+    model, data = skip(), dna()
+    expected = np.asarray(keras.Model(model.input, model.get_layer("active").output)(data.X.astype("f")))
+    heard = [maps for _, maps in Probe(model, model.get_layer("active"), data.X).maps()]
+    np.testing.assert_allclose(np.concatenate(heard), expected, atol=1e-6)
+
+
+def test_several_outputs_are_taken_side_by_side():
+    single = network()
+    weights, bias = single.get_layer("head").get_weights()
+    pooled = single.get_layer("head").input
+    heads = {name: layers.Dense(1, activation="sigmoid", name=name) for name in ("one", "two")}
+    double = keras.Model(single.inputs, {name: head(pooled) for name, head in heads.items()}, name="double")
+    for column, head in enumerate(heads.values()):
+        head.set_weights([weights[:, [column]], bias[[column]]])
+    one, two = run(single).importance, run(double).importance
+    np.testing.assert_allclose(one.loss_change, two.loss_change, atol=1e-6)
+
+
+def test_the_models_own_loss_is_taken_where_it_fits_the_labels():
+    model, data = network(), dna()
+    model.compile(loss="mse")
+    found = run(model, data).importance
+    assert found.loss_name == "the model's own loss, mean_squared_error"
+    scores = sigmoid(by_hand(model, data.X))
+    assert found.loss == pytest.approx(np.mean((scores - data.Y) ** 2), rel=1e-4)
+    unmeasured = data.Y.copy()
+    unmeasured[::2, 1] = -1
+    masked = run(model, Sequences(data.X, unmeasured)).importance
+    assert masked.loss_name.startswith("binary cross-entropy over the measured labels")
+    assert masked.loss == pytest.approx(
+        float(np.mean(cross_entropy(unmeasured, scores.astype("f")))), rel=1e-4
+    )
+    model.compile(loss="sparse_categorical_crossentropy")  # asks for labels of another form
+    assert run(model, data).importance.loss_name.startswith("binary cross-entropy")
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "why"),
+    [
+        (network(), Sequences(dna().X), "the sequences have no labels"),
+        (network(outputs=3), dna(), "the model has 3 outputs, the data have 2 labels"),
+        (network(tail=layers.Identity()), dna(), "not one number for each label"),
+        (network(head="linear"), Sequences(dna().X, dna().Y - 1), "needs labels that are all measured"),
+    ],
+)
+def test_without_fitting_labels_filters_are_read_and_importance_is_not_known(model, data, why):
+    found = run(model, data)
+    assert why in found.importance
+    assert [each["importance"] for each in auditing.document(found)["filters"]] == [None] * 3
+    assert why.split(",")[0] in audits.render(found)
+
+
+# --- reading -------------------------------------------------------------------------------------------
+
+
+@given(
+    maps=arrays.arrays(np.float32, (4, 5, 2), elements=st.sampled_from([0, 0, 0.25, 0.5, 1, 1.5])),
+    jump=st.integers(1, 3),
+    left=st.integers(-3, 6),
+    width=st.integers(1, 7),
+    ends=st.sampled_from(["pad", "drop"]),
+)
+def test_strided_maps_are_read_as_maps_with_nothing_in_between(maps, jump, left, width, ends):
+    X = dna(4, 5 * jump, seed=jump).X
+    spread = np.zeros((4, 5 * jump, 2), np.float32)
+    spread[:, ::jump] = maps
+    protocol = RELEASED.__class__(**{**vars(RELEASED), "ends": ends})
+    strided = filters.count(lambda: [(0, maps)], X, protocol, Window(width, left, jump))
+    plain = filters.count(lambda: [(0, spread)], X, protocol, Window(width, left))
+    for one, other in zip(strided, plain, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.claim("VIS-1")
+@pytest.mark.parametrize(
+    "options",
+    [{"padding": "same"}, {"padding": "valid"}, {"strides": 3}, {"dilation_rate": 3}, {"padding": "causal"}],
+    ids=str,
+)
+def test_a_planted_word_is_read_back_through_strides_and_dilation(options):
+    """A filter that fires on CAT, its letters ``dilation_rate`` apart, is read back as it."""
+    conv = layers.Conv1D(1, 3, name="conv", **options)
+    model = network(conv=conv)
+    kernel = np.full((3, 4, 1), -5.0)
+    kernel[[0, 1, 2], [1, 0, 3]] = 1
+    conv.set_weights([kernel, np.array([-2.0])])
+    gap = options.get("dilation_rate", 1)
+    found = run(model, dna(400))
+    (motif,) = found.reading.motifs
+    assert motif.width == 2 * gap + 1
+    np.testing.assert_array_equal(motif.pwm[::gap], np.eye(4)[[1, 0, 3]])
+    assert gap == 1 or motif.pwm[1].max() < 0.6
+    expected = sum(
+        "".join("ACGT"[base] for base in row.argmax(1)[start : start + 2 * gap + 1 : gap]) == "CAT"
+        for row in dna(400).X
+        for start in range(0, LENGTH - 2 * gap, options.get("strides", 1))
+    )
+    assert found.reading.sites.tolist() == [expected]
+
+
+@settings(max_examples=6)  # every example builds a Keras model
+@given(st.permutations("ACGT"), st.booleans())
+def test_the_order_of_channels_and_axes_does_not_matter(order, turned):
+    """A model with its channels in another order has the same filters; whole weights make sums exact."""
+    model, data = network(), dna()
+    kernel = np.random.default_rng(0).integers(-2, 3, (5, 4, 3)).astype(np.float32)
+    model.get_layer("conv").set_weights([kernel, np.zeros(3)])
+    inputs = keras.Input((4, LENGTH) if turned else (LENGTH, 4))
+    conv = layers.Conv1D(3, 5, padding="same", activation="relu", name="conv")
+    x = conv(layers.Permute((2, 1))(inputs) if turned else inputs)
+    conv.set_weights([kernel[:, ["ACGT".index(letter) for letter in order]], np.zeros(3)])
+    x = model.get_layer("head")(layers.GlobalAveragePooling1D()(x))
+    one, other = run(model), run(keras.Model(inputs, x), alphabet="".join(order))
+    assert one.reading.sites.tolist() == other.reading.sites.tolist()
+    for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
+        np.testing.assert_array_equal(ours.pwm, theirs.pwm)
+    np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=1e-6)
+    assert data.X.shape[2] == 4
+
+
+@pytest.mark.parametrize(
+    ("stack", "place", "function"),
+    [
+        ([layers.Conv1D(2, 3, name="c", activation="gelu")], "c", "gelu"),
+        ([layers.Conv1D(2, 3, name="c"), layers.ELU(name="e")], "e", "elu"),
+        ([layers.Conv1D(2, 3, name="c"), layers.LeakyReLU(name="e")], "e", "leakyrelu"),
+        ([layers.Conv1D(2, 3, name="c"), layers.ReLU(negative_slope=0.1, name="e")], "e", "leaky_relu"),
+        (
+            [
+                layers.Conv1D(2, 3, name="c"),
+                layers.BatchNormalization(),
+                layers.Dropout(0.1),
+                layers.Activation("exponential", name="e"),
+                layers.ReLU(),
+            ],
+            "e",
+            "exponential",
+        ),
+        (
+            [layers.Conv1D(2, 3, name="c"), layers.BatchNormalization(name="n"), layers.MaxPooling1D(2)],
+            "n",
+            "linear",
+        ),
+        ([layers.Conv1D(2, 3, name="c"), layers.MaxPooling1D(2), layers.ReLU()], "c", "linear"),
+    ],
+)
+def test_where_a_map_is_complete(stack, place, function):
+    model = keras.Sequential([keras.Input((LENGTH, 4)), *stack])
+    assert keras_graph.activation(model, "c") == (place, function)
+    outer = keras.Input((LENGTH, 4))
+    block = keras.Sequential([keras.Input((LENGTH, 4)), *stack], name="block")
+    assert keras_graph.activation(keras.Model(outer, block(outer)), "block/c") == (f"block/{place}", function)
+
+
+def test_operations_are_found_and_branches_end_the_search():
+    inputs = keras.Input((LENGTH, 4))
+    x = layers.Conv1D(3, 5, padding="same", name="conv")(inputs)
+    rectified = keras.ops.relu(x)
+    head = layers.Dense(2, activation="sigmoid", name="head")
+    model = keras.Model(inputs, head(layers.GlobalAveragePooling1D()(rectified)))
+    place, function = keras_graph.activation(model, "conv")
+    assert function == "relu"
+    assert run(model).read_from == place != "conv"
+    forked = keras.Model(inputs, layers.Flatten()(layers.Add()([x, rectified])))
+    assert keras_graph.activation(forked, "conv") == ("conv", "linear")
+
+
+@pytest.mark.parametrize("activation", ["gelu", "elu", "sigmoid", "exponential", "tanh", None])
+@pytest.mark.parametrize("norm", [False, True])
+def test_other_activations_are_read_from_their_mean_upwards(activation, norm):
+    model, data = network(activation=activation, norm=norm), dna()
+    found = run(model, data)
+    place = "active" if activation else "norm" if norm else "conv"
+    assert (found.read_from, found.activation) == (place, activation or "linear")
+    assert "from the filter's mean" in found.rule
+    maps = np.asarray(keras.Model(model.input, model.get_layer(place).output)(data.X.astype("f")))
+    level = maps.mean((0, 1), dtype=np.float64)
+    above = maps - level > 0.5 * (maps.max((0, 1)) - level)
+    assert np.abs(found.reading.sites - above.sum((0, 1))).max() <= 1  # a tie at the threshold may round
+    assert not any(match.dead for match in found.matches)
+
+
+def test_a_constant_on_a_linear_map_changes_nothing():
+    model = network(activation=None)
+    before = run(model)
+    kernel, bias = model.get_layer("conv").get_weights()
+    model.get_layer("conv").set_weights([kernel, bias - 8])
+    after = run(model)
+    assert before.reading.sites.tolist() == after.reading.sites.tolist()
+
+
+def test_a_network_of_the_paper_is_read_as_a_run_reads_it(small):
+    """On sequences of 200 nt and the network's own test split: `receptive train` and the audit agree."""
+    keras.utils.set_random_seed(0)
+    model = build(VARIANTS["cnn-25"], 200, 12, RELEASED)
+    X = small.test.X[:40]
+    expected = filters.read(model, "conv1", X, RELEASED, Window(19, 9))
+    found = run(model, Sequences(X, small.test.Y[:40], small.classes))
+    assert found.reading.sites.tolist() == expected.sites.tolist()
+    for ours, theirs in zip(found.reading.motifs, expected.motifs, strict=True):
+        np.testing.assert_allclose(ours.pwm, theirs.pwm, atol=1e-9)
+    document = auditing.document(found)
+    assert [row["prediction"] for row in document["layers"]][:2] == ["localist", None]
+    assert document["whole_motifs_in"] == "conv1"
+    assert found.importance.loss_name == "the model's own loss, cross_entropy"
+
+
+def test_a_model_of_any_length_takes_that_of_the_data():
+    inputs = keras.Input((None, 4))
+    x = layers.GlobalMaxPooling1D()(layers.Conv1D(3, 5, activation="relu", name="conv")(inputs))
+    model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x))
+    assert run(model).fields.input_length == LENGTH
+    assert run(model, dna(20, 31)).fields.input_length == 31
+
+
+# --- which layers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.claim("DEEP-2", "DEEP-3")
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_layers_of_the_paper_that_can_be_read(name):
+    fields = field(VARIANTS[name].layers, 200)
+    convolutions = [row.name for row in fields.rows if row.kind == "conv"]
+    readable = [layer for layer in convolutions if not unreadable(fields, layer)]
+    assert readable == list(filters.readable(VARIANTS[name], 200))
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("conv5 pool3 conv3", "pool1 pools before it, so that an input may come from any of 3 positions"),
+        ("conv5s2 conv3", "conv1 before it moves by 2 positions, so that a motif is seen in 2 phases"),
+        ("conv5d3 conv90d4", "its field of 369 positions is wider than the 200"),
+    ],
+)
+def test_why_a_deeper_layer_cannot_be_read(text, why):
+    fields = field(parse(text), 400)
+    assert unreadable(fields, "conv1") == ""
+    assert why in unreadable(fields, "conv2")
+
+
+def test_a_deeper_layer_is_read_over_its_whole_field():
+    found = run(skip(), layer="second")
+    assert {motif.width for motif in found.reading.motifs} == {5}
+    assert len(run(skip(nested=True), layer="stem/first").matches) == 4
+    pooled = keras.Sequential(
+        [
+            keras.Input((LENGTH, 4)),
+            layers.Conv1D(2, 3, name="first"),
+            layers.MaxPooling1D(2),
+            layers.Conv1D(2, 3, name="second"),
+        ]
+    )
+    with pytest.raises(UsageError, match=r"--layer second: its filters cannot be read: max_pool.* pools"):
+        run(pooled, layer="second")
+    with pytest.raises(UsageError, match="--layer third: expected a convolution of the model: first, second"):
+        run(pooled, layer="third")
+
+
+# --- refusals ------------------------------------------------------------------------------------------
+
+
+def two_inputs():
+    one, two = keras.Input((LENGTH, 4)), keras.Input((3,))
+    return keras.Model([one, two], layers.Concatenate()([layers.Flatten()(one), two]))
+
+
+def called_twice():
+    inputs = keras.Input((LENGTH, 4))
+    conv = layers.Conv1D(4, 3, padding="same", activation="relu", name="conv")
+    return keras.Model(inputs, layers.Flatten()(conv(conv(inputs))))
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (
+            two_inputs(),
+            r"the model has 2 inputs, \(None, 24, 4\), \(None, 3\): .* sequences and nothing else",
+        ),
+        (called_twice(), "layer conv: the model calls it 2 times"),
+        (network(length=50), "the model takes sequences of 50 nucleotides, the data have 24"),
+        (
+            keras.Sequential([keras.Input((24, 5)), layers.Conv1D(2, 3)]),
+            r"one-hot DNA.* found \(None, 24, 5\)",
+        ),
+        (keras.Sequential([keras.Input((24,)), layers.Dense(2)]), r"one-hot DNA.* found \(None, 24\)"),
+        (keras.Sequential([keras.Input((24, 4)), layers.MaxPooling1D(2)]), "no convolution"),
+    ],
+)
+def test_models_that_are_refused(model, why):
+    with pytest.raises(ReceptiveError, match=why) as caught:
+        run(model)
+    assert caught.value.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"alphabet": "ACGU"}, "--alphabet ACGU"),
+        ({"alphabet": "AACGT"}, "AACGT"),
+        ({"threshold": 0}, "E-value"),
+    ],
+)
+def test_options_that_cannot_be_meant(options, why):
+    with pytest.raises(UsageError, match=why):
+        run(network(), **options)
+
+
+class Doubled(layers.Layer):
+    """A layer of the user's own."""
+
+    def call(self, x):
+        return 2 * x
+
+
+@pytest.mark.parametrize(
+    ("layer", "why"),
+    [
+        (Doubled(name="twice"), "needs Doubled, which Keras cannot load without your code"),
+        (layers.Lambda(lambda x: 2 * x, name="any"), 'needs the code of Lambda "any"'),
+    ],
+)
+def test_files_that_need_code(layer, why, tmp_path):
+    keras.Sequential([keras.Input((LENGTH, 4)), layers.Conv1D(2, 3), layer]).save(tmp_path / "own.keras")
+    with pytest.raises(ReceptiveError, match=why):
+        auditing.load(tmp_path / "own.keras")
+
+
+def test_files_that_are_no_models(tmp_path):
+    (tmp_path / "text.keras").write_text("not a model")
+    network().save_weights(tmp_path / "some.weights.h5")
+    for name in ("text.keras", "some.weights.h5"):
+        with pytest.raises(ReceptiveError, match=r"expected a model saved by Keras.*weights alone"):
+            auditing.load(tmp_path / name)
+    with pytest.raises(ReceptiveError, match="no such file"):
+        auditing.load(tmp_path / "none.keras")
+
+
+# --- sequences -----------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text("ACGTNacgtn", min_size=7, max_size=7), min_size=1, max_size=5), st.integers(1, 7))
+def test_fasta_is_read_whatever_its_case_and_lines(written, wrap):
+    text = "".join(
+        f">record{i} of some kind\r\n" + "".join(f"{s[j : j + wrap]}\n" for j in range(0, 7, wrap)) + "\n"
+        for i, s in enumerate(written)
+    )
+    records = fasta.parse(text, "text")
+    assert records == [(f"record{i}", sequence.upper()) for i, sequence in enumerate(written)]
+
+
+def test_fasta_as_one_hot_plain_and_gzipped(tmp_path):
+    (tmp_path / "x.fa").write_text(">a\nACgt\n>b\nTNAA\n")
+    (tmp_path / "x.fa.gz").write_bytes(gzip.compress((tmp_path / "x.fa").read_bytes()))
+    expected = np.eye(5, 4, dtype=np.uint8)[[[0, 1, 2, 3], [3, 4, 0, 0]]]
+    for name in ("x.fa", "x.fa.gz"):
+        found = auditing.sequences(tmp_path / name)
+        np.testing.assert_array_equal(found.X, expected)
+        assert found.Y is None
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (">a\nACGT\n>b\nACRT\n", r'record b, position 2 \(from 0\): expected A, C, G, T or N, found "R"'),
+        (">a\nACGT\n>b\nACG\n", "record b has 3 nucleotides, a has 4"),
+        (">a\n>b\nACG\n", "record a is empty"),
+        ("ACGT\n", 'line 1: expected a record that begins with ">"'),
+        ("", "found none"),
+    ],
+)
+def test_fasta_that_is_refused(text, why, tmp_path):
+    (tmp_path / "x.fa").write_text(text)
+    with pytest.raises(ReceptiveError, match=why):
+        fasta.read(tmp_path / "x.fa")
+
+
+def test_hdf5_gives_the_test_split_with_or_without_its_task(tmp_path, small):
+    dataset.write(small, tmp_path / "x.h5")
+    named = auditing.sequences(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        del file.attrs["task"]
+    for found in (named, auditing.sequences(tmp_path / "x.h5")):
+        np.testing.assert_array_equal(found.X, small.test.X)
+        np.testing.assert_array_equal(found.Y, small.test.Y)
+        assert found.classes == small.classes
+    few = auditing.sample(named, 7)
+    assert len(few.X) == len(few.Y) == 7
+    assert len(auditing.sample(named, 10**6).X) == len(named.X)
+
+
+# --- the command ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A model in both formats, compiled with a loss of Keras's, and sequences."""
+    folder = tmp_path_factory.mktemp("audit")
+    model = network(norm=True)
+    model.compile(loss="binary_crossentropy")
+    model.save(folder / "model.keras")
+    model.save(folder / "model.h5")
+    data = dna()
+    lines = [f">s{i}\n{''.join('ACGT'[b] for b in row.argmax(1))}\n" for i, row in enumerate(data.X)]
+    (folder / "x.fa").write_text("".join(lines))
+    split = dataset.Split(data.X, data.Y)
+    dataset.write(dataset.Dataset("mine", ("a", "b"), split, split, split), folder / "x.h5")
+    return folder
+
+
+def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
+    documents = []
+    for name in ("model.keras", "model.h5"):
+        out = tmp_path / name
+        code, printed, said = command("audit", saved / name, "--data", saved / "x.h5", "--out", out, "--json")
+        assert code == 0, said
+        documents.append(json.loads(printed))
+        assert documents[-1] == json.loads((out / "audit.json").read_text())
+        assert {path.name for path in out.iterdir()} == {"index.html", "audit.json", "filters.meme"}
+    one, other = (document["filters"] for document in documents)
+    assert one == other
+    assert documents[0]["loss"]["name"] == "the model's own loss, binary_crossentropy"
+    assert documents[1]["loss"] == documents[0]["loss"]
+    assert {"id", "sites", "best", "importance"} <= set(one[0])
+    assert {"jaspar", "relevant"} <= set(documents[0]["fractions"])
+    assert documents[0]["layers"][0]["name"] == "conv"
+    motifs = read_meme(tmp_path / "model.keras" / "filters.meme")
+    assert [motif.id for motif in motifs] == [each["id"] for each in one]
+    page = (tmp_path / "model.keras" / "index.html").read_text()
+    assert page.count("Sequence logo of filter") == 3
+    assert not re.search(r"https?:|src=|\$", page)
+    assert page.count("<svg ") == page.count('role="img"') + 1  # the outlines of the letters are hidden
+
+    matched = command("match", tmp_path / "model.keras" / "filters.meme", "--json")
+    assert json.loads(matched[1])["fractions"] == documents[0]["fractions"]
+
+
+def test_the_command_without_labels(saved, tmp_path, command):
+    code, printed, _ = command(
+        "audit", saved / "model.keras", "--data", saved / "x.fa", "--out", tmp_path / "a"
+    )
+    assert code == 0
+    assert "importance is not known: the sequences have no labels" in printed
+    assert "is not known: the sequences have no labels" in (tmp_path / "a" / "index.html").read_text()
+    again = command(
+        "audit", saved / "model.keras", "--data", saved / "x.fa", "--out", tmp_path / "a", "--json"
+    )
+    assert again[0] == 0
+    assert all(each["importance"] is None for each in json.loads(again[1])["filters"])
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "why"),
+    [
+        (["--layer", "none"], 2, "expected a convolution of the model: conv"),
+        (["--alphabet", "XYZT"], 2, "--alphabet XYZT"),
+        (["--threshold", "0"], 2, "--threshold"),
+        (["--database", "nowhere"], 2, "database nowhere"),
+        (["--data", "none.fa"], 1, "cannot read none.fa"),
+    ],
+)
+def test_the_command_refuses_and_leaves_nothing(saved, tmp_path, command, options, code, why):
+    arguments = ["audit", saved / "model.keras", "--data", saved / "x.fa", "--out", tmp_path / "a", *options]
+    found, printed, said = command(*arguments)
+    assert (found, printed) == (code, "")
+    assert why in said
+    assert not (tmp_path / "a").exists()
