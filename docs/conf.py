@@ -18,6 +18,7 @@ from receptive import matrix
 from receptive.cli.app import app
 
 sys.path.append(str(Path(__file__).parent))
+import results_page
 import specification
 
 root = Path(__file__).parent.parent
@@ -128,6 +129,8 @@ def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("{{ matrix }}", specification.the_matrix(matrix_rows))
     if docname == "spec/claim-tests":
         source[0] += "\n" + specification.the_tests(matrix_rows)
+    if docname == "docs/results":
+        source[0] += "\n" + results_page.tables(root / "results")
     if docname == "docs/api":
         for name in modules():
             if import_module(name).__doc__:

@@ -13,13 +13,14 @@ from typing import Any
 
 from receptive import claims, measured, runs
 from receptive.protocols import DISCREPANCIES, PAPER, READING, RELEASED, Protocol, ablations, reread
+from receptive.sweep import TARGETS
 from receptive.verdicts import LEAST_TRIALS, Interval, compare, contrast, sample
 
 COLUMNS = ("auroc", "jaspar", "relevant")
-SWITCHED = ("cnn-2", "cnn-25")
+SWITCHED = TARGETS["ablations"].networks
 """Networks with every single switch."""
 BY_THE_PAPER = ("cnn-1", "cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-100")
-"""Networks trained by the paper's protocol."""
+"""Networks that are trained by the paper's protocol as well."""
 
 
 @dataclass(frozen=True)

@@ -370,11 +370,13 @@ def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
                 [row["variant"], "published", "", "5", *(cell for one in published for cell in (one, ""))]
             )
             last = row["variant"]
-        line = [row["variant"], protocol_words(row), ", ".join(row["discrepancies"]), str(row["n"])]
+        reasons = row["discrepancies"]
+        shown = ", ".join(reasons) if len(reasons) < 3 else f"{reasons[0]} … {reasons[-1]}"
+        line = [row["variant"], protocol_words(row), shown, str(row["n"])]
         for column in COLUMNS:
-            number = row[column]
+            number, mark = row[column], MARKS[row[column]["verdict"]]
             mean = plus_minus(number["mean"], number["sd"])
-            line += [f"{mean} {MARKS[number['verdict']]}", _difference(number["difference"])]
+            line += [f"{mean} {mark}" if row["n"] else mark, _difference(number["difference"])]
         lines.append(line)
     return header, lines
 

@@ -1,0 +1,93 @@
+"""What the page of results gets from the stored runs at build time."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from receptive import ablations, measured, report, runs
+from receptive.networks import VARIANTS
+
+
+def tables(store: Path) -> str:
+    """Every table of the page, in Markdown."""
+    document = report.document(measured.collect(store), "released", ablations.document(store))
+    return "\n\n".join(
+        [
+            "## Table 1, published and measured",
+            f"By the protocol `released`. {report.tally(document)}",
+            table(*report.table(document)),
+            report.RULES,
+            "## What is not reproduced",
+            *not_reproduced(document),
+            *(framed(part) for part in report.switch_sections(document)),
+            "## What it took",
+            *times(store),
+        ]
+    )
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    """A table whose numbers stay on one line."""
+    return framed(report.grid(header, rows))
+
+
+def framed(part: str) -> str:
+    """Put a table, and nothing else, into a container."""
+    return f":::{{container}} numbers\n{part}\n:::" if part.startswith("|") else part
+
+
+def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
+    """Every number that is not, with the switches that make it so."""
+    cells = [cell for cell in document["cells"] if cell["verdict"] == "not reproduced"]
+    if not cells:
+        few = sum(cell["verdict"] == "not measured" for cell in document["cells"])
+        yield f"Of the numbers measured so far, none; {few} still wait for runs." if few else "Nothing."
+        return
+    rows = []
+    for cell in cells:
+        found = cell["difference"]
+        reasons = ablations.explain(cell, document["ablations"])
+        rows.append(
+            [
+                f"{cell['variant']} {cell['layer'] or ''} {cell['column']}",
+                report.plus_minus(cell["published_mean"], cell["published_sd"]),
+                report.plus_minus(cell["mean"], cell["sd"]),
+                f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]",
+                ", ".join(dict.fromkeys(reasons)) or "–",
+            ]
+        )
+    yield table(["number", "published", "measured", "difference", "reproduced when switched"], rows)
+    yield (
+        "The last column names the discrepancies whose switch, in the table below, turns the number into one "
+        f"that is reproduced. Single switches were measured for {' and '.join(ablations.SWITCHED)} only."
+    )
+
+
+def times(store: Path) -> Iterator[str]:
+    """The time of the trainings by the protocol released, on the machines that they ran on."""
+    minutes: dict[str, list[float]] = {name: [] for name in VARIANTS}
+    epochs: dict[str, list[int]] = {name: [] for name in VARIANTS}
+    machines = set()
+    for folder in measured.folders(store, "synthetic", "released"):
+        record = runs.load(folder)
+        if record["full_protocol"]:
+            minutes[record["variant"]].append(record["seconds"] / 60)
+            epochs[record["variant"]].append(record["epochs"])
+            machines.add(f"{record['device']} ({record['machine']}, {record['backend']})")
+    every = [one for each in minutes.values() for one in each]
+    yield (
+        f"{len(every)} trainings, {sum(every) / 60:.1f} hours in all, each on one thread, mostly two at a "
+        f"time beside other work, on {'; '.join(sorted(machines))}. ± is the standard deviation over trials."
+    )
+    rows = [
+        [name, str(len(minutes[name])), spread(epochs[name]), spread(minutes[name])]
+        for name in VARIANTS
+        if minutes[name]
+    ]
+    yield table(["network", "n", "epochs", "minutes"], rows)
+
+
+def spread(values: list[float] | list[int]) -> str:
+    """Mean and standard deviation."""
+    return report.plus_minus(fmean(values), stdev(values) if len(values) > 1 else None, 1)
