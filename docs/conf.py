@@ -57,7 +57,7 @@ nb_mime_priority_overrides = [("html", "text/html", 0)]
 
 # Claims are what sphinx-needs calls needs; specification.py fills them in.
 matrix_rows = matrix.of(root / "results", root / "tests")
-# specification.check(root / "spec", matrix_rows)
+specification.check(root / "spec", matrix_rows)
 myst_substitutions = {
     "claims": len(matrix_rows),
     **{verdict.replace(" ", "_"): n for verdict, n in matrix.summary(matrix_rows).items()},

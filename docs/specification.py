@@ -60,6 +60,7 @@ def claim(row: Row) -> str:
             stated.text,
             "",
             *_inequalities(row),
+            *([f"**Why it fails:** {stated.explanation}", ""] if stated.explanation else []),
             *_numbers(row),
             "::::{container} claim-facts",
             f"Paper: {stated.source} · Code: {code(row)} · {_tests(row)}",

@@ -25,13 +25,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark tests of a claim by its id; with ``--quick`` leave out claims that six networks cannot decide."""
+    """With ``--quick`` leave out claims that six networks cannot decide."""
     left_out = []
     for item in items:
         claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
         if claim is None or not hasattr(claim, "needs"):
             continue
-        item.add_marker(pytest.mark.claim(claim.id))
         if config.getoption("--quick") and "fresh" in getattr(item, "fixturenames", ()):
             from tests.test_trends import QUICK
 

@@ -76,6 +76,7 @@ def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
         assert record["data"]["sha256"] == data_hash(protocol_of(record))
 
 
+@pytest.mark.claim("T1-*")
 @every_run
 def test_the_numbers_of_a_run_follow_from_its_filters(folder):
     """The first layer of every run, and the last of every trial 0."""

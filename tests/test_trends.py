@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from receptive import measured
-from receptive.verdicts import CLAIMS, PUBLISHED_TRIALS, Claim, judge
+from receptive import claims, measured
+from receptive.verdicts import CLAIMS, PUBLISHED_TRIALS, Claim, Judgement, judge
 
 QUICK = ("cnn-1", "cnn-2", "cnn9-4", "cnn9-25", "cnn-50-2", "cnn19-1-2")
 TRIALS = PUBLISHED_TRIALS
@@ -43,20 +43,32 @@ def fresh(request, tmp_path_factory):
 
 
 @pytest.mark.gpu
+@pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
+@pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
 def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
     if not pytestconfig.getoption("--quick"):
         judgement = judge(claim, fresh)
-        assert judgement.verdict in ("reproduced", "trend only"), [str(each) for each in judgement.evidence]
+        assert holds_or_is_explained(judgement), [str(each) for each in judgement.evidence]
         return
     for each in claim.rule(fresh):
         above = each.found.estimate - each.limit
         assert (above > 0) == (each.side == "above"), each
 
 
+def holds_or_is_explained(judgement: Judgement) -> bool:
+    """A claim that fails must have an explanation in claims.toml, and one that holds must have none."""
+    failed = judgement.verdict == "not reproduced"
+    return failed == bool(claims.statements()[judgement.claim.id].explanation)
+
+
+@pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
+@pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
-def test_no_trend_fails_on_the_committed_runs(claim: Claim):
+def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(claim: Claim):
     """A claim that still waits for runs has no verdict; ``receptive report`` lists what it waits for."""
     judgement = judge(claim, measured.collect(Path(__file__).parent.parent / "results"))
-    assert judgement.verdict != "not reproduced", [str(each) for each in judgement.evidence]
-    assert (judgement.verdict == "not measured") == bool(judgement.waits_for)
+    if judgement.verdict == "not measured":
+        assert judgement.waits_for
+        return
+    assert holds_or_is_explained(judgement), [str(each) for each in judgement.evidence]

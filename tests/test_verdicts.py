@@ -127,6 +127,7 @@ def test_a_published_deviation_becomes_a_samples(values):
 # The rule for numbers.
 
 
+@pytest.mark.claim("T1-*", "T2-*")
 @given(cells, trials)
 def test_a_number_is_judged_by_the_written_rule(cell, values):
     verdict = compare(cell, values).verdict

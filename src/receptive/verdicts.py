@@ -168,7 +168,6 @@ class Claim:
 
     Attributes:
         id: as in the specification, e.g. ``POOL-2``.
-        statement: in our words.
         rule: its inequalities, from measured results that have every quantity in ``needs`` often enough.
         needs: the quantities it is about; their published numbers are those it leans on.
         tasks: those whose runs decide it, each for itself; the paper's own data first.
@@ -176,11 +175,15 @@ class Claim:
     """
 
     id: str
-    statement: str
     rule: Rule
     needs: tuple[Key, ...]
     tasks: tuple[str, ...] = ("synthetic",)
     least: int = PUBLISHED_TRIALS
+
+    @property
+    def statement(self) -> str:
+        """What it says, in our words."""
+        return claims.statements()[self.id].text
 
 
 @dataclass(frozen=True)
@@ -414,74 +417,56 @@ def _layers(variant: str, *layers: str) -> tuple[Key, ...]:
 CLAIMS = (
     Claim(
         "POOL-1",
-        "All variants of Table 1 classify about equally well (AU-ROC within 0.1 of each other), "
-        "save CNN3-50, which lies more than 0.1 below them.",
         _pool_1,
         _keys("auroc", *TABLE_1),
     ),
     Claim(
         "POOL-2",
-        "With pools of 10 and more, most first-layer filters match a relevant motif; with pools up to 4 "
-        "fewer than half do, and fewer match JASPAR. No pool size clearly beats CNN-25.",
         _pool_2,
         _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
     ),
     Claim(
         "POOL-3",
-        "With small pools far more filters match some motif of JASPAR than a relevant one (by over 0.1): "
-        "a match alone is no sign of relevance.",
         _pool_3,
         _keys("jaspar", *SMALL) + _keys("relevant", *SMALL),
     ),
     Claim(
         "POOL-4",
-        "Even with large pools some filters learn no relevant motif, and how many learn the same one changes "
-        "from trial to trial, so that redundancy is no measure of importance.",
         _pool_4,
         _keys("relevant", *LARGE),
     ),
     Claim(
         "NUM-1",
-        "The relevant fraction falls as CNN-25 grows from 30 to 60, 90 and 120 filters.",
         _num_1,
         _keys("relevant", *NUMBERS),
     ),
     Claim(
         "SIZE-1",
-        "Filters of 9 learn mostly relevant motifs with pool 25 and mostly others with pool 4.",
         _size_1,
         _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25"),
     ),
     Claim(
         "SIZE-2",
-        "With filters of 3, CNN3-50 classifies poorly; CNN3-2 does far better, and about as well as CNN-2.",
         _size_2,
         _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2"),
     ),
     Claim(
         "STRIDE-1",
-        "CNN-50-2 learns mostly whole motifs, though its first map is as long as CNN-2's: "
-        "what counts is the spatial uncertainty of the pool.",
         _whole_although_cnn_2_is_not("cnn-50-2"),
         _keys("jaspar", "cnn-50-2", "cnn-2") + _keys("relevant", "cnn-50-2", "cnn-2"),
     ),
     Claim(
         "DEEP-1",
-        "With second-layer filters of 1, which cannot assemble parts, CNN19,1-2 learns mostly whole motifs "
-        "in its first layer though its pool is CNN-2's.",
         _whole_although_cnn_2_is_not("cnn19-1-2"),
         _keys("jaspar", "cnn19-1-2", "cnn-2") + _keys("relevant", "cnn19-1-2", "cnn-2"),
     ),
     Claim(
         "DEEP-2",
-        "In CNN-1 the second layer holds the whole motifs, not the first.",
         _whole_only_in_the_last("cnn-1", "conv1", "conv2"),
         _layers("cnn-1", "conv1", "conv2"),
     ),
     Claim(
         "DEEP-3",
-        "In CNN-1-1-100 the third layer holds the whole motifs, not the first two: "
-        "it is the layer below the only pool.",
         _whole_only_in_the_last("cnn-1-1-100", "conv1", "conv2", "conv3"),
         _layers("cnn-1-1-100", "conv1", "conv2", "conv3"),
     ),
@@ -494,9 +479,6 @@ IN_VIVO_TASKS = ("invivo", "chipseq")
 IN_VIVO = (
     Claim(
         "VIVO-1",
-        "The trend with pool size holds in vivo: with pools of 10 and more, more first-layer filters match a "
-        "relevant motif, and JASPAR, than with pools up to 4 (by over 0.1 on average, and more than with "
-        "any one of these).",
         _vivo_1,
         _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
         IN_VIVO_TASKS,
@@ -504,8 +486,6 @@ IN_VIVO = (
     ),
     Claim(
         "VIVO-2",
-        "In vivo, too, CNN-1's second layer holds far more whole motifs than its first (by over 0.1 of the "
-        "filters, relevant and JASPAR).",
         _vivo_2,
         _layers("cnn-1", "conv1", "conv2"),
         IN_VIVO_TASKS,
@@ -513,8 +493,6 @@ IN_VIVO = (
     ),
     Claim(
         "VIVO-3",
-        "In vivo, networks with small pools, whose representations are distributed, classify slightly better "
-        "on average than those with large pools (AU-ROC higher, by less than 0.1).",
         _vivo_3,
         _keys("auroc", *SMALL, *LARGE),
         IN_VIVO_TASKS,
@@ -522,8 +500,6 @@ IN_VIVO = (
     ),
     Claim(
         "VIVO-4",
-        "CNN-25's AU-ROC rises as its filters grow from 30 to 60, 90 and 120, and so does the number of "
-        "filters (not the fraction, D-2) that match a relevant motif.",
         _vivo_4,
         _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS),
         IN_VIVO_TASKS,
@@ -531,7 +507,6 @@ IN_VIVO = (
     ),
     Claim(
         "VIVO-5",
-        "With 120 filters CNN-25 finds motifs that it misses with 30: more factors have a filter.",
         _vivo_5,
         _keys("relevant", "cnn-25", "cnn-25-120"),
         IN_VIVO_TASKS,

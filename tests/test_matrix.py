@@ -1,0 +1,172 @@
+"""The traceability matrix: every claim has a chapter, code and tests, and no verdict is typed."""
+
+import importlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from receptive import claims, matrix, verdicts
+from receptive.claims import Cell
+from receptive.errors import ReceptiveError
+from receptive.measured import Results
+
+ROOT = Path(__file__).parent.parent
+
+
+def write_tests(folder: Path, text: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "test_them.py").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_every_claim_has_a_title_a_source_a_chapter_and_code_that_exists():
+    for claim in claims.statements().values():
+        assert claim.title
+        assert claim.source
+        assert claim.text or claim.id.startswith("T"), claim.id
+        for name in claim.code:
+            assert resolves(name), f"{claim.id}: {name}"
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module or something in one."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        module, _, attribute = name.rpartition(".")
+        return hasattr(importlib.import_module(module), attribute)
+    return True
+
+
+def test_claims_and_published_numbers_name_each_other():
+    rows = {cell.id for cell in claims.published()}
+    assert rows <= set(claims.statements())
+    assert {name for name in claims.statements() if name[:3] in ("T1-", "T2-")} <= rows
+    assert {claim.id for claim in verdicts.CLAIMS} <= set(claims.statements())
+
+
+def test_the_project_s_own_matrix_has_no_gap():
+    tests = matrix.tests_in(ROOT / "tests")
+    assert set(claims.statements()) - set(tests) == set()
+    assert all((ROOT / test.file).is_file() for found in tests.values() for test in found)
+
+
+def test_pytest_agrees_with_what_is_read_from_the_files(request):
+    """The marks that pytest gives its items are the ones found by reading, for the tests of this session."""
+    read = {
+        (test.file, test.name, name)
+        for name, tests in matrix.tests_in(ROOT / "tests").items()
+        for test in tests
+    }
+    marked = {
+        (f"tests/{item.path.name}", item.originalname, name)
+        for item in request.session.items
+        for mark in item.iter_markers("claim")
+        for name in mark.args
+        if "*" not in name
+    }
+    assert marked <= read
+
+
+def test_marks_on_functions_classes_and_parameters_are_found(tmp_path):
+    folder = write_tests(
+        tmp_path / "tests",
+        """
+import pytest
+
+@pytest.mark.claim("RF-1", "RF-2")
+@pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.claim("TOY-1"))])
+def test_one(x):
+    assert x
+
+@pytest.mark.claim("RF-1")
+class TestThem:
+    def test_two(self):
+        pass
+
+    @pytest.mark.claim("T2-*")
+    def test_three(self):
+        pass
+
+def test_none():
+    pass
+""",
+    )
+    found = matrix.tests_in(folder)
+    names = {name: [test.name for test in tests] for name, tests in found.items()}
+    assert names["RF-1"] == ["test_one", "test_two", "test_three"]
+    assert names["RF-2"] == names["TOY-1"] == ["test_one"]
+    assert sum(name.startswith("T2-") for name in names) == 13
+    assert found["RF-2"][0].source.startswith('@pytest.mark.claim("RF-1", "RF-2")')
+    assert str(found["RF-2"][0]) == "tests/test_them.py::test_one"
+
+
+def test_a_test_of_an_unknown_claim_is_an_error_that_names_it(tmp_path):
+    folder = write_tests(tmp_path / "tests", '@pytest.mark.claim("RF-99")\ndef test_it():\n    pass\n')
+    with pytest.raises(ReceptiveError, match=r"test_them.py::test_it .*'RF-99'"):
+        matrix.tests_in(folder)
+
+
+def one_row(results: Results, name: str, tests: dict) -> matrix.Row:
+    return next(row for row in matrix.rows({"synthetic": results}, tests) if row.statement.id == name)
+
+
+def agreeing(cell: Cell, shift: float = 0.0) -> tuple[float, ...]:
+    return tuple(cell.mean + shift + step / 1000 for step in (-1, 0, 1, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("shift", "verdict"), [({}, "reproduced"), ({"relevant": -0.5}, "not reproduced")], ids=["same", "other"]
+)
+def test_a_row_is_as_good_as_its_worst_number(shift, verdict):
+    cells = [cell for cell in claims.published() if cell.id == "T1-5"]
+    values = {cell.key: agreeing(cell, shift.get(cell.column, 0.0)) for cell in cells}
+    assert one_row(Results(values, {}), "T1-5", {}).verdict == verdict
+    del values[cells[0].key]
+    expected = "not reproduced" if shift else "not measured"
+    assert one_row(Results(values, {}), "T1-5", {}).verdict == expected
+
+
+def test_what_runs_do_not_decide_is_tested_if_tests_name_it():
+    nothing, test = Results({}, {}), matrix.Test("tests/test_x.py", "test_y", "")
+    assert one_row(nothing, "RF-1", {}).verdict == "not measured"
+    assert one_row(nothing, "RF-1", {"RF-1": [test]}).verdict == "tested"
+    assert one_row(nothing, "POOL-2", {"POOL-2": [test]}).verdict == "not measured"
+
+
+def test_the_summary_counts_every_claim_once():
+    rows = matrix.of(ROOT / "results", ROOT / "tests")
+    counts = matrix.summary(rows)
+    assert sum(counts.values()) == len(rows) == len(claims.statements())
+    assert counts == {verdict: Counter(row.verdict for row in rows)[verdict] for verdict in matrix.VERDICTS}
+
+
+def test_the_command_prints_a_list_one_claim_and_json(command):
+    code, out, _ = command("claims", "--json", "--store", ROOT / "results", "--tests", ROOT / "tests")
+    assert code == 0
+    rows = {row["id"]: row for row in json.loads(out)}
+    assert set(rows) == set(claims.statements())
+    assert rows["RF-2"]["chapter"] == "spec/receptive-fields.md"
+    assert rows["RF-2"]["verdict"] == "tested"
+    assert all((ROOT / row["chapter"]).is_file() for row in rows.values())
+    assert all(name.startswith("tests/test_") and "::test_" in name for name in rows["RF-6"]["tests"])
+
+    code, out, _ = command("claims", "POOL-2", "--store", ROOT / "results", "--tests", ROOT / "tests")
+    assert code == 0
+    assert out.startswith("POOL-2")
+    assert "published 0.980±0.027" in out
+
+
+def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verdict(command, tmp_path):
+    code, out, err = command("claims", "--store", tmp_path / "no", "--tests", tmp_path / "none")
+    assert code == 0
+    assert f"{len(claims.statements())} not measured" in out
+    assert "no such folder" in err
+
+
+def test_an_unknown_claim_is_a_usage_error(command):
+    code, _, err = command("claims", "RF-77")
+    assert code == 2
+    assert "RF-77" in err

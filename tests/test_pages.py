@@ -1,0 +1,108 @@
+"""The pages in a browser, with the network off (``tox -e browser``, after ``tox -e docs``)."""
+
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+HTML = Path(__file__).parent.parent / "docs" / "_build" / "html"
+NOT_OURS = {"genindex", "search", "py-modindex", "permalink"}
+PAGES = sorted(
+    path for path in HTML.rglob("*.html") if path.stem not in NOT_OURS and "_modules" not in path.parts
+)
+WIDTHS = {"desktop": 1280, "phone": 390}
+
+pytestmark = pytest.mark.browser
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(HTML)))
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert executable, "no chromium on the path; Debian has it as the package chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session", params=list(WIDTHS))
+def window(request, browser):
+    """A browser window of one width, in which nothing but files can be reached."""
+    context = browser.new_context(viewport={"width": WIDTHS[request.param], "height": 900}, offline=True)
+    yield context.new_page()
+    context.close()
+
+
+def test_the_pages_are_built():
+    assert PAGES, f"no pages in {HTML}: build them by tox -e docs"
+
+
+@every_page
+def test_a_page_shows_as_it_should(page, window):
+    """No error, no request elsewhere, math typeset, pictures there and described, nothing too wide."""
+    troubles, requests = [], []
+    heard = {
+        "console": lambda message: message.type == "error" and troubles.append(message.text),
+        "pageerror": lambda error: troubles.append(str(error)),
+        "request": lambda request: requests.append(request.url),
+    }
+    for event, listener in heard.items():
+        window.on(event, listener)
+    try:
+        window.goto(page.as_uri(), wait_until="load")
+        window.wait_for_function(
+            "() => !document.querySelector('.math') || document.querySelector('mjx-container')",
+            timeout=20_000,
+        )
+        window.wait_for_load_state("networkidle")
+        shown = window.evaluate(
+            """(all = (selector) => [...document.querySelectorAll(selector)]) => ({
+                width: document.documentElement.scrollWidth, window: window.innerWidth,
+                raw: all('.math').filter((math) => !math.querySelector('mjx-container')).length,
+                wrong: all('mjx-merror').length,
+                broken: all('img').filter((image) => !image.naturalWidth).map((image) => image.alt),
+                nameless: all('img').filter((image) => !image.alt.trim()).length,
+                headings: all('h1').length,
+            })"""
+        )
+    finally:
+        for event, listener in heard.items():
+            window.remove_listener(event, listener)
+    assert troubles == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert shown["width"] <= shown["window"], "scrolls sideways"
+    assert shown | {"width": 0, "window": 0} == {
+        "width": 0, "window": 0, "raw": 0, "wrong": 0, "broken": [], "nameless": 0, "headings": 1,
+    }  # fmt: skip
+
+
+@every_page
+def test_a_page_asks_nothing_of_another_host_and_its_links_lead_somewhere(page):
+    text = page.read_text(encoding="utf-8")
+    loaded = re.findall(r'<(?:script|img|iframe|source)[^>]+src="([^"]+)"|<link[^>]+href="([^"]+)"', text)
+    assert [url for pair in loaded for url in pair if re.match(r"(https?:)?//", url)] == []
+    for url in re.findall(r'<a [^>]*href="([^"]+)"', text):
+        parts = urlsplit(url)
+        if parts.scheme or not parts.path:
+            continue
+        target = (page.parent / unquote(parts.path)).resolve()
+        assert target.is_file(), url
+        if parts.fragment and target.suffix == ".html" and target.stem not in NOT_OURS:
+            assert f'id="{unquote(parts.fragment)}"' in target.read_text(encoding="utf-8"), url
+
+
+def test_the_matrix_can_be_filtered(window):
+    window.goto((HTML / "spec" / "matrix.html").as_uri())
+    rows = window.locator(".matrix tbody tr:visible")
+    every = rows.count()
+    window.fill(".matrix-filter input", "pool")
+    assert 0 < rows.count() < every
+    window.fill(".matrix-filter input", "")
+    window.select_option(".matrix-filter select", label="⊢ tested")
+    assert 0 < rows.count() < every
+    assert set(window.locator(".matrix tbody tr:visible td:last-child").all_inner_texts()) == {"⊢ tested"}
