@@ -262,6 +262,37 @@ def test_chance_sites_by_brute_force():
     assert 0 < found.max() < 1
 
 
+@pytest.mark.claim("SYN-6")
+def test_fewer_sites_asked_for_mean_fewer_chance_sites():
+    split = synthetic.generate(3, RELEASED, 400).train
+    shares = [synthetic.chance_sites(split, found=found) for found in (1.0, 0.9, 0.5, 0.1)]
+    for more, fewer in itertools.pairwise(shares):
+        assert (fewer <= more).all()
+        assert fewer.sum() < more.sum()
+
+
+pwms = st.lists(st.tuples(*[st.integers(1, 9)] * 4), min_size=1, max_size=3).map(
+    lambda rows: np.array(rows) / np.sum(rows, axis=1, keepdims=True)
+)
+
+
+@pytest.mark.claim("SYN-6")
+@given(pwms)
+def test_planted_odds_compare_the_two_stories(pwm):
+    """Against the probability of every sequence of four letters under either story, by enumeration."""
+    sequences = list(itertools.product(range(4), repeat=4))
+    planted = np.zeros(len(sequences))
+    sites = [(matrix, start) for matrix in (pwm, reverse_complement(pwm)) for start in range(5 - len(pwm))]
+    for row, sequence in enumerate(sequences):
+        for matrix, start in sites:
+            letters = np.full((4, 4), 0.25)
+            letters[start : start + len(pwm)] = matrix
+            planted[row] += np.prod([letters[i, base] for i, base in enumerate(sequence)]) / len(sites)
+    found = synthetic.planted_odds(np.eye(4, dtype=np.uint8)[np.array(sequences)], Motif("m", "", pwm, 20))
+    np.testing.assert_allclose(found, planted * 4**4)
+    assert planted.sum() == pytest.approx(1)
+
+
 def test_one_seed_gives_the_same_bytes(tmp_path):
     files = []
     for name, seed in (("a", 5), ("b", 5), ("c", 6)):

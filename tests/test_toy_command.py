@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from receptive import toy as model
 from receptive.cli.toy import toy
 from receptive.errors import UsageError
-from receptive.figures.toy import figure_1, information_against_pool
+from receptive.figures.toy import bin_differences, figure_1, information_against_pool, pool_sizes
 
 app = typer.Typer()
 app.command()(toy)
@@ -117,6 +117,33 @@ def test_the_information_figure_draws_the_information():
             bits = [model.information(model.PATTERNS, pool, stride or pool, width) for pool in pools]
             assert list(line.get_xdata()) == pools
             assert list(line.get_ydata()) == bits
+
+
+@pytest.mark.claim("TOY-1", "TOY-2")
+def test_the_row_of_pool_sizes_shows_maps_and_verdicts():
+    axes = pool_sizes((3, 20)).axes[0]
+    texts = [text.get_text() for text in axes.texts]
+    assert "".join(text for text in texts if len(text) == 1) == model.SEQUENCE
+    verdicts = [text for text in texts if "resolved" in text]
+    assert verdicts == ["not resolved"] * 3 + ["resolved"] * 3
+    maps = [model.max_pool(model.scan(model.SEQUENCE), pool, pool) for pool in (20, 3)]
+    expected = [list(units[:, channel] > 0) for units in maps for channel in (0, 1)]
+    assert [list(row.get_facecolor()[:, 3] > 0) for row in axes.collections] == expected
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["sequence", "pool 20", "pool 3"]
+
+
+def test_the_figure_of_bin_differences_counts_phases():
+    pools = range(1, 12)
+    for axes, pattern in zip(bin_differences(pools=pools).axes, model.PATTERNS, strict=True):
+        one, other = (offset for _, offset in pattern.features)
+        for apart, bars in enumerate(axes.containers):
+            for pool, bar in zip(pools, bars, strict=True):
+                found = [
+                    abs((phase + one) // pool - (phase + other) // pool)
+                    in ([apart] if apart < 3 else range(3, 9))
+                    for phase in range(pool)
+                ]
+                assert bar.get_height() == pytest.approx(sum(found) / pool)
 
 
 def test_the_toy_model_needs_no_tensorflow():

@@ -1,6 +1,6 @@
 """Fig 1 of the paper for any pool size, and how much about a pattern pooling keeps."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import log2
 
@@ -52,6 +52,82 @@ def figure_1(pool: int, stride: int | None = None, width: int = 3) -> Figure:
     return figure
 
 
+def pool_sizes(pools: Sequence[int] = (1, 2, 3, 5, 10, 20), width: int = 3) -> Figure:
+    """Draw the pooled maps of Fig 1's sequence for several pool sizes, one above another, stride = pool.
+
+    The bands are the three patterns; over each map stands whether a second-layer filter of ``width`` bins
+    resolves the pattern. The sequence is at the bottom, the first pool size at the top.
+
+    Raises:
+        UsageError: a size below 1 or above the length of the sequence.
+    """
+    figure = Figure(figsize=(9.5, 1.2 + 0.72 * len(pools)), layout="constrained")
+    axes = figure.subplots()
+    feature_map = toy.scan(toy.SEQUENCE)
+    _draw_sequence(axes)
+    rows = {_LETTERS: "sequence"}
+    for level, pool in enumerate(reversed(pools)):
+        model, bottom = toy.toy_model(pool, width=width), 1.2 + 3.4 * level
+        rows[bottom + 1] = f"pool {pool}"
+        _draw_map(axes, toy.max_pool(feature_map, pool, pool), bottom, pool, pool)
+        for name, resolved in model.resolved.items():
+            verdict = "resolved" if resolved else "not resolved"
+            weight = "bold" if resolved else "normal"
+            axes.text(
+                _middle(name), bottom + 2.1, verdict, ha="center", va="bottom", fontsize=8, weight=weight
+            )
+    top = 1.2 + 3.4 * len(pools)
+    for name, start in toy.STARTS.items():
+        axes.axvspan(start - 0.5, start + len(name) - 0.5, ymin=0.03, color=GREEN, alpha=0.15, linewidth=0)
+        axes.text(_middle(name), top + 0.3, name, ha="center", va="bottom", family="monospace", weight="bold")
+    _frameless(axes, rows, top + 1.8)
+    return figure
+
+
+def bin_differences(
+    patterns: Sequence[toy.Pattern] = toy.PATTERNS, pools: Sequence[int] = range(1, 21)
+) -> Figure:
+    """Draw how many bins apart the two parts of each pattern fall, as shares of the phases, stride = pool."""
+    kinds = {
+        "same bin": ("white", "////"),
+        "1 bin apart": (SKY, ""),
+        "2": (BLUE, ""),
+        "3 or more": ("black", ""),
+    }
+    figure = Figure(figsize=(2.4 * len(patterns), 3.1), layout="constrained")
+    panels = figure.subplots(1, len(patterns), sharey=True, squeeze=False)[0]
+    for axes, pattern in zip(panels, patterns, strict=True):
+        (first, start), (_, end) = sorted(pattern.features, key=lambda feature: feature[1])
+        shares = [toy.bin_difference(end - start, pool) for pool in pools]
+        below = [0.0] * len(pools)
+        for apart, (label, (colour, hatch)) in enumerate(kinds.items()):
+            last = apart == len(kinds) - 1
+            heights = [
+                float(sum(share for n, share in each.items() if n == apart or (last and n > apart)))
+                for each in shares
+            ]
+            axes.bar(
+                pools,
+                heights,
+                1,
+                below,
+                label=label,
+                color=colour,
+                hatch=hatch,
+                edgecolor=GREY,
+                linewidth=0.5,
+            )
+            below = [low + height for low, height in zip(below, heights, strict=True)]
+        axes.set_title(f"{pattern.name}\n{toy.PARTS[first]} first, {end - start} apart", fontsize="medium")
+        axes.set_xlabel("pool size (positions)")
+        axes.set_xlim(min(pools) - 0.5, max(pools) + 0.5)
+        axes.set_ylim(0, 1)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("share of the phases")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
 def _row(axes: Axes, extents: Sequence[Extent], bottom: float, lit: Sequence[bool], colour: str) -> None:
     """Draw a row of units, from left to right edge each, the lit ones filled."""
     bars = [(left, right - left) for left, right in extents]
@@ -66,6 +142,11 @@ def _draw_sequence(axes: Axes) -> None:
         corner = (start - 0.5, _LETTERS - 0.6)
         axes.add_patch(Rectangle(corner, len(name), 1.2, facecolor=GREEN, alpha=0.3, linewidth=0))
         axes.add_patch(Rectangle(corner, len(name), 1.2, fill=False, edgecolor=GREEN, linewidth=1.5))
+
+
+def _middle(name: str) -> float:
+    """The middle of a pattern in the sequence."""
+    return toy.STARTS[name] + (len(name) - 1) / 2
 
 
 def _extent(b: int, pool: int, stride: int) -> Extent:
@@ -100,7 +181,7 @@ def _draw_signature(axes: Axes, name: str, model: toy.ToyModel) -> None:
     lit = model.signatures[name]
     span = max(min(model.width, 6), *(b + 1 for b, _ in lit), 1)
     cell = min(2.0, 15 / span)
-    middle = toy.STARTS[name] + (len(name) - 1) / 2
+    middle = _middle(name)
     edges = [middle + (column - span / 2) * cell for column in range(span + 1)]
     for channel, colour in enumerate(_COLOURS):
         shown = [(column, channel) in lit for column in range(span)]
@@ -110,7 +191,7 @@ def _draw_signature(axes: Axes, name: str, model: toy.ToyModel) -> None:
 
 
 def _finish(axes: Axes, model: toy.ToyModel) -> None:
-    """Name the rows and take the frame away."""
+    """Name the rows of Fig 1."""
     bins = f"pool {model.pool}, stride {model.stride}"
     rows = {
         _SECOND + 1: f"signatures, for filters\n{model.width} bins wide",
@@ -119,11 +200,16 @@ def _finish(axes: Axes, model: toy.ToyModel) -> None:
         _SCAN + 1: "feature maps\nof the filters",
         _LETTERS: "sequence",
     }
+    _frameless(axes, rows, _SECOND + 4.6)
+
+
+def _frameless(axes: Axes, rows: Mapping[float, str], top: float) -> None:
+    """Name the rows by their heights, and take the frame away."""
     axes.set_yticks(list(rows), list(rows.values()))
     axes.tick_params(length=0)
     axes.set_xticks([])
     axes.set_xlim(-1, len(toy.SEQUENCE))
-    axes.set_ylim(_LETTERS - 0.8, _SECOND + 4.6)
+    axes.set_ylim(_LETTERS - 0.8, top)
     axes.spines[:].set_visible(False)
 
 
