@@ -1,16 +1,10 @@
 """Sequence logos: what the filters of a layer look like, as in the paper's Fig 2 and Fig 3 (VIS-2)."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
@@ -21,9 +15,7 @@ COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
 """Height of a column that holds one nucleotide alone."""
 VISIBLE = 1e-3
-"""Least height in bits of a letter that anyone could see."""
-WIDTH = 0.94
-"""Width of a letter, where a position has 1."""
+"""Least height in bits of a letter that anyone could see; below it logomaker has no scale."""
 
 
 def logo_sheet(
@@ -67,28 +59,18 @@ def logo_sheet(
 
 def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
     """Draw one PWM (w, 4) as a logo: letters as high as p · I in bits, the likeliest on top (VIS-2)."""
-    for position, heights in enumerate(pwm * information_content(pwm)[:, None]):
-        bottom = 0.0
-        for base in np.argsort(heights, kind="stable"):
-            if heights[base] > VISIBLE:
-                place = Affine2D().scale(WIDTH, heights[base]).translate(position - WIDTH / 2, bottom)
-                outline = place.transform_path(_outline(ALPHABET[base]))
-                axis.add_artist(PathPatch(outline, facecolor=COLOURS[ALPHABET[base]], linewidth=0))
-                bottom += heights[base]
+    import logomaker
+    import pandas as pd
+
+    heights = pd.DataFrame(pwm * information_content(pwm)[:, None], columns=list(ALPHABET))
+    if heights.to_numpy().max() > VISIBLE:
+        logomaker.Logo(heights, ax=axis, color_scheme=COLOURS, show_spines=False)
     axis.set_xlim(-0.5, len(pwm) - 0.5)
     axis.set_ylim(0, BITS)
     axis.set_xticks([])
     axis.set_yticks([])
-    axis.spines[["top", "right", "left"]].set_visible(False)
+    axis.spines["bottom"].set_visible(True)
     axis.spines["bottom"].set_color("0.6")
-
-
-@cache
-def _outline(letter: str) -> Path:
-    """A letter that fills the square from (0, 0) to (1, 1)."""
-    path = TextPath((0, 0), letter, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    box = path.get_extents()
-    return Affine2D().translate(-box.x0, -box.y0).scale(1 / box.width, 1 / box.height).transform_path(path)
 
 
 def match_labels(matches: Sequence[Match], relevant: str = "released") -> list[str]:
