@@ -7,7 +7,7 @@ from hypothesis.extra import numpy as arrays
 from receptive import arithmetic
 from receptive.claims import published
 from receptive.errors import UsageError
-from receptive.networks import SMALL_CNN_50_2, VARIANTS, build, cross_entropy, parameters, variant
+from receptive.networks import SMALL_CNN_50_2, VARIANTS, build, cross_entropy, parameters, shapes, variant
 from receptive.protocols import PAPER, RELEASED
 
 NAMES = [
@@ -66,6 +66,20 @@ def test_counting_by_arithmetic_agrees_with_keras(network):
     assert sum(int(np.prod(weight.shape)) for weight in model.trainable_weights) == parameters(network, 200)
     biased = [layer.name for layer in model.layers if getattr(layer, "bias", None) is not None]
     assert biased == ["output"]
+
+
+@pytest.mark.claim("ARCH-1")
+@pytest.mark.parametrize("network", [*VARIANTS.values(), SMALL_CNN_50_2], ids=str)
+def test_the_shapes_are_those_of_the_keras_model(network):
+    layers = {layer.name: layer for layer in build(network, 200, 12, RELEASED).layers}
+    sequence, *maps = shapes(network, 200)
+    assert sequence == ("sequence", 200, 4)
+    assert len(maps) == len(network.layers)
+    convolutions = [shape for shape in maps if shape.name.startswith("conv")]
+    assert [shape[1:] for shape in convolutions] == [
+        layers[shape.name].output.shape[1:] for shape in convolutions
+    ]
+    assert maps[-1][1:] == layers["flat"].input.shape[1:]
 
 
 @pytest.mark.claim("ARCH-2")

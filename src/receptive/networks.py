@@ -9,7 +9,7 @@ bias.
 
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, NamedTuple
 
 from receptive import arithmetic
 from receptive.arithmetic import Layer
@@ -130,20 +130,36 @@ def variant(name: str, protocol: Protocol = PAPER) -> Variant:
     return SMALL_CNN_50_2 if small else known[name]
 
 
+class Shape(NamedTuple):
+    """How many positions and channels a layer gives."""
+
+    name: str
+    positions: int
+    channels: int
+
+
+def shapes(network: Variant, length: int) -> tuple[Shape, ...]:
+    """Return the shape of the sequence, of ``length`` nt, and of every convolution and pooling above it."""
+    found, filters = [Shape("sequence", length, 4)], iter(network.filters)
+    for row in arithmetic.field(network.layers, length).rows:
+        channels = next(filters) if row.kind == "conv" else found[-1].channels
+        found.append(Shape(row.name, row.length, channels))
+    return tuple(found)
+
+
 def parameters(network: Variant, length: int, classes: int = 12) -> int:
     """Count the trainable parameters by arithmetic alone, for sequences of ``length`` nt.
 
     A convolution of size k from a to b channels has k·a·b weights, batch normalisation 2 parameters per
     channel, and the output layer alone a bias.
     """
-    channels, total, filters = 4, 0, iter(network.filters)
-    for layer in network.layers:
-        if layer.kind == "conv":
-            new = next(filters)
-            total += layer.size * channels * new + 2 * new
-            channels = new
-    positions = arithmetic.field(network.layers, length).rows[-1].length
-    total += positions * channels * network.units + 2 * network.units
+    maps = shapes(network, length)
+    total = sum(
+        layer.size * below.channels * here.channels + 2 * here.channels
+        for layer, below, here in zip(network.layers, maps, maps[1:], strict=False)
+        if layer.kind == "conv"
+    )
+    total += maps[-1].positions * maps[-1].channels * network.units + 2 * network.units
     return total + (network.units + 1) * classes
 
 
