@@ -49,15 +49,17 @@ def bpnet(sequence, classes):
     return layers.Dense(classes, activation="sigmoid")(layers.GlobalAveragePooling1D(name="mean")(x))
 
 
-NETWORKS = {"basset": basset, "bpnet": bpnet, "basset-pool25": basset_pool25}
+NETWORKS = {"basset": (basset, 1e-3), "bpnet": (bpnet, 3e-3), "basset-pool25": (basset_pool25, 1e-3)}
+"""What makes the layers, and Adam's learning rate; without normalisation BPNet needs the larger one."""
 
 
 def main(name, path):
     keras.utils.set_random_seed(SEED)
     data = chipseq.load()
+    make, rate = NETWORKS[name]
     sequence = keras.Input((data.length, 4), name="sequence")
-    model = keras.Model(sequence, NETWORKS[name](sequence, len(data.classes)), name=name)
-    model.compile(keras.optimizers.Adam(1e-3), cross_entropy, jit_compile=False)
+    model = keras.Model(sequence, make(sequence, len(data.classes)), name=name)
+    model.compile(keras.optimizers.Adam(rate), cross_entropy, jit_compile=False)
     began = time.monotonic()
     model.fit(
         data.train.X.astype(np.float32),

@@ -92,6 +92,7 @@ class Audit:
         matches: their hits, at most ``threshold``.
         threshold: greatest E-value of a hit.
         fractions: shares of filters that match, as :func:`receptive.tomtom.fractions` gives them.
+        relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
         importance: how much each filter matters, or why that is not known.
     """
 
@@ -109,6 +110,7 @@ class Audit:
     matches: tuple[tomtom.Match, ...]
     threshold: float
     fractions: dict[str, float]
+    relevant: tuple[str, ...]
     importance: Importance | str
 
 
@@ -268,6 +270,7 @@ def audit(
             importance = measure(probe, levels, data.Y, tick)
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
+    relevant = _relevant(targets, data.classes)
     try:
         predictions, unpredicted = assembly.predict(fields), ""
     except ReceptiveError as error:
@@ -286,7 +289,8 @@ def audit(
         kept=kept,
         matches=matches,
         threshold=threshold,
-        fractions=tomtom.fractions(matches, _relevant(targets, data.classes)),
+        fractions=tomtom.fractions(matches, relevant),
+        relevant=tuple(relevant),
         importance=importance,
     )
 
@@ -627,4 +631,5 @@ def document(audit: Audit) -> dict[str, Any]:
         "importance_missing": None if known else audit.importance,
         "filters": found_filters,
         "fractions": audit.fractions,
+        "relevant_factors": list(audit.relevant),
     }

@@ -11,7 +11,7 @@ from receptive import __version__
 from receptive.audit import Audit, document
 from receptive.figures import page
 from receptive.files import write_text
-from receptive.motifs import format_meme
+from receptive.motifs import FACTORS, format_meme
 from receptive.runs import to_json
 
 
@@ -56,10 +56,12 @@ def _summary(found: dict[str, Any]) -> str:
     n, shares = len(found["filters"]), found["fractions"]
     layer = html.escape(found["layer"])
     (row,) = (row for row in found["layers"] if row["name"] == found["layer"])
+    factors = found["relevant_factors"]
+    asked = "the paper’s twelve factors" if factors == [*FACTORS] else " or ".join(factors)
     text = (
         f"Of the {n} filters of {layer}, <strong>{shares['jaspar']:.0%}</strong> match a motif of the "
         f"database (Tomtom, E&nbsp;≤&nbsp;{found['threshold']:g}; {shares['jaspar_without_gmeb1']:.0%} "
-        f"without Gmeb1, which flat filters match) and {shares['relevant']:.0%} one of the factors asked for."
+        f"without Gmeb1, which flat filters match) and {shares['relevant']:.0%} a motif of {asked}."
     )
     if row["prediction"]:
         means = {
@@ -87,15 +89,16 @@ def _layers(found: dict[str, Any]) -> str:
             f'<rect class="field" y="1" height="4" {_centred(row["size"] / length)}/>'
             f'<rect class="lost" y="6" height="2" {_centred((row["uncertainty"] - 1) / length)}/></svg>'
         )
-        cells = (row["size"], row["jump"], row["length"], row["uncertainty"], bits, row["prediction"] or "–")
+        cells = (bits, row["prediction"] or "–", row["size"], row["uncertainty"])
         values = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f"<tr><td>{html.escape(row['name'])}</td>{values}<td>{bar}</td></tr>")
-    heads = ("layer", "field", "jump", "neurons", "uncertainty", "bits", "expected", "of the sequence")
+        more = f"<td>{bar}</td><td>{row['jump']}</td><td>{row['length']}</td>"
+        rows.append(f"<tr><td>{html.escape(row['name'])}</td>{values}{more}</tr>")
+    heads = ("layer", "bits", "expected", "field", "uncertainty", "of the sequence", "jump", "neurons")
     notes = [
-        "Field: positions that a neuron sees; blue, as part of the sequence. Uncertainty: from how many a "
-        "maximum may have come, as pooling lost its place; orange. Bits: assembly information, how much a "
-        "filter of the next layer can learn about the distance of two parts of a motif. Little, and the "
-        "layer is expected to hold whole motifs (localist)."
+        "Bits: assembly information, how much a filter of the next layer can learn about the distance of two "
+        "parts of a motif. Little, and the layer is expected to hold whole motifs (localist). Field: "
+        "positions that a neuron sees; blue, as part of the sequence. Uncertainty: from how many a maximum "
+        "may have come, as pooling lost its place; orange. Jump: positions from one neuron to the next."
     ]
     if whys := {row["unpredicted"] for row in found["layers"] if row["unpredicted"]}:
         notes.append("No prediction: " + "; ".join(map(html.escape, whys)) + ".")
@@ -140,7 +143,7 @@ def _bars(filters: Sequence[dict[str, Any]]) -> str:
     bars = []
     for number, (each, value) in enumerate(zip(ranked, values, strict=True)):
         top, tall = min(zero, zero - value * scale), abs(value) * scale
-        name = f"{each['id']}: {value:+.4f}" + (f", {each['best']['name']}" if each["best"] else "")
+        name = f"{each['id']}: {_signed(value)}" + (f", {each['best']['name']}" if each["best"] else "")
         bars.append(
             f'<rect class="{"field" if each["best"] else "no"}" x="{number * step + step * 0.1:.4g}" '
             f'y="{top:.4g}" width="{step * 0.8:.3g}" height="{max(tall, 0.3):.3g}">'
@@ -148,7 +151,7 @@ def _bars(filters: Sequence[dict[str, Any]]) -> str:
         )
     matched = sum(bool(each["best"]) for each in filters)
     text = (
-        f"Importance of {len(filters)} filters, greatest first, from {high:+.4f} to {low:+.4f}; "
+        f"Importance of {len(filters)} filters, greatest first, from {_signed(high)} to {_signed(low)}; "
         f"{matched} of them match a motif"
     )
     return (
@@ -158,14 +161,19 @@ def _bars(filters: Sequence[dict[str, Any]]) -> str:
     )
 
 
+def _signed(value: float) -> str:
+    """A change to four decimals, with a proper minus sign."""
+    return f"{value:+.4f}".replace("-", "−")
+
+
 def _cards(audit: Audit, found: dict[str, Any]) -> str:
     """A logo of each filter with what is known about it: the most important first, or the best matches."""
     cards = []
     for motif, each in zip(audit.reading.motifs, found["filters"], strict=True):
         best, change = each["best"], each["importance"]
         facts = [f"{each['sites']:,} sites"]
-        facts += [] if change is None else [f"loss {change:+.4f}"]
-        facts += [] if each["auroc_change"] is None else [f"AU-ROC {each['auroc_change']:+.4f}"]
+        facts += [] if change is None else [f"loss {_signed(change)}"]
+        facts += [] if each["auroc_change"] is None else [f"AU-ROC {_signed(each['auroc_change'])}"]
         match, name = "no match", ""
         if best:
             name = html.escape(best["name"])
