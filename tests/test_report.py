@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import ablations, authors, claims, measured, report
+from receptive import ablations, authors, claims, measured, report, training
 from receptive.errors import ReceptiveError
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.measured import Results
 from receptive.motifs import FACTORS, embedded, write_meme
+from receptive.networks import VARIANTS
 from receptive.protocols import ABLATED
+from receptive.sweep import TABLE_2
+from receptive.tasks import chipseq
 
 TRIALS = {
     "cnn-2": [(0.966, 0.50, 0.0), (0.967, 0.40, 0.1), (0.965, 0.45, 0.0)],
@@ -197,6 +200,7 @@ def test_every_published_number_of_the_synthetic_task_is_there(made_up):
         (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in document["cells"]
     ] == expected
     ids = "POOL-1, POOL-2, POOL-3, POOL-4, NUM-1, SIZE-1, SIZE-2, STRIDE-1, DEEP-1, DEEP-2, DEEP-3"
+    ids += ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5"
     assert ", ".join(claim["id"] for claim in document["claims"]) == ids
 
 
@@ -350,3 +354,138 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
     for each in (line, header):
         assert f"| {' | '.join(each)} |" in report.markdown(document, {})
         assert " ".join(" ".join(each).split()) in " ".join(command_text(document).split())
+
+
+# Real sequences.
+
+TEN = chipseq.CLASSES
+IN_VIVO_SHEETS = [(f"cnn-{pool}", "conv1") for pool in (1, 2, 4, 25)] + [("cnn-1", "conv2")]
+LISTS = ("MAX.top500.one", "MAX.top500.two")
+
+
+@pytest.fixture(scope="module")
+def in_vivo(made_up, tmp_path_factory):
+    """The made-up store with three trials of every network of Table 2 on the ChIP-seq task, and controls."""
+    store = tmp_path_factory.mktemp("in vivo") / "store"
+    shutil.copytree(made_up, store)
+    for place, variant in enumerate(TABLE_2):
+        for trial in range(3):
+            put_in_vivo(store, "chipseq", variant, trial, 0.7 + place / 100 + trial / 1000, TEN)
+    put_in_vivo(store, "chipseq-shuffled", "cnn-25", 0, 0.5, TEN)
+    put_in_vivo(store, "chipseq-source", "cnn-25", 0, 0.6, LISTS)
+    for variant, layer in IN_VIVO_SHEETS:
+        folder = store / "chipseq" / variant / "released" / "trial-0"
+        for ending in (".meme", ".untrimmed.meme"):
+            write_meme(folder / f"{layer}{ending}", embedded())
+    return store
+
+
+def put_in_vivo(store, task, variant, trial, auroc, classes, data=None):
+    numbers = (auroc, 0.5 + trial / 10, 0.25 + trial / 10)
+    made = record(variant, trial, *numbers)
+    layer = made["filters"]["conv1"] | {
+        "by_factor": {name: 0.1 * (place > 1) for place, name in enumerate(TEN)}
+    }
+    layers = {"conv1": layer} | ({"conv2": layer} if variant == "cnn-1" else {})
+    scores = {"auroc_mean": auroc, "aupr_mean": auroc / 2, "auroc": [auroc] * len(classes)}
+    sha256 = data or task.ljust(64, "0")
+    metrics = {**scores, "classes": list(classes)}
+    put(store, variant, trial, *numbers, task=task, metrics=metrics, filters=layers, data={"sha256": sha256})
+
+
+def in_vivo_document(store):
+    return report.document(measured.collect(store), "released", {}, measured.collect_others(store))
+
+
+@pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
+def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
+    document = in_vivo_document(in_vivo)
+    part = document["chipseq"]
+    assert [row["variant"] for row in part["scores"]] == sorted(TABLE_2, key=list(VARIANTS).index)
+    row = next(row for row in part["scores"] if row["variant"] == "cnn-4")
+    assert row["auroc"] == {"mean": pytest.approx(0.721), "sd": pytest.approx(0.001)}
+    assert row["auroc_by_class"]["SP1"] == row["auroc"]
+    assert "published" not in json.dumps(part)
+    assert [(row["variant"], row["layer"]) for row in part["fractions"]][:2] == [
+        ("cnn-1", "conv1"),
+        ("cnn-1", "conv2"),
+    ]
+    assert {tuple(row["covered"].values()) for row in part["factors"]} == {(8, 0)}
+    judged = {claim["id"]: claim for claim in document["claims"] if claim["id"].startswith("VIVO")}
+    assert {claim["task"] for claim in judged.values()} == {"chipseq"}
+    assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "not reproduced"}
+    assert all(claim["evidence"] and not claim["leans_on"] for claim in judged.values())
+    header, rows = report.chipseq_table(part)
+    for line in (header, *rows):
+        assert f"| {' | '.join(line)} |" in report.markdown(document, {})
+    assert rows[1][:5] == ["cnn-1 conv2", "3", "", "", "0.600±0.100"]
+
+
+def test_the_controls_are_reported_apart(in_vivo):
+    document = in_vivo_document(in_vivo)
+    controls = document["chipseq"]["controls"]
+    assert list(controls) == ["chipseq-shuffled", "chipseq-source"]
+    for name, mean, classes in (("chipseq-shuffled", 0.5, TEN), ("chipseq-source", 0.6, LISTS)):
+        (row,) = controls[name]["scores"]
+        assert (row["variant"], row["n"], row["auroc"]["mean"]) == ("cnn-25", 1, mean)
+        assert set(row["auroc_by_class"]) == set(classes)
+    page = report.markdown(document, {})
+    assert page.index("## Different data") < page.index("### Control: chipseq-shuffled")
+    assert "| MAX.top500.one | 0.600 |" in page
+
+
+def test_the_best_jaspar_hits_are_of_the_test_set_that_the_networks_had(in_vivo, tmp_path):
+    assert in_vivo_document(in_vivo)["chipseq"]["best_hits"] == {}
+    data = chipseq.load()
+    put(tmp_path, "cnn-2", 0, 0.9, 0.5, 0.5)
+    put_in_vivo(tmp_path, "chipseq", "cnn-25", 0, 0.9, TEN, data.sha256)
+    part = in_vivo_document(tmp_path)["chipseq"]
+    expected = training.metrics(data.test.Y, chipseq.best_hits(data.test.X))["auroc"]
+    assert part["best_hits"] == dict(zip(data.classes, expected, strict=True))
+    _, rows = report.class_table(part, part["best_hits"])
+    assert rows[0] == ["Arid3a", f"{expected[0]:.3f}", "0.900"]
+
+
+@pytest.mark.claim("T2-*")
+def test_table_2_stands_unmeasured_until_there_are_runs_on_its_data(made_up, tmp_path):
+    published = [c for c in claims.published() if c.task == "invivo"]
+    document = report.document(measured.collect(made_up), "released")
+    assert [cell["published_mean"] for cell in document["table2"]["cells"]] == [c.mean for c in published]
+    assert {cell["verdict"] for cell in document["table2"]["cells"]} == {"not measured"}
+    assert "There is no full run yet: `receptive replicate chipseq`." in report.markdown(document, {})
+    assert "Table 2" not in command_text(document)
+    shutil.copytree(made_up, tmp_path / "store")
+    for trial in range(3):
+        put(tmp_path / "store", "cnn-25", trial, 0.903, 0.93, 0.75, task="invivo", data={"sha256": "1"})
+    found = in_vivo_document(tmp_path / "store")["table2"]["cells"]
+    verdicts = {(c["column"], c["verdict"]) for c in found if c["id"] == "T2-5"}
+    expected = {(name, "reproduced") for name in ("auroc", "jaspar", "relevant")}
+    assert verdicts == expected | {("aupr", "not reproduced")}
+
+
+def test_the_command_shows_real_sequences_and_draws_their_figures(command, in_vivo, tmp_path):
+    code, out, _ = command("report", "--store", in_vivo)
+    assert code == 0
+    assert "Different data, not the paper's: the ChIP-seq task" in out
+    assert "on the ChIP-seq task, which is not the paper's data" in out
+    code, out, _ = command("report", "--store", in_vivo, "--json", "--out", tmp_path)
+    assert json.loads(out) == json.loads((tmp_path / "report.json").read_text())
+    sheets = {
+        f"chipseq-{'s2' if variant == 'cnn-1' else 'fig4'}-{variant}-{layer}"
+        for variant, layer in IN_VIVO_SHEETS
+    }
+    assert {path.stem for path in tmp_path.glob("chipseq-*.svg")} == {"chipseq-pools", *sheets}
+    page = (tmp_path / "report.md").read_text()
+    (line,) = (line for line in page.splitlines() if line.endswith("](chipseq-pools.svg)"))
+    assert "published" not in line
+    assert "pool 2: JASPAR 0.60, relevant 0.35" in line
+    (line,) = (line for line in page.splitlines() if line.endswith("](chipseq-fig4-cnn-25-conv1.svg)"))
+    assert "10 of 12 filters match a relevant motif" in line
+    assert "NFYB" not in line
+
+
+def test_the_figure_of_other_data_has_no_published_series(in_vivo):
+    results = measured.collect(in_vivo, task="chipseq")
+    for axes in match_fractions(results).axes:
+        (ours,) = axes.containers
+        assert len(ours.lines[0].get_xdata()) == len(POOLS)

@@ -14,22 +14,24 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from receptive import authors, claims, measured, runs
+from receptive import authors, claims, measured, runs, tomtom
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.files import write_text
 from receptive.measured import Results
-from receptive.motifs import embedded
+from receptive.motifs import embedded, relevant_to
 from receptive.networks import VARIANTS
+from receptive.tasks import chipseq
+from receptive.training import metrics
 from receptive.verdicts import (
-    CLAIMS,
+    IN_VIVO_TASKS,
     LEAST_TRIALS,
     PUBLISHED_TRIALS,
     Comparison,
     Evidence,
     Judgement,
     compare,
-    judge,
+    judge_all,
     key,
     leans_on,
     sample,
@@ -43,9 +45,23 @@ SHEETS = {
     "s1": (("cnn-1", "conv1"), ("cnn-1", "conv2")),
 }
 """The paper's figures of logos: variants and layers."""
-TITLES = {"fig2": "Fig 2", "fig3": "Fig 3", "s1": "S1 Fig"}
+SHEETS_IN_VIVO = {"fig4": SHEETS["fig2"], "s2": SHEETS["s1"]}
+"""The same of networks trained on real sequences."""
+TITLES = {"fig2": "Fig 2", "fig3": "Fig 3", "fig4": "as in Fig 4", "s1": "S1 Fig", "s2": "as in S2 Fig"}
 COLUMNS = {"auroc": "AU-ROC", "jaspar": "JASPAR", "relevant": "relevant"}
+COLUMNS_IN_VIVO = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "relevant": "relevant"}
+CONTROLS = tuple(task for task in chipseq.TASKS if task != "chipseq")
 MARKS = {"reproduced": "✓", "not reproduced": "✗", "not measured": "·"}
+TASK_WORDS = {
+    "invivo": "on DeepSEA's sequences, the paper's own",
+    "chipseq": "on the ChIP-seq task, which is not the paper's data",
+}
+CONTROL_WORDS = {
+    "chipseq-shuffled": "Every sequence has the labels of another one of its split: there is nothing to "
+    "learn, and AU-ROC should be 0.5.",
+    "chipseq-source": "Which of a factor's lists is a locus in? The lists of one factor differ in cell line, "
+    "laboratory and antibody. What a network learns of these, it could use in place of the factor.",
+}
 RULES = (
     "✓ reproduced: the 95% Welch interval of measured − published holds 0, or they differ by less than 0.05 "
     f"(fractions) or 0.01 (AU-ROC). ✗ not reproduced. · not measured: fewer than {LEAST_TRIALS} full runs "
@@ -54,52 +70,122 @@ RULES = (
 )
 
 
-def document(results: Results, protocol: str, switched: Mapping[str, Any] | None = None) -> Document:
+def document(
+    results: Results,
+    protocol: str,
+    switched: Mapping[str, Any] | None = None,
+    others: Mapping[str, Results] | None = None,
+) -> Document:
     """Judge every published number and every claim by the runs of a store.
 
     Args:
-        results: the runs under ``protocol``.
+        results: the runs under ``protocol`` of the synthetic task.
         protocol: its name.
         switched: what other protocols change, :func:`receptive.ablations.document`.
+        others: the runs of other tasks, :func:`receptive.measured.collect_others`.
 
     Returns:
         ``cells`` (``mean`` is null without a run, ``sd`` with fewer than two, the difference and its interval
         with fewer than :data:`~receptive.verdicts.LEAST_TRIALS`); ``claims`` with their inequalities;
         ``fractions`` of every layer, counted four ways (D-9, D-19); ``factors``, how many filters match each;
-        ``authors_invivo``, the fractions of the authors' own in vivo filters beside Table 2's; and what is
-        ``switched``.
+        ``table2``, the cells of DeepSEA's sequences; ``authors_invivo``, the fractions of the authors' own
+        in vivo filters beside Table 2's; ``chipseq``, the numbers of other real sequences and of controls,
+        beside nothing published; and what is ``switched``.
     """
-    cells = [cell for cell in claims.published() if cell.task == "synthetic"]
+    others = others or {}
+    in_vivo = others.get("invivo", Results({}, {}))
     return {
         "protocol": protocol,
         "data_sha256": results.data,
         "left_out": [str(folder) for folder in results.left_out],
-        "cells": [_cell(compare(cell, results.of(cell.key)), results) for cell in cells],
-        "claims": [_claim(judge(claim, results)) for claim in CLAIMS],
-        "fractions": [
+        "cells": _cells(results, "synthetic"),
+        "claims": [_claim(each) for each in judge_all({"synthetic": results, **others})],
+        "fractions": _fractions(results),
+        "factors": _factors(results),
+        "table2": {**_origin(in_vivo), "cells": _cells(in_vivo, "invivo")},
+        "authors_invivo": [_authors(variant) for variant in authors.INVIVO],
+        "chipseq": _chipseq(others),
+        **(switched or {}),
+    }
+
+
+def _chipseq(others: Mapping[str, Results]) -> Document:
+    """Everything measured on the ChIP-seq task and its controls."""
+    results = others.get("chipseq", Results({}, {}))
+    return {
+        **_origin(results),
+        **_networks(results),
+        "best_hits": _best_hits(results.data) if results.data else {},
+        "controls": {
+            task: {**_origin(others[task]), **_networks(others[task])} for task in CONTROLS if task in others
+        },
+    }
+
+
+def _best_hits(data: str) -> dict[str, float]:
+    """The AU-ROC of each factor's best JASPAR hit alone; none if the networks had another test set."""
+    task = chipseq.load()
+    if data != task.sha256:
+        return {}
+    scores = metrics(task.test.Y, chipseq.best_hits(task.test.X))["auroc"]
+    return dict(zip(task.classes, scores, strict=True))
+
+
+def _origin(results: Results) -> Document:
+    return {"data_sha256": results.data, "left_out": [str(folder) for folder in results.left_out]}
+
+
+def _networks(results: Results) -> Document:
+    """The scores of every network, its fractions of matches, and what it has learned of every class."""
+    return {
+        "scores": [
             {
                 "variant": variant,
-                "layer": layer,
                 "n": len(trials),
-                **{column: _mean_sd(results.of((variant, layer, column))) for column in measured.FRACTIONS},
+                "auroc": _mean_sd(results.of(key(variant, "auroc"))),
+                "aupr": _mean_sd(results.of(key(variant, "aupr"))),
+                "auroc_by_class": _mean_sds(trials),
             }
-            for (variant, layer), trials in _by_variant(results)
+            for variant, trials in sorted(results.auroc.items(), key=lambda item: _place(item[0]))
         ],
-        "factors": [_factors(variant, layer, trials) for (variant, layer), trials in _by_variant(results)],
-        "authors_invivo": [_authors(variant) for variant in authors.INVIVO],
-        **(switched or {}),
+        "fractions": _fractions(results),
+        "factors": _factors(results),
     }
 
 
 def _by_variant(results: Results) -> list[tuple[tuple[str, str], tuple[Mapping[str, float], ...]]]:
     """The layers of a store in the order of the paper's variants; others follow."""
-    order = {name: place for place, name in enumerate(VARIANTS)}
-    return sorted(results.factors.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0]))
+    return sorted(results.factors.items(), key=lambda item: (_place(item[0][0]), item[0]))
+
+
+def _place(variant: str) -> int:
+    return list(VARIANTS).index(variant) if variant in VARIANTS else len(VARIANTS)
 
 
 def _mean_sd(values: Sequence[float]) -> dict[str, float | None]:
     one = sample(values)
     return {"mean": one.mean, "sd": None if isnan(one.sd) else one.sd}
+
+
+def _mean_sds(trials: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
+    return {name: _mean_sd([trial[name] for trial in trials]) for name in trials[0]}
+
+
+def _cells(results: Results, task: str) -> list[Document]:
+    cells = [cell for cell in claims.published() if cell.task == task]
+    return [_cell(compare(cell, results.of(cell.key)), results) for cell in cells]
+
+
+def _fractions(results: Results) -> list[Document]:
+    return [
+        {
+            "variant": variant,
+            "layer": layer,
+            "n": len(trials),
+            **{column: _mean_sd(results.of((variant, layer, column))) for column in measured.FRACTIONS},
+        }
+        for (variant, layer), trials in _by_variant(results)
+    ]
 
 
 def _cell(found: Comparison, results: Results) -> Document:
@@ -121,10 +207,13 @@ def _cell(found: Comparison, results: Results) -> Document:
 def _claim(found: Judgement) -> Document:
     return {
         "id": found.claim.id,
+        "task": found.task,
         "verdict": found.verdict,
         "statement": found.claim.statement,
         "evidence": [evidence(each) for each in found.evidence],
-        "leans_on": [f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(found.claim)],
+        "leans_on": [
+            f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(found.claim, found.task)
+        ],
         "waits_for": list(found.waits_for),
     }
 
@@ -140,16 +229,18 @@ def evidence(each: Evidence) -> Document:
     }
 
 
-def _factors(variant: str, layer: str, trials: Sequence[Mapping[str, float]]) -> Document:
+def _factors(results: Results) -> list[Document]:
     """The fraction of filters on each factor, and how many factors have any (coverage)."""
-    covered = [sum(share > 0 for share in trial.values()) for trial in trials]
-    return {
-        "variant": variant,
-        "layer": layer,
-        "n": len(trials),
-        "covered": _mean_sd(covered),
-        "fractions": {factor: _mean_sd([trial[factor] for trial in trials]) for factor in trials[0]},
-    }
+    return [
+        {
+            "variant": variant,
+            "layer": layer,
+            "n": len(trials),
+            "covered": _mean_sd(results.covered(variant, layer)),
+            "fractions": _mean_sds(trials),
+        }
+        for (variant, layer), trials in _by_variant(results)
+    ]
 
 
 # Printing it.
@@ -183,18 +274,65 @@ def table(document: Document) -> tuple[list[str], list[list[str]]]:
     Returns:
         The header and the rows.
     """
+    return _table(document["cells"], COLUMNS)
+
+
+def table_2(document: Document) -> tuple[list[str], list[list[str]]]:
+    """Lay the numbers of DeepSEA's sequences out as Table 2 has them, in the same way."""
+    return _table(document["table2"]["cells"], COLUMNS_IN_VIVO)
+
+
+def chipseq_table(networks: Document) -> tuple[list[str], list[list[str]]]:
+    """Lay the numbers of the ChIP-seq task, or of a control, out like Table 2, beside nothing published.
+
+    Returns:
+        The header and the rows.
+    """
+    header = ["network", "n", "AU-ROC", "AU-PR", "JASPAR", "without Gmeb1", "relevant", "covered"]
+    scores = {row["variant"]: row for row in networks["scores"]}
+    rows = []
+    for fractions, factors in zip(networks["fractions"], networks["factors"], strict=True):
+        variant, layer = fractions["variant"], fractions["layer"]
+        first = layer == "conv1"
+        rows.append(
+            [
+                variant if first else f"{variant} {layer}",
+                str(fractions["n"]),
+                *(plus_minus(**scores[variant][name]) if first else "" for name in ("auroc", "aupr")),
+                *(plus_minus(**fractions[name]) for name in ("jaspar", "jaspar_without_gmeb1", "relevant")),
+                plus_minus(**factors["covered"], digits=1),
+            ]
+        )
+    return header, rows
+
+
+def class_table(networks: Document, best: Mapping[str, float]) -> tuple[list[str], list[list[str]]]:
+    """Lay out the AU-ROC of every class: a row for each, columns for the best JASPAR hit and the networks."""
+    scores = networks["scores"]
+    header = ["class", *(["best JASPAR hit"] if best else []), *(row["variant"] for row in scores)]
+    return header, [
+        [
+            name,
+            *([f"{best[name]:.3f}"] if best else []),
+            *(plus_minus(**row["auroc_by_class"][name]) for row in scores),
+        ]
+        for name in scores[0]["auroc_by_class"]
+    ]
+
+
+def _table(published: Sequence[Document], columns: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
     header = ["id", "variant", "n"]
-    for name in COLUMNS.values():
+    for name in columns.values():
         header += [name, "measured", ""]
     rows: dict[tuple[str, str, str], dict[str, Document]] = {}
-    for cell in document["cells"]:
+    for cell in published:
         rows.setdefault((cell["id"], cell["variant"], cell["layer"] or "conv1"), {})[cell["column"]] = cell
     lines = []
     for (identifier, variant, layer), cells in rows.items():
         deep = not identifier.startswith("T")
         line = [identifier, f"{variant} {layer}" if deep else variant]
         line.append(str(next(iter(cells.values()))["n"]))
-        for column in COLUMNS:
+        for column in columns:
             line += _three(cells.get(column))
         lines.append(line)
     return header, lines
@@ -262,8 +400,8 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "## Claims",
         "A claim is *reproduced* if the whole 95% interval of each of its inequalities lies on the claimed "
         "side and the published numbers it leans on are reproduced too; *trend only* if the inequalities "
-        "hold but not the numbers; *not measured* while a variant that it needs has fewer than "
-        f"{PUBLISHED_TRIALS} full runs.",
+        "hold but not the numbers, or none was published of such data; *not measured* while a variant that "
+        f"it needs has fewer than {PUBLISHED_TRIALS} full runs, or {LEAST_TRIALS} for a claim in vivo.",
         *(_claim_section(claim) for claim in document["claims"]),
         "## What counts as a match",
         "JASPAR: any of the 519 motifs; without Gmeb1, which flat filters hit (D-19). Relevant: by the "
@@ -275,12 +413,17 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "## Filters on each factor",
         "Mean fraction of all filters whose best relevant hit is the factor's, ± standard deviation over "
         "trials; covered: how many of the twelve factors have a filter (POOL-4).",
-        _factor_grid(document),
+        _factor_grid(document["factors"]),
+        "## Table 2: published and measured",
+        "DeepSEA's sequences, the paper's in vivo data, which are too large to ship (docs/deepsea.md). The "
+        "match fractions published for CNN-25 with 60, 90 and 120 filters are Table 1's (D-2).",
+        grid(*table_2(document)),
         "## The authors' own in vivo filters",
         "First-layer filters that the authors trained on DeepSEA's sequences, from the history of their "
         "repository: one trial of an earlier version, CNN-50-2 small (D-5), compared with JASPAR by this "
         "package. Published: Table 2, ± standard deviation over five trials.",
         _authors_grid(document),
+        *_chipseq_sections(document["chipseq"]),
         *(switch_sections(document) if "ablations" in document else ()),
         "## Figures" if figures else "",
         *(f"![{words}]({name}.svg)" for name, words in figures.items()),
@@ -288,8 +431,36 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
+def _chipseq_sections(part: Document) -> list[str]:
+    sections = [
+        "## Different data: the ChIP-seq task",
+        "**These are not the paper's data.** No number here is one of Table 2's, and none is compared with "
+        "one: 100 nt instead of 1000, ten factors instead of twelve, cell lines and laboratories mixed "
+        "(docs/chipseq.md). What is judged on them are the claims VIVO-1 to VIVO-5. ± is the standard "
+        "deviation over trials; covered: how many of the ten factors have a filter.",
+    ]
+    if not part["scores"]:
+        sections.append("There is no full run yet: `receptive replicate chipseq`.")
+    else:
+        sections += [
+            grid(*chipseq_table(part)),
+            "### AU-ROC of each factor",
+            "Beside that of the best site of the factor's own JASPAR motif alone.",
+            grid(*class_table(part, part["best_hits"])),
+            "### Filters on each factor, ChIP-seq",
+            _factor_grid(part["factors"]),
+        ]
+    for task, control in part["controls"].items():
+        sections += [f"### Control: {task}", CONTROL_WORDS[task], grid(*chipseq_table(control))]
+        if task == "chipseq-source":
+            sections.append(grid(*class_table(control, {})))
+    return sections
+
+
 def _claim_section(claim: Document) -> str:
     lines = [f"**{claim['id']}** – *{claim['verdict']}*. {claim['statement']}", ""]
+    if claim["task"] in TASK_WORDS:
+        lines.append(f"- {TASK_WORDS[claim['task']]}")
     if claim["waits_for"]:
         lines.append(f"- waits for {', '.join(claim['waits_for'])}")
     return "\n".join([*lines, *(f"- {evidence_line(each)}" for each in claim["evidence"])])
@@ -301,8 +472,7 @@ def _fraction_rows(document: Document) -> Iterator[list[str]]:
         yield [f"{row['variant']} {row['layer']}", str(row["n"]), *numbers]
 
 
-def _factor_grid(document: Document) -> str:
-    rows = document["factors"]
+def _factor_grid(rows: Sequence[Document]) -> str:
     header = ["layer", "n", "covered", *rows[0]["fractions"]]
     return grid(
         header,
@@ -408,29 +578,44 @@ def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 # Writing it.
 
 
-def drawings(results: Results, store: Path | str, protocol: str) -> Iterator[tuple[str, str, Figure]]:
+def drawings(
+    results: Results, store: Path | str, protocol: str, others: Mapping[str, Results] | None = None
+) -> Iterator[tuple[str, str, Figure]]:
     """Draw the figures that a store has the runs for; the logo sheets show trial 0.
 
     Yields:
         The name of the figure's file, words that say what it shows, and the figure.
     """
-    yield "pools", _pools_in_words(results), match_fractions(results)
-    for prefix, layers in SHEETS.items():
-        for variant, layer in layers:
-            folder = Path(store) / "synthetic" / variant / protocol / "trial-0"
-            if (variant, layer) in results.factors and folder not in results.left_out and folder.exists():
-                words, sheet = _sheet(folder, variant, layer)
-                yield f"{prefix}-{variant}-{layer}", f"{TITLES[prefix]}: {words}", sheet
+    yield from _drawings_of(results, store, protocol, SHEETS)
+    for task in IN_VIVO_TASKS:
+        if found := (others or {}).get(task):
+            for name, words, figure in _drawings_of(found, store, protocol, SHEETS_IN_VIVO):
+                yield f"{task}-{name}", f"{task}: {words}", figure
     names = [motif.name for motif in embedded()]
     nameless = [replace(motif, id="") for motif in embedded()]
     words = "Sequence logos of the twelve motifs that the synthetic sequences hold"
     yield "motifs", f"{words}: {', '.join(names)}.", logos.logo_sheet(nameless, names, words)
 
 
+def _drawings_of(
+    results: Results,
+    store: Path | str,
+    protocol: str,
+    sheets: Mapping[str, Sequence[tuple[str, str]]],
+) -> Iterator[tuple[str, str, Figure]]:
+    yield "pools", _pools_in_words(results), match_fractions(results)
+    for prefix, layers in sheets.items():
+        for variant, layer in layers:
+            folder = Path(store) / results.task / variant / protocol / "trial-0"
+            if (variant, layer) in results.factors and folder not in results.left_out and folder.exists():
+                words, sheet = _sheet(folder, variant, layer)
+                yield f"{prefix}-{variant}-{layer}", f"{TITLES[prefix]}: {words}", sheet
+
+
 def _sheet(folder: Path, variant: str, layer: str) -> tuple[str, Figure]:
     """Draw the filters of a stored run as logos, with words that say what is seen."""
     motifs, matches = runs.stored_matches(folder, layer)
-    labels = logos.match_labels(matches)
+    labels = tomtom.best_factors(matches, relevant_to(runs.load(folder)["metrics"].get("classes", ())))
     found = sum(map(bool, labels))
     title = f"{variant.upper()}, {layer}, trial 0: {found} of {len(motifs)} filters match a relevant motif"
     found_names = sorted(set(filter(None, labels)))
@@ -445,14 +630,21 @@ def _pools_in_words(results: Results) -> str:
         if (jaspar := results.of(key(variant, "jaspar")))
         and (relevant := results.of(key(variant, "relevant")))
     ]
+    both = "measured" if results.task == "chipseq" else "published and measured"
     return (
         "Fraction of first-layer filters that match any motif of JASPAR (left) and a relevant motif (right) "
-        f"against the size of the first pool, published and measured; bars are sample standard deviations "
+        f"against the size of the first pool, {both}; bars are sample standard deviations "
         f"over trials, dots trials. Measured: {'; '.join(shown) or 'none'}."
     )
 
 
-def write(document: Document, results: Results, store: Path | str, out: Path | str) -> None:
+def write(
+    document: Document,
+    results: Results,
+    store: Path | str,
+    out: Path | str,
+    others: Mapping[str, Results] | None = None,
+) -> None:
     """Write ``report.json``, ``table.csv``, the figures (SVG and PNG) and ``report.md`` to a folder.
 
     Raises:
@@ -462,7 +654,7 @@ def write(document: Document, results: Results, store: Path | str, out: Path | s
     write_text(out / "report.json", runs.to_json(document))
     write_text(out / "table.csv", table_csv(document))
     drawn = {}
-    for name, words, figure in drawings(results, store, document["protocol"]):
+    for name, words, figure in drawings(results, store, document["protocol"], others):
         for suffix in (".svg", ".png"):
             canvas.save(figure, out / f"{name}{suffix}")
         drawn[name] = words

@@ -25,23 +25,48 @@ def report(
     from receptive import report as reports
 
     results = measured.collect(store, protocol)
-    document = reports.document(results, protocol, ablations.document(store))
+    others = measured.collect_others(store, protocol)
+    document = reports.document(results, protocol, ablations.document(store), others)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
-        reports.write(document, results, store, out)
+        reports.write(document, results, store, out, others)
     emit(document, text(document), json)
 
 
 def text(document: dict[str, Any]) -> str:
     """The report as text for the terminal."""
-    from receptive.report import RULES, evidence_line, switch_table, tally
+    from receptive.report import (
+        RULES,
+        TASK_WORDS,
+        chipseq_table,
+        class_table,
+        evidence_line,
+        switch_table,
+        table_2,
+        tally,
+    )
     from receptive.report import table as rows
 
     lines = [table(*rows(document)), "", fill(RULES, 110), ""]
+    if document["table2"]["data_sha256"]:
+        lines += [table(*table_2(document)), ""]
+    chipseq = document["chipseq"]
+    if chipseq["scores"]:
+        lines += [
+            "Different data, not the paper's: the ChIP-seq task",
+            "",
+            table(*chipseq_table(chipseq)),
+            "",
+        ]
+        lines += [table(*class_table(chipseq, chipseq["best_hits"])), ""]
+    for name, control in chipseq["controls"].items():
+        lines += [f"Control: {name}", "", table(*chipseq_table(control)), ""]
     for claim in document["claims"]:
         lines.append(
             fill(f"{claim['id']}: {claim['verdict']}. {claim['statement']}", 110, subsequent_indent="  ")
         )
+        if claim["task"] in TASK_WORDS:
+            lines.append(f"  {TASK_WORDS[claim['task']]}")
         if claim["waits_for"]:
             waits = f"  waits for {', '.join(claim['waits_for'])}"
             lines.append(fill(waits, 110, subsequent_indent="  "))
