@@ -18,6 +18,8 @@ LINE = 50
 """Nucleotides on a line of a sequence."""
 BIN = 10
 """Positions in a bar of the histogram of places."""
+SHADE = 0.15
+"""How dark the shading of planted motifs is."""
 _COLOURS = (BLUE, ORANGE)
 _HATCHES = ("", "////")
 
@@ -64,7 +66,7 @@ def _shade(axes: Axes, motif: Motif, reverse: bool, start: int) -> None:
     """Shade where a motif lies on a line, and name it where it begins there."""
     left, right = max(start, 0) - 0.5, min(start + motif.width, LINE) - 0.5
     if left < right:
-        axes.axvspan(left, right, color=GREEN, alpha=0.15, linewidth=0, zorder=0)
+        axes.axvspan(left, right, color=GREEN, alpha=SHADE, linewidth=0, zorder=0)
         if start >= 0:
             name = f"← {motif.name}" if reverse else f"{motif.name} →"
             align = "right" if start > LINE - 8 else "left"
