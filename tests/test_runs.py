@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import RELEVANT, jaspar_2016, read_meme, trim
+from receptive.motifs import RELEVANT, Motif, jaspar_2016, read_meme, trim
 from receptive.networks import VARIANTS, variant
 from receptive.protocols import PAPER, PROTOCOLS, READING, RELEASED, protocol, reread
 from receptive.training import metrics, predict, train
@@ -261,3 +261,16 @@ def test_sequences_too_short_for_the_network_are_refused(small):
     short = replace(small, train=replace(small.train, X=small.train.X[:, :60]))
     with pytest.raises(UsageError, match="pool4"):
         runs.plan(CNN_25, short, RELEASED)
+
+
+def test_best_hits_are_those_of_the_matches(tmp_path):
+    dead = Motif("dead", "", np.zeros((19, 4)), 0)
+    flat = Motif("flat", "", np.full((7, 4), 0.25), 20)
+    queries = (*(replace(motif, pwm=trim(motif.pwm)) for motif in jaspar_2016()[::60]), dead, flat)
+    matches = tomtom.match(queries, jaspar_2016())
+    (tmp_path / "conv1.tomtom.tsv").write_text(tomtom.table(matches))
+    best = runs.best_hits(tmp_path)
+    assert best == {match.id: match.best.name for match in matches if match.best}
+    assert "dead" not in best
+    with pytest.raises(ReceptiveError, match=r"cannot read .*conv2\.tomtom\.tsv"):
+        runs.best_hits(tmp_path, "conv2")

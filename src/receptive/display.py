@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+RASTER = 150
+"""Dots per inch of a PNG."""
+
 
 @dataclass(frozen=True)
 class Html:
@@ -19,18 +22,20 @@ class Html:
         return self.text
 
 
-def picture(figure: Figure, alt: str, caption: str = "") -> Html:
-    """Show a figure, drawn as SVG inside the page.
+def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -> Html:
+    """Show a figure inside the page.
 
     Args:
         figure: what to draw.
         alt: what it shows, for those who cannot see it.
         caption: what to see in it; may hold HTML.
+        raster: whether to draw it as PNG, which is smaller for sheets of many logos, instead of SVG.
     """
     drawn = io.BytesIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
+    figure.savefig(drawn, format=kind, dpi=RASTER, metadata={} if raster else {"Date": None})
     source = base64.b64encode(drawn.getvalue()).decode()
-    image = f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(alt)}">'
+    image = f'<img src="data:{mime};base64,{source}" alt="{html.escape(alt)}">'
     return Html(f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>')
 
 

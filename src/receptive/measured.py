@@ -60,6 +60,15 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
     return found
 
 
+def held(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+    """Read the full runs that a store has, if any: for pages that are to be true of every store.
+
+    Raises:
+        ReceptiveError: as in :func:`collect`, but not for want of runs.
+    """
+    return _read(store, protocol, task)
+
+
 def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
     """Read the full runs of every task but the synthetic one, by task; none for a task without any.
 

@@ -281,6 +281,25 @@ def stored_matches(
     return read_meme(folder / f"{layer}.untrimmed.meme"), matched
 
 
+def best_hits(folder: Path | str, layer: str = "conv1") -> dict[str, str]:
+    """Read which motif each filter of a stored run is most like, by name; filters without a match are absent.
+
+    Raises:
+        ReceptiveError: the run's table of hits cannot be read.
+    """
+    path = Path(folder) / f"{layer}.tomtom.tsv"
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
+    best: dict[str, str] = {}
+    for line in lines[1:]:
+        if not line.startswith("#"):
+            filter_id, _, motif, *_ = line.split("\t")
+            best.setdefault(filter_id, motif)
+    return best
+
+
 def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
     """Format a document as indented JSON with a final newline."""
     return json.dumps(document, indent=1) + "\n"

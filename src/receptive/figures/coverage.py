@@ -1,0 +1,46 @@
+"""Which factors have how many filters, trial by trial: how much redundancy is chance (POOL-4)."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from receptive.measured import Results
+from receptive.motifs import FACTORS
+from receptive.networks import VARIANTS
+
+NONE = "none"
+"""Name of the row of filters without a relevant match."""
+
+
+def counts(results: Results, variant: str) -> NDArray[np.int64]:
+    """Count the first-layer filters on each factor, by their best relevant match.
+
+    Returns:
+        Shape (13, trials): the twelve factors and, last, the filters on none of them; a column sums to the
+        number of filters.
+    """
+    filters = VARIANTS[variant].filters[0]
+    trials = results.factors.get((variant, "conv1"), ())
+    shares = np.array([[trial[factor] for factor in FACTORS] for trial in trials]).reshape(-1, len(FACTORS))
+    found = np.rint(shares * filters).astype(np.int64)
+    return np.vstack([found.T, filters - found.sum(axis=1)])
+
+
+def coverage(results: Results, variant: str) -> Figure:
+    """Draw how many first-layer filters each factor has in every trial, if there is any."""
+    table = counts(results, variant)
+    figure = Figure(figsize=(1.9 + 0.75 * table.shape[1], 4.6), layout="constrained")
+    axes = figure.subplots()
+    if table.size:
+        axes.imshow(table, cmap="Blues", vmin=0, vmax=table.max() * 1.2, aspect="auto")
+    for (row, trial), count in np.ndenumerate(table):
+        dark = count > 0.7 * table.max()
+        axes.text(trial, row, str(count), ha="center", va="center", color="white" if dark else "black")
+    axes.axhline(len(FACTORS) - 0.5, color="white", lw=4)
+    axes.set_yticks(range(len(FACTORS) + 1), [*FACTORS, NONE])
+    axes.set_xticks(range(table.shape[1]))
+    axes.set_xlabel("trial")
+    axes.set_title(f"{variant.upper()}: filters on each factor", fontsize="medium")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure

@@ -1,0 +1,67 @@
+"""Published and measured numbers of several networks, side by side: what figures of series are made of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from receptive import claims
+from receptive.claims import Cell
+from receptive.figures.canvas import BLUE, VERMILLION
+from receptive.measured import Results
+from receptive.verdicts import Sample, key, published_sample, sample
+
+NOTHING = Sample(float("nan"), float("nan"), 0)
+_PUBLISHED: dict[str, Any] = {"color": VERMILLION, "marker": "s", "mfc": "white", "ls": "--"}
+_MEASURED: dict[str, Any] = {"color": BLUE, "marker": "o", "ls": "-"}
+
+
+def draw_series(
+    axes: Axes,
+    places: Mapping[str, int],
+    column: str,
+    results: Results,
+    times: Mapping[str, int] | None = None,
+    apart: float = 1.07,
+) -> None:
+    """Draw a column of Table 1 for networks along an axis, with their deviations over trials.
+
+    Bars are sample standard deviations, dots single trials. What was not published or has no run has no mark.
+
+    Args:
+        axes: where to draw.
+        places: of each network, e.g. the size of its first pool.
+        column: ``auroc``, ``jaspar`` or ``relevant``.
+        results: the measured trials.
+        times: by what to multiply the numbers of each network, e.g. its filters to count them.
+        apart: factor by which the two series stand left and right of a place; the axis is logarithmic.
+    """
+    scale = np.array([times[variant] if times else 1 for variant in places])
+    cells = [claims.cell(variant, column, results.task) for variant in places]
+    trials = [results.of(key(variant, column)) for variant in places]
+    x = np.array(list(places.values()))
+    measured = [sample(values) if values else NOTHING for values in trials]
+    if any(cells):
+        _errorbar(axes, x / apart, [_published(cell) for cell in cells], scale, "published", _PUBLISHED)
+    _errorbar(axes, x * apart, measured, scale, "measured", _MEASURED)
+    for place, values, factor in zip(x * apart, trials, scale, strict=True):
+        dots = np.multiply(values, factor)
+        axes.plot([place] * len(values), dots, ".", color="black", ms=4, alpha=0.5, zorder=4)
+    axes.set_xscale("log")
+    axes.set_xticks(x, [str(place) for place in x])
+    axes.set_xticks([], minor=True)
+    axes.grid(axis="y", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _published(cell: Cell | None) -> Sample:
+    return published_sample(cell) if cell else NOTHING
+
+
+def _errorbar(
+    axes: Axes, x: Any, series: list[Sample], scale: Any, label: str, style: Mapping[str, Any]
+) -> None:
+    means = np.array([one.mean for one in series]) * scale
+    bars = np.nan_to_num([one.sd for one in series]) * scale
+    axes.errorbar(x, means, bars, capsize=3, label=label, **style)

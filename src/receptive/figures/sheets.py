@@ -1,0 +1,36 @@
+"""Filters of several networks beside one another, as in the paper's Fig 2 and Fig 3."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from receptive import runs
+from receptive.figures.logos import logo_sheet, match_labels
+from receptive.motifs import Motif
+
+
+def side_by_side(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> Figure:
+    """Draw the first filters of stored runs, a column of logos for each run.
+
+    Args:
+        folders: of at least one run, by the title of its column.
+        layer: whose filters.
+        filters: how many; the first ones, so that nobody chooses. Each layer has at least as many.
+
+    Returns:
+        The figure; beside a filter stands the factor of its best relevant match, if it has one.
+
+    Raises:
+        ReceptiveError: a run's motifs cannot be read.
+    """
+    motifs: list[Motif] = []
+    labels: list[str] = []
+    for folder in folders.values():
+        found, matches = runs.stored_matches(folder, layer)
+        motifs += found[:filters]
+        labels += match_labels(matches)[:filters]
+    figure = logo_sheet(motifs, labels, columns=len(folders))
+    for axis, title in zip(figure.axes, folders, strict=False):
+        axis.set_title(title, fontsize=11)
+    return figure
