@@ -6,8 +6,8 @@ from tests.strategies import pwms
 
 from receptive import runs
 from receptive.figures import logos
-from receptive.motifs import Motif, embedded
-from receptive.tomtom import Hit, Match
+from receptive.motifs import Motif, embedded, reverse_complement
+from receptive.tomtom import Hit, Match, match
 
 
 @pytest.mark.claim("VIS-2")
@@ -34,6 +34,28 @@ def test_a_sheet_shows_every_filter_its_label_and_the_dead():
     assert [axis.get_ylabel() for axis in sheet.axes[:2]] == ["Arid3a", "FOSL1"]
     assert "dead" in [text.get_text() for axis in shown for text in axis.texts]
     assert sheet.get_suptitle() == "CNN-25"
+
+
+@pytest.mark.parametrize("strand", "+-")
+def test_an_alignment_puts_a_fragment_over_the_positions_it_was_cut_from(strand):
+    mafk = embedded()[4]
+    whole = mafk.pwm if strand == "+" else reverse_complement(mafk.pwm)
+    fragment = Motif("fragment", "", whole[4:12], 8)
+    hit = match([fragment], [mafk])[0].best
+    assert (hit.offset, hit.overlap, hit.strand) == (4, 8, strand)
+    upper, lower = logos.alignments([(fragment, mafk, hit)], ["MAFK"], ("filter", "JASPAR")).axes
+    left, right = lower.get_xlim()
+    assert upper.get_xlim() == (left - 4, right - 4)
+    drawn = [
+        sorted((round(box.x0 + box.x1, 2), round(box.y1, 3)) for box in boxes(axis) if box.y1 > 0.05)
+        for axis in (upper, lower)
+    ]
+    assert [(x + 8, y) for x, y in drawn[0]] == [(x, y) for x, y in drawn[1] if 7.5 < x < 23]
+
+
+def boxes(axis):
+    """The letters of a logo."""
+    return [letter.get_extents().transformed(axis.transData.inverted()) for letter in axis.patches[:-1]]
 
 
 def test_labels_name_the_factor_of_the_best_relevant_hit():

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
-from receptive.motifs import ALPHABET, RELEVANT, Motif, information_content
-from receptive.tomtom import Match, best_factors
+from receptive.motifs import ALPHABET, RELEVANT, Motif, information_content, reverse_complement
+from receptive.tomtom import Hit, Match, best_factors
 
 COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
@@ -71,6 +71,33 @@ def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
     axis.set_yticks([])
     axis.spines["bottom"].set_visible(True)
     axis.spines["bottom"].set_color("0.6")
+
+
+def alignments(
+    found: Sequence[tuple[Motif, Motif, Hit]], titles: Sequence[str], labels: tuple[str, str]
+) -> Figure:
+    """Draw filters above the motifs that they hit, position over position as Tomtom laid them.
+
+    Args:
+        found: filter, database motif and hit; the motif is drawn as the strand that was hit.
+        titles: above each pair.
+        labels: what to write beside the upper and the lower row.
+    """
+    figure = Figure(figsize=(4.4 * len(found), 2.7), layout="constrained")
+    panels = figure.subplots(2, len(found), squeeze=False).T
+    for (query, target, hit), title, (upper, lower) in zip(found, titles, panels, strict=True):
+        draw_logo(upper, query.pwm)
+        draw_logo(lower, target.pwm if hit.strand == "+" else reverse_complement(target.pwm))
+        first, end = min(0, hit.offset), max(target.width, hit.offset + query.width)
+        lower.set_xlim(first - 0.5, end - 0.5)
+        upper.set_xlim(first - hit.offset - 0.5, end - hit.offset - 0.5)
+        begin = max(0, hit.offset)
+        for axis, at in ((upper, begin - hit.offset), (lower, begin)):
+            axis.axvspan(at - 0.5, at + hit.overlap - 0.5, color="0.93", zorder=-1)
+        upper.set_title(title, fontsize=11)
+    for axis, label in zip(panels[0], labels, strict=True):
+        axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
+    return figure
 
 
 def match_labels(matches: Sequence[Match], relevant: str = "released") -> list[str]:
