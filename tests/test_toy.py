@@ -130,6 +130,15 @@ def test_at_pool_20_the_three_patterns_give_the_same_signature():
 
 
 @pytest.mark.claim("TOY-2")
+def test_at_pool_20_the_parts_of_cacgtg_fall_into_two_bins_in_three_phases_of_twenty():
+    alone = [
+        toy.max_pool(toy.scan("N" * phase + "CACGTG" + "N" * 30), pool=20, stride=20) for phase in range(20)
+    ]
+    assert [int((pooled > 0).any(axis=1).sum()) for pooled in alone].count(2) == 3
+    assert toy.bin_difference(3, 20) == {0: Fraction(17, 20), 1: Fraction(3, 20)}
+
+
+@pytest.mark.claim("TOY-2")
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_at_pool_20_the_linear_programme_finds_no_filter_either(width):
     for name in toy.STARTS:
