@@ -1,6 +1,7 @@
 """What the paper claims, in our words, and its numbers.
 
-Published numbers are for comparison only: none enters a computation of a result.
+Published numbers are for comparison only: none enters a computation of a result. The one forecast made from
+them is the curve of `predictions`.
 """
 
 import csv
