@@ -9,7 +9,7 @@ import pytest
 from receptive import measured, runs, tomtom
 from receptive.networks import parameters, variant
 from receptive.protocols import PROTOCOLS, Protocol
-from receptive.tasks import synthetic
+from receptive.tasks import chipseq, synthetic
 
 RESULTS = Path(__file__).parents[1] / "results"
 FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
@@ -18,8 +18,10 @@ every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(fo
 
 
 @cache
-def data_hash(protocol: Protocol) -> str:
-    return synthetic.generate(0, protocol).sha256
+def data_of(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
+    """Hash, length and classes of the data set of seed 0, of any task that needs no file."""
+    data = synthetic.generate(0, protocol) if task == "synthetic" else chipseq.TASKS[task]()
+    return data.sha256, data.length, list(data.classes)
 
 
 def protocol_of(record) -> Protocol:
@@ -65,15 +67,15 @@ def test_the_key_of_a_run_matches_its_content(folder):
     assert protocol == PROTOCOLS.get(record["protocol"], protocol)
     assert record["protocol"] == protocol.name
     assert record["full_protocol"] == (record["plan"]["epochs"] == 100)
-    if record["task"] == "synthetic":
-        assert record["parameters"] == parameters(network, 200)
+    _, length, classes = data_of(record["task"], protocol)
+    assert record["parameters"] == parameters(network, length, len(classes))
 
 
 @every_run
 def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
     record = runs.load(folder)
-    if record["task"] == "synthetic":
-        assert record["data"]["sha256"] == data_hash(protocol_of(record))
+    sha256, _, classes = data_of(record["task"], protocol_of(record))
+    assert (record["data"]["sha256"], record["metrics"]["classes"]) == (sha256, classes)
 
 
 @pytest.mark.claim("T1-*")
@@ -86,7 +88,7 @@ def test_the_numbers_of_a_run_follow_from_its_filters(folder):
         motifs, matches = runs.stored_matches(folder, layer)
         found = dict(record["filters"][layer])
         sites = found.pop("sites")
-        assert runs.summary(matches) == found
+        assert runs.summary(matches, record["metrics"]["classes"]) == found
         assert len(motifs) == len(sites) == found["n"]
         assert [count == 0 for count in sites] == [motif.dead for motif in motifs]
         stored = (folder / f"{layer}.tomtom.tsv").read_text(encoding="utf-8")
