@@ -88,6 +88,7 @@ def simulated(pool, stride, taps, dilation, chance, reach, samples, rng):
     return information({outcome: n / samples for outcome, n in counts.items()})
 
 
+@pytest.mark.claim("ASM-2")
 @given(shapes(positions=9), CHANCES, st.integers(0, 4))
 def test_equals_brute_force(shape, chance, reach):
     expected = enumerated(*shape, chance, reach)
@@ -102,16 +103,19 @@ def test_equals_a_simulation(shape):
     assert abs(bits(*shape, chance=1 / 16) - found) < 0.02
 
 
+@pytest.mark.claim("ASM-2")
 @given(shapes(), CHANCES, st.integers(0, 6))
 def test_is_no_less_than_nothing_and_no_more_than_the_offset(shape, chance, reach):
     assert 0 <= bits(*shape, chance=chance, reach=reach) <= log2(2 * reach + 1)
 
 
+@pytest.mark.claim("ASM-2")
 @given(st.integers(1, 9), st.integers(1, 4))
 def test_without_pooling_and_chance_a_wide_filter_knows_the_offset(reach, more):
     assert isclose(bits(1, 1, reach + more, chance=0, reach=reach), log2(2 * reach + 1))
 
 
+@pytest.mark.claim("ASM-2")
 def test_a_single_wide_window_tells_nothing_in_the_limit():
     found = [bits(pool, pool, 1) for pool in (1, 4, 16, 64, 256, 1024, 4096)]
     assert found[-1] < 1e-3
@@ -133,6 +137,7 @@ def test_if_every_position_fires_only_nothing_seen_tells(shape, reach):
         assert always < 1e-12
 
 
+@pytest.mark.claim("ASM-2")
 @given(shapes(), st.tuples(CHANCES, CHANCES), st.integers(0, 4))
 def test_more_chance_hits_never_tell_more(shape, chances, reach):
     """More hits are fewer ones with noise on top, which the data-processing inequality bars from telling."""

@@ -15,7 +15,7 @@ from receptive import arithmetic, assembly, predictions
 from receptive.measured import Results
 from receptive.networks import REGISTERED, VARIANTS, parameters, variant
 from receptive.protocols import RELEASED
-from receptive.verdicts import key
+from receptive.verdicts import judge, key
 
 FILE = Path(__file__).parents[1] / "results" / "predictions.json"
 
@@ -103,6 +103,15 @@ def test_registered_networks_can_be_built(name):
     assert trainable == parameters(network, 200)
 
 
+@pytest.mark.claim("ASM-1")
+def test_one_number_separates_the_papers_networks():
+    bits = {cell: predictions.first_layer(VARIANTS[cell.variant]).bits for cell in predictions.fitted_to()}
+    parts = [bits[cell] for cell in bits if assembly.kind_of(cell.mean) == "distributed"]
+    others = [bits[cell] for cell in bits if assembly.kind_of(cell.mean) != "distributed"]
+    assert (len(parts), len(others)) == (3, 9)
+    assert min(parts) > max(others)
+
+
 # The score.
 
 
@@ -114,6 +123,7 @@ def test_nothing_measured_yet():
     json.dumps(found.document())
 
 
+@pytest.mark.claim("ASM-3")
 def test_predictions_that_all_come_true():
     exact = {name: (predictions.first_layer(network).fraction,) * 3 for name, network in REGISTERED.items()}
     found = predictions.score(results(exact))
@@ -124,6 +134,21 @@ def test_predictions_that_all_come_true():
     assert found.error == pytest.approx(0)
     table = found.document()["classes"]
     assert sum(table[kind][kind] for kind in table) == 18
+    assert judge(predictions.CLAIM, results(exact)).verdict == "reproduced"
+
+
+@pytest.mark.claim("ASM-3")
+def test_predictions_that_chance_could_have_made_do_not_come_true():
+    backwards = sorted(REGISTERED, key=lambda name: predictions.first_layer(REGISTERED[name]).bits)
+    wrong = {name: (place / 18,) * 3 for place, name in enumerate(backwards)}
+    assert judge(predictions.CLAIM, results(wrong)).verdict == "not reproduced"
+    assert judge(predictions.CLAIM, results({})).verdict == "not measured"
+
+
+@given(st.lists(st.booleans(), min_size=3, max_size=30))
+def test_a_bootstrap_interval_holds_the_mean_and_lies_among_the_values(hits):
+    found = predictions._bootstrap(np.array(hits, dtype=float))
+    assert min(hits) <= found.low <= found.estimate <= found.high <= max(hits)
 
 
 def test_predictions_that_are_all_too_low():

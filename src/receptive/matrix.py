@@ -14,7 +14,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from receptive import claims, measured, verdicts
+from receptive import claims, measured, predictions, verdicts
 from receptive.claims import Statement
 from receptive.errors import ReceptiveError
 from receptive.measured import Results
@@ -88,6 +88,7 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
         A row for every claim, in the order of the specification.
     """
     judged = {each.claim.id: each for each in reversed(verdicts.judge_all(results))}
+    judged[predictions.CLAIM.id] = verdicts.judge(predictions.CLAIM, results.get("synthetic", NOTHING))
     return tuple(
         _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()

@@ -5,7 +5,7 @@ curve that turns assembly information into a relevant fraction was fitted to the
 alone, by `fit`; the package keeps the result (`assembly.fitted`).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -20,7 +20,7 @@ from receptive.assembly import Curve, Kind, Prediction
 from receptive.claims import Cell
 from receptive.measured import Results
 from receptive.networks import REGISTERED, VARIANTS, Variant
-from receptive.verdicts import LEAST_TRIALS, Interval, Sample, key, sample
+from receptive.verdicts import HALF, LEAST_TRIALS, Claim, Evidence, Interval, Sample, key, sample
 
 LENGTH = 200
 """Length of the synthetic sequences, in nt."""
@@ -203,6 +203,31 @@ def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.val
     misses = np.array([each.measured.mean - each.predicted.fraction for each in outcomes])
     rho = spearman([(each.predicted.bits, each.measured.mean) for each in outcomes])
     return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()))
+
+
+def _they_come_true(results: Results) -> Iterator[Evidence]:
+    """ASM-3: more bits, fewer relevant filters; and more than half of the networks in their class."""
+    found = score(results)
+    if found.rho:
+        yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", found.rho, "below", 0)
+    hits = _bootstrap(np.array([each.hit for each in found.outcomes], dtype=np.float64))
+    yield Evidence("share of networks in the predicted class", hits, "above", HALF)
+
+
+CLAIM = Claim(
+    "ASM-3",
+    _they_come_true,
+    tuple(key(name, "relevant") for name in REGISTERED),
+    least=LEAST_TRIALS,
+)
+"""The claim of ours that the registered networks decide; its rule is older than their runs."""
+
+
+def _bootstrap(values: FloatArray, seed: int = 0) -> Interval:
+    """The mean with its 95% percentile interval over resampled values."""
+    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975)).tolist()
+    return Interval(float(values.mean()), low, high)
 
 
 def paper_networks() -> tuple[Variant, ...]:

@@ -209,7 +209,8 @@ def judge(claim: Claim, results: Results) -> Judgement:
     if not all(each.holds for each in evidence):
         return Judgement(claim, results.task, "not reproduced", evidence)
     numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim, results.task)}
-    verdict: Verdict = "reproduced" if numbers == {"reproduced"} else "trend only"
+    needs_none = not leans_on(claim, claim.tasks[0])
+    verdict: Verdict = "reproduced" if needs_none or numbers == {"reproduced"} else "trend only"
     return Judgement(claim, results.task, verdict, evidence)
 
 
