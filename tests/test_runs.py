@@ -270,7 +270,7 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
     matches = tomtom.match(queries, jaspar_2016())
     (tmp_path / "conv1.tomtom.tsv").write_text(tomtom.table(matches))
     best = runs.best_hits(tmp_path)
-    assert best == {match.id: match.best.name for match in matches if match.best}
+    assert best == {match.id: match.best.target for match in matches if match.best}
     assert "dead" not in best
     with pytest.raises(ReceptiveError, match=r"cannot read .*conv2\.tomtom\.tsv"):
         runs.best_hits(tmp_path, "conv2")

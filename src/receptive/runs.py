@@ -282,7 +282,7 @@ def stored_matches(
 
 
 def best_hits(folder: Path | str, layer: str = "conv1") -> dict[str, str]:
-    """Read which motif each filter of a stored run is most like, by name; filters without a match are absent.
+    """Read which motif (its id) each filter of a stored run is most like; filters without a match are absent.
 
     Raises:
         ReceptiveError: the run's table of hits cannot be read.
@@ -295,8 +295,8 @@ def best_hits(folder: Path | str, layer: str = "conv1") -> dict[str, str]:
     best: dict[str, str] = {}
     for line in lines[1:]:
         if not line.startswith("#"):
-            filter_id, _, motif, *_ = line.split("\t")
-            best.setdefault(filter_id, motif)
+            filter_id, target, *_ = line.split("\t")
+            best.setdefault(filter_id, target)
     return best
 
 
