@@ -32,6 +32,8 @@ from receptive.training import metrics
 
 THRESHOLD = 0.1
 """Greatest E-value of a match, as in the paper's tables."""
+POSITIONS = 500_000
+"""Positions of a batch, so that 64 maps of it take 128 MB however long the sequences are."""
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
 
@@ -435,8 +437,9 @@ class Probe:
         from keras import tree
 
         call = self.operation.call
-        for first in range(0, len(self.X), filters.BATCH):
-            batch = self.X[first : first + filters.BATCH].astype(np.float32)
+        size = max(min(filters.BATCH, POSITIONS // max(self.X.shape[1:])), 1)
+        for first in range(0, len(self.X), size):
+            batch = self.X[first : first + size].astype(np.float32)
             given = tree.map_structure(lambda _, batch=batch: batch, self.model.input)  # a list of one, maybe
             # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
             object.__setattr__(self.operation, "call", lambda *a, **k: change(call(*a, **k)))

@@ -57,7 +57,8 @@ def _summary(found: dict[str, Any]) -> str:
     layer = html.escape(found["layer"])
     (row,) = (row for row in found["layers"] if row["name"] == found["layer"])
     factors = found["relevant_factors"]
-    asked = "the paper’s twelve factors" if factors == [*FACTORS] else " or ".join(factors)
+    whose = "of the paper" if factors == [*FACTORS] else "that the labels name"
+    asked = f"one of the {len(factors)} factors {whose}"
     text = (
         f"Of the {n} filters of {layer}, <strong>{shares['jaspar']:.0%}</strong> match a motif of the "
         f"database (Tomtom, E&nbsp;≤&nbsp;{found['threshold']:g}; {shares['jaspar_without_gmeb1']:.0%} "
