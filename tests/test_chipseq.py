@@ -421,7 +421,7 @@ def test_the_command_writes_the_task(command, tmp_path, data):
 
 def test_the_page_shows_what_its_code_prints():
     blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```\n", PAGE.read_text("utf-8"), re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for program, shown in blocks:
         printed = StringIO()
         with redirect_stdout(printed):
