@@ -63,7 +63,7 @@ def claim(row: Row) -> str:
             *([f"**Why it fails:** {stated.explanation}", ""] if stated.explanation else []),
             *_numbers(row),
             "::::{container} claim-facts",
-            f"Paper: {stated.source} · Code: {code(row)} · {_tests(row)}",
+            f"Source: {stated.source} · Code: {code(row)} · {_tests(row)}",
             "::::",
             "`````",
         ]

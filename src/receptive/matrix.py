@@ -166,7 +166,8 @@ def evidence_lines(row: Row) -> list[str]:
     if row.judgement is None:
         return []
     if row.judgement.waits_for:
-        return [f"waits for runs of {', '.join(row.judgement.waits_for)}"]
+        first, rest = row.judgement.waits_for[:5], len(row.judgement.waits_for[5:])
+        return [f"waits for runs of {', '.join(first)}" + (f" and {rest} more" if rest else "")]
     return [evidence_line(evidence(each)) for each in row.judgement.evidence]
 
 
