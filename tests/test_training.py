@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from receptive import networks
 from receptive.errors import ReceptiveError
-from receptive.networks import VARIANTS
+from receptive.networks import VARIANTS, variant
 from receptive.protocols import PROTOCOLS, RELEASED, protocol
 from receptive.training import metrics, predict, train
 
@@ -137,3 +138,14 @@ def test_a_diverged_training_is_an_error(small):
     hopeless = protocol("released", learning_rate=1e30)
     with pytest.raises(ReceptiveError, match=r"cnn-100: the loss became NaN or infinite in epoch \d.*1e\+30"):
         train(VARIANTS["cnn-100"], small, hopeless, 0, 5)
+
+
+def test_steps_taken_together_are_those_taken_one_by_one(small, monkeypatch):
+    """Also with a last batch that is smaller, and fewer batches than are taken at once."""
+    together = train(variant("cnn-100"), small, RELEASED, 0, 2)
+    monkeypatch.setattr(networks, "STEPS", 1)
+    one_by_one = train(variant("cnn-100"), small, RELEASED, 0, 2)
+    assert together.history == one_by_one.history
+    for a, b in zip(together.model.get_weights(), one_by_one.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(small.train.X) % RELEASED.batch_size

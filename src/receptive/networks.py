@@ -22,6 +22,8 @@ DROPOUT_DENSE = 0.5
 L2 = 1e-6
 """Weight decay of every kernel (TRAIN-1)."""
 ADAM_EPSILON = 1e-8
+STEPS = 25
+"""Training steps between two returns to Python. The weights are the same; CNN-25 takes a fifth less time."""
 
 
 @dataclass(frozen=True)
@@ -224,5 +226,5 @@ def build(network: Variant, length: int, classes: int, protocol: Protocol) -> An
     x = layers.Dense(classes, activation="sigmoid", name="output", **weights)(x)
     model = keras.Model(inputs, x, name=network.name)
     adam = keras.optimizers.Adam(protocol.learning_rate, protocol.beta_1, epsilon=ADAM_EPSILON)
-    model.compile(optimizer=adam, loss=cross_entropy, jit_compile=jit())
+    model.compile(optimizer=adam, loss=cross_entropy, jit_compile=jit(), steps_per_execution=STEPS)
     return model
