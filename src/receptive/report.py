@@ -307,14 +307,14 @@ def chipseq_table(networks: Document) -> tuple[list[str], list[list[str]]]:
 
 
 def class_table(networks: Document, best: Mapping[str, float]) -> tuple[list[str], list[list[str]]]:
-    """Lay out the AU-ROC of every class: a row for each, columns for the best JASPAR hit and the networks."""
+    """Lay out the AU-ROC of every class, means over trials: the best JASPAR hit's and every network's."""
     scores = networks["scores"]
     header = ["class", *(["best JASPAR hit"] if best else []), *(row["variant"] for row in scores)]
     return header, [
         [
             name,
             *([f"{best[name]:.3f}"] if best else []),
-            *(plus_minus(**row["auroc_by_class"][name]) for row in scores),
+            *(f"{row['auroc_by_class'][name]['mean']:.3f}" for row in scores),
         ]
         for name in scores[0]["auroc_by_class"]
     ]
@@ -445,7 +445,7 @@ def _chipseq_sections(part: Document) -> list[str]:
         sections += [
             grid(*chipseq_table(part)),
             "### AU-ROC of each factor",
-            "Beside that of the best site of the factor's own JASPAR motif alone.",
+            "Means over trials, beside that of the best site of the factor's own JASPAR motif alone.",
             grid(*class_table(part, part["best_hits"])),
             "### Filters on each factor, ChIP-seq",
             _factor_grid(part["factors"]),
