@@ -49,6 +49,7 @@ def one_sequence(split: Split, row: int, motifs: Sequence[Motif] | None = None) 
     for line, axes in enumerate(figure.subplots(lines, 1, squeeze=False)[:, 0]):
         begin = line * LINE
         draw_logo(axes, model[begin : begin + LINE])
+        axes.axhline(0, color="0.6", linewidth=0.8)
         for at, letter in enumerate(letters[begin : begin + LINE]):
             axes.text(at, -0.55, letter, ha="center", va="center", family="monospace", fontsize=8.5)
         for which, strand, start in zip(*(one.truth[key][0] for key in one.truth), strict=True):
@@ -66,7 +67,7 @@ def _shade(axes: Axes, motif: Motif, reverse: bool, start: int) -> None:
     """Shade where a motif lies on a line, and name it where it begins there."""
     left, right = max(start, 0) - 0.5, min(start + motif.width, LINE) - 0.5
     if left < right:
-        axes.axvspan(left, right, color=GREEN, alpha=SHADE, linewidth=0, zorder=0)
+        axes.axvspan(left, right, color=GREEN, alpha=SHADE, linewidth=0, zorder=-1)
         if start >= 0:
             name = f"← {motif.name}" if reverse else f"{motif.name} →"
             align = "right" if start > LINE - 8 else "left"
