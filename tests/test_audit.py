@@ -194,12 +194,19 @@ def test_the_models_own_loss_is_taken_where_it_fits_the_labels():
     assert run(model, data).importance.loss_name.startswith("binary cross-entropy")
 
 
+def infinite():
+    model = network(head="linear")
+    model.get_layer("head").bias.assign([np.inf, 0])
+    return model
+
+
 @pytest.mark.parametrize(
     ("model", "data", "why"),
     [
         (network(), Sequences(dna().X), "the sequences have no labels"),
         (network(outputs=3), dna(), "the model has 3 outputs, the data have 2 labels"),
         (network(tail=layers.Identity()), dna(), "not one number for each label"),
+        (infinite(), dna(), "outputs are not all finite numbers"),
         (network(head="linear"), Sequences(dna().X, dna().Y - 1), "needs labels that are all measured"),
     ],
 )
@@ -424,6 +431,13 @@ def two_inputs():
     return keras.Model([one, two], layers.Concatenate()([layers.Flatten()(one), two]))
 
 
+def diverged():
+    model = network()
+    kernel, bias = model.get_layer("conv").get_weights()
+    model.get_layer("conv").set_weights([kernel * np.nan, bias])
+    return model
+
+
 def called_twice():
     inputs = keras.Input((LENGTH, 4))
     conv = layers.Conv1D(4, 3, padding="same", activation="relu", name="conv")
@@ -437,6 +451,7 @@ def called_twice():
             two_inputs(),
             r"the model has 2 inputs, \(None, 24, 4\), \(None, 3\): .* sequences and nothing else",
         ),
+        (diverged(), "layer active: returns values that are NaN or infinite"),
         (called_twice(), "layer conv: the model calls it 2 times"),
         (network(length=50), "the model takes sequences of 50 nucleotides, the data have 24"),
         (

@@ -39,17 +39,27 @@ def basset_pool25(sequence, classes):
     return basset(sequence, classes, first_pool=25, second_filter=3)
 
 
-def bpnet(sequence, classes):
+def bpnet(sequence, classes, residual=True):
     x = layers.Conv1D(32, 25, padding="same", activation="relu", name="conv1")(sequence)
     for number, dilation in enumerate((2, 4, 8, 16), start=2):
         more = layers.Conv1D(
             32, 3, padding="same", dilation_rate=dilation, activation="relu", name=f"conv{number}"
         )(x)
-        x = layers.Add(name=f"sum{number}")([x, more])
+        x = layers.Add(name=f"sum{number}")([x, more]) if residual else more
     return layers.Dense(classes, activation="sigmoid")(layers.GlobalAveragePooling1D(name="mean")(x))
 
 
-NETWORKS = {"basset": (basset, 1e-3), "bpnet": (bpnet, 3e-3), "basset-pool25": (basset_pool25, 1e-3)}
+def bpnet_plain(sequence, classes):
+    """BPNet without its residual path, so that what is not read by the next layer is lost."""
+    return bpnet(sequence, classes, residual=False)
+
+
+NETWORKS = {
+    "basset": (basset, 1e-3),
+    "bpnet": (bpnet, 3e-3),
+    "basset-pool25": (basset_pool25, 1e-3),
+    "bpnet-plain": (bpnet_plain, 3e-3),
+}
 """What makes the layers, and Adam's learning rate; without normalisation BPNet needs the larger one."""
 
 

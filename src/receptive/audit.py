@@ -457,7 +457,7 @@ class Probe:
         """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
 
         Raises:
-            ReceptiveError: the model calls the layer several times.
+            ReceptiveError: the model calls the layer several times, or it returns no numbers.
         """
         heard: list[Any] = []
 
@@ -471,7 +471,13 @@ class Probe:
                     f"layer {self.operation.name}: the model calls it {len(heard)} times, so that it has "
                     f"{len(heard)} maps of each sequence; an audit reads layers that are called once"
                 )
-            yield first, np.asarray(heard.pop(), np.float32)
+            maps = np.asarray(heard.pop(), np.float32)
+            if not np.isfinite(maps).all():
+                raise ReceptiveError(
+                    f"layer {self.operation.name}: returns values that are NaN or infinite; did training "
+                    "diverge?"
+                )
+            yield first, maps
 
     def levels(self) -> Levels:
         """Measure the activations of each filter."""
@@ -509,8 +515,13 @@ def measure(
         levels: of the layer's filters.
         Y: labels, int8 (N, C), as many as the model has outputs.
         tick: called after each filter.
+
+    Raises:
+        ReceptiveError: the outputs are no numbers, or there is no loss for such outputs and labels.
     """
     scores = probe.scores()
+    if not np.isfinite(scores).all():
+        raise ReceptiveError("the model's outputs are not all finite numbers")
     name, loss = _loss(probe.model, Y, scores)
     before, auroc = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
     losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
