@@ -29,7 +29,7 @@ def counts(results: Results, variant: str) -> NDArray[np.int64]:
 def coverage(results: Results, variant: str) -> Figure:
     """Draw how many first-layer filters each factor has in every trial, if there is any."""
     table = counts(results, variant)
-    figure = Figure(figsize=(1.9 + 0.75 * table.shape[1], 4.6), layout="constrained")
+    figure = Figure(figsize=(8, 4.2), layout="constrained")
     axes = figure.subplots()
     if table.size:
         axes.imshow(table, cmap="Blues", vmin=0, vmax=table.max() * 1.2, aspect="auto")

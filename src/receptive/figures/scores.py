@@ -23,7 +23,7 @@ def classification(results: Results) -> Figure:
     Bars are sample standard deviations over trials, dots single trials. A network without a run has no
     measured mark.
     """
-    figure = Figure(figsize=(6.5, 3.4), layout="constrained")
+    figure = Figure(figsize=(8, 3.4), layout="constrained")
     axes = figure.subplots()
     draw_series(axes, POOLS, "auroc", results)
     axes.set_ylim(GUESSING, 1)
@@ -54,7 +54,7 @@ def by_class(results: Results, variants: Sequence[str]) -> Figure:
         axes.errorbar(x, means, reach, color=colour, marker=marker, ls="none", ms=5, capsize=2, label=label)
     axes.axhline(GUESSING, color="0.6", lw=1, zorder=0)
     axes.set_xticks(range(len(FACTORS)), list(FACTORS), rotation=45, ha="right")
-    axes.set_ylim(0.45, 1)
+    axes.set_ylim(0.45, 1.02)
     axes.set_ylabel("AU-ROC")
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
