@@ -1,7 +1,9 @@
-"""Writing files so that they are whole or absent."""
+"""Writing files so that they are whole or absent, and reading text, gzipped or not."""
 
+import gzip
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +41,28 @@ def write_text(path: Path | str, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def read_text(path: Path | str, expected: str, encoding: str = "utf-8-sig") -> str:
+    """Read a text file, plain or gzipped.
+
+    Args:
+        path: the file.
+        expected: what it should be, for the message if it is something else, e.g. ``"a FASTA file"``.
+        encoding: of the text.
+
+    Raises:
+        ReceptiveError: the file cannot be read, is damaged, or is not text.
+    """
+    try:
+        raw = Path(path).read_bytes()
+        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode(encoding)
+    except UnicodeDecodeError:
+        raise ReceptiveError(f"{path}: expected {expected}, found bytes that are not text") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ReceptiveError(f"{path}: the gzip file is damaged or cut short ({error})") from None
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
 
 
 def check_writable(path: Path | str) -> None:

@@ -7,7 +7,6 @@ without a single site is *dead*; it is written as rows of zeros, and nothing els
 import gzip
 import os
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -157,16 +156,7 @@ def read_meme(path: Path | str) -> tuple[Motif, ...]:
     Raises:
         ReceptiveError: the file cannot be read, or :func:`parse_meme` refuses its text.
     """
-    try:
-        raw = Path(path).read_bytes()
-        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ReceptiveError(f"{path}: expected a MEME motif file, found bytes that are not text") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ReceptiveError(f"{path}: the gzip file is damaged or cut short ({error})") from None
-    except OSError as error:
-        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
-    return parse_meme(text, str(path))
+    return parse_meme(read_text(path, "a MEME motif file"), str(path))
 
 
 def parse_meme(text: str, source: str) -> tuple[Motif, ...]:

@@ -11,6 +11,23 @@ from receptive.arithmetic import Graph, chain, parse
 from receptive.cli.shared import Json, emit
 from receptive.errors import UsageError
 
+NETWORK = 'A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
+"""What the commands take for a network, and the options that go with it."""
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK)]
+InputLength = Annotated[
+    int | None,
+    typer.Option(
+        "--input",
+        min=1,
+        max=10_000_000,
+        help="Length of the input sequence; by default that of the Keras model, otherwise 200.",
+    ),
+]
+Passthrough = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
+]
+
 INPUT_LENGTH = 200
 """Length of the paper's synthetic sequences, where neither the user nor a model says otherwise."""
 
@@ -45,29 +62,13 @@ def network(name: str, passthrough: list[str]) -> Graph:
 
 
 def field(
-    network_: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK", help='A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
-        ),
-    ],
-    input_length: Annotated[
-        int | None,
-        typer.Option(
-            "--input",
-            min=1,
-            max=10_000_000,
-            help="Length of the input sequence; by default that of the Keras model, otherwise 200.",
-        ),
-    ] = None,
+    network_: Network,
+    input_length: InputLength = None,
     json: Json = False,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the fields, to a .svg, .png or .pdf file.")
     ] = None,
-    passthrough: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
-    ] = None,
+    passthrough: Passthrough = None,
 ) -> None:
     """Show what the neurons of every layer see: field size, jump, start, uncertainty, overlap.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.cli.fields import INPUT_LENGTH, network
+from receptive.cli.fields import INPUT_LENGTH, NETWORK, InputLength, Passthrough, network
 from receptive.cli.shared import Json, emit, fixed, table
 from receptive.errors import UsageError
 
@@ -14,21 +14,8 @@ if TYPE_CHECKING:
 
 
 def predict(
-    network_: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="NETWORK", help='A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
-        ),
-    ] = None,
-    input_length: Annotated[
-        int | None,
-        typer.Option(
-            "--input",
-            min=1,
-            max=10_000_000,
-            help="Length of the input sequence; by default that of the Keras model, otherwise 200.",
-        ),
-    ] = None,
+    network_: Annotated[str | None, typer.Argument(metavar="NETWORK", help=NETWORK)] = None,
+    input_length: InputLength = None,
     registered: Annotated[
         bool,
         typer.Option(
@@ -39,10 +26,7 @@ def predict(
         Path | None, typer.Option(help="With --registered: score them by the runs of this store.")
     ] = None,
     json: Json = False,
-    passthrough: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
-    ] = None,
+    passthrough: Passthrough = None,
 ) -> None:
     """Predict from the architecture alone which convolution will hold whole motifs.
 

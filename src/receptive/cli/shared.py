@@ -5,12 +5,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from receptive.errors import UsageError
 from receptive.protocols import Protocol, protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Store = Annotated[Path, typer.Option("--store", help="Folder of runs.")]
@@ -65,53 +68,47 @@ def switched(name: str, switches: Sequence[str] | None) -> Protocol:
     return protocol(name, **values)
 
 
+def progress(unit: str, ending: str = "") -> "Progress":
+    """Return progress bars on standard error: how many of a unit are done, and the time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(20),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn(f"left{ending}"),
+    )
+    return Progress(*columns, console=Console(stderr=True))
+
+
 @contextmanager
 def epochs_bars(
     names: Sequence[str], epochs: int
 ) -> Iterator[Callable[[str, int, Mapping[str, float]], None]]:
-    """Show a progress bar over epochs for each name, with the time left, on standard error.
+    """Show a progress bar over epochs for each name.
 
     Yields:
         The function to call after each epoch, with the name, the epochs done and the losses.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TextColumn("epochs, at most"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("left{task.fields[loss]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with progress("epochs, at most", "{task.fields[loss]}") as bars:
         tasks = {name: bars.add_task(name, total=epochs, loss="") for name in names}
 
-        def progress(name: str, done: int, losses: Mapping[str, float]) -> None:
+        def after(name: str, done: int, losses: Mapping[str, float]) -> None:
             bars.update(tasks[name], completed=done, loss=f", loss {losses['val_loss']:.3f}")
 
-        yield progress
+        yield after
 
 
 @contextmanager
 def passes_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar over passes through the sequences, with the time left, on standard error.
+    """Show a progress bar over passes through the sequences.
 
     Yields:
         The function to call after each pass, with the passes done and how many there will be.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(20),
-        MofNCompleteColumn(),
-        TextColumn("passes over the sequences,"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("left"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with progress("passes over the sequences,") as bars:
         task = bars.add_task(name, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

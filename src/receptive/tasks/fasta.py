@@ -1,13 +1,12 @@
 """FASTA: sequences without labels, from whatever made them."""
 
-import gzip
-import zlib
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
+from receptive.files import read_text
 from receptive.motifs import ALPHABET
 
 UNKNOWN = "N"
@@ -24,7 +23,7 @@ def read(path: Path | str) -> NDArray[np.uint8]:
         ReceptiveError: the file cannot be read or has no sequence, a record is empty or of another length
             than the first, or holds another letter; the message names record and position.
     """
-    records = parse(_text(path), str(path))
+    records = parse(read_text(path, "a FASTA or HDF5 file", "ascii"), str(path))
     length = len(records[0][1])
     for name, sequence in records:
         if len(sequence) != length:
@@ -66,15 +65,3 @@ def parse(text: str, source: str) -> list[tuple[str, str]]:
                     f'found "{letter}"'
                 )
     return joined
-
-
-def _text(path: Path | str) -> str:
-    try:
-        raw = Path(path).read_bytes()
-        return (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("ascii")
-    except UnicodeDecodeError:
-        raise ReceptiveError(f"{path}: expected a FASTA or HDF5 file, found bytes that are neither") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ReceptiveError(f"{path}: the gzip file is damaged or cut short ({error})") from None
-    except OSError as error:
-        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
