@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import write_text
+from receptive.files import read_text, write_text
 
 ALPHABET = "ACGT"
 
