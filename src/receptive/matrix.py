@@ -70,11 +70,8 @@ def of(store: Path, tests: Path, protocol: str = "released") -> tuple[Row, ...]:
     Raises:
         ReceptiveError: a run is damaged, or a test names a claim that there is not.
     """
-    results = {}
-    for task in TASKS:
-        if any((store / task).glob(f"*/{protocol}/trial-*")):
-            results[task] = measured.collect(store, protocol, task)
-    return rows(results, tests_in(tests))
+    results = {task: measured.held(store, protocol, task) for task in TASKS} if store.is_dir() else {}
+    return rows({task: found for task, found in results.items() if found.data}, tests_in(tests))
 
 
 def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) -> tuple[Row, ...]:
@@ -101,11 +98,10 @@ def _row(
     judgement: Judgement | None,
     tests: tuple[Test, ...],
 ) -> Row:
-    cells = [cell for cell in claims.published() if cell.id == statement.id]
     if judgement:
         numbers = _compared(verdicts.leans_on(judgement.claim, judgement.task), results)
         return Row(statement, tests, numbers, judgement, judgement.verdict)
-    numbers = _compared(cells, results)
+    numbers = _compared([cell for cell in claims.published() if cell.id == statement.id], results)
     if not numbers:
         return Row(statement, tests, (), None, "tested" if tests else "not measured")
     found = {each.verdict for each in numbers}

@@ -52,21 +52,12 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
         ReceptiveError: the store is missing or has no such run, a run is damaged or in another's place, or
             two runs were trained on different data.
     """
-    found = _read(store, protocol, task)
+    found = held(store, protocol, task)
     if not found.data:
         left_out = len(found.left_out)
         what = f"{left_out} shortened or incomplete runs" if left_out else _holdings(Path(store))
         raise ReceptiveError(f"{store} has no full run of {task} under protocol {protocol!r}, but {what}")
     return found
-
-
-def held(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
-    """Read the full runs that a store has, if any: for pages that are to be true of every store.
-
-    Raises:
-        ReceptiveError: as in :func:`collect`, but not for want of runs.
-    """
-    return _read(store, protocol, task)
 
 
 def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
@@ -76,11 +67,16 @@ def collect_others(store: Path | str, protocol: str = "released") -> dict[str, R
         ReceptiveError: as in :func:`collect`, but not for want of runs.
     """
     tasks = {folder.parts[-4] for folder in folders(store, protocol=protocol)} - {"synthetic"}
-    every = {task: _read(store, protocol, task) for task in sorted(tasks)}
+    every = {task: held(store, protocol, task) for task in sorted(tasks)}
     return {task: found for task, found in every.items() if found.data}
 
 
-def _read(store: Path | str, protocol: str, task: str) -> Results:
+def held(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+    """Read the full runs that a store has, if any: for pages that are to be true of every store.
+
+    Raises:
+        ReceptiveError: as in :func:`collect`, but not for want of runs.
+    """
     values: dict[Key, list[float]] = {}
     factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     auroc: dict[str, list[Mapping[str, float]]] = {}

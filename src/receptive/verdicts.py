@@ -416,41 +416,13 @@ def _layers(variant: str, *layers: str) -> tuple[Key, ...]:
 
 
 CLAIMS = (
-    Claim(
-        "POOL-1",
-        _pool_1,
-        _keys("auroc", *TABLE_1),
-    ),
-    Claim(
-        "POOL-2",
-        _pool_2,
-        _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
-    ),
-    Claim(
-        "POOL-3",
-        _pool_3,
-        _keys("jaspar", *SMALL) + _keys("relevant", *SMALL),
-    ),
-    Claim(
-        "POOL-4",
-        _pool_4,
-        _keys("relevant", *LARGE),
-    ),
-    Claim(
-        "NUM-1",
-        _num_1,
-        _keys("relevant", *NUMBERS),
-    ),
-    Claim(
-        "SIZE-1",
-        _size_1,
-        _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25"),
-    ),
-    Claim(
-        "SIZE-2",
-        _size_2,
-        _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2"),
-    ),
+    Claim("POOL-1", _pool_1, _keys("auroc", *TABLE_1)),
+    Claim("POOL-2", _pool_2, _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE)),
+    Claim("POOL-3", _pool_3, _keys("jaspar", *SMALL) + _keys("relevant", *SMALL)),
+    Claim("POOL-4", _pool_4, _keys("relevant", *LARGE)),
+    Claim("NUM-1", _num_1, _keys("relevant", *NUMBERS)),
+    Claim("SIZE-1", _size_1, _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25")),
+    Claim("SIZE-2", _size_2, _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2")),
     Claim(
         "STRIDE-1",
         _whole_although_cnn_2_is_not("cnn-50-2"),
@@ -461,11 +433,7 @@ CLAIMS = (
         _whole_although_cnn_2_is_not("cnn19-1-2"),
         _keys("jaspar", "cnn19-1-2", "cnn-2") + _keys("relevant", "cnn19-1-2", "cnn-2"),
     ),
-    Claim(
-        "DEEP-2",
-        _whole_only_in_the_last("cnn-1", "conv1", "conv2"),
-        _layers("cnn-1", "conv1", "conv2"),
-    ),
+    Claim("DEEP-2", _whole_only_in_the_last("cnn-1", "conv1", "conv2"), _layers("cnn-1", "conv1", "conv2")),
     Claim(
         "DEEP-3",
         _whole_only_in_the_last("cnn-1-1-100", "conv1", "conv2", "conv3"),
@@ -485,33 +453,11 @@ IN_VIVO = (
         IN_VIVO_TASKS,
         LEAST_TRIALS,
     ),
+    Claim("VIVO-2", _vivo_2, _layers("cnn-1", "conv1", "conv2"), IN_VIVO_TASKS, LEAST_TRIALS),
+    Claim("VIVO-3", _vivo_3, _keys("auroc", *SMALL, *LARGE), IN_VIVO_TASKS, LEAST_TRIALS),
     Claim(
-        "VIVO-2",
-        _vivo_2,
-        _layers("cnn-1", "conv1", "conv2"),
-        IN_VIVO_TASKS,
-        LEAST_TRIALS,
+        "VIVO-4", _vivo_4, _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS), IN_VIVO_TASKS, LEAST_TRIALS
     ),
-    Claim(
-        "VIVO-3",
-        _vivo_3,
-        _keys("auroc", *SMALL, *LARGE),
-        IN_VIVO_TASKS,
-        LEAST_TRIALS,
-    ),
-    Claim(
-        "VIVO-4",
-        _vivo_4,
-        _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS),
-        IN_VIVO_TASKS,
-        LEAST_TRIALS,
-    ),
-    Claim(
-        "VIVO-5",
-        _vivo_5,
-        _keys("relevant", "cnn-25", "cnn-25-120"),
-        IN_VIVO_TASKS,
-        LEAST_TRIALS,
-    ),
+    Claim("VIVO-5", _vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), IN_VIVO_TASKS, LEAST_TRIALS),
 )
 """The claims that runs on real sequences decide."""

@@ -27,12 +27,14 @@ def claims(
 
     Example: receptive claims POOL-2
     """
-    from receptive import matrix
+    from receptive import matrix, measured
     from receptive.errors import UsageError
 
     for folder in (store, tests):
         if not folder.is_dir():
             say(f"{folder}: no such folder; run this in a checkout, or give --store and --tests")
+    if store.is_dir() and not measured.folders(store, protocol=protocol):
+        say(f"{store} has no runs under protocol {protocol!r}; nothing counts as measured")
     rows = {row.statement.id: row for row in matrix.of(store, tests, protocol)}
     for unknown in set(ids or ()) - set(rows):
         raise UsageError(f"unknown claim {unknown!r}; `receptive claims` lists them")
