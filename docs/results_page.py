@@ -46,14 +46,13 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
         return
     rows = []
     for cell in cells:
-        found = cell["difference"]
         reasons = ablations.explain(cell, document["ablations"])
         rows.append(
             [
                 f"{cell['variant']} {cell['layer'] or ''} {cell['column']}",
                 report.plus_minus(cell["published_mean"], cell["published_sd"]),
                 report.plus_minus(cell["mean"], cell["sd"]),
-                f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]",
+                report.difference_text(cell["difference"]),
                 ", ".join(dict.fromkeys(reasons)) or "–",
             ]
         )

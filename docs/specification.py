@@ -11,6 +11,7 @@ from pathlib import Path
 
 from receptive import claims, matrix
 from receptive.matrix import MARKS, Row, Test
+from receptive.report import plus_minus
 
 PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
 EVIDENCE = "claim-tests"
@@ -82,7 +83,7 @@ def _numbers(row: Row) -> list[str]:
     few = row.judgement is None
     grid = ["| | published | measured | |", "|---|---|---|---|"] + [
         f"| {matrix.quantity(each.cell, with_variant=not few)} "
-        f"| {matrix.plus_minus(each.cell.mean, each.cell.sd)} | {matrix.measured_text(each)} "
+        f"| {plus_minus(each.cell.mean, each.cell.sd)} | {matrix.measured_text(each)} "
         f"| {MARKS[each.verdict]} {each.verdict} |"
         for each in row.numbers
     ]
@@ -145,7 +146,7 @@ def published(row: Row) -> str:
         ids = dict.fromkeys(each.cell.id for each in row.numbers if each.cell.id != row.statement.id)
         return " ".join(f"{{need}}`{name}`" for name in ids if name in claims.statements())
     return "<br>".join(
-        f"{matrix.COLUMNS[each.cell.column]} {matrix.plus_minus(each.cell.mean, each.cell.sd)}"
+        f"{matrix.COLUMNS[each.cell.column]} {plus_minus(each.cell.mean, each.cell.sd)}"
         for each in row.numbers
     )
 

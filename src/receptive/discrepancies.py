@@ -12,9 +12,7 @@ import numpy as np
 from receptive import claims, measured, runs
 from receptive.claims import Cell
 from receptive.networks import VARIANTS
-
-TRIALS = 5
-"""Trials behind every published number."""
+from receptive.verdicts import PUBLISHED_TRIALS
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def fits(cell: Cell, filters: int) -> bool:
 
     It then is, to its three digits, a whole number of filters out of 5 · ``filters``.
     """
-    total = TRIALS * filters
+    total = PUBLISHED_TRIALS * filters
     return f"{round(cell.mean * total) / total:.3f}" == f"{cell.mean:.3f}"
 
 

@@ -243,9 +243,6 @@ def _factors(results: Results) -> list[Document]:
     ]
 
 
-# Printing it.
-
-
 def _authors(variant: str) -> Document:
     """Score the authors' in vivo filters of a variant, beside what Table 2 says of theirs."""
     cells = {column: claims.cell(variant, column, "invivo") for column in ("jaspar", "relevant")}
@@ -259,6 +256,9 @@ def _authors(variant: str) -> Document:
             if cell is not None
         },
     }
+
+
+# Printing it.
 
 
 def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
@@ -535,10 +535,9 @@ def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
     lines, last = [], ""
     for row in rows:
         if row["variant"] != last:
-            published = [plus_minus(**row[column]["published"]) for column in COLUMNS]
-            lines.append(
-                [row["variant"], "published", "", "5", *(cell for one in published for cell in (one, ""))]
-            )
+            lines.append([row["variant"], "published", "", str(PUBLISHED_TRIALS)])
+            for column in COLUMNS:
+                lines[-1] += [plus_minus(**row[column]["published"]), ""]
             last = row["variant"]
         reasons = row["discrepancies"]
         shown = ", ".join(reasons) if len(reasons) < 3 else f"{reasons[0]} … {reasons[-1]}"
@@ -546,7 +545,7 @@ def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
         for column in COLUMNS:
             number, mark = row[column], MARKS[row[column]["verdict"]]
             mean = plus_minus(number["mean"], number["sd"])
-            line += [f"{mean} {mark}" if row["n"] else mark, _difference(number["difference"])]
+            line += [f"{mean} {mark}" if row["n"] else mark, difference_text(number["difference"])]
         lines.append(line)
     return header, lines
 
@@ -561,7 +560,8 @@ def protocol_words(row: Document) -> str:
     return switches.replace("+", ", ") or name
 
 
-def _difference(found: Document | None) -> str:
+def difference_text(found: Document | None) -> str:
+    """Format a difference with its 95% interval; nothing without one, 0 if it is that for certain."""
     if found is None:
         return ""
     if found["low"] == found["high"] == 0:
