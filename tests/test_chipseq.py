@@ -264,7 +264,7 @@ def test_no_locus_is_in_two_splits(data):
 def test_a_split_shares_out_the_loci_and_the_seed_decides_how(data):
     sequences, _ = chipseq.table()
     X = np.concatenate([split.X for split in data.splits.values()])
-    assert Counter(row.tobytes() for row in X) == Counter(row.tobytes() for row in chipseq.one_hot(sequences))
+    assert Counter(row.tobytes() for row in X) == Counter(row.tobytes() for row in dataset.one_hot(sequences))
     sizes = [len(split.X) for split in data.splits.values()]
     np.testing.assert_allclose(sizes, np.multiply((0.7, 0.1, 0.2), len(sequences)), atol=1)
     assert chipseq.load(0).sha256 == data.sha256 != chipseq.load(1).sha256
@@ -366,7 +366,7 @@ def test_the_lists_of_every_factor_with_several_are_asked_for(data):
 
 @given(motifs=motif_sets(max_width=8), sequence=st.text("ACGT", min_size=8, max_size=15))
 def test_best_hits_are_the_best_windows(motifs, sequence):
-    found = chipseq.best_hits(chipseq.one_hot([sequence]), motifs)[0]
+    found = chipseq.best_hits(dataset.one_hot([sequence]), motifs)[0]
     for motif, score in zip(motifs, found, strict=True):
         strands = (sequence, sequence.translate(COMPLEMENT)[::-1])
         best = max(

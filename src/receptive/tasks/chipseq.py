@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from receptive.errors import UsageError
 from receptive.motifs import FACTORS, Motif, embedded, reverse_complement
-from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split
+from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, one_hot
 from receptive.tasks.synthetic import FRACTIONS
 
 GENOME_WIDE = ("Arid3a", "FOSL1", "Gabpa", "SP1", "SRF", "YY1")
@@ -156,13 +156,6 @@ def list_labels(sources: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], NDAr
 
 def _factor(source: str) -> str:
     return source.partition(".")[0]
-
-
-def one_hot(sequences: Sequence[str]) -> NDArray[np.uint8]:
-    """Encode sequences of one length in A, C, G, T: uint8 (N, L, 4)."""
-    text = np.frombuffer("".join(sequences).encode(), np.uint8).reshape(len(sequences), -1)
-    encoded: NDArray[np.uint8] = (text[..., None] == np.frombuffer(b"ACGT", np.uint8)).astype(np.uint8)
-    return encoded
 
 
 def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> NDArray[np.float32]:

@@ -6,7 +6,7 @@ and so on for ``valid`` and ``test``), so that it serves the authors' scripts an
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from receptive import __version__
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import whole
+from receptive.motifs import ALPHABET
 
 SPLITS = ("train", "valid", "test")
 TRUTH = ("motif", "strand", "start", "source")
@@ -27,6 +28,13 @@ UNKNOWN = -1
 """The label of what was not measured; it counts neither in a loss nor in a metric."""
 ROWS_READ = 4096
 """Sequences that are read at a time."""
+
+
+def one_hot(sequences: Sequence[str]) -> NDArray[np.uint8]:
+    """Encode sequences of one length: uint8 (N, L, 4) in the order A, C, G, T; any other letter is zeros."""
+    text = np.frombuffer("".join(sequences).encode(), np.uint8).reshape(len(sequences), -1)
+    X: NDArray[np.uint8] = (text[..., None] == np.frombuffer(ALPHABET.encode(), np.uint8)).astype(np.uint8)
+    return X
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +199,7 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
     labels = Y[:]
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
-    one_hot = np.empty((X.shape[0], X.shape[2], 4), np.uint8)
+    encoded = np.empty((X.shape[0], X.shape[2], 4), np.uint8)
     for start in range(0, len(X), ROWS_READ):
         block = X[start : start + ROWS_READ].reshape(-1, 4, X.shape[2])
         wrong = ~(((block == 0) | (block == 1)).all(1) & (block.sum(1) <= 1))
@@ -201,7 +209,7 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
             raise ReceptiveError(
                 f"{path}: X_{name} is not one-hot: sequence {start + row}, position {position} is {found}"
             )
-        one_hot[start : start + len(block)] = block.transpose(0, 2, 1)
+        encoded[start : start + len(block)] = block.transpose(0, 2, 1)
     known = {key: file.get(f"{key}_{name}") for key in TRUTH}
     truth = {key: array[:] for key, array in known.items() if isinstance(array, h5py.Dataset)}
-    return Split(one_hot, labels.astype(np.int8), truth)
+    return Split(encoded, labels.astype(np.int8), truth)

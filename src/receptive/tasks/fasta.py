@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from receptive.errors import ReceptiveError
 from receptive.files import read_text
 from receptive.motifs import ALPHABET
+from receptive.tasks.dataset import one_hot
 
 UNKNOWN = "N"
 """The letter of an unknown nucleotide: a position of zeros."""
@@ -31,10 +32,7 @@ def read(path: Path | str) -> NDArray[np.uint8]:
                 f"{path}: record {name} has {len(sequence)} nucleotides, {records[0][0]} has {length}: "
                 "all sequences have to be of one length"
             )
-    text = np.frombuffer("".join(sequence for _, sequence in records).encode(), np.uint8)
-    text = text.reshape(len(records), length)
-    X: NDArray[np.uint8] = (text[..., None] == np.frombuffer(ALPHABET.encode(), np.uint8)).astype(np.uint8)
-    return X
+    return one_hot([sequence for _, sequence in records])
 
 
 def parse(text: str, source: str) -> list[tuple[str, str]]:
