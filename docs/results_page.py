@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from receptive import ablations, measured, report, runs
+from receptive import ablations, claims, measured, report, runs
 from receptive.networks import VARIANTS
 
 
@@ -19,6 +19,7 @@ def tables(store: Path) -> str:
             table(*report.table(document)),
             report.RULES,
             "## What is not reproduced",
+            *failed_claims(document),
             *not_reproduced(document),
             *(framed(part) for part in report.switch_sections(document)),
             "## What it took",
@@ -35,6 +36,15 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 def framed(part: str) -> str:
     """Put a table, and nothing else, into a container."""
     return f":::{{container}} numbers\n{part}\n:::" if part.startswith("|") else part
+
+
+def failed_claims(document: dict[str, Any]) -> Iterator[str]:
+    """Every claim that is not reproduced, with what is known of why."""
+    for judged in document["claims"]:
+        if judged["verdict"] == "not reproduced":
+            stated = claims.statements()[judged["id"]]
+            place = f"[{stated.id}](../spec/{stated.chapter}.md)"
+            yield f"The claim {place}, “{stated.title}”. {stated.explanation}".rstrip()
 
 
 def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
