@@ -166,6 +166,22 @@ def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verd
     assert "no such folder" in err
 
 
+def test_shortened_runs_decide_nothing(tmp_path):
+    folder = tmp_path / "synthetic" / "cnn-2" / "released" / "trial-0"
+    folder.mkdir(parents=True)
+    record = dict.fromkeys(("key", "plan", "task", "protocol", "metrics", "filters"), "made up")
+    record |= {"variant": "cnn-2", "trial": 0, "complete": False}
+    (folder / "run.json").write_text(json.dumps(record))
+    assert matrix.summary(matrix.of(tmp_path, tmp_path))["not measured"] == len(claims.statements())
+
+
+def test_a_protocol_without_runs_is_said(command):
+    for protocol, said in (("released", False), ("relaesed", True)):
+        code, _, err = command("claims", "RF-1", "--store", ROOT / "results", "--protocol", protocol)
+        assert code == 0
+        assert ("no runs under protocol 'relaesed'" in err) == said
+
+
 def test_an_unknown_claim_is_a_usage_error(command):
     code, _, err = command("claims", "RF-77")
     assert code == 2

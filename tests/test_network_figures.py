@@ -27,6 +27,23 @@ def test_what_stands_out_stands_in_the_window_below(name):
         assert below.x1 <= window.x1 + 1e-9
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_windows_are_as_wide_as_layers_see_unless_the_sequence_ends(name):
+    (axes,) = plan([VARIANTS[name]]).axes
+    maps = shapes(VARIANTS[name], 200)
+    windows = [patch.get_path().get_extents() for patch in axes.patches]
+    for layer, below, window in zip(VARIANTS[name].layers, maps, windows, strict=False):
+        cut = window.x0 == 0 or window.x1 == 200
+        seen = layer.size * 200 / below.positions
+        assert window.width <= seen + 1e-9 if cut else window.width == pytest.approx(seen)
+
+
+def test_strides_that_are_not_the_window_are_said():
+    words = {name: {text.get_text() for text in plan([VARIANTS[name]]).axes[0].texts} for name in VARIANTS}
+    assert "max of 50, stride 2" in words["cnn-50-2"]
+    assert {"max of 25", "max of 4"} <= words["cnn-25"]
+
+
 def test_networks_stand_side_by_side():
     figure = plan([VARIANTS["cnn-2"], VARIANTS["cnn-25"]])
     assert [axes.get_title() for axes in figure.axes] == ["CNN-2", "CNN-25"]

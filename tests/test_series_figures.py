@@ -11,10 +11,16 @@ from receptive.figures import coverage, matches, scores
 from receptive.figures.series import draw_series
 from receptive.measured import Results
 from receptive.motifs import FACTORS
-from receptive.verdicts import NUMBERS
+from receptive.verdicts import NUMBERS, published_sample, sample
 
 EMPTY = Results({}, {})
 fractions = st.floats(0, 1)
+
+
+def bars(container):
+    """Half the height of every error bar; NaN of a point that is not drawn counts as none."""
+    low, high = (np.asarray(cap.get_ydata(), np.float64) for cap in container.lines[1])
+    return np.nan_to_num((high - low) / 2)
 
 
 @given(
@@ -30,6 +36,13 @@ def test_a_series_shows_means_deviations_and_every_trial(trials, column, factor)
     theirs, ours = axes.containers
     published = [claims.cell(variant, column).mean for variant in matches.POOLS]
     assert theirs.lines[0].get_ydata() == pytest.approx(np.multiply(published, factor))
+    assert (theirs.lines[0].get_xdata() < ours.lines[0].get_xdata()).all()
+    spread = [
+        factor * sample(values).sd if len(values := trials.get(v, [])) > 1 else 0 for v in matches.POOLS
+    ]
+    assert bars(ours) == pytest.approx(spread, nan_ok=True)
+    spread = [factor * published_sample(claims.cell(v, column)).sd for v in matches.POOLS]
+    assert bars(theirs) == pytest.approx(spread)
     means = [factor * np.mean(trials.get(variant, [np.nan])) for variant in matches.POOLS]
     assert ours.lines[0].get_ydata() == pytest.approx(means, nan_ok=True)
     shown = {place: line.get_ydata() for place, line in zip(matches.POOLS, axes.lines[-7:], strict=True)}
