@@ -632,6 +632,8 @@ def test_the_command_without_labels(saved, tmp_path, command):
         (["--threshold", "0"], 2, "--threshold"),
         (["--database", "nowhere"], 2, "database nowhere"),
         (["--data", "none.fa"], 1, "cannot read none.fa"),
+        (["--protocol", "none"], 2, "unknown protocol 'none'"),
+        (["--out", __file__], 1, f"cannot write {__file__}"),
     ],
 )
 def test_the_command_refuses_and_leaves_nothing(saved, tmp_path, command, options, code, why):

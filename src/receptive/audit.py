@@ -39,6 +39,8 @@ RECTIFIED = ("relu", "relu6")
 
 Progress = Callable[[int, int], None]
 """Called after every pass over the sequences with the passes done and how many there will be."""
+Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], float]
+"""The mean loss of labels (N, C) and a model's outputs (N, C)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +168,7 @@ def load(path: Path | str) -> Any:
                 "the model with custom_objects and pass it to receptive.audit.audit"
             ) from None
         raise ReceptiveError(f"{path}: Keras cannot load this model: {str(error).splitlines()[0]}") from None
-    loss = ((_description(path, compiled=True) or {}).get("loss")) if model else None
+    loss = (_description(path, compiled=True) or {}).get("loss")
     try:
         model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
@@ -549,9 +551,7 @@ def _unlike(model: Any, Y: NDArray[np.int8]) -> str:
     return "" if count == Y.shape[1] else f"the model has {count} outputs, the data have {Y.shape[1]} labels"
 
 
-def _loss(
-    model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]
-) -> tuple[str, Callable[[NDArray[np.int8], NDArray[np.float32]], float]]:
+def _loss(model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
     """The loss to measure importance in, with its name: the model's own, or one that suits its outputs.
 
     Raises:
@@ -559,7 +559,7 @@ def _loss(
     """
     import keras
 
-    def mean(function: Any) -> Callable[[NDArray[np.int8], NDArray[np.float32]], float]:
+    def mean(function: Any) -> Loss:
         return lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
 
     own, unmeasured = getattr(model, "loss", None), bool((Y == UNKNOWN).any())
@@ -567,28 +567,20 @@ def _loss(
         try:
             function = keras.losses.get(own)
             mean(function)(Y, scores)
-            return f"the model's own loss, {getattr(function, '__name__', type(function).__name__)}", mean(
-                function
-            )
+            name = getattr(function, "__name__", type(function).__name__)
+            return f"the model's own loss, {name}", mean(function)
         except Exception:  # a loss that asks for labels of another form
             pass
     if scores.min() < 0 or scores.max() > 1:
-        kind, function = (
-            "mean squared error, as outputs are not between 0 and 1",
-            keras.losses.mean_squared_error,
-        )
+        name, function = "mean squared error, as outputs are not between 0 and 1", "mean_squared_error"
     elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):
-        kind, function = (
-            "categorical cross-entropy, as outputs sum to 1",
-            keras.losses.categorical_crossentropy,
-        )
+        name, function = "categorical cross-entropy, as outputs sum to 1", "categorical_crossentropy"
     else:
-        return "binary cross-entropy over the measured labels, as outputs are between 0 and 1", mean(
-            cross_entropy
-        )
+        name = "binary cross-entropy over the measured labels, as outputs are between 0 and 1"
+        return name, mean(cross_entropy)
     if unmeasured:
-        raise ReceptiveError(f"{kind}: needs labels that are all measured, found {UNKNOWN}")
-    return kind, mean(function)
+        raise ReceptiveError(f"{name}: needs labels that are all measured, found {UNKNOWN}")
+    return name, mean(keras.losses.get(function))
 
 
 # --- what comes out ------------------------------------------------------------------------------------

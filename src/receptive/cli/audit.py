@@ -43,10 +43,13 @@ def audit(
     from receptive import backend, motifs
     from receptive.errors import UsageError
     from receptive.figures import audits
+    from receptive.files import check_writable
     from receptive.protocols import protocol as look_up
 
     if not threshold > 0:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    chosen = look_up(protocol)
+    check_writable(out / "index.html")
     targets, given = motifs.database(database), auditing.sequences(data)
     if sequences is not None:
         given = auditing.sample(given, sequences)
@@ -60,7 +63,7 @@ def audit(
             alphabet,
             targets,
             threshold,
-            look_up(protocol),
+            chosen,
             passthrough or [],
             model.name,
             progress,
