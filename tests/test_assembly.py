@@ -281,7 +281,7 @@ def test_the_curve_falls_through_a_half_at_its_midpoint(one, other, midpoint, sl
 
 @pytest.mark.parametrize(
     ("fraction", "kind"),
-    [(0.0, "distributed"), (0.33, "distributed"), (0.34, "mixed"), (0.66, "mixed"), (0.67, "localist")],
+    [(0.0, "distributed"), (0.33, "distributed"), (1 / 3, "mixed"), (2 / 3, "mixed"), (0.67, "localist")],
 )
 def test_classes_are_thirds(fraction, kind):
     assert assembly.Prediction("conv1", "", 1, 1, 1, 1, 0.0, fraction).kind == kind

@@ -33,6 +33,7 @@ def test_the_published_errors_of_auroc_are_of_trials_not_of_classes():
         cell.variant: cell for cell in claims.published() if cell.id.startswith("T1-") and not cell.layer
     }
     spread = discrepancies.class_spread(RESULTS)
+    assert len(spread["cnn-2"]) == len(measured.collect(RESULTS).of(("cnn-2", "", "auroc"))) > 1
     assert {"cnn-2", "cnn-25"} <= spread.keys() & scores.keys()
     for variant in spread.keys() & scores.keys():
         assert min(spread[variant]) > 2 * scores[variant].sd, variant

@@ -136,6 +136,24 @@ def test_what_runs_do_not_decide_is_tested_if_tests_name_it():
     assert one_row(nothing, "POOL-2", {"POOL-2": [test]}).verdict == "not measured"
 
 
+def test_a_claim_in_vivo_is_judged_on_the_papers_own_data_if_there_are_runs_of_it():
+    values = {cell.key: agreeing(cell) for cell in verdicts.leans_on(verdicts.IN_VIVO[2], "invivo")}
+    results = {task: Results(values, {}, task=task) for task in ("invivo", "chipseq")}
+    both = {row.statement.id: row for row in matrix.rows(results, {})}["VIVO-3"]
+    assert both.judgement.task == "invivo"
+    assert {number.cell.task for number in both.numbers} == {"invivo"}
+    ours = {row.statement.id: row for row in matrix.rows({"chipseq": results["chipseq"]}, {})}["VIVO-3"]
+    assert ours.judgement.task == "chipseq"
+    assert ours.numbers == ()
+
+
+def test_a_claim_names_five_of_the_networks_it_waits_for():
+    row = one_row(Results({}, {}), "POOL-2", {})
+    assert matrix.evidence_lines(row) == ["waits for runs of cnn-1, cnn-2, cnn-4, cnn-10, cnn-25 and 2 more"]
+    row = one_row(Results({}, {}), "SIZE-1", {})
+    assert matrix.evidence_lines(row) == ["waits for runs of cnn9-4, cnn9-25"]
+
+
 def test_the_summary_counts_every_claim_once():
     rows = matrix.of(ROOT / "results", ROOT / "tests")
     counts = matrix.summary(rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from receptive import claims, measured, runs
+from receptive import claims, measured
 from receptive.claims import Cell
 from receptive.networks import VARIANTS
 from receptive.verdicts import PUBLISHED_TRIALS
@@ -68,12 +68,8 @@ RELEASED_FILTERS = {"cnn-25": 30, "cnn-25-60": 30, "cnn-25-90": 30, "cnn-25-120"
 
 def class_spread(store: Path | str, protocol: str = "released") -> dict[str, tuple[float, ...]]:
     """Return, for every variant and trial, the standard deviation of the AU-ROC over the classes (D-1)."""
-    spread: dict[str, tuple[float, ...]] = {}
-    for folder in measured.folders(store, "synthetic", protocol):
-        record = runs.load(folder)
-        each = float(np.std(record["metrics"]["auroc"]))
-        spread[record["variant"]] = (*spread.get(record["variant"], ()), each)
-    return spread
+    trials = measured.held(store, protocol).auroc
+    return {name: tuple(float(np.std(list(one.values()))) for one in each) for name, each in trials.items()}
 
 
 def copied() -> tuple[Cell, ...]:
