@@ -4,6 +4,7 @@ Profiles: ``fast`` for every change, ``thorough`` for the night (HYPOTHESIS_PROF
 """
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ slow_machines = {"deadline": None, "suppress_health_check": [HealthCheck.too_slo
 settings.register_profile("fast", max_examples=40, derandomize=True, **slow_machines)
 settings.register_profile("thorough", max_examples=1000, **slow_machines)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+# A shell starts its background jobs deaf to Ctrl-C, and what these start is deaf, too. Some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
