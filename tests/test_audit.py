@@ -605,9 +605,23 @@ def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
     assert page.count("Sequence logo of filter") == 3
     assert not re.search(r"https?:|src=|\$", page)
     assert page.count("<svg ") == page.count('role="img"') + 1  # the outlines of the letters are hidden
+    ranked = [each["id"] for each in sorted(one, key=lambda each: -each["importance"])]
+    assert re.findall(r"Sequence logo of (filter\d+)", page) == ranked
 
     matched = command("match", tmp_path / "model.keras" / "filters.meme", "--json")
     assert json.loads(matched[1])["fractions"] == documents[0]["fractions"]
+
+
+@given(st.lists(st.integers(-10_000, 10_000).map(lambda n: n / 10_000), min_size=1, max_size=40))
+def test_bars_stand_on_the_line_or_hang_from_it(values):
+    drawn = audits._bars([{"id": "f", "importance": value, "best": None} for value in values])
+    zero = float(re.search(r"M0 (\S+)H600", drawn)[1])
+    bars = [tuple(map(float, each)) for each in re.findall(r' y="(\S+)" width="\S+" height="(\S+)"', drawn)]
+    scale = 90 / ((max(*values, 0, 0) - min(*values, 0, 0)) or 1)
+    for value, (top, tall) in zip(sorted(values, reverse=True), bars, strict=True):
+        assert tall == pytest.approx(max(abs(value) * scale, 0.3), rel=0.01)
+        assert top == pytest.approx(zero - max(value, 0) * scale, abs=0.1)
+        assert -0.1 <= top <= 108 - tall + 0.1
 
 
 def test_the_command_without_labels(saved, tmp_path, command):

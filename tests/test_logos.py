@@ -53,6 +53,16 @@ def test_an_alignment_puts_a_fragment_over_the_positions_it_was_cut_from(strand)
     assert [(x + 8, y) for x, y in drawn[0]] == [(x, y) for x, y in drawn[1] if 7.5 < x < 23]
 
 
+@pytest.mark.parametrize(("offset", "overlap"), [(6, 4), (-3, 7), (-2, 10)])
+def test_a_filter_that_sticks_out_of_its_motif_is_drawn_whole(offset, overlap):
+    target, width = Motif("t", "", np.full((10, 4), 0.25), 1), 14 if overlap == 10 else 10
+    query = Motif("q", "", np.full((width, 4), 0.25), 1)
+    found = Hit("t", "", offset, 1e-3, 1e-3, overlap, "+")
+    upper, lower = logos.alignments([(query, target, found)], [""], ("", "")).axes
+    assert lower.get_xlim() == (min(0, offset) - 0.5, max(10, offset + width) - 0.5)
+    assert upper.get_xlim() == tuple(x - offset for x in lower.get_xlim())
+
+
 def boxes(axis):
     """The letters of a logo."""
     return [letter.get_extents().transformed(axis.transData.inverted()) for letter in axis.patches[:-1]]
