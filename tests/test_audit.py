@@ -561,6 +561,9 @@ def test_hdf5_gives_the_test_split_with_or_without_its_task(tmp_path, small):
         assert found.classes == small.classes
     few = auditing.sample(named, 7)
     assert len(few.X) == len(few.Y) == 7
+    again = auditing.sample(named, 7)
+    assert np.array_equal(few.X, again.X)
+    assert np.array_equal(few.Y, again.Y)
     assert len(auditing.sample(named, 10**6).X) == len(named.X)
 
 
@@ -605,6 +608,12 @@ def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
     assert page.count("Sequence logo of filter") == 3
     assert not re.search(r"https?:|src=|\$", page)
     assert page.count("<svg ") == page.count('role="img"') + 1  # the outlines of the letters are hidden
+    dead = sum(each["dead"] for each in one)
+    assert re.findall(r"(\d+) never found anything", page) == [str(dead)] * (dead > 0)
+    widths = re.findall(r'class="lost" y="6" height="2" x="\S+" width="(\S+)"', page)
+    rows = documents[0]["layers"]
+    lost = [100 * (row["uncertainty"] - 1) / documents[0]["input_length"] for row in rows]
+    assert list(map(float, widths)) == pytest.approx(lost, rel=1e-3)
     ranked = [each["id"] for each in sorted(one, key=lambda each: -each["importance"])]
     assert re.findall(r"Sequence logo of (filter\d+)", page) == ranked
 

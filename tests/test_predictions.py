@@ -165,6 +165,17 @@ def test_predictions_that_are_all_too_low():
     assert len(found.waits_for) == 15
 
 
+def test_misses_on_either_side_cancel_in_the_bias_not_in_the_error():
+    expected = {
+        name: assembly.Curve.fraction(assembly.fitted(), bits)
+        for name, bits in bits_of(["cnn-pool3", "cnn-pool8s2"]).items()
+    }
+    (low, a), (high, b) = expected.items()
+    found = predictions.score(results({low: (a + 0.1,) * 3, high: (b - 0.2,) * 3}))
+    assert found.bias == pytest.approx(-0.05)
+    assert found.error == pytest.approx(0.15)
+
+
 def bits_of(names):
     return {n: predictions.first_layer(REGISTERED[n]).bits for n in REGISTERED if n in names}
 

@@ -13,5 +13,6 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
     names = [motif.name for motif in embedded()]
     # Axes come row by row.
     assert [axis.get_ylabel() for axis in sheet.axes] == [names[i] for i in (0, 4, 1, 5)]
+    assert [axis.texts[0].get_text() for axis in sheet.axes] == [embedded()[i].id for i in (0, 4, 1, 5)]
     assert [axis.get_title() for axis in sheet.axes] == ["one", "other", "", ""]
     assert logos.match_labels(runs.stored_matches(tmp_path / "2")[1]) == names[4:8]
