@@ -70,8 +70,9 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
     compared = sum(cell["verdict"] != "not measured" for cell in document["cells"])
     yield (
         f"Of {compared} numbers compared by 95% intervals, about {compared / 20:.0f} would miss by chance "
-        "alone if every pair were equal. The last column names the discrepancies whose switch, in the table below, turns the number into one "
-        f"that is reproduced. Single switches were measured for {' and '.join(ablations.SWITCHED)} only."
+        "alone if every pair were equal. The last column names the discrepancies whose switch, in the table "
+        f"below, turns the number into one that is reproduced. "
+        f"Single switches were measured for {' and '.join(ablations.SWITCHED)} only."
     )
 
 
