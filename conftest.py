@@ -10,6 +10,7 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the cells of a chapter together when tests are spread over processes (``--dist loadgroup``)."""
     for item in items:
