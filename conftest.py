@@ -1,4 +1,4 @@
-"""The chapters of the specification are tests too: their cells run in order (``--dist loadfile``: in one process)."""
+"""The chapters of the specification are tests too: their cells run in order, in one process."""
 
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator
