@@ -36,6 +36,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",
+    "sphinx_copybutton",
     "sphinx_needs",
 ]
 include_patterns = ["docs/**", "spec/**"]
@@ -87,6 +88,9 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 python_use_unqualified_type_names = True
+
+copybutton_prompt_text = "$ "
+copybutton_selector = "div.cell_input pre, div:not(.cell_output) > div.highlight pre"
 
 html_theme = "furo"
 html_title = f"receptive {version}"

@@ -1,3 +1,5 @@
+import json
+
 from receptive import runs
 from receptive.figures import logos, sheets
 from receptive.motifs import embedded, write_meme
@@ -9,6 +11,8 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
         folder.mkdir()
         for name in ("conv1.meme", "conv1.untrimmed.meme"):
             write_meme(folder / name, motifs)
+        record = dict.fromkeys(("key", "plan", "task", "variant", "trial", "protocol", "filters", "complete"))
+        (folder / "run.json").write_text(json.dumps({**record, "metrics": {"classes": []}}))
     sheet = sheets.side_by_side(folders, filters=2)
     names = [motif.name for motif in embedded()]
     # Axes come row by row.
@@ -16,3 +20,9 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
     assert [axis.texts[0].get_text() for axis in sheet.axes] == [embedded()[i].id for i in (0, 4, 1, 5)]
     assert [axis.get_title() for axis in sheet.axes] == ["one", "other", "", ""]
     assert logos.match_labels(runs.stored_matches(tmp_path / "2")[1]) == names[4:8]
+
+    # A filter is named by a factor that the run's task asks for, or not at all.
+    record = json.loads((tmp_path / "1" / "run.json").read_text())
+    record["metrics"]["classes"] = names[1:3]
+    (tmp_path / "1" / "run.json").write_text(json.dumps(record))
+    assert sheets.named(tmp_path / "1")[1] == ["", *names[1:3], ""]

@@ -14,12 +14,13 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from receptive import authors, claims, measured, runs, tomtom
+from receptive import authors, claims, measured, runs
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
+from receptive.figures.sheets import named
 from receptive.files import write_text
 from receptive.measured import Results
-from receptive.motifs import embedded, relevant_to
+from receptive.motifs import embedded
 from receptive.networks import VARIANTS
 from receptive.tasks import chipseq
 from receptive.training import metrics
@@ -614,8 +615,7 @@ def _drawings_of(
 
 def _sheet(folder: Path, variant: str, layer: str) -> tuple[str, Figure]:
     """Draw the filters of a stored run as logos, with words that say what is seen."""
-    motifs, matches = runs.stored_matches(folder, layer)
-    labels = tomtom.best_factors(matches, relevant_to(runs.load(folder)["metrics"].get("classes", ())))
+    motifs, labels = named(folder, layer)
     found = sum(map(bool, labels))
     title = f"{variant.upper()}, {layer}, trial 0: {found} of {len(motifs)} filters match a relevant motif"
     found_names = sorted(set(filter(None, labels)))

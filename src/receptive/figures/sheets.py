@@ -6,8 +6,23 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from receptive import runs
-from receptive.figures.logos import logo_sheet, match_labels
-from receptive.motifs import Motif
+from receptive.figures.logos import logo_sheet
+from receptive.motifs import Motif, relevant_to
+from receptive.tomtom import best_factors
+
+
+def named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[str]]:
+    """Read the filters of a stored run and name them.
+
+    Returns:
+        The untrimmed motifs, and of each the factor of its best match among those that the run's task asks
+        for; empty without one.
+
+    Raises:
+        ReceptiveError: the run cannot be read.
+    """
+    motifs, matches = runs.stored_matches(folder, layer)
+    return motifs, best_factors(matches, relevant_to(runs.load(folder)["metrics"].get("classes", ())))
 
 
 def side_by_side(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> Figure:
@@ -27,9 +42,9 @@ def side_by_side(folders: Mapping[str, Path], layer: str = "conv1", filters: int
     motifs: list[Motif] = []
     labels: list[str] = []
     for folder in folders.values():
-        found, matches = runs.stored_matches(folder, layer)
+        found, names = named(folder, layer)
         motifs += found[:filters]
-        labels += match_labels(matches)[:filters]
+        labels += names[:filters]
     figure = logo_sheet(motifs, labels, columns=len(folders))
     for axis, title in zip(figure.axes, folders, strict=False):
         axis.set_title(title, fontsize=11)
