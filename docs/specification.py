@@ -11,10 +11,9 @@ from pathlib import Path
 
 from receptive import claims, matrix
 from receptive.matrix import MARKS, Row, Test
-from receptive.report import plus_minus
+from receptive.report import COLUMNS_IN_VIVO, plus_minus
 
 PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
-EVIDENCE = "claim-tests"
 
 
 def check(spec: Path, rows: Sequence[Row]) -> None:
@@ -146,7 +145,7 @@ def published(row: Row) -> str:
         ids = dict.fromkeys(each.cell.id for each in row.numbers if each.cell.id != row.statement.id)
         return " ".join(f"{{need}}`{name}`" for name in ids if name in claims.statements())
     return "<br>".join(
-        f"{matrix.COLUMNS[each.cell.column]} {plus_minus(each.cell.mean, each.cell.sd)}"
+        f"{COLUMNS_IN_VIVO[each.cell.column]} {plus_minus(each.cell.mean, each.cell.sd)}"
         for each in row.numbers
     )
 

@@ -14,19 +14,18 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from receptive import claims, measured, predictions, verdicts
+from receptive import claims, measured, predictions, report, verdicts
 from receptive.claims import Statement
 from receptive.errors import ReceptiveError
 from receptive.measured import Results
-from receptive.report import evidence, evidence_line, plus_minus
+from receptive.report import COLUMNS_IN_VIVO, evidence, evidence_line, plus_minus
 from receptive.verdicts import Comparison, Judgement
 
 VERDICTS = ("reproduced", "trend only", "not reproduced", "not measured", "tested")
-MARKS = dict(zip(VERDICTS, "✓≈✗·⊢", strict=True))
+MARKS = {**report.MARKS, "trend only": "≈", "tested": "⊢"}
 """A sign for every verdict, to be read without colour."""
 TASKS = ("synthetic", "invivo", "chipseq")
 """The tasks whose runs decide claims; published numbers are of the first two."""
-COLUMNS = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "relevant": "relevant"}
 NOTHING = Results({}, {})
 
 
@@ -146,7 +145,7 @@ def number_lines(row: Row) -> list[str]:
 def quantity(cell: claims.Cell, with_variant: bool = True) -> str:
     """Name what a published number is of, e.g. ``cnn-1 conv2 relevant``."""
     layer = cell.layer if cell.layer != "conv1" else ""
-    return " ".join(filter(None, (cell.variant if with_variant else "", layer, COLUMNS[cell.column])))
+    return " ".join(filter(None, (cell.variant if with_variant else "", layer, COLUMNS_IN_VIVO[cell.column])))
 
 
 def measured_text(number: Comparison) -> str:
