@@ -69,6 +69,25 @@ def test_classification_is_drawn_from_guessing_to_certainty():
     assert axes.get_ylim() == (0.5, 1)
 
 
+def test_accuracy_shows_the_trials_of_both_series():
+    values = {(name, "", "auroc"): (0.9, 0.94) for name in ("cnn-1", "cnn-25", "cnn-25-120")}
+    pools, filters = scores.accuracy(Results(values, {}, task="chipseq")).axes
+    for axes, drawn in ((pools, ["cnn-1", "cnn-25"]), (filters, ["cnn-25", "cnn-25-120"])):
+        (measured,) = axes.containers
+        heights = measured.lines[0].get_ydata()
+        assert heights[~np.isnan(heights)] == pytest.approx([0.92] * len(drawn))
+        assert axes.get_ylim()[0] > 0.8
+
+
+def test_classes_stand_beside_what_their_motifs_do_alone():
+    aurocs = {"cnn-2": ({"SP1": 0.8, "MAX": 0.9},)}
+    alone = {"MAX": 0.7, "SP1": 0.6}
+    (axes,) = scores.by_class(Results({}, {}, auroc=aurocs), ("cnn-2",), alone).axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["MAX", "SP1"]
+    assert axes.lines[0].get_ydata() == pytest.approx([0.7, 0.6])
+    assert axes.containers[0].lines[0].get_ydata() == pytest.approx([0.9, 0.8])
+
+
 @given(st.lists(st.lists(fractions, min_size=12, max_size=12), min_size=1, max_size=5))
 def test_classes_are_drawn_at_their_mean_from_worst_to_best(trials):
     aurocs = {"cnn-2": tuple(dict(zip(FACTORS, trial, strict=True)) for trial in trials)}
