@@ -134,7 +134,7 @@ def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
     if docname == "spec/claim-tests":
         source[0] += "\n" + specification.the_tests(matrix_rows)
     if docname == "docs/results":
-        source[0] += "\n" + results_page.tables(root / "results")
+        source[0] += "\n" + results_page.contents(root / "results")
     if docname == "docs/api":
         for name in modules():
             if import_module(name).__doc__:

@@ -5,23 +5,23 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from receptive import ablations, claims, measured, report, runs
+from receptive import ablations, claims, measured, report, runs, tables
 from receptive.networks import VARIANTS
 
 
-def tables(store: Path) -> str:
+def contents(store: Path) -> str:
     """Every table of the page, in Markdown."""
     document = report.document(measured.collect(store), "released", ablations.document(store))
     return "\n\n".join(
         [
             "## Table 1, published and measured",
-            f"By the protocol `released`. {report.tally(document)}",
-            table(*report.table(document)),
-            report.RULES,
+            f"By the protocol `released`. {tables.tally(document)}",
+            table(*tables.table(document)),
+            tables.RULES,
             "## What is not reproduced",
             *failed_claims(document),
             *not_reproduced(document),
-            *(framed(part) for part in report.switch_sections(document)),
+            *(framed(part) for part in tables.switch_sections(document)),
             "## What it took",
             *times(store),
         ]
@@ -30,7 +30,7 @@ def tables(store: Path) -> str:
 
 def table(header: list[str], rows: list[list[str]]) -> str:
     """A table whose numbers stay on one line."""
-    return framed(report.grid(header, rows))
+    return framed(tables.grid(header, rows))
 
 
 def framed(part: str) -> str:
@@ -60,9 +60,9 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
         rows.append(
             [
                 f"{cell['variant']} {cell['layer'] or ''} {cell['column']}",
-                report.plus_minus(cell["published_mean"], cell["published_sd"]),
-                report.plus_minus(cell["mean"], cell["sd"]),
-                report.difference_text(cell["difference"]),
+                tables.plus_minus(cell["published_mean"], cell["published_sd"]),
+                tables.plus_minus(cell["mean"], cell["sd"]),
+                tables.difference_text(cell["difference"]),
                 ", ".join(dict.fromkeys(reasons)) or "–",
             ]
         )
@@ -102,4 +102,4 @@ def times(store: Path) -> Iterator[str]:
 
 def spread(values: list[float] | list[int]) -> str:
     """Mean and standard deviation."""
-    return report.plus_minus(fmean(values), stdev(values) if len(values) > 1 else None, 1)
+    return tables.plus_minus(fmean(values), stdev(values) if len(values) > 1 else None, 1)

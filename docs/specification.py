@@ -11,7 +11,7 @@ from pathlib import Path
 
 from receptive import claims, matrix
 from receptive.matrix import MARKS, Row, Test
-from receptive.report import COLUMNS_IN_VIVO, plus_minus
+from receptive.tables import COLUMNS_IN_VIVO, plus_minus
 
 PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
 

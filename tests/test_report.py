@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import ablations, authors, claims, measured, report, training
+from receptive import ablations, authors, claims, measured, report, tables, training
 from receptive.errors import ReceptiveError
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.measured import Results
@@ -241,28 +241,28 @@ def test_text_csv_markdown_and_json_agree(numbers):
     values |= {(variant, "conv1", name): (0.5,) for variant in numbers for name in measured.FRACTIONS[1::2]}
     shares = {(v, "conv1"): (dict.fromkeys(FACTORS, 1 / 12),) * len(trials) for v, trials in numbers.items()}
     document = json.loads(json.dumps(report.document(Results(values, shares), "released")))
-    rows = list(csv.DictReader(report.table_csv(document).splitlines()))
+    rows = list(csv.DictReader(tables.table_csv(document).splitlines()))
     assert len(rows) == len(document["cells"])
     for row, each in zip(rows, document["cells"], strict=True):
         for name in ("id", "variant", "layer", "column", "published_mean", "mean", "sd", "n", "verdict"):
             assert row[name] == ("" if each[name] is None else str(each[name]))
         assert (row["difference"] == "") == (each["verdict"] == "not measured")
-    page, text = report.markdown(document, {}), command_text(document)
-    header, lines = report.table(document)
+    page, text = tables.markdown(document, {}), command_text(document)
+    header, lines = tables.table(document)
     for line in (header, *lines):
         assert f"| {' | '.join(line)} |" in page
         assert " ".join(" ".join(line).split()) in [" ".join(each.split()) for each in text.splitlines()]
     marks = [mark for line in lines for mark in line[5::3] if mark]
     verdicts = [each["verdict"] for each in document["cells"]]
-    assert sorted(marks) == sorted(report.MARKS[verdict] for verdict in verdicts)
+    assert sorted(marks) == sorted(tables.MARKS[verdict] for verdict in verdicts)
     for each in document["claims"]:
         assert f"**{each['id']}** – *{each['verdict']}*. {each['statement']}" in page
         assert f"{each['id']}: {each['verdict']}." in text
         for inequality in each["evidence"]:
-            assert report.evidence_line(inequality) in page
-            assert report.evidence_line(inequality) in text
-    assert report.tally(document) in page
-    assert report.tally(document) in text
+            assert tables.evidence_line(inequality) in page
+            assert tables.evidence_line(inequality) in text
+    assert tables.tally(document) in page
+    assert tables.tally(document) in text
 
 
 def command_text(document):
@@ -276,7 +276,7 @@ def test_the_command_prints_what_it_writes(command, made_up, written, tmp_path):
     assert (code, err) == (0, "")
     document = json.loads(out)
     assert document == json.loads((written / "report.json").read_text())
-    assert (written / "table.csv").read_text() == report.table_csv(document)
+    assert (written / "table.csv").read_text() == tables.table_csv(document)
     code, out, _ = command("report", "--store", made_up)
     assert code == 0
     assert out.rstrip() == command_text(document)
@@ -337,7 +337,7 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         put(tmp_path, "cnn-2", trial, 0.966, 0.4, relevant)
         put(tmp_path, "cnn-2", trial, 0.966, 0.5, relevant + 0.1, protocol="released+threshold=0.7")
     document = report.document(measured.collect(tmp_path), "released", ablations.document(tmp_path))
-    header, lines = report.switch_table(document["ablations"])
+    header, lines = tables.switch_table(document["ablations"])
     assert len({(line[0], line[1]) for line in lines}) == len(lines) == 2 * (len(ABLATED) + 4)
     line = next(line for line in lines if line[:2] == ["cnn-2", "threshold=0.7"])
     assert dict(zip(header[2:4], line[2:4], strict=True)) == {"": "D-7", "n": "3"}
@@ -349,10 +349,10 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         "0.200±0.100 ✓",
         "+0.100 [+0.100, +0.100]",
     ]
-    whole = [line[1] for line in report.switch_table(document["protocols"])[1]]
+    whole = [line[1] for line in tables.switch_table(document["protocols"])[1]]
     assert whole[:4] == ["published", "released", "paper", "paper, read as released"]
     for each in (line, header):
-        assert f"| {' | '.join(each)} |" in report.markdown(document, {})
+        assert f"| {' | '.join(each)} |" in tables.markdown(document, {})
         assert " ".join(" ".join(each).split()) in " ".join(command_text(document).split())
 
 
@@ -415,9 +415,9 @@ def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     assert {claim["task"] for claim in judged.values()} == {"chipseq"}
     assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "not reproduced"}
     assert all(claim["evidence"] and not claim["leans_on"] for claim in judged.values())
-    header, rows = report.chipseq_table(part)
+    header, rows = tables.chipseq_table(part)
     for line in (header, *rows):
-        assert f"| {' | '.join(line)} |" in report.markdown(document, {})
+        assert f"| {' | '.join(line)} |" in tables.markdown(document, {})
     assert rows[1][:5] == ["cnn-1 conv2", "3", "", "", "0.600±0.100"]
 
 
@@ -429,7 +429,7 @@ def test_the_controls_are_reported_apart(in_vivo):
         (row,) = controls[name]["scores"]
         assert (row["variant"], row["n"], row["auroc"]["mean"]) == ("cnn-25", 1, mean)
         assert set(row["auroc_by_class"]) == set(classes)
-    page = report.markdown(document, {})
+    page = tables.markdown(document, {})
     assert page.index("## Different data") < page.index("### Control: chipseq-shuffled")
     assert "| MAX.top500.one | 0.600 |" in page
 
@@ -442,7 +442,7 @@ def test_the_best_jaspar_hits_are_of_the_test_set_that_the_networks_had(in_vivo,
     part = in_vivo_document(tmp_path)["chipseq"]
     expected = training.metrics(data.test.Y, chipseq.best_hits(data.test.X))["auroc"]
     assert part["best_hits"] == dict(zip(data.classes, expected, strict=True))
-    _, rows = report.class_table(part, part["best_hits"])
+    _, rows = tables.class_table(part, part["best_hits"])
     assert rows[0] == ["Arid3a", f"{expected[0]:.3f}", "0.900"]
 
 
@@ -452,7 +452,7 @@ def test_table_2_stands_unmeasured_until_there_are_runs_on_its_data(made_up, tmp
     document = report.document(measured.collect(made_up), "released")
     assert [cell["published_mean"] for cell in document["table2"]["cells"]] == [c.mean for c in published]
     assert {cell["verdict"] for cell in document["table2"]["cells"]} == {"not measured"}
-    assert "There is no full run yet: `receptive replicate chipseq`." in report.markdown(document, {})
+    assert "There is no full run yet: `receptive replicate chipseq`." in tables.markdown(document, {})
     assert "Table 2" not in command_text(document)
     shutil.copytree(made_up, tmp_path / "store")
     for trial in range(3):

@@ -14,15 +14,16 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from receptive import claims, measured, predictions, report, verdicts
+from receptive import claims, measured, predictions, tables, verdicts
 from receptive.claims import Statement
 from receptive.errors import ReceptiveError
 from receptive.measured import Results
-from receptive.report import COLUMNS_IN_VIVO, evidence, evidence_line, plus_minus
+from receptive.report import evidence
+from receptive.tables import COLUMNS_IN_VIVO, evidence_line, plus_minus
 from receptive.verdicts import Comparison, Judgement
 
 VERDICTS = ("reproduced", "trend only", "not reproduced", "not measured", "tested")
-MARKS = {**report.MARKS, "trend only": "≈", "tested": "⊢"}
+MARKS = {**tables.MARKS, "trend only": "≈", "tested": "⊢"}
 """A sign for every verdict, to be read without colour."""
 TASKS = ("synthetic", "invivo", "chipseq")
 """The tasks whose runs decide claims; published numbers are of the first two."""

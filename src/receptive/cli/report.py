@@ -35,7 +35,7 @@ def report(
 
 def text(document: dict[str, Any]) -> str:
     """The report as text for the terminal."""
-    from receptive.report import (
+    from receptive.tables import (
         RULES,
         TASK_WORDS,
         chipseq_table,
@@ -45,7 +45,7 @@ def text(document: dict[str, Any]) -> str:
         table_2,
         tally,
     )
-    from receptive.report import table as rows
+    from receptive.tables import table as rows
 
     lines = [table(*rows(document)), "", fill(RULES, 110), ""]
     if document["table2"]["data_sha256"]:
