@@ -16,12 +16,13 @@ from keras import layers, ops
 from receptive import audit as auditing
 from receptive import filters, keras_graph
 from receptive.arithmetic import field, parse
-from receptive.audit import Probe, Sequences, audit, unreadable
+from receptive.audit import Sequences, audit, unreadable
 from receptive.errors import ReceptiveError, UsageError
 from receptive.figures import audits
 from receptive.filters import Window
 from receptive.motifs import embedded, read_meme
 from receptive.networks import VARIANTS, build, cross_entropy
+from receptive.probe import Probe
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
 

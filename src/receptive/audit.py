@@ -2,10 +2,7 @@
 
 The paper's reading of a filter, for any network: its sites in given sequences, aligned to a PWM, compared
 with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`assembly`), and what the paper's
-Discussion leaves open: how much the network would lose without each filter.
-
-A model is read and changed through what one of its layers returns, so nothing is said about how the layers
-are connected, and any Keras backend will do.
+Discussion leaves open: how much the network would lose without each filter (`importance`).
 """
 
 import json
@@ -23,24 +20,19 @@ from receptive import assembly, filters, keras_graph, tomtom
 from receptive.arithmetic import INPUT, ReceptiveField, Row, field
 from receptive.errors import ReceptiveError, UsageError
 from receptive.filters import Window
+from receptive.importance import Importance, measure, unlike
 from receptive.motifs import ALPHABET, Motif, jaspar_2016, relevant_in, relevant_to
-from receptive.networks import cross_entropy
+from receptive.probe import Probe, operation
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta
-from receptive.tasks.dataset import UNKNOWN
-from receptive.training import metrics
 
 THRESHOLD = 0.1
 """Greatest E-value of a match, as in the paper's tables."""
-POSITIONS = 500_000
-"""Positions of a batch, so that 64 maps of it take 128 MB however long the sequences are."""
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
 
 Progress = Callable[[int, int], None]
 """Called after every pass over the sequences with the passes done and how many there will be."""
-Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], float]
-"""The mean loss of labels (N, C) and a model's outputs (N, C)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,25 +48,6 @@ class Sequences:
     X: NDArray[np.uint8]
     Y: NDArray[np.int8] | None = None
     classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Importance:
-    """How much a network loses when the map of one filter is held at its mean.
-
-    Attributes:
-        loss_name: which loss, and why that one.
-        loss: of the model as it is.
-        auroc: its mean AU-ROC; ``None`` if no label has both values.
-        loss_change: (F,) loss with the filter held, minus ``loss``.
-        auroc_change: (F,) mean AU-ROC with the filter held, minus ``auroc``; ``None`` as that.
-    """
-
-    loss_name: str
-    loss: float
-    auroc: float | None
-    loss_change: NDArray[np.float64]
-    auroc_change: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,8 +222,8 @@ def audit(
     row = _convolution(fields, layer)
     place, function = keras_graph.activation(model, row.name)
     X = data.X[..., [ALPHABET.index(letter) for letter in alphabet]]
-    probe = Probe(model, _operation(model, place), X.swapaxes(1, 2) if turned else X)
-    missing = "the sequences have no labels" if data.Y is None else _unlike(model, data.Y)
+    probe = Probe(model, operation(model, place), X.swapaxes(1, 2) if turned else X)
+    missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
     rectified = function in RECTIFIED
     tick = _ticks(progress, 2 + (not (rectified and missing)) + (0 if missing else probe.channels))
 
@@ -397,190 +370,6 @@ def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
             progress(done, steps)
 
     return tick
-
-
-# --- what a layer returns ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, eq=False)
-class Levels:
-    """Mean, least and greatest activation of each filter, float32 (F,), over all sequences and positions."""
-
-    mean: NDArray[np.float32]
-    least: NDArray[np.float32]
-    greatest: NDArray[np.float32]
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A model, one of its layers to listen to or to change, and the sequences as the model takes them.
-
-    Attributes:
-        model: the Keras model.
-        operation: the layer, or operation, of it or of a model within it.
-        X: uint8 (N, L, 4) or (N, 4, L), channels in the model's order.
-    """
-
-    model: Any
-    operation: Any
-    X: NDArray[np.uint8]
-
-    @property
-    def channels(self) -> int:
-        """The number of filters."""
-        return int(next(self.maps())[1].shape[2])
-
-    def run(self, change: Callable[[Any], Any]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Run the model on a batch at a time, with what the layer returns passed through ``change``.
-
-        Yields:
-            The index of the first sequence of the batch, and the outputs of the model side by side, (n, C).
-        """
-        from keras import tree
-
-        call = self.operation.call
-        size = max(min(filters.BATCH, POSITIONS // max(self.X.shape[1:])), 1)
-        for first in range(0, len(self.X), size):
-            batch = self.X[first : first + size].astype(np.float32)
-            given = tree.map_structure(lambda _, batch=batch: batch, self.model.input)  # a list of one, maybe
-            # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
-            object.__setattr__(self.operation, "call", lambda *a, **k: change(call(*a, **k)))
-            try:
-                found = tree.flatten(self.model(given, training=False))
-            finally:
-                object.__delattr__(self.operation, "call")
-            yield first, np.concatenate([np.asarray(each).reshape(len(batch), -1) for each in found], axis=1)
-
-    def scores(self, change: Callable[[Any], Any] = lambda maps: maps) -> NDArray[np.float32]:
-        """Return the outputs of the model side by side, (N, C)."""
-        return np.concatenate([scores for _, scores in self.run(change)])
-
-    def maps(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
-
-        Raises:
-            ReceptiveError: the model calls the layer several times, or it returns no numbers.
-        """
-        heard: list[Any] = []
-
-        def listen(maps: Any) -> Any:
-            heard.append(maps)
-            return maps
-
-        for first, _ in self.run(listen):
-            if len(heard) > 1:
-                raise ReceptiveError(
-                    f"layer {self.operation.name}: the model calls it {len(heard)} times, so that it has "
-                    f"{len(heard)} maps of each sequence; an audit reads layers that are called once"
-                )
-            maps = np.asarray(heard.pop(), np.float32)
-            if not np.isfinite(maps).all():
-                raise ReceptiveError(
-                    f"layer {self.operation.name}: returns values that are NaN or infinite; did training "
-                    "diverge?"
-                )
-            yield first, maps
-
-    def levels(self) -> Levels:
-        """Measure the activations of each filter."""
-        total: Any = 0.0
-        least, greatest, count = [], [], 0
-        for _, maps in self.maps():
-            total = total + maps.sum((0, 1), dtype=np.float64)
-            count += maps.shape[0] * maps.shape[1]
-            least.append(maps.min((0, 1)))
-            greatest.append(maps.max((0, 1)))
-        mean: NDArray[np.float32] = (total / count).astype(np.float32)
-        return Levels(mean, np.min(least, axis=0), np.max(greatest, axis=0))
-
-
-def _operation(model: Any, place: str) -> Any:
-    """The layer, or operation such as ``keras.ops.relu``, that `keras_graph` calls ``place``."""
-    for name in place.split("/"):
-        steps = getattr(model, "operations", None) or model.layers
-        model = next(step for step in steps if step.name == name)
-    return model
-
-
-# --- importance ----------------------------------------------------------------------------------------
-
-
-def measure(
-    probe: Probe, levels: Levels, Y: NDArray[np.int8], tick: Callable[[], None] = lambda: None
-) -> Importance:
-    """Hold the map of each filter at its mean in turn, and see what the network loses.
-
-    A filter whose map never changes is held already: its importance is 0.
-
-    Args:
-        probe: the model and the layer.
-        levels: of the layer's filters.
-        Y: labels, int8 (N, C), as many as the model has outputs.
-        tick: called after each filter.
-
-    Raises:
-        ReceptiveError: the outputs are no numbers, or there is no loss for such outputs and labels.
-    """
-    scores = probe.scores()
-    if not np.isfinite(scores).all():
-        raise ReceptiveError("the model's outputs are not all finite numbers")
-    name, loss = _loss(probe.model, Y, scores)
-    before, auroc = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
-    losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
-    for index, mean in enumerate(levels.mean):
-        if levels.least[index] < levels.greatest[index]:
-            scores = probe.scores(held(index, mean))
-            losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
-        tick()
-    return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
-
-
-def held(index: int, mean: np.float32) -> Callable[[Any], Any]:
-    """Return what holds one filter of maps (n, P, F) at a value, and leaves the others as they are."""
-    from keras import ops
-
-    return lambda maps: ops.where(np.arange(maps.shape[2]) == index, mean, maps)
-
-
-def _unlike(model: Any, Y: NDArray[np.int8]) -> str:
-    """Say why labels cannot be those of the model's outputs; "" if they can."""
-    shapes = [tuple(each.shape) for each in model.outputs]
-    if any(len(shape) != 2 for shape in shapes):
-        return f"the model's outputs {', '.join(map(str, shapes))} are not one number for each label"
-    count = sum(shape[1] for shape in shapes)
-    return "" if count == Y.shape[1] else f"the model has {count} outputs, the data have {Y.shape[1]} labels"
-
-
-def _loss(model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
-    """The loss to measure importance in, with its name: the model's own, or one that suits its outputs.
-
-    Raises:
-        ReceptiveError: some labels are not measured, and the outputs are no probabilities of labels.
-    """
-    import keras
-
-    def mean(function: Any) -> Loss:
-        return lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
-
-    own, unmeasured = getattr(model, "loss", None), bool((Y == UNKNOWN).any())
-    if own is not None and len(model.outputs) == 1 and (own is cross_entropy or not unmeasured):
-        try:
-            function = keras.losses.get(own)
-            mean(function)(Y, scores)
-            name = getattr(function, "__name__", type(function).__name__)
-            return f"the model's own loss, {name}", mean(function)
-        except Exception:  # a loss that asks for labels of another form
-            pass
-    if scores.min() < 0 or scores.max() > 1:
-        name, function = "mean squared error, as outputs are not between 0 and 1", "mean_squared_error"
-    elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):
-        name, function = "categorical cross-entropy, as outputs sum to 1", "categorical_crossentropy"
-    else:
-        name = "binary cross-entropy over the measured labels, as outputs are between 0 and 1"
-        return name, mean(cross_entropy)
-    if unmeasured:
-        raise ReceptiveError(f"{name}: needs labels that are all measured, found {UNKNOWN}")
-    return name, mean(keras.losses.get(function))
 
 
 # --- what comes out ------------------------------------------------------------------------------------
