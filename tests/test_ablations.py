@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from receptive import ablations
+from receptive.errors import ReceptiveError
+from receptive.measured import FRACTIONS
 from receptive.protocols import (
     ABLATED,
     DISCREPANCIES,
@@ -36,8 +38,11 @@ def put(store, variant, protocol, auroc, **changes):
             "protocol": protocol.name,
             "complete": True,
             "full_protocol": True,
-            "metrics": {"auroc_mean": value},
-            "filters": {"conv1": {"jaspar": value / 2, "relevant": value / 10}},
+            "metrics": {"auroc_mean": value, "aupr_mean": value},
+            "filters": {
+                "conv1": dict.fromkeys(FRACTIONS, value / 10) | {"jaspar": value / 2, "by_factor": {}}
+            },
+            "data": {"sha256": "made up"},
             **changes,
         }
         folder = store / "synthetic" / variant / protocol.name / f"trial-{trial}"
@@ -107,3 +112,28 @@ def test_a_switch_explains_a_number_that_it_makes_reproduced(tmp_path):
     assert ablations.explain({**cell, "column": "jaspar"}, switched) == []
     assert ablations.explain({**cell, "variant": "cnn-4"}, switched) == []
     assert ablations.explain({**cell, "layer": "conv2"}, switched) == []
+
+
+def test_a_wider_interval_explains_nothing(tmp_path):
+    """CNN-2's published JASPAR fraction is 0.240: five trials differ from it, three of the same do not."""
+    same = [2 * jaspar for jaspar in (0.30, 0.50, 0.44)]
+    put(tmp_path, "cnn-2", RELEASED, [*same, 2 * 0.41, 2 * 0.42])
+    put(tmp_path, "cnn-2", TRAINED, same)
+    switched = ablations.document(tmp_path)["ablations"]
+    by_name = {row["protocol"]: row["jaspar"]["verdict"] for row in switched if row["variant"] == "cnn-2"}
+    assert (by_name[RELEASED.name], by_name[TRAINED.name]) == ("not reproduced", "reproduced")
+    assert ablations.explain({"variant": "cnn-2", "layer": "conv1", "column": "jaspar"}, switched) == []
+
+
+def test_several_switches_at_once_explain_nothing(tmp_path):
+    put(tmp_path, "cnn-2", RELEASED, [0.90, 0.91, 0.90])
+    put(tmp_path, "cnn-2", reread(RELEASED), [0.966, 0.965, 0.967])
+    switched = ablations.document(tmp_path)["ablations"]
+    assert ablations.explain({"variant": "cnn-2", "layer": None, "column": "auroc"}, switched) == []
+
+
+@pytest.mark.parametrize("value", [None, 2])
+def test_a_damaged_run_is_refused_under_any_protocol(tmp_path, value):
+    put(tmp_path, "cnn-2", TRAINED, [0.9], metrics={"auroc_mean": value, "aupr_mean": 0.9})
+    with pytest.raises(ReceptiveError, match="damaged"):
+        ablations.document(tmp_path)

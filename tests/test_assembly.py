@@ -37,22 +37,23 @@ def information(joint):
     return sum(p * log2(p / (a[x] * b[y])) for (x, y), p in joint.items() if p > 0)
 
 
-def enumerated(pool, stride, taps, dilation, chance, reach):
+def enumerated(pool, stride, taps, dilation, chance, reach, step=1):
     """The definition, word by word: every offset, phase, place of the filter and pattern of chance hits."""
     count = 2 * reach + 1
-    far = ((taps - 1) * dilation + 2) * stride + pool + reach
+    moves = stride * step
+    far = ((taps - 1) * dilation + 2) * stride + pool + reach + moves
     joint = defaultdict(float)
-    for offset, phase in product(range(-reach, reach + 1), range(stride)):
+    for offset, phase in product(range(-reach, reach + 1), range(moves)):
         part = {"A": 0, "B": offset}
         filters = []
-        for first in range(-far - far % stride + phase, far, stride):
+        for first in range(-far - far % moves + phase, far, moves):
             windows = [
                 range(start, start + pool) for start in (first + i * stride * dilation for i in range(taps))
             ]
             if all(any(position in window for window in windows) for position in part.values()):
                 filters.append(windows)
         if not filters:
-            joint[offset, None] += 1 / (count * stride)
+            joint[offset, None] += 1 / (count * moves)
         for windows in filters:
             under = sorted({position for window in windows for position in window})
             seen = {}
@@ -64,7 +65,7 @@ def enumerated(pool, stride, taps, dilation, chance, reach):
                     pattern = tuple(not on.isdisjoint(window) for window in windows)
                     seen[name][pattern] += chance ** sum(hits) * (1 - chance) ** (len(hits) - sum(hits))
             for (a, p), (b, q) in product(seen["A"].items(), seen["B"].items()):
-                joint[offset, (a, b)] += p * q / (count * stride * len(filters))
+                joint[offset, (a, b)] += p * q / (count * moves * len(filters))
     return information(joint)
 
 
@@ -89,10 +90,10 @@ def simulated(pool, stride, taps, dilation, chance, reach, samples, rng):
 
 
 @pytest.mark.claim("ASM-2")
-@given(shapes(positions=9), CHANCES, st.integers(0, 4))
-def test_equals_brute_force(shape, chance, reach):
-    expected = enumerated(*shape, chance, reach)
-    assert isclose(bits(*shape, chance=chance, reach=reach), expected, abs_tol=1e-9)
+@given(shapes(positions=9), CHANCES, st.integers(0, 4), st.integers(1, 4))
+def test_equals_brute_force(shape, chance, reach, step):
+    expected = enumerated(*shape, chance, reach, step)
+    assert isclose(bits(*shape, chance=chance, reach=reach, step=step), expected, abs_tol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_every_convolution_is_predicted_once_in_order(network):
     assert [each.read_by for each in found] == [*names[1:], ""][: len(names)]
     for each in found:
         shape = (each.pool, each.stride, each.taps, each.dilation)
-        assert each.bits == bits(*shape, chance=CURVE.chance)
+        assert each.bits == bits(*shape, chance=CURVE.chance, step=each.step)
         assert each.fraction == CURVE.fraction(each.bits)
 
 
@@ -284,7 +285,7 @@ def test_the_curve_falls_through_a_half_at_its_midpoint(one, other, midpoint, sl
     [(0.0, "distributed"), (0.33, "distributed"), (1 / 3, "mixed"), (2 / 3, "mixed"), (0.67, "localist")],
 )
 def test_classes_are_thirds(fraction, kind):
-    assert assembly.Prediction("conv1", "", 1, 1, 1, 1, 0.0, fraction).kind == kind
+    assert assembly.Prediction("conv1", "", 1, 1, 1, 1, 1, 0.0, fraction).kind == kind
 
 
 def test_document():

@@ -75,7 +75,10 @@ def test_the_text_repeats_numbers_of_table_1_with_others():
         "cnn3-50",
         "cnn3-2",
         "cnn-50-2",
+        "cnn19-1-2",
     ]
+    (quote,) = (each for each in QUOTES if each.variant == "cnn19-1-2")
+    assert round(claims.cell("cnn19-1-2", "jaspar").mean, 2) == quote.mean, "it is the other column's"
 
 
 @pytest.mark.claim("D-1", "D-3")

@@ -68,6 +68,8 @@ def test_a_keras_model_has_its_own_length(command, tmp_path):
         ([], "expected either a network"),
         (["cnn-2", "--registered"], "expected either a network"),
         (["cnn-2", "--store", "results"], "--store is for --registered"),
+        (["--registered", "--input", 5], "--input and --passthrough are for a network"),
+        (["--registered", "--passthrough", "Mine"], "--input and --passthrough are for a network"),
     ],
 )
 def test_what_cannot_be_meant(command, arguments, words):

@@ -127,6 +127,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     for wanted, part in (
         (runs.plan(CNN_25, small, RELEASED, 0, 3), "epochs"),
         (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), data_sha256="0"), "data_sha256"),
+        (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), classes=("MAX", "SP1")), "classes"),
     ):
         with pytest.raises(ReceptiveError, match=f"holds another run .it differs in {part}."):
             runs.run(wanted, small, store)
@@ -137,6 +138,20 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     assert record["epochs"] == 2
     assert runs.finished(other, tmp_path) == record
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
+
+
+def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
+    one = runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 1)
+    theirs = []
+
+    def meanwhile(_epoch, _losses):
+        if not theirs:
+            theirs.append({})
+            theirs[0] = runs.run(one, small, tmp_path)
+
+    ours = runs.run_readings([one, replace(one, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
+    assert ours[0] == theirs[0]
+    assert runs.finished(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
 def test_a_failed_run_leaves_nothing(small, tmp_path):

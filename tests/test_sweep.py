@@ -6,6 +6,7 @@ Most tests put a stand-in for the training, a program that takes milliseconds; t
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def record(plan):
         "variant": plan.network.name,
         "trial": plan.trial,
         "protocol": plan.protocol.name,
-        "metrics": {"auroc_mean": 0.5},
+        "metrics": {"auroc_mean": 0.5, "classes": list(plan.classes)},
         "filters": {"conv1": {"jaspar": 0, "relevant": 0}},
         "epochs": 1,
         "seconds": 0,
@@ -253,6 +254,18 @@ def test_a_run_that_fails_is_recorded_and_stops_no_other(small, stand_in, data_f
     stand_in(planned)
     assert sweep.sweep(planned, data_file, "store", workers=3) == sweep.Summary(6, 2, 4, {})
     assert not list(Path("store").rglob("*.failed.json"))
+
+
+def test_the_record_of_a_failure_goes_when_the_run_is_there_and_no_lock_is_needed(small, stand_in, data_file):
+    planned = sweep.plans(["cnn-25"], 1, RELEASED, small)
+    stand_in(planned)
+    sweep.sweep(planned, data_file, "store")
+    record = sweep.failure_file(planned[0], "store")
+    record.write_text("{}")
+    shutil.rmtree("store/.sweep")
+    assert sweep.sweep(planned, data_file, "store") == sweep.Summary(1, 1, 0, {})
+    assert not record.exists()
+    assert not Path("store/.sweep").exists()
 
 
 def test_what_a_killed_process_left_half_written_is_removed_when_old(small, stand_in, data_file):
@@ -488,6 +501,7 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
         ("cnn-2 --scheduler nowhere", 1, "no Dask scheduler answers there"),
         ("cnn-2 --data no.h5 --workers 1", 1, "no.h5: no such file"),
         ("ablations --protocol paper", 2, "ablations are switches of the protocol released"),
+        ("ablations --both-readings", 2, "ablations have readings of their own"),
         ("cnn-2 --store small.h5 --workers 1", 1, "cannot write"),
     ],
 )

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from receptive import claims, measured
-from receptive.verdicts import CLAIMS, PUBLISHED_TRIALS, Claim, Judgement, judge
+from receptive import claims, measured, predictions
+from receptive.verdicts import CLAIMS, IN_VIVO, PUBLISHED_TRIALS, Claim, Judgement, judge, judge_all
 
 QUICK = ("cnn-1", "cnn-2", "cnn9-4", "cnn9-25", "cnn-50-2", "cnn19-1-2")
 TRIALS = PUBLISHED_TRIALS
@@ -49,11 +49,11 @@ def fresh(request, tmp_path_factory):
 def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
     if not pytestconfig.getoption("--quick"):
         judgement = judge(claim, fresh)
-        assert holds_or_is_explained(judgement), [str(each) for each in judgement.evidence]
+        known = claims.statements()[claim.id].explanation
+        assert judgement.verdict != "not reproduced" or known, [str(each) for each in judgement.evidence]
         return
     for each in claim.rule(fresh):
-        above = each.found.estimate - each.limit
-        assert (above > 0) == (each.side == "above"), each
+        assert each.margin > 0, each
 
 
 def holds_or_is_explained(judgement: Judgement) -> bool:
@@ -62,12 +62,21 @@ def holds_or_is_explained(judgement: Judgement) -> bool:
     return failed == bool(claims.statements()[judgement.claim.id].explanation)
 
 
+@pytest.fixture(scope="module")
+def committed():
+    """The verdicts on the runs that the repository holds, of all claims that runs decide, by id."""
+    store = Path(__file__).parent.parent / "results"
+    synthetic = measured.collect(store)
+    judged = judge_all({"synthetic": synthetic, **measured.collect_others(store)})
+    return {each.claim.id: each for each in (*judged, judge(predictions.CLAIM, synthetic))}
+
+
 @pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
-@pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
-@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
-def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(claim: Claim):
+@pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3", "VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5", "ASM-3")
+@pytest.mark.parametrize("name", [claim.id for claim in (*CLAIMS, *IN_VIVO, predictions.CLAIM)])
+def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, committed):
     """A claim that still waits for runs has no verdict; ``receptive report`` lists what it waits for."""
-    judgement = judge(claim, measured.collect(Path(__file__).parent.parent / "results"))
+    judgement = committed[name]
     if judgement.verdict == "not measured":
         assert judgement.waits_for
         return

@@ -118,6 +118,26 @@ def test_samples_without_spread_give_an_interval_without_width(means, n):
     assert found.estimate == pytest.approx(means[0] - means[1])
 
 
+@given(st.lists(trials, min_size=1, max_size=3), fractions)
+def test_with_a_single_trial_there_is_an_estimate_and_no_interval(several, only):
+    terms = [(1, sample(values)) for values in (*several, [only])]
+    found = contrast(*terms)
+    assert np.isnan([found.low, found.high]).all()
+    assert found.estimate == pytest.approx(sum(map(np.mean, several)) + only)
+
+
+@pytest.mark.parametrize(
+    "claim", [claim for claim in CLAIMS if claim.id != "POOL-4"], ids=lambda claim: claim.id
+)
+def test_rules_can_be_asked_of_single_trials(claim):
+    """As ``tox -e gpu -- --quick`` does: the published means are on the claimed side, and nothing holds."""
+    whole = as_published()
+    single = replace(whole, values={quantity: (np.mean(v),) for quantity, v in whole.values.items()})
+    for each in claim.rule(single):
+        assert each.margin > 0
+        assert not each.holds
+
+
 @given(st.lists(fractions, min_size=5, max_size=5))
 def test_a_published_deviation_becomes_a_samples(values):
     cell = replace(claims.published()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
@@ -344,8 +364,13 @@ def test_degrees_of_freedom_are_as_the_module_says():
     """Three trials each that scatter alike: the width of an interval over its standard error."""
     values = {key(n, "auroc"): (0.4, 0.5, 0.6) for n in (*SMALL, *LARGE, *NUMBERS)}
     values |= {key(n, "relevant"): (0.4, 0.5, 0.6) for n in NUMBERS}
-    for name, squared_weights, freedom in (("VIVO-3", 1 / 3 + 1 / 4, 13), ("VIVO-4", 0.2, 5)):
-        found = next(iter(BY_ID[name].rule(Results(values, {})))).found
+    number = np.multiply((-0.3, -0.1, 0.1, 0.3), (30, 60, 90, 120)) ** 2
+    few = 2 * number.sum() ** 2 / (number**2).sum()
+    assert 2 < few < 3
+    assert stats.t.ppf(0.975, few) == pytest.approx(3.4, abs=0.05)
+    expected = (("VIVO-3", 0, 1 / 3 + 1 / 4, 13), ("VIVO-4", 0, 0.2, 5), ("VIVO-4", 1, number.sum(), few))
+    for name, place, squared_weights, freedom in expected:
+        found = tuple(BY_ID[name].rule(Results(values, {})))[place].found
         error = np.sqrt(squared_weights * 0.1**2 / 3)
         assert (found.high - found.low) / 2 / error == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.01)
 

@@ -1,4 +1,6 @@
-"""Three small networks for the ChIP-seq task: python chipseq_networks.py basset|bpnet|basset-pool25 OUT.keras
+"""Four small networks for the ChIP-seq task: basset, bpnet, basset-pool25 and bpnet-plain.
+
+    python chipseq_networks.py NAME OUT.keras
 
 Each has the plan of a published network, made small for 100 nt and one core: Basset (Kelley et al. 2016) is
 convolutions, each pooled, and dense layers; BPNet (Avsec et al. 2021) is one wide convolution and then

@@ -11,10 +11,11 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
-from receptive import claims, measured, runs
+from receptive import claims, measured
+from receptive.measured import Results
 from receptive.protocols import DISCREPANCIES, PAPER, READING, RELEASED, Protocol, ablations, reread
 from receptive.sweep import TARGETS
-from receptive.verdicts import LEAST_TRIALS, Interval, compare, contrast, sample
+from receptive.verdicts import LEAST_TRIALS, Interval, compare, contrast, key, sample
 
 COLUMNS = ("auroc", "jaspar", "relevant")
 SWITCHED = TARGETS["ablations"].networks
@@ -47,11 +48,12 @@ def rows(store: Path | str, variants: Iterable[str], protocols: Sequence[Protoco
     Raises:
         ReceptiveError: the store is missing, or a run is damaged.
     """
+    held = {each: measured.held(store, each.name) for each in {RELEASED, *protocols}}
     found = []
     for variant in variants:
-        base = _values(store, variant, RELEASED)
+        base = _values(held[RELEASED], variant)
         for protocol in protocols:
-            values = _values(store, variant, protocol)
+            values = _values(held[protocol], variant)
             paired = switches(protocol).keys() <= READING
             differences = {
                 column: _difference(values[column], base[column], paired) if protocol != RELEASED else None
@@ -67,16 +69,9 @@ def switches(protocol: Protocol) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value != vars(RELEASED)[name]}
 
 
-def _values(store: Path | str, variant: str, protocol: Protocol) -> dict[str, dict[int, float]]:
-    values: dict[str, dict[int, float]] = {column: {} for column in COLUMNS}
-    for folder in measured.folders(store, "synthetic", protocol.name):
-        if folder.parent.parent.name == variant:
-            record = runs.load(folder)
-            if record["complete"] and record["full_protocol"]:
-                found = {"auroc": record["metrics"]["auroc_mean"], **record["filters"]["conv1"]}
-                for column in COLUMNS:
-                    values[column][record["trial"]] = found[column]
-    return values
+def _values(results: Results, variant: str) -> dict[str, dict[int, float]]:
+    trials = results.trials.get(variant, ())
+    return {column: dict(zip(trials, results.of(key(variant, column)), strict=True)) for column in COLUMNS}
 
 
 def _difference(one: Mapping[int, float], base: Mapping[int, float], paired: bool) -> Interval | None:
@@ -131,6 +126,9 @@ def _number(row: Row, column: str) -> dict[str, Any]:
 def explain(cell: Mapping[str, Any], switched: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return the discrepancies whose single switch turns a number that is not reproduced into one that is.
 
+    The switch must also change the number, by its 95% interval: with fewer trials alone an interval is wider,
+    and more is reproduced.
+
     Args:
         cell: an entry of the report's ``cells``.
         switched: the ``ablations`` of :func:`document`.
@@ -138,9 +136,12 @@ def explain(cell: Mapping[str, Any], switched: Iterable[Mapping[str, Any]]) -> l
     return [
         id
         for row in switched
-        if row["variant"] == cell["variant"]
-        and cell["layer"] in (None, "conv1")
-        and row["protocol"] != "paper"
-        if row["switches"] and row[cell["column"]]["verdict"] == "reproduced"
+        if (row["variant"], len(row["switches"])) == (cell["variant"], 1) and cell["layer"] in (None, "conv1")
+        if row[cell["column"]]["verdict"] == "reproduced" and _differs(row[cell["column"]]["difference"])
         for id in row["discrepancies"]
     ]
+
+
+def _differs(found: Mapping[str, float] | None) -> bool:
+    """Whether an interval leaves 0 out."""
+    return found is not None and not found["low"] <= 0 <= found["high"]

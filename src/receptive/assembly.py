@@ -53,7 +53,13 @@ FloatArray = NDArray[np.float64]
 
 @cache
 def bits(
-    pool: int, stride: int, taps: int, dilation: int = 1, chance: float = CHANCE, reach: int = REACH
+    pool: int,
+    stride: int,
+    taps: int,
+    dilation: int = 1,
+    chance: float = CHANCE,
+    reach: int = REACH,
+    step: int = 1,
 ) -> float:
     """Compute the information about the offset of two parts that one filter of the next layer can have.
 
@@ -66,6 +72,7 @@ def bits(
         dilation: pooled neurons from one tap to the next.
         chance: probability that a filter fires at a position without its part.
         reach: the offset is uniform on ``-reach`` … ``reach``.
+        step: pooled neurons from one place of the filter to the next, its own stride.
 
     Returns:
         Bits, from 0 to ``log2(2 * reach + 1)``.
@@ -73,7 +80,8 @@ def bits(
     Raises:
         UsageError: a size below 1, a chance that is no probability, or more patterns than 2**WIDEST.
     """
-    for name, value in {"pool": pool, "stride": stride, "taps": taps, "dilation": dilation}.items():
+    sizes = {"pool": pool, "stride": stride, "taps": taps, "dilation": dilation, "step": step}
+    for name, value in sizes.items():
         if value < 1:
             raise UsageError(f"{name}: expected 1 or more, found {value}")
     if reach < 0:
@@ -85,7 +93,7 @@ def bits(
     offsets = 2 * reach + 1
     mean, mean_rest, doubt = np.zeros((patterns.shape[1],) * 2), 0.0, 0.0
     for offset in range(reach + 1):
-        seen = _seen(runs, offset, stride, patterns)
+        seen = _seen(runs, offset, stride * step, patterns)
         rest = 1 - float(seen.sum())
         # An offset of -d shows what d does with the channels exchanged.
         twice = 2 if offset else 1
@@ -139,16 +147,16 @@ def _with_part(patterns: Mapping[int, float], runs: Sequence[Run]) -> FloatArray
     return table
 
 
-def _seen(runs: Sequence[Run], offset: int, stride: int, patterns: FloatArray) -> FloatArray:
+def _seen(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> FloatArray:
     """The probability (patterns of A, patterns of B) of what the filter sees; the rest is that of nothing.
 
-    The filter's places are ``stride`` apart, so of all positions of A under it those with the same remainder
+    The filter's places are ``step`` apart, so of all positions of A under it those with the same remainder
     share a phase, and within a phase all that leave B under it, too, are equally likely.
 
     Args:
         runs: the positions under the filter.
         offset: B's position minus A's.
-        stride: positions from one place of the filter to the next.
+        step: positions from one place of the filter to the next.
         patterns: (runs, m) probability of every pattern if a part lies in a run.
     """
     both = [
@@ -157,9 +165,9 @@ def _seen(runs: Sequence[Run], offset: int, stride: int, patterns: FloatArray) -
     ]
     i, j, low, high = np.array([each for each in both if each[2] < each[3]] or np.empty((0, 4), int)).T
     # Remainders between two cuts are met equally often in every range of positions.
-    cuts = np.unique([0, *(low % stride), *(high % stride)])
-    met = (high[:, None] - 1 - cuts) // stride - (low[:, None] - 1 - cuts) // stride
-    share = np.diff(cuts, append=stride) / stride / np.maximum(met.sum(axis=0), 1)
+    cuts = np.unique([0, *(low % step), *(high % step)])
+    met = (high[:, None] - 1 - cuts) // step - (low[:, None] - 1 - cuts) // step
+    share = np.diff(cuts, append=step) / step / np.maximum(met.sum(axis=0), 1)
     joint = np.zeros((len(runs), len(runs)))
     np.add.at(joint, (i, j), met @ share)
     table: FloatArray = patterns.T @ joint @ patterns
@@ -223,6 +231,7 @@ class Prediction:
         stride: input positions between such neurons.
         taps: such neurons that one filter sees, `WIDEST` at most.
         dilation: such neurons from one tap to the next.
+        step: such neurons from one place of the filter to the next.
         bits: assembly information.
         fraction: predicted share of filters that are relevant motifs.
     """
@@ -233,6 +242,7 @@ class Prediction:
     stride: int
     taps: int
     dilation: int
+    step: int
     bits: float
     fraction: float
 
@@ -262,27 +272,27 @@ def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Predict
 
 def _prediction(fields: ReceptiveField, name: str, curve: Curve) -> Prediction:
     found = []
-    for reader, row, taps, dilation in _readers(fields, name):
+    for reader, row, taps, dilation, step in _readers(fields, name):
         shape = (row.uncertainty, row.jump, taps, dilation)
-        known = bits(*shape, chance=curve.chance)
-        found.append(Prediction(name, reader, *shape, known, curve.fraction(known)))
+        known = bits(*shape, chance=curve.chance, step=step)
+        found.append(Prediction(name, reader, *shape, step, known, curve.fraction(known)))
     return max(found, key=lambda each: each.bits)
 
 
-def _readers(fields: ReceptiveField, name: str) -> list[tuple[str, Row, int, int]]:
-    """What reads a convolution: the name (empty: dense layers), the row it reads, its taps and dilation."""
+def _readers(fields: ReceptiveField, name: str) -> list[tuple[str, Row, int, int, int]]:
+    """What reads a convolution: its name (empty: dense layers), the row it reads, taps, dilation and step."""
     carriers, readers = {name}, []
     nodes = fields.graph.nodes
     for node in nodes:
         carried = [below for below in node.inputs if below in carriers]
         if carried and node.layer.kind == "conv":
             layer, row = node.layer, fields.row(carried[0])
-            readers.append((layer.name, row, min(layer.size, WIDEST), layer.dilation))
+            readers.append((layer.name, row, min(layer.size, WIDEST), layer.dilation, layer.stride))
         elif carried:
             carriers.add(node.layer.name)
     read = {below for node in nodes for below in node.inputs if below != INPUT}
     ends = [fields.row(carrier) for carrier in carriers if carrier not in read]
-    return readers + [("", row, min(row.length, WIDEST), 1) for row in ends]
+    return readers + [("", row, min(row.length, WIDEST), 1, 1) for row in ends]
 
 
 def whole_motifs_in(predictions: tuple[Prediction, ...]) -> str | None:

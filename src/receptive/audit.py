@@ -58,8 +58,7 @@ class Audit:
         name: what the model is called.
         sequences: how many sequences it was audited on.
         fields: the receptive fields of its layers.
-        predictions: what its architecture foretells of every convolution; empty with ``unpredicted``.
-        unpredicted: why there are no predictions, or "".
+        predictions: what its architecture foretells of every convolution.
         layer: the convolution whose filters were read.
         read_from: the layer whose output is its map.
         activation: the activation of that output.
@@ -77,7 +76,6 @@ class Audit:
     sequences: int
     fields: ReceptiveField
     predictions: tuple[assembly.Prediction, ...]
-    unpredicted: str
     layer: str
     read_from: str
     activation: str
@@ -248,16 +246,11 @@ def audit(
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
     relevant = _relevant(targets, data.classes)
-    try:
-        predictions, unpredicted = assembly.predict(fields), ""
-    except ReceptiveError as error:
-        predictions, unpredicted = (), str(error)
     return Audit(
         name=name or model.name,
         sequences=len(X),
         fields=fields,
-        predictions=predictions,
-        unpredicted=unpredicted,
+        predictions=assembly.predict(fields),
         layer=row.name,
         read_from=place,
         activation=function,
@@ -388,7 +381,6 @@ def document(audit: Audit) -> dict[str, Any]:
                 "assembly_bits": found.get("assembly_bits"),
                 "prediction": found.get("prediction"),
                 "predicted_relevant": found.get("relevant"),
-                "unpredicted": (audit.unpredicted or None) if is_conv else None,
                 "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
             }
         )

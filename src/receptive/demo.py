@@ -24,7 +24,7 @@ from receptive.tasks.dataset import Dataset
 
 NETWORKS = ("cnn-2", "cnn-25")
 EPOCHS = 25
-"""A quarter of the full protocol: enough for the difference to be plain."""
+"""About half of a full training: enough for the difference to be plain."""
 COLUMNS = ("auroc", "jaspar", "relevant")
 
 Progress = Callable[[str, int, dict[str, float]], None]

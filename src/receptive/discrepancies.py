@@ -53,6 +53,7 @@ QUOTES = (
     Quote("T1-10", "cnn3-50", "auroc", 0.652, 0.060, 3),
     Quote("T1-11", "cnn3-2", "auroc", 0.968, 0.039, 3),
     Quote("T1-12", "cnn-50-2", "relevant", 0.90, None, 2),
+    Quote("T1-13", "cnn19-1-2", "relevant", 0.87, None, 2),
 )
 """Numbers of Table 1 that the text repeats (D-3)."""
 

@@ -12,11 +12,11 @@ from receptive.errors import ReceptiveError
 
 
 @contextmanager
-def whole(path: Path | str) -> Iterator[Path]:
+def whole(path: Path | str, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` to write to; rename it to ``path`` when the block succeeds.
 
     An exception in the block, or Ctrl-C, removes the temporary file or folder, so that no half-written
-    result is ever found under ``path``. A file replaces an older file; a folder never replaces one.
+    result is ever found under ``path``. A file replaces an older file; a folder does with ``replace`` alone.
 
     Raises:
         ReceptiveError: the folder that holds ``path`` cannot be made or written to.
@@ -30,11 +30,24 @@ def whole(path: Path | str) -> Iterator[Path]:
     part = holder / path.name
     try:
         yield part
-        part.replace(path)
+        if replace and path.is_dir():
+            _exchange(part, path, holder / "replaced")
+        else:
+            part.replace(path)
     except OSError as error:
         raise ReceptiveError(f"cannot write {path}: {error.strerror or error}") from None
     finally:
         shutil.rmtree(holder, ignore_errors=True)
+
+
+def _exchange(new: Path, path: Path, old: Path) -> None:
+    """Rename ``path`` to ``old`` and ``new`` to ``path``, or leave ``path`` as it was."""
+    path.replace(old)
+    try:
+        new.replace(path)
+    except BaseException:
+        old.replace(path)
+        raise
 
 
 def write_text(path: Path | str, text: str) -> None:

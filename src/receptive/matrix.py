@@ -174,12 +174,16 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
     ``"T1-*"`` names all rows of Table 1.
 
     Raises:
-        ReceptiveError: a test names a claim that there is not.
+        ReceptiveError: a test names a claim that there is not, or a file is not Python.
     """
     found: dict[str, list[Test]] = {}
     for path in sorted(folder.glob("test_*.py")):
         text = path.read_text(encoding="utf-8")
-        for function, marks in _marked(ast.parse(text)):
+        try:
+            tree = ast.parse(text)
+        except SyntaxError as error:
+            raise ReceptiveError(f"{path}: not Python: {error.msg}, line {error.lineno}") from None
+        for function, marks in _marked(tree):
             first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
             source = "\n".join(text.splitlines()[first - 1 : function.end_lineno])
             test = Test(f"{folder.name}/{path.name}", function.name, source)

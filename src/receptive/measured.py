@@ -8,11 +8,15 @@ from typing import Any
 from receptive import runs
 from receptive.claims import Key
 from receptive.errors import ReceptiveError
+from receptive.tasks import chipseq
 
 SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
 """Columns of classification scores, with their names in a run's metrics."""
 FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 """Columns of match fractions, as in a run's filters (D-9, D-19)."""
+
+OTHERS = ("invivo", *chipseq.TASKS)
+"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, and its controls."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Results:
             variant, so that their differences are taken trial by trial.
         factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
         auroc: for every variant, trial by trial, the AU-ROC of each class.
+        trials: for every variant the numbers of its trials.
         data: hash of the data set that all runs share; empty without runs.
         left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
     """
@@ -35,6 +40,7 @@ class Results:
     left_out: tuple[Path, ...] = ()
     task: str = "synthetic"
     auroc: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
+    trials: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, key: Key) -> tuple[float, ...]:
         """Return the values of a quantity, none if it was not measured."""
@@ -61,13 +67,12 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
 
 
 def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
-    """Read the full runs of every task but the synthetic one, by task; none for a task without any.
+    """Read the full runs of every task of :data:`OTHERS`, by task; none for a task without any.
 
     Raises:
         ReceptiveError: as in :func:`collect`, but not for want of runs.
     """
-    tasks = {folder.parts[-4] for folder in folders(store, protocol=protocol)} - {"synthetic"}
-    every = {task: held(store, protocol, task) for task in sorted(tasks)}
+    every = {task: held(store, protocol, task) for task in OTHERS}
     return {task: found for task, found in every.items() if found.data}
 
 
@@ -80,11 +85,12 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
     values: dict[Key, list[float]] = {}
     factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     auroc: dict[str, list[Mapping[str, float]]] = {}
+    trials: dict[str, list[int]] = {}
     data: dict[str, Path] = {}
     left_out: list[Path] = []
     for folder in folders(store, task, protocol):
         record = runs.load(folder)
-        if folder != Path(store) / task / record["variant"] / protocol / f"trial-{record['trial']}":
+        if folder != Path(store) / task / str(record["variant"]) / protocol / f"trial-{record['trial']}":
             raise ReceptiveError(f"{folder} holds {record['variant']}, trial {record['trial']}")
         if not (record["complete"] and record.get("full_protocol")):
             left_out.append(folder)
@@ -104,15 +110,17 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
         for layer, by_factor in shares.items():
             factors.setdefault((record["variant"], layer), []).append(by_factor)
         auroc.setdefault(record["variant"], []).append(by_class)
+        trials.setdefault(record["variant"], []).append(record["trial"])
     if len(data) > 1:
         raise ReceptiveError(f"{' and '.join(map(str, data.values()))} were trained on different data")
     return Results(
         {key: tuple(series) for key, series in values.items()},
-        {place: tuple(trials) for place, trials in factors.items()},
+        {place: tuple(each) for place, each in factors.items()},
         next(iter(data), ""),
         tuple(left_out),
         task,
-        {variant: tuple(trials) for variant, trials in auroc.items()},
+        {variant: tuple(each) for variant, each in auroc.items()},
+        {variant: tuple(each) for variant, each in trials.items()},
     )
 
 

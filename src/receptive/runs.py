@@ -43,6 +43,8 @@ class Plan:
         protocol: how it is trained and read.
         trial: number of the trial, from 0; the seed of the training.
         epochs: the most epochs.
+        classes: names of the labels, which decide what is relevant. They are not part of the key, but
+            :func:`finished` demands the same.
     """
 
     task: str
@@ -51,10 +53,11 @@ class Plan:
     protocol: Protocol
     trial: int = 0
     epochs: int = training.EPOCHS
+    classes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        """A hash of everything that determines the run's numbers, whatever machine it runs on."""
+        """A hash of what determines the weights and the filters, whatever machine they are made on."""
         return key_of(self.record())
 
     @property
@@ -76,7 +79,8 @@ class Plan:
             name: list(value) if isinstance(value, tuple) else value
             for name, value in vars(self.protocol).items()
         }
-        return {**vars(self), "network": network, "protocol": protocol}
+        plain = {name: value for name, value in vars(self).items() if name != "classes"}
+        return {**plain, "network": network, "protocol": protocol}
 
     def folder(self, store: Path | str) -> Path:
         """Return the run's place in a store."""
@@ -102,24 +106,29 @@ def plan(
     if epochs < 1:
         raise UsageError(f"--epochs is {epochs}: expected at least 1")
     parameters(network, data.length)  # refuses sequences that are too short for the network
-    return Plan(data.task, data.sha256, network, protocol, trial, epochs)
+    return Plan(data.task, data.sha256, network, protocol, trial, epochs, tuple(data.classes))
 
 
 def finished(wanted: Plan, store: Path | str) -> dict[str, Any] | None:
     """Return the record of a run if the store has it, ``None`` if it has nothing in its place.
 
     Raises:
-        ReceptiveError: another run (other data, epochs or code) is in its place.
+        ReceptiveError: another run (other data, names of classes, epochs or code) is in its place.
     """
     folder = wanted.folder(store)
     if not folder.exists():
         return None
     record = load(folder)
+    parts = []
     if record["key"] != wanted.key:
         theirs, ours = record["plan"], wanted.record()
         parts = [name for name in ours if theirs.get(name) != ours[name]] or ["recipe"]
+    elif wanted.classes and tuple(record["metrics"].get("classes", ())) != wanted.classes:
+        parts = ["classes"]
+    if parts:
         raise ReceptiveError(
-            f"{folder} holds another run (it differs in {', '.join(parts)}); use another --store or --replace"
+            f"{folder} holds another run (it differs in {', '.join(parts)}): name another folder, remove it, "
+            "or replace it by receptive train --replace"
         )
     return record
 
@@ -211,7 +220,12 @@ def _store(
     scores: Mapping[str, Any],
     replace: bool,
 ) -> dict[str, Any]:
-    """Read the filters of a trained network, match them, and write the run's folder."""
+    """Read the filters of a trained network, match them, and write the run's folder.
+
+    A run that somebody else has stored in the meantime is taken instead.
+    """
+    if not replace and (stored := finished(plan, store)):
+        return stored
     folder = plan.folder(store)
     record = {
         "key": plan.key,
@@ -234,7 +248,7 @@ def _store(
         "plan": plan.record(),
         "history": trained.history,
     }
-    with whole(folder) as part:
+    with whole(folder, replace) as part:
         part.mkdir()
         for layer, window in filters.readable(plan.network, data.length).items():
             reading = filters.read(trained.model, layer, data.test.X, plan.protocol, window)
@@ -245,8 +259,6 @@ def _store(
             (part / f"{layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
             record["filters"][layer] = {**summary(matches, data.classes), "sites": reading.sites.tolist()}
         (part / "run.json").write_text(to_json(record), encoding="utf-8")
-        if replace and folder.exists():
-            folder.rename(part.parent / "replaced")
     return record
 
 

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -270,9 +270,12 @@ def sweep(
     if workers < 1:
         raise UsageError(f"--workers is {workers}: expected at least 1, or auto")
     store, data = Path(store).absolute(), Path(data).absolute()
-    with _lock(_private(store) / "lock"):
-        pass
     done, missing = split(wanted, store)
+    if missing:
+        with _lock(_private(store) / "lock"):
+            pass
+    for plan in done:
+        failure_file(plan, store).unlink(missing_ok=True)
     found, trained, failed = len(done), 0, {}
     if missing:
         here = partial(_threads, workers) if scheduler is None else partial(_cluster, scheduler)
@@ -433,8 +436,9 @@ def _lock(path: Path) -> Iterator[IO[bytes] | None]:
 def _tidy(folder: Path) -> None:
     """Remove what a killed process had half written in place of a run."""
     for part in folder.parent.glob(f".{folder.name}.*"):
-        if time.time() - part.stat().st_mtime > STALE_SECONDS:
-            shutil.rmtree(part, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another sweep may remove it first
+            if time.time() - part.stat().st_mtime > STALE_SECONDS:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def _record(plan: Plan, store: Path, outcome: Outcome) -> None:

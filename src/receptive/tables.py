@@ -22,8 +22,8 @@ TASK_WORDS = {
     "chipseq": "on the ChIP-seq task, which is not the paper's data",
 }
 CONTROL_WORDS = {
-    "chipseq-shuffled": "Every sequence has the labels of another one of its split: there is nothing to "
-    "learn, and AU-ROC should be 0.5.",
+    "chipseq-shuffled": "Labels are exchanged at random within each split: there is nothing to learn, and "
+    "AU-ROC should be 0.5.",
     "chipseq-source": "Which of a factor's lists is a locus in? The lists of one factor differ in cell line, "
     "laboratory and antibody. What a network learns of these, it could use in place of the factor.",
 }
@@ -128,9 +128,10 @@ def tally(document: Document) -> str:
         return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts)
 
     cells, judged = document["cells"], document["claims"]
+    twice = " (each data set by itself)" if len({each["id"] for each in judged}) < len(judged) else ""
     return (
         f"Of {len(cells)} numbers {counted(cells, 'reproduced', 'not reproduced', 'not measured')}; "
-        f"of {len(judged)} claims "
+        f"of {len(judged)} claims{twice} "
         f"{counted(judged, 'reproduced', 'trend only', 'not reproduced', 'not measured')}."
     )
 

@@ -97,6 +97,8 @@ def describe(record: dict[str, Any], out: Path) -> str:
         filters.append([each["id"], str(each["sites"]), *match, change])
     shares = record["fractions"]
     loss, why = record["loss"], record["importance_missing"]
+    without = shares["jaspar_without_gmeb1"]
+    flat = f" ({without:.3f} without Gmeb1)" if without < shares["jaspar"] else ""
     important = (
         f"importance: rise of the loss, {loss['value']:.4f} ({loss['name']}), with the filter held at its "
         f"mean; AU-ROC {fixed(record['auroc'])}"
@@ -112,8 +114,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
             "",
             table(["filter", "sites", "best", "name", "E-value", "importance"], filters),
             "",
-            f"of {len(filters)} filters {shares['jaspar']:.3f} match "
-            f"({shares['jaspar_without_gmeb1']:.3f} without Gmeb1), "
+            f"of {len(filters)} filters {shares['jaspar']:.3f} match{flat}, "
             f"{shares['relevant']:.3f} a relevant motif",
             important,
             f"open {out / 'index.html'}",

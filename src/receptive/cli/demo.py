@@ -16,7 +16,8 @@ def demo(
 ) -> None:
     """Train CNN-2 and CNN-25 on the full-size synthetic task and compare their filters, in a few minutes.
 
-    The networks are trained just long enough for the difference to be plain: a quarter of the full protocol.
+    The networks are trained just long enough for the difference to be plain: 25 epochs, about half of a full
+    training.
 
     Example: receptive demo --out demo
     """

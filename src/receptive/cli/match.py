@@ -52,7 +52,7 @@ def match(
             [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
         )
         rows.append([one.id, str(len(one.hits)), *shown])
-    has_gmeb1 = any(target.id == tomtom.GMEB1 for target in targets)
+    has_gmeb1 = any(tomtom.is_gmeb1(target.id) for target in targets)
     without = f" ({fractions['jaspar_without_gmeb1']:.3f} without Gmeb1)" if has_gmeb1 else ""
     summary = (
         f"{fractions['jaspar']:.3f} match{without}, "

@@ -42,6 +42,8 @@ def predict(
         raise UsageError("expected either a network (see receptive predict --help) or --registered")
     if store is not None and not registered:
         raise UsageError("--store is for --registered")
+    if registered and (input_length is not None or passthrough):
+        raise UsageError("--input and --passthrough are for a network, not for --registered")
     if registered:
         document = scored(store) if store else put_down()
         emit(document, registered_text(document), json)
@@ -66,7 +68,9 @@ def layers(found: "tuple[Prediction, ...]") -> str:
             each.name,
             each.read_by or "dense",
             *map(str, (each.pool, each.stride)),
-            f"{each.taps}" + (f" dilated by {each.dilation}" if each.dilation > 1 else ""),
+            f"{each.taps}"
+            + (f" dilated by {each.dilation}" if each.dilation > 1 else "")
+            + (f" every {each.step}" if each.step > 1 else ""),
             f"{each.bits:.2f}",
             f"{each.fraction:.2f}",
             each.kind,

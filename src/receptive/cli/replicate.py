@@ -77,13 +77,15 @@ def replicate(
     names = targets or ["table1"]
     if "ablations" in names and chosen.name != "released":
         raise UsageError("ablations are switches of the protocol released; leave --protocol and --set out")
+    if "ablations" in names and both_readings:
+        raise UsageError("ablations have readings of their own; leave --both-readings out")
     dataset = load_data(data, task or sweeps.task_of(names), chosen)
     wanted = sweeps.plans(names, trials, chosen, dataset, epochs, both_readings)
     done, missing = sweeps.split(wanted, store)
     say(f"{len(wanted)} runs planned, {len(done)} of them in {store}")
     if missing and scheduler is None and number is None:
         number = sweeps.workers_here()
-    file = sweeps.keep(dataset, store) if data is None else data
+    file = sweeps.keep(dataset, store) if data is None and missing else data or store
     # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):

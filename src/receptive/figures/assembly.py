@@ -83,7 +83,11 @@ def _mark_networks(axes: Axes, taps: int, sizes: Sequence[int]) -> None:
     """Mark the networks of a panel where their pool and stride are on the map."""
 
     def place(found: Prediction) -> tuple[int, int] | None:
-        shown = found.taps == taps and found.dilation == 1 and {found.pool, found.stride} <= {*sizes}
+        shown = (
+            found.taps == taps
+            and found.dilation == found.step == 1
+            and {found.pool, found.stride} <= {*sizes}
+        )
         return (sizes.index(found.pool), sizes.index(found.stride)) if shown else None
 
     for name, found in _paper_layers().items():

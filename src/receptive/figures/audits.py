@@ -59,10 +59,12 @@ def _summary(found: dict[str, Any]) -> str:
     factors = found["relevant_factors"]
     whose = "of the paper" if factors == [*FACTORS] else "that the labels name"
     asked = f"one of the {len(factors)} factors {whose}"
+    without = shares["jaspar_without_gmeb1"]
+    flat = f"; {without:.0%} without Gmeb1, which flat filters match" if without < shares["jaspar"] else ""
     text = (
         f"Of the {n} filters of {layer}, <strong>{shares['jaspar']:.0%}</strong> match a motif of the "
-        f"database (Tomtom, E&nbsp;≤&nbsp;{found['threshold']:g}; {shares['jaspar_without_gmeb1']:.0%} "
-        f"without Gmeb1, which flat filters match) and {shares['relevant']:.0%} a motif of {asked}."
+        f"database (Tomtom, E&nbsp;≤&nbsp;{found['threshold']:g}{flat}) and {shares['relevant']:.0%} "
+        f"a motif of {asked}."
     )
     if row["prediction"]:
         means = {
@@ -101,8 +103,6 @@ def _layers(found: dict[str, Any]) -> str:
         "positions that a neuron sees; blue, as part of the sequence. Uncertainty: from how many a maximum "
         "may have come, as pooling lost its place; orange. Jump: positions from one neuron to the next."
     ]
-    if whys := {row["unpredicted"] for row in found["layers"] if row["unpredicted"]}:
-        notes.append("No prediction: " + "; ".join(map(html.escape, whys)) + ".")
     notes += [html.escape(why) for why in found["unaligned"]]
     return (
         f'<div class="scroll"><table><thead><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'

@@ -8,7 +8,7 @@ from receptive.errors import UsageError
 from receptive.files import whole
 
 BLUE, SKY, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
-ORANGE, PURPLE, YELLOW, GREY = "#E69F00", "#CC79A7", "#F0E442", "#7F7F7F"
+ORANGE, PURPLE, GREY = "#E69F00", "#CC79A7", "#7F7F7F"
 """Okabe and Ito's colours."""
 
 FORMATS = (".svg", ".png", ".pdf")

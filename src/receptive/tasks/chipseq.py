@@ -49,7 +49,7 @@ def load(seed: int = 0) -> Dataset:
 
 
 def shuffled(seed: int = 0) -> Dataset:
-    """Give every sequence the labels of another one of its split: a control in which nothing can be learned.
+    """Exchange labels at random within each split: a control in which nothing can be learned.
 
     Whole rows of labels are exchanged, so that each split keeps its labels, those that go together and those
     that are not measured. Whatever a network scores here above 0.5, or its filters match, it owes to chance
