@@ -1,0 +1,45 @@
+"""The README's numbers and verdicts are those of the committed runs."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from receptive import claims, measured, predictions
+from receptive.networks import VARIANTS
+from receptive.tables import plus_minus
+from receptive.verdicts import LARGE, SMALL, judge, judge_all, key, sample
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+RESULTS = measured.collect(ROOT / "results")
+WORDS = {
+    "reproduced": "reproduced",
+    "trend only": "in trend only",
+    "not reproduced": "not reproduced",
+    "not measured": "waiting for runs",
+}
+
+
+@pytest.mark.parametrize("variant", (*SMALL, *LARGE))
+def test_the_table_has_the_numbers_of_the_runs_and_of_the_paper(variant):
+    cells = []
+    for column in ("auroc", "jaspar", "relevant"):
+        one, cell = sample(RESULTS.of(key(variant, column))), claims.cell(variant, column)
+        cells += [plus_minus(one.mean, one.sd), plus_minus(cell.mean, cell.sd)]
+    row = f"| {variant.upper()} | {' | '.join(cells)} |".replace("±", " ± ")
+    assert row in README.splitlines()
+
+
+def test_the_lists_of_claims_have_their_verdicts():
+    others = measured.collect_others(ROOT / "results")
+    judged = (*judge_all({"synthetic": RESULTS, **others}), judge(predictions.CLAIM, RESULTS))
+    for verdict, words in WORDS.items():
+        (line,) = re.findall(rf"^- \*\*{words}:\*\* (.*)$", README, re.MULTILINE) or [""]
+        named = re.findall(r"[A-Z]+-\d", line)
+        assert named == [each.claim.id for each in judged if each.verdict == verdict]
+
+
+def test_the_variants_are_counted():
+    assert len(VARIANTS) == 17
+    assert "its seventeen networks" in README
