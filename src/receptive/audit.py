@@ -26,8 +26,6 @@ from receptive.probe import Probe, operation
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta
 
-THRESHOLD = 0.1
-"""Greatest E-value of a match, as in the paper's tables."""
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
 
@@ -186,7 +184,7 @@ def audit(
     layer: str | None = None,
     alphabet: str = ALPHABET,
     targets: Sequence[Motif] | None = None,
-    threshold: float = THRESHOLD,
+    threshold: float = tomtom.THRESHOLD,
     protocol: Protocol = RELEASED,
     passthrough: Sequence[str] = (),
     name: str = "",

@@ -127,6 +127,24 @@ def reverse_complement(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
     return pwm[::-1, ::-1].copy()
 
 
+def scan(X: NDArray[np.uint8], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Score every window of one-hot sequences, as it stands and as the other strand reads it.
+
+    Args:
+        X: (N, L, 4), no shorter than the weights.
+        weights: (w, 4), what each letter of a window adds.
+
+    Returns:
+        (N, L - w + 1, 2) sums.
+    """
+    base = X.argmax(-1)
+    scores = np.zeros((len(base), base.shape[1] - len(weights) + 1, 2))
+    for strand, rows in enumerate((weights, reverse_complement(weights))):
+        for place, row in enumerate(rows):
+            scores[..., strand] += np.take(row, base[:, place : place + scores.shape[1]])
+    return scores
+
+
 def information_content(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bits of each position of a PWM, shape (w,): log2 4 + Σ p log2 p, with 0 log 0 = 0 (VIS-2).
 

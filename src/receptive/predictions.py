@@ -19,10 +19,9 @@ from receptive.assembly import Curve, Kind, Prediction
 from receptive.claims import Cell
 from receptive.measured import Results
 from receptive.networks import REGISTERED, VARIANTS, Variant
+from receptive.tasks.synthetic import LENGTH
 from receptive.verdicts import HALF, LEAST_TRIALS, Claim, Evidence, Interval, Sample, key, sample
 
-LENGTH = 200
-"""Length of the synthetic sequences, in nt."""
 FILTER_SIZE = 19
 """First-layer filters of the variants that the curve is fitted to: long enough for the motifs."""
 START = (0.6, 6.0)

@@ -28,8 +28,6 @@ from receptive.tasks.dataset import Dataset
 
 RECIPE = 1
 """Raised when a change to the code makes older runs incomparable with newer ones."""
-THRESHOLD = 0.1
-"""Greatest E-value of a match (Results, Table 1)."""
 
 
 @dataclass(frozen=True)
@@ -255,7 +253,7 @@ def _store(
             kept = filters.trimmed(reading.motifs, plan.protocol)
             (part / f"{layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
             (part / f"{layer}.meme").write_text(format_meme(kept), encoding="utf-8")
-            matches = tomtom.match(read_meme(part / f"{layer}.meme"), database(), THRESHOLD)
+            matches = tomtom.match(read_meme(part / f"{layer}.meme"), database())
             (part / f"{layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
             record["filters"][layer] = {**summary(matches, data.classes), "sites": reading.sites.tolist()}
         (part / "run.json").write_text(to_json(record), encoding="utf-8")
@@ -289,7 +287,7 @@ def stored_matches(
 ) -> tuple[tuple[Motif, ...], tuple[tomtom.Match, ...]]:
     """Read a run's untrimmed filters back, and match the filters that it stored for Tomtom once more."""
     folder = Path(folder)
-    matched = tomtom.match(read_meme(folder / f"{layer}.meme"), database(), THRESHOLD)
+    matched = tomtom.match(read_meme(folder / f"{layer}.meme"), database())
     return read_meme(folder / f"{layer}.untrimmed.meme"), matched
 
 

@@ -20,6 +20,9 @@ from receptive.motifs import Motif, reverse_complement
 BINS = 100
 """Integer column scores run from 0 to this."""
 
+THRESHOLD = 0.1
+"""Greatest E-value of a match, as in the paper's tables."""
+
 PSEUDOCOUNT = 0.1
 """Weight of the uniform background that is mixed into each column, against the motif's ``nsites``."""
 
@@ -80,7 +83,9 @@ class Match:
         return self.hits[0] if self.hits else None
 
 
-def match(queries: Sequence[Motif], targets: Sequence[Motif], threshold: float = 0.1) -> tuple[Match, ...]:
+def match(
+    queries: Sequence[Motif], targets: Sequence[Motif], threshold: float = THRESHOLD
+) -> tuple[Match, ...]:
     """Find the targets that each query is like, at E ≤ ``threshold``.
 
     Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.motifs import FACTORS, Motif, embedded, reverse_complement
+from receptive.motifs import FACTORS, Motif, embedded, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, one_hot
 from receptive.tasks.synthetic import FRACTIONS
 
@@ -172,15 +172,10 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
     """
     if motifs is None:
         motifs = [motif for factor, motif in zip(FACTORS, embedded(), strict=True) if factor in CLASSES]
-    base = X.argmax(-1)
-    best = np.full((len(X), len(motifs)), -np.inf, np.float32)
-    for number, motif in enumerate(motifs):
+    best = np.empty((len(X), len(motifs)), np.float32)
+    for column, motif in zip(best.T, motifs, strict=True):
         bits = np.log2((motif.pwm * motif.nsites + 0.25) / (motif.nsites + 1) / 0.25)
-        for weights in (bits, reverse_complement(bits)):
-            for start in range(base.shape[1] - motif.width + 1):
-                window = base[:, start : start + motif.width]
-                score = weights[np.arange(motif.width), window].sum(axis=1)
-                np.maximum(best[:, number], score, out=best[:, number])
+        column[:] = scan(X, bits).max(axis=(1, 2))
     return best
 
 

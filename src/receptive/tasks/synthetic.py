@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.motifs import FACTORS, Motif, embedded, reverse_complement
+from receptive.motifs import FACTORS, Motif, embedded, reverse_complement, scan
 from receptive.protocols import RELEASED, Protocol, drawing
 from receptive.tasks.dataset import SPLITS, Dataset, Split
 
@@ -267,11 +267,4 @@ def planted_odds(X: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
 
 def _log_odds(X: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
     """Score every window of every sequence, as given and reverse: (N, L - w + 1, 2) bits over background."""
-    base = X.argmax(-1)
-    windows = base.shape[1] - motif.width + 1
-    scores = np.zeros((len(base), windows, 2))
-    for strand, pwm in enumerate((motif.pwm, reverse_complement(motif.pwm))):
-        weights = np.log2(np.maximum(pwm, 1e-9) / 0.25)
-        for j, row in enumerate(weights):
-            scores[..., strand] += np.take(row, base[:, j : j + windows])
-    return scores
+    return scan(X, np.log2(np.maximum(motif.pwm, 1e-9) / 0.25))
