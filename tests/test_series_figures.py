@@ -112,6 +112,13 @@ def test_coverage_counts_every_filter_once(trials):
     assert [tick.get_text() for tick in axes.get_yticklabels()] == [*names, "none"]
 
 
+def test_coverage_has_the_factors_of_the_task():
+    results = Results({}, {("cnn-25-60", "conv1"): ({"MAX": 0.5, "SP1": 0.1},)}, task="chipseq")
+    assert coverage.counts(results, "cnn-25-60").tolist() == [[30], [6], [24]]
+    (axes,) = coverage.coverage(results, "cnn-25-60").axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["MAX", "SP1", "none"]
+
+
 def test_nothing_is_drawn_without_runs():
     for figure in (scores.by_class(EMPTY, ("cnn-2",)), coverage.coverage(EMPTY, "cnn-25")):
         assert not figure.axes[0].containers
