@@ -30,6 +30,16 @@ def test_the_table_has_the_numbers_of_the_runs_and_of_the_paper(variant):
     assert row in README.splitlines()
 
 
+def test_the_step_with_pool_size_on_real_sequences():
+    found = measured.collect_others(ROOT / "results")["chipseq"]
+    small, large = ([sample(found.of(key(v, "relevant"))).mean for v in group] for group in (SMALL, LARGE))
+    words = (
+        f"relevant: {min(small):.2f} to {max(small):.2f} of the filters with small pools, "
+        f"{min(large):.2f} to {max(large):.2f} with large ones"
+    )
+    assert words in " ".join(README.split())
+
+
 def test_the_lists_of_claims_have_their_verdicts():
     others = measured.collect_others(ROOT / "results")
     judged = (*judge_all({"synthetic": RESULTS, **others}), judge(predictions.CLAIM, RESULTS))
