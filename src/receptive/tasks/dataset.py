@@ -101,7 +101,7 @@ def write(dataset: Dataset, path: Path | str) -> str:
         ReceptiveError: the file cannot be written.
     """
     with whole(path) as part:
-        with h5py.File(part, "w", track_order=True) as file:
+        with h5py.File(part, "w") as file:
             for name, value in {"task": dataset.task, "version": __version__, **dataset.attributes}.items():
                 file.attrs[name] = value
             file.attrs["classes"] = list(dataset.classes)

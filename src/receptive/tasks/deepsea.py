@@ -189,7 +189,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
     digest = hashlib.sha256()
     cg = gc = 0
     with whole(out) as part:
-        with h5py.File(part, "w", track_order=True) as file:
+        with h5py.File(part, "w") as file:
             file.attrs["task"] = "invivo"
             file.attrs["version"] = __version__
             file.attrs["source"] = "DeepSEA training bundle (Zhou & Troyanskaya 2015)"
