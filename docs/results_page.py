@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from receptive import ablations, claims, measured, report, runs, tables
-from receptive.networks import VARIANTS
+from receptive.networks import REGISTERED, VARIANTS
 
 
 def contents(store: Path) -> str:
@@ -80,8 +80,9 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
 
 def times(store: Path) -> Iterator[str]:
     """The time of the trainings by the protocol released, on the machines that they ran on."""
-    minutes: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    epochs: dict[str, list[int]] = {name: [] for name in VARIANTS}
+    names = (*VARIANTS, *REGISTERED)
+    minutes: dict[str, list[float]] = {name: [] for name in names}
+    epochs: dict[str, list[int]] = {name: [] for name in names}
     machines = set()
     for folder in measured.folders(store, "synthetic", "released"):
         record = runs.load(folder)
@@ -96,7 +97,7 @@ def times(store: Path) -> Iterator[str]:
     )
     rows = [
         [name, str(len(minutes[name])), spread(epochs[name]), spread(minutes[name])]
-        for name in VARIANTS
+        for name in names
         if minutes[name]
     ]
     yield table(["network", "n", "epochs", "minutes"], rows)

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -61,6 +62,24 @@ def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def committed():
+    """The results of the runs that the repository holds, by task."""
+    from receptive import measured
+
+    store = Path(__file__).parent.parent / "results"
+    return {"synthetic": measured.collect(store), **measured.collect_others(store)}
+
+
+@pytest.fixture(scope="session")
+def judgements(committed):
+    """The verdicts on them of all claims that runs decide, by id."""
+    from receptive.predictions import DECIDED
+    from receptive.verdicts import judge_all
+
+    return {each.claim.id: each for each in judge_all(DECIDED, committed)}
 
 
 @pytest.fixture(scope="session")

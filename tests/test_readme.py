@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from receptive import claims, measured, predictions
+from receptive import claims
 from receptive.tables import plus_minus
-from receptive.verdicts import LARGE, SMALL, judge, judge_all, key, sample
+from receptive.verdicts import LARGE, SMALL, key, sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-RESULTS = measured.collect(ROOT / "results")
 WORDS = {
     "reproduced": "reproduced",
     "trend only": "in trend only",
@@ -21,17 +20,17 @@ WORDS = {
 
 
 @pytest.mark.parametrize("variant", [*SMALL, *LARGE])
-def test_the_table_has_the_numbers_of_the_runs_and_of_the_paper(variant):
+def test_the_table_has_the_numbers_of_the_runs_and_of_the_paper(variant, committed):
     cells = []
     for column in ("auroc", "jaspar", "relevant"):
-        one, cell = sample(RESULTS.of(key(variant, column))), claims.cell(variant, column)
+        one, cell = sample(committed["synthetic"].of(key(variant, column))), claims.cell(variant, column)
         cells += [plus_minus(one.mean, one.sd), plus_minus(cell.mean, cell.sd)]
     row = f"| {variant.upper()} | {' | '.join(cells)} |".replace("±", " ± ")
     assert row in README.splitlines()
 
 
-def test_the_step_with_pool_size_on_real_sequences():
-    found = measured.collect_others(ROOT / "results")["chipseq"]
+def test_the_step_with_pool_size_on_real_sequences(committed):
+    found = committed["chipseq"]
     small, large = ([sample(found.of(key(v, "relevant"))).mean for v in group] for group in (SMALL, LARGE))
     words = (
         f"relevant: {min(small):.2f} to {max(small):.2f} of the filters with small pools, "
@@ -40,10 +39,8 @@ def test_the_step_with_pool_size_on_real_sequences():
     assert words in " ".join(README.split())
 
 
-def test_the_lists_of_claims_have_their_verdicts():
-    others = measured.collect_others(ROOT / "results")
-    judged = (*judge_all({"synthetic": RESULTS, **others}), judge(predictions.CLAIM, RESULTS))
+def test_the_lists_of_claims_have_their_verdicts(judgements):
     for verdict, words in WORDS.items():
         (line,) = re.findall(rf"^- \*\*{words}:\*\* (.*)$", README, re.MULTILINE) or [""]
         named = re.findall(r"[A-Z]+-\d", line)
-        assert named == [each.claim.id for each in judged if each.verdict == verdict]
+        assert named == [each.claim.id for each in judgements.values() if each.verdict == verdict]

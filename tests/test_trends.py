@@ -7,12 +7,12 @@ on the claimed side, for the claims that these six decide.
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from receptive import claims, measured, predictions
-from receptive.verdicts import CLAIMS, IN_VIVO, PUBLISHED_TRIALS, Claim, Judgement, judge, judge_all
+from receptive import claims, measured
+from receptive.predictions import DECIDED
+from receptive.verdicts import CLAIMS, PUBLISHED_TRIALS, Claim, Judgement, judge
 
 QUICK = ("cnn-1", "cnn-2", "cnn9-4", "cnn9-25", "cnn-50-2", "cnn19-1-2")
 TRIALS = PUBLISHED_TRIALS
@@ -62,21 +62,12 @@ def holds_or_is_explained(judgement: Judgement) -> bool:
     return failed == bool(claims.statements()[judgement.claim.id].explanation)
 
 
-@pytest.fixture(scope="module")
-def committed():
-    """The verdicts on the runs that the repository holds, of all claims that runs decide, by id."""
-    store = Path(__file__).parent.parent / "results"
-    synthetic = measured.collect(store)
-    judged = judge_all({"synthetic": synthetic, **measured.collect_others(store)})
-    return {each.claim.id: each for each in (*judged, judge(predictions.CLAIM, synthetic))}
-
-
 @pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
 @pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3", "VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5", "ASM-3")
-@pytest.mark.parametrize("name", [claim.id for claim in (*CLAIMS, *IN_VIVO, predictions.CLAIM)])
-def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, committed):
+@pytest.mark.parametrize("name", [claim.id for claim in DECIDED])
+def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, judgements):
     """A claim that still waits for runs has no verdict; ``receptive report`` lists what it waits for."""
-    judgement = committed[name]
+    judgement = judgements[name]
     if judgement.verdict == "not measured":
         assert judgement.waits_for
         return

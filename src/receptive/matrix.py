@@ -84,8 +84,7 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
     Returns:
         A row for every claim, in the order of the specification.
     """
-    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(results))}
-    judged[predictions.CLAIM.id] = verdicts.judge(predictions.CLAIM, results.get("synthetic", NOTHING))
+    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(predictions.DECIDED, results))}
     return tuple(
         _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()

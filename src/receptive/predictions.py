@@ -20,7 +20,18 @@ from receptive.claims import Cell
 from receptive.measured import Results
 from receptive.networks import REGISTERED, VARIANTS, Variant
 from receptive.tasks.synthetic import LENGTH
-from receptive.verdicts import HALF, LEAST_TRIALS, Claim, Evidence, Interval, Sample, key, sample
+from receptive.verdicts import (
+    CLAIMS,
+    HALF,
+    IN_VIVO,
+    LEAST_TRIALS,
+    Claim,
+    Evidence,
+    Interval,
+    Sample,
+    key,
+    sample,
+)
 
 FILTER_SIZE = 19
 """First-layer filters of the variants that the curve is fitted to: long enough for the motifs."""
@@ -221,6 +232,8 @@ CLAIM = Claim(
     least=LEAST_TRIALS,
 )
 """The claim of ours that the registered networks decide; its rule is older than their runs."""
+DECIDED = (*CLAIMS, *IN_VIVO, CLAIM)
+"""Every claim that runs decide."""
 
 
 def _bootstrap(values: FloatArray, seed: int = 0) -> Interval:

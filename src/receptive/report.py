@@ -20,6 +20,7 @@ from receptive.files import write_text
 from receptive.measured import Results
 from receptive.motifs import embedded
 from receptive.networks import VARIANTS
+from receptive.predictions import DECIDED
 from receptive.tables import Document
 from receptive.tasks import chipseq
 from receptive.training import metrics
@@ -76,7 +77,7 @@ def document(
         "data_sha256": results.data,
         "left_out": [str(folder) for folder in results.left_out],
         "cells": _cells(results, "synthetic"),
-        "claims": [_claim(each) for each in judge_all({"synthetic": results, **others})],
+        "claims": [_claim(each) for each in judge_all(DECIDED, {"synthetic": results, **others})],
         "fractions": _fractions(results),
         "factors": _factors(results),
         "table2": {**_origin(in_vivo), "cells": _cells(in_vivo, "invivo")},

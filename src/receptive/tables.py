@@ -176,7 +176,8 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "A claim is *reproduced* if the whole 95% interval of each of its inequalities lies on the claimed "
         "side and the published numbers it leans on are reproduced too; *trend only* if the inequalities "
         "hold but not the numbers, or none was published of such data; *not measured* while a variant that "
-        f"it needs has fewer than {PUBLISHED_TRIALS} full runs, or {LEAST_TRIALS} for a claim in vivo.",
+        f"it needs has fewer than {PUBLISHED_TRIALS} full runs, or {LEAST_TRIALS} for ASM-3 and for a claim "
+        "in vivo.",
         *(_claim_section(claim) for claim in document["claims"]),
         "## What counts as a match",
         "JASPAR: any of the 519 motifs; without Gmeb1, which flat filters hit (D-19). Relevant: by the "

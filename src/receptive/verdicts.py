@@ -225,13 +225,13 @@ def judge(claim: Claim, results: Results) -> Judgement:
     return Judgement(claim, results.task, verdict, evidence)
 
 
-def judge_all(results: Mapping[str, Results]) -> tuple[Judgement, ...]:
-    """Judge every claim on each of its tasks that there are results of.
+def judge_all(every: Iterable[Claim], results: Mapping[str, Results]) -> tuple[Judgement, ...]:
+    """Judge every one of some claims on each of its tasks that there are results of.
 
     Without any it is not measured on the last of its tasks, which needs no data but the package's.
     """
     found = []
-    for claim in (*CLAIMS, *IN_VIVO):
+    for claim in every:
         tasks = [task for task in claim.tasks if task in results] or claim.tasks[-1:]
         found += [judge(claim, results.get(task, Results({}, {}, task=task))) for task in tasks]
     return tuple(found)
