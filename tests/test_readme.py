@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from receptive import claims
+from receptive.networks import LARGE, SMALL
 from receptive.tables import plus_minus
-from receptive.verdicts import LARGE, SMALL, key, sample
+from receptive.verdicts import key, sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

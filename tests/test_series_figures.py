@@ -11,7 +11,8 @@ from receptive.figures import coverage, matches, scores
 from receptive.figures.series import draw_series
 from receptive.measured import Results
 from receptive.motifs import FACTORS
-from receptive.verdicts import NUMBERS, published_sample, sample
+from receptive.networks import NUMBERS
+from receptive.verdicts import published_sample, sample
 
 EMPTY = Results({}, {})
 fractions = st.floats(0, 1)

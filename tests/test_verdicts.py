@@ -8,14 +8,12 @@ from scipy import stats
 
 from receptive import claims
 from receptive.measured import Results
+from receptive.networks import LARGE, NUMBERS, SMALL
 from receptive.verdicts import (
     CLAIMS,
     IN_VIVO,
-    LARGE,
     LEAST_TRIALS,
-    NUMBERS,
     PUBLISHED_TRIALS,
-    SMALL,
     TOLERANCE,
     above,
     below,

@@ -84,6 +84,13 @@ itself (D-6), and in CNN-1-1-100 the second layer takes the name of the first an
 two convolutions of 128 filters of size 5.
 """
 
+SMALL = ("cnn-1", "cnn-2", "cnn-4")
+"""The variants with small first pools."""
+LARGE = ("cnn-10", "cnn-25", "cnn-50", "cnn-100")
+"""Those with large ones; all of these differ in the sizes of their pools alone."""
+NUMBERS = ("cnn-25", "cnn-25-60", "cnn-25-90", "cnn-25-120")
+"""Those that differ in the number of first-layer filters alone."""
+
 SMALL_CNN_50_2 = _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12", (30, 64), 96)
 """CNN-50-2 as released: a sixth of the parameters the paper says it has (D-5)."""
 

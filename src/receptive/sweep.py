@@ -40,7 +40,7 @@ import joblib
 from receptive import arithmetic, backend, runs
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import write_text
-from receptive.networks import REGISTERED, VARIANTS, Variant, variant
+from receptive.networks import LARGE, NUMBERS, REGISTERED, SMALL, VARIANTS, Variant, variant
 from receptive.protocols import Protocol, ablations, reread
 from receptive.runs import Plan
 from receptive.tasks import dataset
@@ -75,8 +75,7 @@ class Target:
     protocols: tuple[Protocol, ...] = ()
 
 
-POOLS = ("cnn-1", "cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-50", "cnn-100")
-TABLE_2 = (*POOLS, "cnn9-4", "cnn9-25", "cnn-50-2", "cnn-25-60", "cnn-25-90", "cnn-25-120")
+TABLE_2 = (*SMALL, *LARGE, "cnn9-4", "cnn9-25", "cnn-50-2", *NUMBERS[1:])
 """The networks of Table 2."""
 
 TARGETS = {

@@ -40,7 +40,7 @@ from scipy.special import stdtrit
 from receptive import claims
 from receptive.claims import Cell, Key
 from receptive.measured import Results
-from receptive.networks import VARIANTS
+from receptive.networks import LARGE, NUMBERS, SMALL, VARIANTS
 
 Verdict = Literal["reproduced", "trend only", "not reproduced", "not measured"]
 
@@ -307,9 +307,6 @@ def closest(evidence: Iterable[Evidence]) -> Evidence:
 
 # The claims. Every inequality is of measured values alone.
 
-SMALL = ("cnn-1", "cnn-2", "cnn-4")
-LARGE = ("cnn-10", "cnn-25", "cnn-50", "cnn-100")
-NUMBERS = ("cnn-25", "cnn-25-60", "cnn-25-90", "cnn-25-120")
 TABLE_1 = tuple(dict.fromkeys(cell.variant for cell in claims.published() if cell.id.startswith("T1-")))
 
 

@@ -4,8 +4,7 @@ from matplotlib.figure import Figure
 
 from receptive.figures.series import draw_series
 from receptive.measured import Results
-from receptive.networks import VARIANTS
-from receptive.verdicts import LARGE, NUMBERS, SMALL
+from receptive.networks import LARGE, NUMBERS, SMALL, VARIANTS
 
 PANELS = {"jaspar": "match any motif of JASPAR", "relevant": "match a relevant motif"}
 POOLS = {variant: VARIANTS[variant].layers[1].size for variant in (*SMALL, *LARGE)}
