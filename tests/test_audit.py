@@ -53,6 +53,10 @@ def network(
     return keras.Model(inputs, layers.Dense(outputs, activation=head, name="head")(x), name="small")
 
 
+def turn(x):
+    return ops.transpose(x, (0, 2, 1))
+
+
 def run(model, data=None, **options):
     return audit(model, data or dna(), targets=TARGETS, **options)
 
@@ -193,6 +197,23 @@ def test_the_models_own_loss_is_taken_where_it_fits_the_labels():
     )
     model.compile(loss="sparse_categorical_crossentropy")  # asks for labels of another form
     assert run(model, data).importance.loss_name.startswith("binary cross-entropy")
+    model = network(head="linear")
+    model.compile(loss="poisson")  # no number where an output is negative
+    assert run(model, data).importance.loss_name.startswith("mean squared error")
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_half_precision_changes_importance_by_no_more_than_it_rounds(policy):
+    expected = run(network()).importance
+    default = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        found = run(network()).importance
+    finally:
+        keras.config.set_dtype_policy(default)
+    assert found.loss == pytest.approx(expected.loss, abs=0.01)
+    np.testing.assert_allclose(found.loss_change, expected.loss_change, atol=0.01)
+    assert found.auroc is not None
 
 
 def infinite():
@@ -201,9 +222,20 @@ def infinite():
     return model
 
 
+def cancelling():
+    """Outputs of 1 that are the difference of two equal filters, so that without one some are negative."""
+    model = network(head="linear")
+    kernel, bias = model.get_layer("conv").get_weights()
+    model.get_layer("conv").set_weights([kernel[:, :, [0, 0, 0]], bias])
+    model.get_layer("head").set_weights([np.array([[99, 99], [-99, -99], [0, 0]]), np.ones(2)])
+    model.compile(loss="poisson")
+    return model
+
+
 @pytest.mark.parametrize(
     ("model", "data", "why"),
     [
+        (cancelling(), dna(), "loss, poisson, is no number when filter 0 is held at its mean"),
         (network(), Sequences(dna().X), "the sequences have no labels"),
         (network(outputs=3), dna(), "the model has 3 outputs, the data have 2 labels"),
         (network(tail=layers.Identity()), dna(), "not one number for each label"),
@@ -267,15 +299,15 @@ def test_a_planted_word_is_read_back_through_strides_and_dilation(options):
 
 
 @settings(max_examples=6)  # every example builds a Keras model
-@given(st.permutations("ACGT"), st.booleans())
-def test_the_order_of_channels_and_axes_does_not_matter(order, turned):
+@given(st.permutations("ACGT"), st.sampled_from((None, layers.Permute((2, 1)), turn)))
+def test_the_order_of_channels_and_axes_does_not_matter(order, turns):
     """A model with its channels in another order has the same filters; whole weights make sums exact."""
     model, data = network(), dna()
     kernel = np.random.default_rng(0).integers(-2, 3, (5, 4, 3)).astype(np.float32)
     model.get_layer("conv").set_weights([kernel, np.zeros(3)])
-    inputs = keras.Input((4, LENGTH) if turned else (LENGTH, 4))
+    inputs = keras.Input((4, LENGTH) if turns else (LENGTH, 4))
     conv = layers.Conv1D(3, 5, padding="same", activation="relu", name="conv")
-    x = conv(layers.Permute((2, 1))(inputs) if turned else inputs)
+    x = conv(turns(inputs) if turns else inputs)
     conv.set_weights([kernel[:, ["ACGT".index(letter) for letter in order]], np.zeros(3)])
     x = model.get_layer("head")(layers.GlobalAveragePooling1D()(x))
     one, other = run(model), run(keras.Model(inputs, x), alphabet="".join(order))
@@ -310,6 +342,8 @@ def test_the_order_of_channels_and_axes_does_not_matter(order, turned):
             "linear",
         ),
         ([layers.Conv1D(2, 3, name="c"), layers.MaxPooling1D(2), layers.ReLU()], "c", "linear"),
+        ([layers.Conv1D(2, 3, activation=layers.ReLU(), name="c")], "c", "relu"),
+        ([layers.Conv1D(2, 3, activation=layers.LeakyReLU(0.1), name="c")], "c", "leakyrelu"),
     ],
 )
 def test_where_a_map_is_complete(stack, place, function):
@@ -439,6 +473,21 @@ def diverged():
     return model
 
 
+def turned_or_not(shape, *turns):
+    inputs = x = keras.Input(shape)
+    for turn in turns:
+        x = turn(x)
+    x = layers.GlobalMaxPooling1D()(layers.Conv1D(3, 3, name="conv")(x))
+    return keras.Model(inputs, layers.Dense(2)(x))
+
+
+class Shortened(layers.Layer):
+    """A layer of the user's own that drops every second position."""
+
+    def call(self, x):
+        return x[:, ::2]
+
+
 def called_twice():
     inputs = keras.Input((LENGTH, 4))
     conv = layers.Conv1D(4, 3, padding="same", activation="relu", name="conv")
@@ -454,6 +503,8 @@ def called_twice():
         ),
         (diverged(), "layer active: returns values that are NaN or infinite"),
         (called_twice(), "layer conv: the model calls it 2 times"),
+        (turned_or_not((4, LENGTH)), r"convolves over the letters of its input of \(None, 4, 24\)"),
+        (turned_or_not((LENGTH, 4), layers.Permute((2, 1))), r"turns its input of \(None, 24, 4\)"),
         (network(length=50), "the model takes sequences of 50 nucleotides, the data have 24"),
         (
             keras.Sequential([keras.Input((24, 5)), layers.Conv1D(2, 3)]),
@@ -467,6 +518,31 @@ def test_models_that_are_refused(model, why):
     with pytest.raises(ReceptiveError, match=why) as caught:
         run(model)
     assert caught.value.exit_code == 1
+
+
+def test_a_layer_passed_over_that_changes_positions_is_found_out():
+    inputs = keras.Input((LENGTH, 4))
+    x = layers.Conv1D(3, 3, padding="same", name="conv")(Shortened(name="half")(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    with pytest.raises(ReceptiveError, match=r"layer conv: its map has 12 positions.* it has 24"):
+        run(model, passthrough=["half"])
+
+
+@pytest.mark.parametrize(
+    ("layer", "named"), [(None, "the first convolution, conv:"), ("conv", "--layer conv:")]
+)
+def test_a_convolution_that_cannot_be_read_is_named_as_it_was_asked_for(layer, named):
+    model = keras.Sequential(
+        [keras.Input((LENGTH, 4)), layers.MaxPooling1D(2), layers.Conv1D(2, 3, name="conv")]
+    )
+    with pytest.raises(UsageError, match=f"^{named} its filters cannot be read: .* pools before it"):
+        run(model, layer=layer)
+
+
+def test_no_sequences_are_refused():
+    data = dna()
+    with pytest.raises(UsageError, match="found none"):
+        run(network(), Sequences(data.X[:0]))
 
 
 @pytest.mark.parametrize(

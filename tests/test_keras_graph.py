@@ -191,6 +191,61 @@ def test_squeeze_and_excitation_is_followed(form):
         assert np.flatnonzero(gradient).tolist() == seen(fields, "pool", [neuron]).tolist() == [*range(15)]
 
 
+def test_a_turned_input_is_known_however_it_is_turned():
+    for turn in (layers.Permute((2, 1)), lambda x: keras.ops.transpose(x, (0, 2, 1))):
+        inputs = keras.Input((4, 30))
+        graph = read(keras.Model(inputs, layers.Conv1D(2, 3, name="conv")(turn(inputs))))
+        assert (graph.turned, graph.input_length) == (True, 30)
+    within = keras.Sequential([keras.Input((4, 30)), layers.Permute((2, 1)), layers.Conv1D(2, 3)])
+    outer = keras.Input((4, 30))
+    assert read(keras.Model(outer, within(outer))).input_length == 30
+    assert not read(residual()).turned
+    with pytest.raises(ReceptiveError, match=r"back \(Permute\): it moves values"):
+        read(keras.Sequential([*within.layers, layers.Permute((2, 1), name="back")]))
+
+
+def test_what_leaves_the_sequence_is_known_beside_what_goes_on():
+    """Dense layers that read a map directly, as well as through another convolution and global pooling."""
+    inputs = keras.Input((30, 4))
+    first = layers.Conv1D(4, 3, name="first")(inputs)
+    last = layers.GlobalMaxPooling1D(name="max")(layers.Conv1D(4, 1, name="last")(first))
+    joined = layers.Concatenate()([layers.Flatten()(first), last])
+    graph = read(keras.Model(inputs, layers.Dense(2)(joined)))
+    assert set(graph.ends) == {"first", "max"}
+    assert [node.layer.name for node in graph.nodes] == ["first", "last", "max"]
+
+
+@pytest.mark.parametrize("mix", ["attention", "recurrent"])
+def test_pooling_all_positions_once_they_are_mixed_ends_as_well(mix):
+    inputs = keras.Input((30, 4))
+    x = layers.Conv1D(4, 3, name="conv")(inputs)
+    if mix == "attention":
+        x = layers.LayerNormalization()(layers.Add()([x, layers.MultiHeadAttention(1, 2)(x, x)]))
+    else:
+        x = layers.Bidirectional(layers.LSTM(2, return_sequences=True))(x)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)))
+    graph = read(model)
+    assert [node.layer.name for node in graph.nodes] == list(graph.ends) == ["conv"]
+
+
+def test_activations_given_as_operations_act_on_each_position():
+    names = (
+        "relu6",
+        "elu",
+        "selu",
+        "celu",
+        "hard_sigmoid",
+        "hard_silu",
+        "hard_tanh",
+        "log_sigmoid",
+        "softsign",
+    )
+    inputs = keras.Input((30, 4))
+    for name in names:
+        x = getattr(keras.ops, name)(layers.Conv1D(2, 3, name="conv")(inputs))
+        assert [row.name for row in field(read(keras.Model(inputs, x)), 30).rows] == ["conv"]
+
+
 def test_operators_on_tensors_are_followed():
     inputs = keras.Input((30, 4))
     x = layers.Conv1D(4, 3, padding="same", name="conv")(inputs)
@@ -261,7 +316,7 @@ def test_a_custom_layer_can_be_passed_over_by_name_or_class(passed, tmp_path):
         (layers.EinsumDense("abc,bd->adc", (32, 4), name="mix"), r"mix \(EinsumDense\): its equation may"),
         (
             layers.Conv1D(2, 3, data_format="channels_first", name="first"),
-            r"first \(Conv1D\): has its channels first",
+            r"first \(Conv1D\): has its channels first; only \(batch, positions, channels\) can be read$",
         ),
         (
             layers.Lambda(lambda x: x, name="any"),

@@ -256,6 +256,8 @@ class Graph:
     Attributes:
         nodes: layers whose names are all different.
         input_length: the length of sequence it was built for, if that is known.
+        ends: nodes that dense or recurrent layers read, whatever else reads them.
+        turned: whether it takes (channels, positions), and turns them first.
 
     Raises:
         UsageError: no nodes, a name that is missing or used twice, an input that comes later or not at all,
@@ -264,6 +266,8 @@ class Graph:
 
     nodes: tuple[Node, ...]
     input_length: int | None = None
+    ends: tuple[str, ...] = ()
+    turned: bool = False
 
     def __post_init__(self) -> None:
         if not self.nodes:

@@ -38,7 +38,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.arithmetic import INPUT, ReceptiveField, Row
+from receptive.arithmetic import INPUT, Node, ReceptiveField
 from receptive.errors import UsageError
 
 REACH = 4
@@ -75,7 +75,7 @@ def bits(
         step: pooled neurons from one place of the filter to the next, its own stride.
 
     Returns:
-        Bits, from 0 to ``log2(2 * reach + 1)``.
+        Bits, from 0 to ``log2(2 * reach + 1)``, to 12 decimals.
 
     Raises:
         UsageError: a size below 1, a chance that is no probability, or more patterns than 2**WIDEST.
@@ -100,7 +100,7 @@ def bits(
         mean += (seen + seen.T if offset else seen) / offsets
         mean_rest += twice * rest / offsets
         doubt += twice * _entropy(seen, rest) / offsets
-    return min(max(_entropy(mean, mean_rest) - doubt, 0.0), log2(offsets))  # against rounding
+    return round(_entropy(mean, mean_rest) - doubt, 12) + 0.0  # never -0.0
 
 
 Run = tuple[int, int, int]
@@ -229,7 +229,7 @@ class Prediction:
         read_by: the convolution that reads it, through pooling or not; empty where dense layers do.
         pool: input positions that a neuron which that one reads leaves open.
         stride: input positions between such neurons.
-        taps: such neurons that one filter sees, `WIDEST` at most.
+        taps: such neurons that one filter sees; of more than `WIDEST` so many are counted.
         dilation: such neurons from one tap to the next.
         step: such neurons from one place of the filter to the next.
         bits: assembly information.
@@ -255,9 +255,10 @@ class Prediction:
 def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Prediction, ...]:
     """Predict for every convolution whether its filters will be parts or whole motifs.
 
-    A convolution is judged by the one that reads it; if several do, by the one that can learn the most. The
+    A convolution is judged by what reads it; if several layers do, by the one that can learn the most. The
     layers after the last convolution are taken for dense ones, which see all its neurons at once. Filters of
-    more than `WIDEST` taps are counted as that wide; what lies further apart than the offset tells little.
+    more than `WIDEST` taps are counted as that wide: the offset spans no more, and further taps would only
+    add chance hits.
 
     Args:
         fields: the network's receptive fields.
@@ -272,27 +273,43 @@ def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Predict
 
 def _prediction(fields: ReceptiveField, name: str, curve: Curve) -> Prediction:
     found = []
-    for reader, row, taps, dilation, step in _readers(fields, name):
-        shape = (row.uncertainty, row.jump, taps, dilation)
-        known = bits(*shape, chance=curve.chance, step=step)
-        found.append(Prediction(name, reader, *shape, step, known, curve.fraction(known)))
+    for reader, pool, stride, taps, dilation, step in _readers(fields, name):
+        known = bits(pool, stride, min(taps, WIDEST), dilation, curve.chance, step=step)
+        shape = (pool, stride, taps, dilation, step)
+        found.append(Prediction(name, reader, *shape, known, curve.fraction(known)))
     return max(found, key=lambda each: each.bits)
 
 
-def _readers(fields: ReceptiveField, name: str) -> list[tuple[str, Row, int, int, int]]:
-    """What reads a convolution: its name (empty: dense layers), the row it reads, taps, dilation and step."""
-    carriers, readers = {name}, []
+def _readers(fields: ReceptiveField, name: str) -> list[tuple[str, int, int, int, int, int]]:
+    """What reads a convolution: name (empty: dense layers), window, stride, taps, dilation and step.
+
+    Where branches meet, the map comes through the one that has lost least of its places, whatever the others
+    have: a gate that has pooled everything takes nothing from what it multiplies.
+    """
+    sharpest, windows, readers = {INPUT: 1}, dict[str, int](), []
     nodes = fields.graph.nodes
     for node in nodes:
-        carried = [below for below in node.inputs if below in carriers]
-        if carried and node.layer.kind == "conv":
-            layer, row = node.layer, fields.row(carried[0])
-            readers.append((layer.name, row, min(layer.size, WIDEST), layer.dilation, layer.stride))
+        layer, lost = node.layer, _lost(fields, node)
+        sharpest[layer.name] = min(sharpest[below] for below in node.inputs) + lost
+        carried = [below for below in node.inputs if below in windows]
+        if layer.name == name:
+            windows[name] = sharpest[name]
         elif carried:
-            carriers.add(node.layer.name)
-    read = {below for node in nodes for below in node.inputs if below != INPUT}
-    ends = [fields.row(carrier) for carrier in carriers if carrier not in read]
-    return readers + [("", row, min(row.length, WIDEST), 1, 1) for row in ends]
+            below = min(carried, key=windows.__getitem__)
+            if layer.kind == "conv":
+                shape = (windows[below], fields.row(below).jump, layer.size, layer.dilation, layer.stride)
+                readers.append((layer.name, *shape))
+            else:
+                windows[layer.name] = windows[below] + lost
+    read = {below for node in nodes for below in node.inputs} - {*fields.graph.ends}
+    ends = [(windows[each], fields.row(each)) for each in windows if each not in read]
+    return readers + [("", window, row.jump, row.length, 1, 1) for window, row in ends]
+
+
+def _lost(fields: ReceptiveField, node: Node) -> int:
+    """Positions that a layer itself leaves open, beyond those that what it reads does."""
+    read = [fields.row(below).uncertainty for below in node.inputs if below != INPUT]
+    return fields.row(node.layer.name).uncertainty - max(read, default=1)
 
 
 def whole_motifs_in(predictions: tuple[Prediction, ...]) -> str | None:

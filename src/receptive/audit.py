@@ -212,13 +212,17 @@ def audit(
         raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
     if not threshold > 0:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if not len(data.X):
+        raise UsageError("expected sequences to audit the model on, found none")
     targets = jaspar_2016() if targets is None else targets
-    turned = _channels_first(model, data.X.shape[1])
-    fields = field(keras_graph.read(model, passthrough), data.X.shape[1])
+    shape = _input_shape(model)
+    graph = keras_graph.read(model, passthrough)
+    _check_input(shape, graph.turned, data.X.shape[1])
+    fields = field(graph, data.X.shape[1])
     row = _convolution(fields, layer)
     place, function = keras_graph.activation(model, row.name)
     X = data.X[..., [ALPHABET.index(letter) for letter in alphabet]]
-    probe = Probe(model, operation(model, place), X.swapaxes(1, 2) if turned else X)
+    probe = Probe(model, operation(model, place), X.swapaxes(1, 2) if graph.turned else X)
     missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
     rectified = function in RECTIFIED
     tick = _ticks(progress, 2 + (not (rectified and missing)) + (0 if missing else probe.channels))
@@ -229,6 +233,11 @@ def audit(
 
     def scan() -> Iterator[tuple[int, NDArray[np.float32]]]:
         for first, maps in probe.maps():
+            if maps.shape[1] != row.length:
+                raise ReceptiveError(
+                    f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it has "
+                    f"{row.length}; does a layer that --passthrough names change positions?"
+                )
             yield first, maps if rectified else np.maximum(maps - rest, 0)
         tick()
 
@@ -306,15 +315,13 @@ def _convolution(fields: ReceptiveField, layer: str | None) -> Row:
         raise UsageError(f"--layer {layer}: expected a convolution of the model: {names}")
     row = rows[0] if layer is None else fields.row(layer)
     if why := unreadable(fields, row.name):
-        raise UsageError(f"--layer {row.name}: its filters cannot be read: {why}")
+        which = f"the first convolution, {row.name}" if layer is None else f"--layer {row.name}"
+        raise UsageError(f"{which}: its filters cannot be read: {why}")
     return row
 
 
-def _channels_first(model: Any, length: int) -> bool:
-    """Whether a model takes (4, L); refuse one that takes no one-hot sequences of this length.
-
-    A model of (4, 4) is taken as (L, 4).
-    """
+def _input_shape(model: Any) -> tuple[int | None, ...]:
+    """The shape of a model's one input; refuse what cannot be one-hot DNA."""
     shapes = [tuple(each.shape) for each in model.inputs or ()]
     if len(shapes) > 1:
         raise ReceptiveError(
@@ -326,11 +333,21 @@ def _channels_first(model: Any, length: int) -> bool:
         raise ReceptiveError(
             f"expected a model of one-hot DNA, (batch, L, 4) or (batch, 4, L), found {shape}"
         )
-    turned = bool(shape[2] != 4)
+    return shape
+
+
+def _check_input(shape: tuple[int | None, ...], turned: bool, length: int) -> None:
+    """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
+    if shape[1 if turned else 2] != 4:
+        raise ReceptiveError(
+            f"the model turns its input of {shape}, and so expected (batch, 4, L)"
+            if turned
+            else f"the model convolves over the letters of its input of {shape}: expected (batch, L, 4), or "
+            "(batch, 4, L) and a Permute that turns it first"
+        )
     takes = shape[2 if turned else 1]
     if takes not in (None, length):
         raise ReceptiveError(f"the model takes sequences of {takes} nucleotides, the data have {length}")
-    return turned
 
 
 def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:

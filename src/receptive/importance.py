@@ -66,6 +66,8 @@ def measure(
         if levels.least[index] < levels.greatest[index]:
             scores = probe.scores(held(index, mean))
             losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+        if not np.isfinite(losses[index]):
+            raise ReceptiveError(f"{name}, is no number when filter {index} is held at its mean")
         tick()
     return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
 
@@ -101,11 +103,12 @@ def _loss(model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple
     if own is not None and len(model.outputs) == 1 and (own is cross_entropy or not unmeasured):
         try:
             function = keras.losses.get(own)
-            mean(function)(Y, scores)
+            fits = np.isfinite(mean(function)(Y, scores))
+        except Exception:  # a loss that asks for labels of another form
+            fits = False
+        if fits:
             name = getattr(function, "__name__", type(function).__name__)
             return f"the model's own loss, {name}", mean(function)
-        except Exception:  # a loss that asks for labels of another form
-            pass
     if scores.min() < 0 or scores.max() > 1:
         name, function = "mean squared error, as outputs are not between 0 and 1", "mean_squared_error"
     elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):

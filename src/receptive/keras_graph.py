@@ -9,6 +9,7 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from operator import index
 from pathlib import Path
 from typing import Any, cast
@@ -29,37 +30,17 @@ _JOINS = {"Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"}
 _MODELS = {"Sequential", "Functional", "Model"}
 _ACTIVATIONS = {
     *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "Softmax"),
-    *("Relu", "Relu6", "LeakyRelu", "Gelu", "Elu", "Selu", "Silu", "Sigmoid", "Tanh", "Exp", "Softplus"),
+    *("Relu", "Relu6", "LeakyRelu", "Gelu", "Elu", "Selu", "Celu", "Silu", "Sigmoid", "Tanh", "Exp"),
+    *("Softplus", "Softsign", "LogSigmoid", "HardSigmoid", "HardSilu", "HardTanh"),
 }
 _BEFORE_ACTIVATION = {
     *("BatchNormalization", "LayerNormalization", "Identity", "Rescaling", "ActivityRegularization"),
     *("Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
 }
-_POINTWISE = {
-    *(
-        "Activation",
-        "ReLU",
-        "LeakyReLU",
-        "PReLU",
-        "ELU",
-        "Identity",
-        "Masking",
-        "Rescaling",
-        "Dense",
-        "Embedding",
-    ),
-    *(
-        "Dropout",
-        "SpatialDropout1D",
-        "GaussianDropout",
-        "GaussianNoise",
-        "AlphaDropout",
-        "ActivityRegularization",
-    ),
-    *("BatchNormalization", "TimeDistributed"),
-    *("Relu", "LeakyRelu", "Gelu", "Silu", "Sigmoid", "Tanh", "Exp", "Softplus"),
-}
 _POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
+_POINTWISE = {"Masking", "Dense", "Embedding", "TimeDistributed"} | (
+    (_ACTIVATIONS | _BEFORE_ACTIVATION) - _POINTWISE_OVER_CHANNELS
+)
 _ENDS = {"Flatten", "LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "MultiHeadAttention"}
 _FOREIGN = "not a model that Keras 3 saved with the ending .keras"
 _STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
@@ -71,6 +52,7 @@ _REFUSED = {
     "GroupNormalization": _MIXED,
     "Reshape": _MOVED,
     "Permute": _MOVED,
+    "Transpose": _MOVED,
     "EinsumDense": "its equation may combine positions",
 }
 
@@ -81,8 +63,8 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     Convolutions, pooling, padding and cropping become nodes, named as in the model (``block/conv`` inside
     the nested model ``block``); layers that act on each position by itself are passed over, a Dense layer on
     a sequence among them; Flatten, recurrent layers and attention, after which every neuron sees everything,
-    end the spatial part. A model whose input is (batch, channels, positions) is read if a Permute turns it
-    first.
+    end the spatial part. A model whose input is (batch, channels, positions) is read if a Permute or
+    ``keras.ops.transpose`` turns it first.
 
     Args:
         model: a Keras model whose inputs are (batch, positions, channels), or the path of a ``.keras`` file.
@@ -149,7 +131,9 @@ def _function(layer: Entry) -> str:
     if kind in _ACTIVATIONS - {"Activation"}:
         return cast(str, kind.lower())
     given = config.get("activation") or "linear"
-    return given if isinstance(given, str) else str(given.get("config") or given.get("class_name"))
+    if isinstance(given, str):
+        return given
+    return given["config"] if isinstance(given.get("config"), str) else _function(given)
 
 
 def _readers(config: Entry, name: str) -> list[Entry]:
@@ -180,18 +164,29 @@ def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
         raise ReceptiveError(f"{what}: expected one input, the sequence, found {len(shapes)}")
     if shapes[0] is not None and len(shapes[0]) not in (2, 3):
         raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shapes[0]}")
-    nodes: list[Node] = []
-    _follow_model(entry["config"], [INPUT], "", passthrough, nodes)
-    if not nodes:
+    found = _Found()
+    _follow_model(entry["config"], [INPUT], "", passthrough, found)
+    if not found.nodes:
         raise ReceptiveError(f"{what}: has no convolution or pooling over positions")
-    turned = any(_turns(layer) for layer in entry["config"]["layers"])
-    length = shapes[0][2 if turned else 1] if shapes[0] else None
-    return Graph(tuple(nodes), None if length is None else index(length))
+    length = shapes[0][2 if found.turned else 1] if shapes[0] else None
+    ends = tuple(dict.fromkeys(found.ends))
+    return Graph(tuple(found.nodes), None if length is None else index(length), ends, found.turned)
+
+
+@dataclass
+class _Found:
+    """What following a model's layers has come upon so far; as in `Graph`."""
+
+    nodes: list[Node] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    turned: bool = False
 
 
 def _turns(layer: Entry) -> bool:
     """Whether a layer exchanges positions and channels."""
-    return layer["class_name"] == "Permute" and list(layer["config"]["dims"]) == [2, 1]
+    kind, config = layer["class_name"], layer["config"]
+    axes = {"Permute": config.get("dims"), "Transpose": config.get("axes")}.get(kind)
+    return axes is not None and list(axes) in ([2, 1], [0, 2, 1])
 
 
 def _saved(path: Path) -> Entry:
@@ -214,14 +209,14 @@ def _input_shapes(entry: Entry) -> list[list[int | None] | None]:
 
 
 def _follow_model(
-    config: Entry, sources: list[Place], prefix: str, passthrough: Sequence[str], nodes: list[Node]
+    config: Entry, sources: list[Place], prefix: str, passthrough: Sequence[str], found: _Found
 ) -> list[Place]:
     """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
         for layer in layers:
             if layer["class_name"] != "InputLayer":
-                sources = _follow(layer, prefix + layer["config"]["name"], sources, passthrough, nodes)
+                sources = _follow(layer, prefix + layer["config"]["name"], sources, passthrough, found)
         return sources
     known = dict(zip(_tensors(config["input_layers"]), sources, strict=True))
     calls = [(layer, i) for layer in layers for i in range(len(layer["inbound_nodes"]))]
@@ -233,7 +228,7 @@ def _follow_model(
                 waiting.append((layer, i))
                 continue
             called = prefix + layer["name"] + (f":{i + 1}" if i else "")
-            made = _follow(layer, called, [known[tensor] for tensor in reads], passthrough, nodes)
+            made = _follow(layer, called, [known[tensor] for tensor in reads], passthrough, found)
             known |= {(layer["name"], i, output): place for output, place in enumerate(made)}
         if len(waiting) == len(calls):
             raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
@@ -257,7 +252,7 @@ def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
 
 
 def _follow(
-    entry: Entry, name: str, sources: list[Place], passthrough: Sequence[str], nodes: list[Node]
+    entry: Entry, name: str, sources: list[Place], passthrough: Sequence[str], found: _Found
 ) -> list[Place]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
     kind, config = entry["class_name"], entry["config"]
@@ -266,19 +261,21 @@ def _follow(
     if not (entry.get("module") or "").startswith("keras"):
         raise _unknown(name, kind, "is not one of Keras's own layers")
     if kind in _MODELS:
-        return _follow_model(config, sources, f"{name}/", passthrough, nodes)
-    if _turns(entry) and sources == [INPUT] and not nodes:
+        return _follow_model(config, sources, f"{name}/", passthrough, found)
+    if _turns(entry) and sources == [INPUT] and not found.nodes and not found.turned:
+        found.turned = True
         return sources
-    if kind == "Reshape" and config["target_shape"][:-1] == [1] and _pooled(sources, nodes):
+    if kind == "Reshape" and config["target_shape"][:-1] == [1] and _pooled(sources, found.nodes):
         return sources[:1]
     if kind in _ENDS or None in sources:
-        if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL:
+        if kind in _CONVOLUTIONS:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
+        found.ends += [place for place in sources if place not in (None, INPUT)]
         return [None]
     layer = _layer(kind, name, config, len(sources))
     if layer is None:
         return sources[:1]
-    nodes.append(Node(layer, tuple(place for place in sources if place is not None)))
+    found.nodes.append(Node(layer, tuple(place for place in sources if place is not None)))
     return [name]
 
 
@@ -326,7 +323,9 @@ def _single(value: int | list[int]) -> int:
 
 def _unknown(name: str, kind: str, why: str) -> ReceptiveError:
     """The error for a layer that cannot be followed."""
-    return ReceptiveError(
-        f"layer {name} ({kind}): {why}. If it does not change which positions a neuron sees, "
-        f"declare it with --passthrough {name} or --passthrough {kind}"
+    advice = (
+        f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
+        f"--passthrough {kind}"
     )
+    moves = kind in _CONVOLUTIONS or kind in _POOLS
+    return ReceptiveError(f"layer {name} ({kind}): {why}{'' if moves else advice}")

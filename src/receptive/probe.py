@@ -65,7 +65,7 @@ class Probe:
                 found = tree.flatten(self.model(given, training=False))
             finally:
                 object.__delattr__(self.operation, "call")
-            yield first, np.concatenate([np.asarray(each).reshape(len(batch), -1) for each in found], axis=1)
+            yield first, np.concatenate([_numbers(each).reshape(len(batch), -1) for each in found], axis=1)
 
     def scores(self, change: Callable[[Any], Any] = lambda maps: maps) -> NDArray[np.float32]:
         """Return the outputs of the model side by side, (N, C)."""
@@ -89,7 +89,7 @@ class Probe:
                     f"layer {self.operation.name}: the model calls it {len(heard)} times, so that it has "
                     f"{len(heard)} maps of each sequence; an audit reads layers that are called once"
                 )
-            maps = np.asarray(heard.pop(), np.float32)
+            maps = _numbers(heard.pop())
             if not np.isfinite(maps).all():
                 raise ReceptiveError(
                     f"layer {self.operation.name}: returns values that are NaN or infinite; did training "
@@ -108,6 +108,14 @@ class Probe:
             greatest.append(maps.max((0, 1)))
         mean: NDArray[np.float32] = (total / count).astype(np.float32)
         return Levels(mean, np.min(least, axis=0), np.max(greatest, axis=0))
+
+
+def _numbers(tensor: Any) -> NDArray[np.float32]:
+    """A tensor of any backend and precision, in numpy."""
+    from keras import ops
+
+    found: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
+    return found
 
 
 def operation(model: Any, place: str) -> Any:

@@ -49,7 +49,8 @@ def audit(
     if not threshold > 0:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
     chosen = look_up(protocol)
-    check_writable(out / "index.html")
+    for name in audits.FILES:
+        check_writable(out / name)
     targets, given = motifs.database(database), auditing.sequences(data)
     if sequences is not None:
         given = auditing.sample(given, sequences)

@@ -14,21 +14,20 @@ from receptive.files import write_text
 from receptive.motifs import FACTORS, format_meme
 from receptive.runs import to_json
 
+FILES = ("index.html", "audit.json", "filters.meme")
+"""What an audit leaves in its folder."""
+
 
 def write(audit: Audit, out: Path | str) -> None:
-    """Write ``index.html``, ``audit.json`` and ``filters.meme`` (as compared, trimmed) into a folder.
+    """Write the page, the numbers and the filters (as compared, trimmed) into a folder, as :data:`FILES`.
 
     Each file is whole or as it was before.
 
     Raises:
         ReceptiveError: the folder cannot be made or written to.
     """
-    texts = {
-        "index.html": render(audit),
-        "audit.json": to_json(document(audit)),
-        "filters.meme": format_meme(audit.kept),
-    }
-    for name, text in texts.items():
+    texts = (render(audit), to_json(document(audit)), format_meme(audit.kept))
+    for name, text in zip(FILES, texts, strict=True):
         write_text(Path(out) / name, text)
 
 
