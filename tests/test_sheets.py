@@ -20,9 +20,13 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
     assert [axis.texts[0].get_text() for axis in sheet.axes] == [embedded()[i].id for i in (0, 4, 1, 5)]
     assert [axis.get_title() for axis in sheet.axes] == ["one", "other", "", ""]
     assert logos.match_labels(runs.stored_matches(tmp_path / "2")[1]) == names[4:8]
+    assert sheets.names_in_words(folders, filters=2) == (
+        f"one: {names[0]}, {names[1]}; other: {names[4]}, {names[5]}"
+    )
 
     # A filter is named by a factor that the run's task asks for, or not at all.
     record = json.loads((tmp_path / "1" / "run.json").read_text())
     record["metrics"]["classes"] = names[1:3]
     (tmp_path / "1" / "run.json").write_text(json.dumps(record))
     assert sheets.named(tmp_path / "1")[1] == ["", *names[1:3], ""]
+    assert sheets.names_in_words({"one": tmp_path / "1"}, filters=1) == "one: none"

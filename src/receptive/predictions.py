@@ -69,28 +69,31 @@ def fit() -> Curve:
     """Fit the curve to the published numbers of `fitted_to`, and to nothing else.
 
     Least squares, every variant with the same weight: the chance (from 2**-16 to 1/2) whose best midpoint and
-    slope leave the least. Deterministic.
+    slope leave the least (`fit_at`). Deterministic.
     """
+    search = minimize_scalar(
+        lambda log_chance: fit_at(2.0**log_chance)[1],
+        bounds=(-16, -1),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return fit_at(2.0**search.x)[0]
+
+
+def fit_at(chance: float) -> tuple[Curve, float]:
+    """Fit midpoint and slope for a given chance; return the curve and the sum of squares that it leaves."""
     cells = fitted_to()
     published = np.array([cell.mean for cell in cells])
+    bits = [first_layer(VARIANTS[cell.variant], Curve(float(chance), *START)).bits for cell in cells]
 
-    def best(log_chance: float) -> tuple[float, Curve]:
-        chance = float(2.0**log_chance)
-        bits = [first_layer(VARIANTS[cell.variant], Curve(chance, *START)).bits for cell in cells]
+    def misses(shape: FloatArray) -> FloatArray:
+        curve = Curve(float(chance), *shape.tolist())
+        expected: FloatArray = np.array([curve.fraction(each) for each in bits])
+        difference: FloatArray = expected - published
+        return difference
 
-        def misses(shape: FloatArray) -> FloatArray:
-            curve = Curve(chance, *shape.tolist())
-            expected: FloatArray = np.array([curve.fraction(each) for each in bits])
-            difference: FloatArray = expected - published
-            return difference
-
-        found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
-        return float(found.cost), Curve(chance, *found.x.tolist())
-
-    search = minimize_scalar(
-        lambda log_chance: best(log_chance)[0], bounds=(-16, -1), method="bounded", options={"xatol": 1e-6}
-    )
-    return best(search.x)[1]
+    found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    return Curve(float(chance), *found.x.tolist()), 2 * float(found.cost)
 
 
 def registered() -> dict[str, Any]:

@@ -25,6 +25,12 @@ def named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[s
     return motifs, best_factors(matches, relevant_to(runs.load(folder)["metrics"].get("classes", ())))
 
 
+def names_in_words(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> str:
+    """Say which names `side_by_side` writes beside the logos, for those who cannot see them."""
+    shown = {title: filter(None, named(folder, layer)[1][:filters]) for title, folder in folders.items()}
+    return "; ".join(f"{title}: {', '.join(names) or 'none'}" for title, names in shown.items())
+
+
 def side_by_side(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> Figure:
     """Draw the first filters of stored runs, a column of logos for each run.
 
