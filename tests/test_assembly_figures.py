@@ -98,3 +98,8 @@ def test_measured_networks_show_their_mean_and_trials():
         np.testing.assert_allclose([line.get_xydata()[0] for line in discs], expected)
         trials = [line for line in axes.lines if line.get_marker() == "."]
         assert [list(line.get_ydata()) for line in trials] == [[0.2, 0.4, 0.9]] * len(REGISTERED)
+    missed = [
+        name for name, network in REGISTERED.items() if predictions.first_layer(network).kind != "mixed"
+    ]
+    named = {f"cnn-{text.get_text()}" for text in left.texts} & {*REGISTERED}
+    assert named == {*missed} != {*REGISTERED}

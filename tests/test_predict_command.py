@@ -78,6 +78,13 @@ def test_what_cannot_be_meant(command, arguments, words):
     assert words in err
 
 
+@pytest.mark.parametrize(("network", "noted"), [("cnn-pool8s2", True), ("cnn-50-2", False), ("cnn-2", False)])
+def test_overlapping_windows_are_pointed_out(command, network, noted):
+    """The registered predictions were wrong where windows overlap (ASM-3)."""
+    _, out, _ = command("predict", network)
+    assert ("note: windows above conv1" in out) == noted
+
+
 def test_the_registered_predictions(command):
     found = answer(command, "--registered")
     assert list(found["networks"]) == list(REGISTERED)

@@ -57,6 +57,10 @@ def predict(
         raise UsageError(f'"{network_}" has no convolution')
     whole = assembly.whole_motifs_in(found)
     text = f"whole motifs in {whole}" if whole else "no convolution holds whole motifs"
+    overlap = [each.name for each in found if each.stride < each.pool and each.kind != "localist"]
+    if overlap:
+        names = ", ".join(overlap)
+        text += f"\nnote: windows above {names} overlap: expect more whole motifs there (spec/prediction.md)"
     emit(assembly.document(found), f"{layers(found)}\n{text}", json)
 
 

@@ -140,7 +140,8 @@ def predicted_and_measured(results: Results | None = None) -> Figure:
     """Draw relevant fractions against bits, with the curve, and against the fractions that it predicts.
 
     Squares are the paper's published numbers, which the curve was fitted to; discs the registered networks'
-    measured means with their trials. Registered networks without enough runs are ticks on the curve.
+    measured means with their trials, named where their class is not the predicted one. Registered networks
+    without enough runs are ticks on the curve.
     """
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
@@ -163,6 +164,9 @@ def predicted_and_measured(results: Results | None = None) -> Figure:
             axes.plot([place] * len(trials), trials, ".", color="black", ms=4, alpha=0.5, zorder=4)
             label = "registered, measured" if number == 0 else None
             axes.plot(place, one.measured.mean, "o", color=BLUE, ms=6, label=label)
+        if not one.hit:
+            name, at = one.network.removeprefix("cnn-"), (one.predicted.bits, one.measured.mean)
+            left.annotate(name, at, (6, 3), textcoords="offset points", fontsize="small")
     for axes in (left, right):
         for limit in assembly.MIXED:
             axes.axhline(limit, color="0.85", lw=0.8, zorder=0)
