@@ -21,7 +21,7 @@ def claims(
     protocol: ProtocolName = "released",
     json: Json = False,
 ) -> None:
-    """List what the paper claims: where it is argued, which tests check it, and what came of it.
+    """List the claims, the paper's and a few of our own: where each is argued, its tests, what came of it.
 
     Runs and tests are those of a checkout of the project; without them claims have no verdict.
 
