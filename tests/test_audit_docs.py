@@ -1,0 +1,59 @@
+"""What docs/audit.md says of its examples is what their audits say, which lie beside their pages."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+AUDITS = ROOT / "docs" / "_static" / "audits"
+LINES = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8").splitlines()
+WORDS = " ".join(LINES)
+
+
+def audited(name):
+    return json.loads((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def by_importance(name):
+    return sorted(audited(name)["filters"], key=lambda each: -each["importance"])
+
+
+@pytest.mark.parametrize("name", ["basset", "basset-pool25", "bpnet", "bpnet-plain"])
+def test_the_table_has_the_numbers_of_the_audits(name):
+    found = audited(name)
+    n = len(found["filters"])
+    (layer,) = (layer for layer in found["layers"] if layer["name"] == found["layer"])
+    jaspar, relevant = (round(found["fractions"][column] * n) for column in ("jaspar", "relevant"))
+    row = (
+        f"| `{name}` | {layer['assembly_bits']:.2f} | {layer['prediction']} | {found['auroc']:.3f} | "
+        f'{jaspar} of {n} | {relevant} of {n} | <a href="../_static/audits/{name}.html">audit</a> |'
+    )
+    assert row in LINES
+    assert f"over {found['sequences']:,} test sequences" in WORDS
+
+
+def test_what_is_said_of_bassets_filters():
+    assert [bool(each["best"]) for each in by_importance("basset")].index(True) == 16
+    assert "sixteen most important filters match nothing" in WORDS
+    shares = []
+    for name in ("basset", "basset-pool25", "bpnet"):
+        every = by_importance(name)
+        matched = sum(each["importance"] for each in every if each["best"])
+        shares.append(round(100 * matched / sum(each["importance"] for each in every)))
+    less, more, most = shares
+    assert f"{less}% of the summed importance ({more}% in `basset-pool25`, {most}% in `bpnet`)" in WORDS
+    flat = [
+        round(audited(name)["fractions"]["jaspar_without_gmeb1"] * 60) for name in ("basset-pool25", "basset")
+    ]
+    assert f"({flat[0]} against {flat[1]} if Gmeb1" in WORDS
+
+
+def test_what_is_said_of_cnn_25():
+    every = by_importance("cnn-25")
+    matched, others = ([e for e in every if bool(e["best"]) == side] for side in (True, False))
+    assert len(matched) - round(audited("cnn-25")["fractions"]["relevant"] * len(every)) == 1
+    assert f"{len(matched)} of {len(every)} filters match JASPAR" in WORDS
+    low, high = others[-1]["importance"], others[0]["importance"]
+    assert f"change the loss by −{-low:.3f} to +{high:.3f}" in WORDS
+    assert f"raise it by {matched[-1]['importance']:.3f} to {matched[0]['importance']:.3f}" in WORDS
