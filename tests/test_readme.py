@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receptive import claims
+from receptive import claims, predictions
 from receptive.networks import LARGE, SMALL
 from receptive.tables import plus_minus
 from receptive.verdicts import key, sample
@@ -38,6 +38,13 @@ def test_the_step_with_pool_size_on_real_sequences(committed):
         f"{min(large):.2f} to {max(large):.2f} with large ones"
     )
     assert words in " ".join(README.split())
+
+
+def test_the_score_of_the_registered_predictions(committed):
+    score = predictions.score(committed["synthetic"])
+    assert f"{score.hits} of {len(score.outcomes)} networks fell in the predicted class" in " ".join(
+        README.split()
+    )
 
 
 def test_the_lists_of_claims_have_their_verdicts(judgements):
