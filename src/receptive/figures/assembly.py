@@ -158,6 +158,7 @@ def predicted_and_measured(results: Results | None = None) -> Figure:
     if waiting:
         on_curve = [each.bits for each in waiting], [each.fraction for each in waiting]
         left.plot(*on_curve, "|", color="black", ms=12, label="registered, not measured yet")
+    above = True
     for number, one in enumerate(score.outcomes):
         trials = results.of(key(one.network, "relevant")) if results else ()
         for axes, place in ((left, one.predicted.bits), (right, one.predicted.fraction)):
@@ -166,7 +167,8 @@ def predicted_and_measured(results: Results | None = None) -> Figure:
             axes.plot(place, one.measured.mean, "o", color=BLUE, ms=6, label=label)
         if not one.hit:
             name, at = one.network.removeprefix("cnn-"), (one.predicted.bits, one.measured.mean)
-            left.annotate(name, at, (6, 3), textcoords="offset points", fontsize="small")
+            left.annotate(name, at, (6, 3 if above else -11), textcoords="offset points", fontsize="small")
+            above = not above
     for axes in (left, right):
         for limit in assembly.MIXED:
             axes.axhline(limit, color="0.85", lw=0.8, zorder=0)
