@@ -12,6 +12,7 @@ from receptive.verdicts import key, sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RUNNING = " ".join(README.split())
 WORDS = {
     "reproduced": "reproduced",
     "trend only": "in trend only",
@@ -37,14 +38,12 @@ def test_the_step_with_pool_size_on_real_sequences(committed):
         f"relevant: {min(small):.2f} to {max(small):.2f} of the filters with small pools, "
         f"{min(large):.2f} to {max(large):.2f} with large ones"
     )
-    assert words in " ".join(README.split())
+    assert words in RUNNING
 
 
 def test_the_score_of_the_registered_predictions(committed):
     score = predictions.score(committed["synthetic"])
-    assert f"{score.hits} of {len(score.outcomes)} networks fell in the predicted class" in " ".join(
-        README.split()
-    )
+    assert f"{score.hits} of {len(score.outcomes)} networks fell in the predicted class" in RUNNING
 
 
 def test_the_lists_of_claims_have_their_verdicts(judgements):

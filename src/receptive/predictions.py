@@ -82,18 +82,18 @@ def fit() -> Curve:
 
 def fit_at(chance: float) -> tuple[Curve, float]:
     """Fit midpoint and slope for a given chance; return the curve and the sum of squares that it leaves."""
-    cells = fitted_to()
+    cells, chance = fitted_to(), float(chance)
     published = np.array([cell.mean for cell in cells])
-    bits = [first_layer(VARIANTS[cell.variant], Curve(float(chance), *START)).bits for cell in cells]
+    bits = [first_layer(VARIANTS[cell.variant], Curve(chance, *START)).bits for cell in cells]
 
     def misses(shape: FloatArray) -> FloatArray:
-        curve = Curve(float(chance), *shape.tolist())
+        curve = Curve(chance, *shape.tolist())
         expected: FloatArray = np.array([curve.fraction(each) for each in bits])
         difference: FloatArray = expected - published
         return difference
 
     found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
-    return Curve(float(chance), *found.x.tolist()), 2 * float(found.cost)
+    return Curve(chance, *found.x.tolist()), 2 * float(found.cost)
 
 
 def registered() -> dict[str, Any]:
