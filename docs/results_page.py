@@ -73,8 +73,8 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
         f"Of {compared} numbers compared by 95% intervals, about {compared / 20:.0f} would miss by chance "
         "alone if every pair were equal. The last column names the discrepancies whose switch, in the table "
         f"below, turns the number into one that is reproduced. "
-        f"Single switches are planned for {' and '.join(ablations.SWITCHED)} only, and one with fewer than "
-        "three runs explains nothing yet."
+        f"Single switches are trained for {' and '.join(ablations.SWITCHED)} only, and the size of CNN-50-2; "
+        "one with fewer than three runs explains nothing yet."
     )
 
 

@@ -88,8 +88,11 @@ def test_what_was_not_measured_often_enough_has_no_difference_and_no_verdict(tmp
 def test_every_switch_and_both_protocols_are_in_the_document(tmp_path):
     tmp_path.joinpath("synthetic").mkdir()
     document = ablations.document(tmp_path)
-    singles = [row["switches"] for row in document["ablations"] if len(row["switches"]) == 1]
-    assert singles == [{name: getattr(PAPER, name)} for _ in ablations.SWITCHED for name in ABLATED]
+    singles = [(r["variant"], r["switches"]) for r in document["ablations"] if len(r["switches"]) == 1]
+    assert singles == [
+        *((variant, {name: getattr(PAPER, name)}) for variant in ablations.SWITCHED for name in ABLATED),
+        ("cnn-50-2", {"cnn_50_2": "full"}),
+    ]
     assert [row["variant"] for row in document["protocols"]] == [
         variant for variant in ablations.BY_THE_PAPER for _ in range(3)
     ]

@@ -1,8 +1,8 @@
 """Ablations: what single switches of the protocol, and the paper's protocol as a whole, change.
 
 Where the paper's text and the released code disagree (D-7 to D-17), either may be why a number is not
-reproduced. So CNN-2 and CNN-25 are trained and read with every single switch, and six networks by the
-paper's protocol.
+reproduced. So CNN-2 and CNN-25 are trained and read with every single switch, six networks by the paper's
+protocol, and CNN-50-2 as large as the text says (D-5).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,13 +13,24 @@ from typing import Any
 
 from receptive import claims, measured
 from receptive.measured import Results
-from receptive.protocols import DISCREPANCIES, PAPER, READING, RELEASED, Protocol, ablations, reread
+from receptive.protocols import (
+    DISCREPANCIES,
+    PAPER,
+    READING,
+    RELEASED,
+    Protocol,
+    ablations,
+    protocol,
+    reread,
+)
 from receptive.sweep import TARGETS
 from receptive.verdicts import LEAST_TRIALS, Interval, compare, contrast, key, sample
 
 COLUMNS = ("auroc", "jaspar", "relevant")
 SWITCHED = TARGETS["ablations"].networks
 """Networks with every single switch."""
+LARGE_CNN_50_2 = protocol("released", cnn_50_2="full")
+"""Everything as released but the size of CNN-50-2, which is then CNN-2's (D-5, STRIDE-1)."""
 BY_THE_PAPER = ("cnn-1", "cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-100")
 """Networks that are trained by the paper's protocol as well."""
 
@@ -52,14 +63,14 @@ def rows(store: Path | str, variants: Iterable[str], protocols: Sequence[Protoco
     found = []
     for variant in variants:
         base = _values(held[RELEASED], variant)
-        for protocol in protocols:
-            values = _values(held[protocol], variant)
-            paired = switches(protocol).keys() <= READING
+        for chosen in protocols:
+            values = _values(held[chosen], variant)
+            paired = switches(chosen).keys() <= READING
             differences = {
-                column: _difference(values[column], base[column], paired) if protocol != RELEASED else None
+                column: _difference(values[column], base[column], paired) if chosen != RELEASED else None
                 for column in COLUMNS
             }
-            found.append(Row(variant, protocol, values, differences))
+            found.append(Row(variant, chosen, values, differences))
     return found
 
 
@@ -86,14 +97,17 @@ def _difference(one: Mapping[int, float], base: Mapping[int, float], paired: boo
 def document(store: Path | str) -> dict[str, Any]:
     """Return ``ablations``, the single switches, and ``protocols``, released and paper, as JSON has them.
 
+    The single switches end with that of CNN-50-2's size.
+
     Every row has its ``variant``, ``protocol``, ``switches``, the ``discrepancies`` that they stand for and
     ``n`` trials; for each column ``mean``, ``sd``, the ``difference`` from ``released``, the ``published``
     number and the ``verdict`` on it.
     """
     single = (*ablations(), PAPER)
     whole = (RELEASED, PAPER, reread(PAPER))
+    resized = rows(store, ["cnn-50-2"], (RELEASED, LARGE_CNN_50_2))
     return {
-        "ablations": [_entry(row) for row in rows(store, SWITCHED, single)],
+        "ablations": [_entry(row) for row in (*rows(store, SWITCHED, single), *resized)],
         "protocols": [_entry(row) for row in rows(store, BY_THE_PAPER, whole)],
     }
 
