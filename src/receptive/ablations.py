@@ -124,6 +124,16 @@ def _entry(row: Row) -> dict[str, Any]:
     }
 
 
+def in_words(entry: Mapping[str, Any]) -> str:
+    """Name the protocol of an entry by what distinguishes it from ``released``."""
+    name, _, switched = str(entry["protocol"]).partition("+")
+    if name == "paper":
+        return "paper, read as released" if switched else "paper"
+    if len(entry["switches"]) > 1:
+        return "read as paper"
+    return switched or name
+
+
 def _number(row: Row, column: str) -> dict[str, Any]:
     values, difference = list(row.values[column].values()), row.differences[column]
     one = sample(values) if values else None
@@ -151,11 +161,11 @@ def explain(cell: Mapping[str, Any], switched: Iterable[Mapping[str, Any]]) -> l
         id
         for row in switched
         if (row["variant"], len(row["switches"])) == (cell["variant"], 1) and cell["layer"] in (None, "conv1")
-        if row[cell["column"]]["verdict"] == "reproduced" and _differs(row[cell["column"]]["difference"])
+        if row[cell["column"]]["verdict"] == "reproduced" and differs(row[cell["column"]]["difference"])
         for id in row["discrepancies"]
     ]
 
 
-def _differs(found: Mapping[str, float] | None) -> bool:
-    """Whether an interval leaves 0 out."""
+def differs(found: Mapping[str, float] | None) -> bool:
+    """Whether a difference was measured and its interval leaves 0 out."""
     return found is not None and not found["low"] <= 0 <= found["high"]

@@ -16,6 +16,7 @@ from receptive import authors, claims, measured, runs, tables
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.figures.sheets import named
+from receptive.figures.switches import effects, effects_in_words
 from receptive.files import write_text
 from receptive.measured import Results
 from receptive.motifs import embedded
@@ -240,9 +241,18 @@ def _authors(variant: str) -> Document:
 
 
 def drawings(
-    results: Results, store: Path | str, protocol: str, others: Mapping[str, Results] | None = None
+    results: Results,
+    store: Path | str,
+    protocol: str,
+    others: Mapping[str, Results] | None = None,
+    switched: Sequence[Document] = (),
 ) -> Iterator[tuple[str, str, Figure]]:
     """Draw the figures that a store has the runs for; the logo sheets show trial 0.
+
+    Args:
+        results, protocol, others: as for :func:`document`.
+        store: the folder of runs.
+        switched: the report's ``ablations``.
 
     Yields:
         The name of the figure's file, words that say what it shows, and the figure.
@@ -252,6 +262,9 @@ def drawings(
         if found := (others or {}).get(task):
             for name, words, figure in _drawings_of(found, store, protocol, SHEETS_IN_VIVO):
                 yield f"{task}-{name}", f"{task}: {words}", figure
+    if any(entry["switches"] and entry["n"] for entry in switched):
+        words = "What single switches of the protocol change, with 95% intervals. Those that leave 0 out"
+        yield "switches", f"{words}: {effects_in_words(switched)}.", effects(switched)
     names = [motif.name for motif in embedded()]
     nameless = [replace(motif, id="") for motif in embedded()]
     words = "Sequence logos of the twelve motifs that the synthetic sequences hold"
@@ -314,7 +327,8 @@ def write(
     write_text(out / "report.json", runs.to_json(document))
     write_text(out / "table.csv", tables.table_csv(document))
     drawn = {}
-    for name, words, figure in drawings(results, store, document["protocol"], others):
+    switched = document.get("ablations", ())
+    for name, words, figure in drawings(results, store, document["protocol"], others, switched):
         for suffix in (".svg", ".png"):
             canvas.save(figure, out / f"{name}{suffix}")
         drawn[name] = words

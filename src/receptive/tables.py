@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from receptive import measured
+from receptive import ablations, measured
 from receptive.verdicts import LEAST_TRIALS, PUBLISHED_TRIALS
 
 Document = dict[str, Any]
@@ -318,23 +318,13 @@ def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
             last = row["variant"]
         reasons = row["discrepancies"]
         shown = ", ".join(reasons) if len(reasons) < 3 else f"{reasons[0]} … {reasons[-1]}"
-        line = [row["variant"], protocol_words(row), shown, str(row["n"])]
+        line = [row["variant"], ablations.in_words(row), shown, str(row["n"])]
         for column in COLUMNS:
             number, mark = row[column], MARKS[row[column]["verdict"]]
             mean = plus_minus(number["mean"], number["sd"])
             line += [f"{mean} {mark}" if row["n"] else mark, difference_text(number["difference"])]
         lines.append(line)
     return header, lines
-
-
-def protocol_words(row: Document) -> str:
-    """Name a protocol by what distinguishes it from ``released``."""
-    name, _, switches = str(row["protocol"]).partition("+")
-    if name == "paper":
-        return "paper, read as released" if switches else "paper"
-    if len(row["switches"]) > 1:
-        return "read as paper"
-    return switches.replace("+", ", ") or name
 
 
 def difference_text(found: Document | None) -> str:
