@@ -5,6 +5,7 @@ import pytest
 from receptive.errors import UsageError
 from receptive.protocols import (
     ABLATED,
+    AGAIN,
     PAPER,
     PROTOCOLS,
     READING,
@@ -69,7 +70,8 @@ def test_impossible_values_are_refused(field, value):
 
 def test_an_ablation_switches_one_field_to_the_papers_value():
     base, *single, whole = ablations()
-    assert base == RELEASED
+    assert (base, base.name) == (AGAIN, "released+again")
+    assert {**vars(AGAIN), "name": "released"} == vars(RELEASED)
     for name, switched in zip(ABLATED, single, strict=True):
         assert switched == protocol("released", **{name: getattr(PAPER, name)}) != RELEASED
     reading = {name for name in READING if getattr(PAPER, name) != getattr(RELEASED, name)}

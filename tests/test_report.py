@@ -334,11 +334,12 @@ def test_the_authors_in_vivo_filters_stand_beside_table_2(written):
 
 def test_what_switches_change_is_shown_with_its_interval(tmp_path):
     for trial, relevant in enumerate((0.0, 0.1, 0.2)):
-        put(tmp_path, "cnn-2", trial, 0.966, 0.4, relevant)
+        for name in ("released", "released+again"):
+            put(tmp_path, "cnn-2", trial, 0.966, 0.4, relevant, protocol=name)
         put(tmp_path, "cnn-2", trial, 0.966, 0.5, relevant + 0.1, protocol="released+threshold=0.7")
     document = report.document(measured.collect(tmp_path), "released", ablations.document(tmp_path))
     header, lines = tables.switch_table(document["ablations"])
-    assert len({(line[0], line[1]) for line in lines}) == len(lines) == 2 * (len(ABLATED) + 4) + 3
+    assert len({(line[0], line[1]) for line in lines}) == len(lines) == 2 * (len(ABLATED) + 5) + 8
     line = next(line for line in lines if line[:2] == ["cnn-2", "threshold=0.7"])
     assert dict(zip(header[2:4], line[2:4], strict=True)) == {"": "D-7", "n": "3"}
     assert line[4:] == [

@@ -23,9 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receptive import claims, runs, sweep
+from receptive.ablations import switches
 from receptive.errors import ReceptiveError, UsageError
 from receptive.networks import SMALL_CNN_50_2, VARIANTS
-from receptive.protocols import PAPER, READING, RELEASED, ablations, protocol
+from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations, protocol
 from receptive.tasks import chipseq, dataset
 
 NAMES = st.lists(st.sampled_from([*VARIANTS, "table1"]), min_size=1, max_size=5)
@@ -116,7 +117,7 @@ def trained(folder):
 
 RUNS = {"table1": 85, "table2": 65, "chipseq": 39, "chipseq-shuffled": 3, "chipseq-source": 3}
 RUNS["predictions"] = 3 * 18
-RUNS["ablations"] = 6 * len(ablations())
+RUNS["ablations"] = 3 * (2 * len(ablations()) + 3 + 1)
 
 
 @pytest.mark.parametrize("name", sweep.TARGETS)
@@ -379,18 +380,23 @@ def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
 
 def test_ablations_train_once_for_all_readings(small):
     planned = sweep.plans(["ablations"], None, RELEASED, small)
-    names = [each.name for each in ablations()]
-    assert Counter((plan.network.name, plan.protocol.name, plan.trial) for plan in planned) == {
-        (network, name, trial): 1 for network in ("cnn-2", "cnn-25") for name in names for trial in range(3)
-    }
-    assert set(sweep.plans(["ablations", "cnn-25", "cnn-2"], 3, RELEASED, small)) == set(planned)
+    switched = {(plan.network.name, plan.protocol.name, plan.trial) for plan in planned}
+    assert len(switched) == len(planned)
+    for network in ("cnn-2", "cnn-25"):
+        assert {(network, each.name, trial) for each in ablations() for trial in range(3)} <= switched
+    assert ("cnn9-4", "released+window=None", 0) in switched
+    assert ("cnn-50-2", "released+cnn_50_2=full", 0) in switched
+    assert {p.network for p in planned if p.network.name == "cnn-50-2"} == {VARIANTS["cnn-50-2"]}
     groups = sweep.trainings(planned)
-    assert [plan for group in groups for plan in group if plan not in planned] == []
-    assert sum(map(len, groups)) == len(planned)
-    trained = {name for name in names if name.partition("+")[2].partition("=")[0] not in READING}
-    assert len(groups) == len(trained) * 6 < len(names) * 6
+    assert {plan for group in groups for plan in group} == set(planned)
     for group in groups:
         assert len({(plan.network, plan.trial) for plan in group}) == 1
+        changed = [switches(plan.protocol).keys() - READING for plan in group]
+        assert all(each == changed[0] for each in changed)
+        # What is read otherwise has the released reading of the same weights beside it.
+        assert changed[0] or AGAIN in {plan.protocol for plan in group}
+    training_switches = {field for field in ABLATED if field not in READING}
+    assert len(groups) == 3 * (2 * (1 + len(training_switches)) + 1 + 1)
 
 
 def test_a_training_stores_a_run_for_every_reading(small, data_file, tmp_path):
@@ -425,7 +431,7 @@ def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone
     sequences, sources = chipseq.table()
     monkeypatch.setattr(chipseq, "table", lambda: (sequences[::100], sources[::100]))
     for name in chipseq.TASKS:
-        monkeypatch.setitem(sweep.TARGETS, name, replace(sweep.TARGETS[name], networks=("cnn-100",)))
+        monkeypatch.setitem(sweep.TARGETS, name, replace(sweep.TARGETS[name], networks={"cnn-100": ()}))
         arguments = [name, "--trials", 1, "--epochs", 1, "--workers", 1, "--store", tmp_path, "--json"]
         code, out, _ = command("replicate", *arguments)
         assert code == 0

@@ -28,7 +28,10 @@ def _python(code: str, *arguments: object, **options) -> subprocess.CompletedPro
 def fresh(request, tmp_path_factory):
     """One sweep for all tests of the session, its progress on the terminal; ``--runs`` keeps its runs."""
     option = request.config.getoption
-    device = _python(DEVICE, capture_output=True, text=True).stdout.strip()
+    probe = _python(DEVICE, capture_output=True, text=True)
+    device = probe.stdout.strip()
+    if not device:
+        pytest.exit(f"the backend does not start: {probe.stderr.strip().splitlines()[-1]}", returncode=1)
     if device == "CPU" and not option("--on-cpu"):
         pytest.exit(
             "there is no graphics card here; --on-cpu trains on the processor, for hours", returncode=1
@@ -38,7 +41,7 @@ def fresh(request, tmp_path_factory):
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         done = _python(MAIN, "replicate", *names, "--trials", trials, "--store", store)
-    assert done.returncode == 0
+    assert done.returncode == 0, "not all runs were trained; the reasons stand above"
     return measured.collect(store)
 
 
@@ -47,13 +50,14 @@ def fresh(request, tmp_path_factory):
 @pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
 def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
-    if not pytestconfig.getoption("--quick"):
-        judgement = judge(claim, fresh)
-        known = claims.statements()[claim.id].explanation
-        assert judgement.verdict != "not reproduced" or known, [str(each) for each in judgement.evidence]
+    """Where an interval is known to miss (claims.toml says why), the estimate has to be on its side."""
+    if pytestconfig.getoption("--quick") or claims.statements()[claim.id].explanation:
+        for each in claim.rule(fresh):
+            assert each.margin > 0, each
         return
-    for each in claim.rule(fresh):
-        assert each.margin > 0, each
+    judgement = judge(claim, fresh)
+    shown = [str(each) for each in judgement.evidence]
+    assert judgement.verdict in ("reproduced", "trend only"), shown or judgement.waits_for
 
 
 def holds_or_is_explained(judgement: Judgement) -> bool:

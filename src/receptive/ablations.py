@@ -1,8 +1,8 @@
 """Ablations: what single switches of the protocol, and the paper's protocol as a whole, change.
 
 Where the paper's text and the released code disagree (D-7 to D-17), either may be why a number is not
-reproduced. So CNN-2 and CNN-25 are trained and read with every single switch, six networks by the paper's
-protocol, and CNN-50-2 as large as the text says (D-5).
+reproduced. So CNN-2 and CNN-25 are trained and read with every single switch, CNN9-4 is read with windows as
+long as its filters, CNN-50-2 is as large as the text says, and six networks follow the paper in everything.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,26 +13,17 @@ from typing import Any
 
 from receptive import claims, measured
 from receptive.measured import Results
-from receptive.protocols import (
-    DISCREPANCIES,
-    PAPER,
-    READING,
-    RELEASED,
-    Protocol,
-    ablations,
-    protocol,
-    reread,
-)
-from receptive.sweep import TARGETS
+from receptive.protocols import AGAIN, DISCREPANCIES, PAPER, READING, RELEASED, Protocol, reread
+from receptive.sweep import ABLATIONS
 from receptive.verdicts import LEAST_TRIALS, Interval, compare, contrast, key, sample
 
 COLUMNS = ("auroc", "jaspar", "relevant")
-SWITCHED = TARGETS["ablations"].networks
-"""Networks with every single switch."""
-LARGE_CNN_50_2 = protocol("released", cnn_50_2="full")
-"""Everything as released but the size of CNN-50-2, which is then CNN-2's (D-5, STRIDE-1)."""
 BY_THE_PAPER = ("cnn-1", "cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-100")
 """Networks that are trained by the paper's protocol as well."""
+
+
+Values = Mapping[str, Mapping[int, float]]
+"""Of every column the number of each trial."""
 
 
 @dataclass(frozen=True)
@@ -43,34 +34,34 @@ class Row:
         variant, protocol: which.
         values: for every column of :data:`COLUMNS` the number of each trial, for conv1.
         differences: from ``released``, with 95% intervals: Welch's, or, where the protocols differ only in
-            how filters are read and so have the same weights, that of the differences trial by trial.
-            ``None`` with fewer than three trials of either.
+            how filters are read, that of the differences, trial by trial, from the released reading of the
+            same weights (``AGAIN``). ``None`` with fewer than three trials of either.
     """
 
     variant: str
     protocol: Protocol
-    values: Mapping[str, Mapping[int, float]]
+    values: Values
     differences: Mapping[str, Interval | None]
 
 
-def rows(store: Path | str, variants: Iterable[str], protocols: Sequence[Protocol]) -> list[Row]:
-    """Compare the full runs of networks under some protocols with those under ``released``.
+def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> list[Row]:
+    """Compare the full runs of networks, each under a protocol, with those under ``released``.
 
     Raises:
         ReceptiveError: the store is missing, or a run is damaged.
     """
-    held = {each: measured.held(store, each.name) for each in {RELEASED, *protocols}}
+    wanted = {RELEASED, AGAIN, *(protocol for _, protocol in pairs)}
+    held = {each: measured.held(store, each.name) for each in wanted}
     found = []
-    for variant in variants:
-        base = _values(held[RELEASED], variant)
-        for chosen in protocols:
-            values = _values(held[chosen], variant)
-            paired = switches(chosen).keys() <= READING
-            differences = {
-                column: _difference(values[column], base[column], paired) if chosen != RELEASED else None
-                for column in COLUMNS
-            }
-            found.append(Row(variant, chosen, values, differences))
+    for variant, protocol in pairs:
+        values, again = _values(held[protocol], variant), _values(held[AGAIN], variant)
+        if protocol == RELEASED:
+            differences = dict.fromkeys(COLUMNS)
+        elif switches(protocol) and switches(protocol).keys() <= READING:
+            differences = _of_pairs(values, again)
+        else:
+            differences = _of_groups(values, _values(held[RELEASED], variant))
+        found.append(Row(variant, protocol, values, differences))
     return found
 
 
@@ -80,35 +71,45 @@ def switches(protocol: Protocol) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value != vars(RELEASED)[name]}
 
 
-def _values(results: Results, variant: str) -> dict[str, dict[int, float]]:
+def _values(results: Results, variant: str) -> Values:
     trials = results.trials.get(variant, ())
     return {column: dict(zip(trials, results.of(key(variant, column)), strict=True)) for column in COLUMNS}
 
 
-def _difference(one: Mapping[int, float], base: Mapping[int, float], paired: bool) -> Interval | None:
-    if paired:
-        each = [one[trial] - base[trial] for trial in one.keys() & base.keys()]
-        return contrast((1, sample(each))) if len(each) >= LEAST_TRIALS else None
-    if min(len(one), len(base)) < LEAST_TRIALS:
-        return None
-    return contrast((1, sample(list(one.values()))), (-1, sample(list(base.values()))))
+def _of_pairs(one: Values, again: Values) -> dict[str, Interval | None]:
+    """Take the differences of two readings over the trials in which the weights, and so the AU-ROC, agree."""
+    scores = again["auroc"]
+    same = [trial for trial, score in one["auroc"].items() if scores.get(trial) == score]
+    if len(same) < LEAST_TRIALS:
+        return dict.fromkeys(COLUMNS)
+    return {
+        column: contrast((1, sample([one[column][trial] - again[column][trial] for trial in same])))
+        for column in COLUMNS
+    }
+
+
+def _of_groups(one: Values, other: Values) -> dict[str, Interval | None]:
+    if min(len(one["auroc"]), len(other["auroc"])) < LEAST_TRIALS:
+        return dict.fromkeys(COLUMNS)
+    samples = [{column: sample(list(each[column].values())) for column in COLUMNS} for each in (one, other)]
+    return {column: contrast((1, samples[0][column]), (-1, samples[1][column])) for column in COLUMNS}
 
 
 def document(store: Path | str) -> dict[str, Any]:
     """Return ``ablations``, the single switches, and ``protocols``, released and paper, as JSON has them.
 
-    The single switches end with that of CNN-50-2's size.
-
     Every row has its ``variant``, ``protocol``, ``switches``, the ``discrepancies`` that they stand for and
     ``n`` trials; for each column ``mean``, ``sd``, the ``difference`` from ``released``, the ``published``
     number and the ``verdict`` on it.
     """
-    single = (*ablations(), PAPER)
-    whole = (RELEASED, PAPER, reread(PAPER))
-    resized = rows(store, ["cnn-50-2"], (RELEASED, LARGE_CNN_50_2))
+    single = {
+        variant: (RELEASED, *own, *((PAPER,) if variant in BY_THE_PAPER else ()))
+        for variant, own in ABLATIONS.items()
+    }
+    whole = dict.fromkeys(BY_THE_PAPER, (RELEASED, PAPER, reread(PAPER)))
     return {
-        "ablations": [_entry(row) for row in (*rows(store, SWITCHED, single), *resized)],
-        "protocols": [_entry(row) for row in rows(store, BY_THE_PAPER, whole)],
+        name: [_entry(row) for row in rows(store, [(v, one) for v, each in part.items() for one in each])]
+        for name, part in {"ablations": single, "protocols": whole}.items()
     }
 
 
@@ -131,7 +132,7 @@ def in_words(entry: Mapping[str, Any]) -> str:
         return "paper, read as released" if switched else "paper"
     if len(entry["switches"]) > 1:
         return "read as paper"
-    return switched or name
+    return switched or name if entry["switches"] else entry["protocol"].replace("+", ", ")
 
 
 def _number(row: Row, column: str) -> dict[str, Any]:

@@ -161,6 +161,10 @@ def drawing(protocol: Protocol) -> dict[str, Any]:
     }
 
 
+AGAIN = replace(RELEASED, name="released+again")
+"""The released protocol under another name: what is read otherwise is compared with this reading of the same
+weights. Weights are not stored, and a machine that rounds otherwise makes others of the same seed."""
+
 PROTOCOLS = {protocol.name: protocol for protocol in (RELEASED, PAPER)}
 
 READING = frozenset({"sites", "threshold", "weighted", "ends", "window", "trim_bits", "trim_pad"})
@@ -232,6 +236,6 @@ def reread(trained: Protocol) -> Protocol:
 
 
 def ablations() -> tuple[Protocol, ...]:
-    """Return ``released``, each single switch of it to the paper's value, and its reading switched whole."""
+    """Return ``AGAIN``, each single switch of it to the paper's value, and its reading switched whole."""
     single = (protocol("released", **{name: getattr(PAPER, name)}) for name in ABLATED)
-    return (RELEASED, *single, reread(RELEASED))
+    return (AGAIN, *single, reread(RELEASED))

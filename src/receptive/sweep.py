@@ -41,7 +41,7 @@ from receptive import arithmetic, backend, runs
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import write_text
 from receptive.networks import LARGE, NUMBERS, REGISTERED, SMALL, VARIANTS, Variant, variant
-from receptive.protocols import Protocol, ablations, reread
+from receptive.protocols import AGAIN, RELEASED, Protocol, ablations, protocol, reread
 from receptive.runs import Plan
 from receptive.tasks import dataset
 from receptive.tasks.dataset import Dataset
@@ -64,32 +64,38 @@ class Target:
 
     Attributes:
         task: the task that the networks are trained on.
-        networks: their names.
+        networks: their names, each with the protocols that it is trained under; none: the one asked for.
         trials: of each, unless the user says otherwise; as many as the paper's by default.
-        protocols: the protocols that it compares, if it does; else whichever is asked for.
     """
 
     task: str
-    networks: tuple[str, ...]
+    networks: Mapping[str, tuple[Protocol, ...]]
     trials: int = 5
-    protocols: tuple[Protocol, ...] = ()
 
 
 TABLE_2 = (*SMALL, *LARGE, "cnn9-4", "cnn9-25", "cnn-50-2", *NUMBERS[1:])
 """The networks of Table 2."""
 
-TARGETS = {
-    "table1": Target("synthetic", tuple(VARIANTS)),
-    "ablations": Target("synthetic", ("cnn-2", "cnn-25"), 3, ablations()),
-    "table2": Target("invivo", TABLE_2),
-    "chipseq": Target("chipseq", TABLE_2, 3),
-    "chipseq-shuffled": Target("chipseq-shuffled", ("cnn-25",), 3),
-    "chipseq-source": Target("chipseq-source", ("cnn-25",), 3),
-    "predictions": Target("synthetic", tuple(REGISTERED), 3),
+ABLATIONS = {
+    "cnn-2": ablations(),
+    "cnn-25": ablations(),
+    "cnn9-4": (AGAIN, protocol("released", window=None), reread(RELEASED)),
+    "cnn-50-2": (protocol("released", cnn_50_2="full"),),
 }
-"""By name: Table 1 with the two networks of Fig S1, all 17; the single switches of the protocol
-(:func:`protocols.ablations`); Table 2; its networks on the ChIP-seq task; that task's controls; and the
-networks whose filters were predicted before their training."""
+"""Every switch for two networks; for filters of 9 the window that suits them, and for CNN-50-2 its size."""
+
+TARGETS = {
+    "table1": Target("synthetic", dict.fromkeys(VARIANTS, ())),
+    "ablations": Target("synthetic", ABLATIONS, 3),
+    "table2": Target("invivo", dict.fromkeys(TABLE_2, ())),
+    "chipseq": Target("chipseq", dict.fromkeys(TABLE_2, ()), 3),
+    "chipseq-shuffled": Target("chipseq-shuffled", {"cnn-25": ()}, 3),
+    "chipseq-source": Target("chipseq-source", {"cnn-25": ()}, 3),
+    "predictions": Target("synthetic", dict.fromkeys(REGISTERED, ()), 3),
+}
+"""By name: Table 1 with the two networks of Fig S1, all 17; switches of the protocol; Table 2; its networks
+on the ChIP-seq task; that task's controls; and the networks whose filters were predicted before their
+training."""
 
 OnEpoch = Callable[[Plan, int, float], None]
 """Called after an epoch of a run with the number of epochs done and the validation loss, from any thread."""
@@ -173,11 +179,11 @@ def plans(
     protocols = (protocol, reread(protocol)) if both_readings else (protocol,)
     wanted: dict[Plan, None] = {}
     for name in names:
-        target = TARGETS.get(name, Target(data.task, (name,)))
-        for one, chosen in product(target.networks, target.protocols or protocols):
-            network, number = variant(one, chosen), trials or target.trials
-            planned = (runs.plan(network, data, chosen, trial, epochs) for trial in range(number))
-            wanted |= dict.fromkeys(planned)
+        target = TARGETS.get(name, Target(data.task, {name: ()}))
+        numbers = range(trials or target.trials)
+        for one, own in target.networks.items():
+            for chosen, trial in product(own or protocols, numbers):
+                wanted[runs.plan(variant(one, chosen), data, chosen, trial, epochs)] = None
     return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
 
 
