@@ -1,3 +1,5 @@
+import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,8 +13,10 @@ from hypothesis.extra import numpy as arrays
 
 from receptive import networks
 from receptive.errors import ReceptiveError
+from receptive.motifs import read_meme
 from receptive.networks import VARIANTS, variant
 from receptive.protocols import PROTOCOLS, RELEASED, protocol
+from receptive.tasks import dataset
 from receptive.training import metrics, predict, train
 
 LONG_STEPS = protocol("released", learning_rate=0.03)
@@ -149,3 +153,32 @@ def test_steps_taken_together_are_those_taken_one_by_one(small, monkeypatch):
     for a, b in zip(together.model.get_weights(), one_by_one.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert len(small.train.X) % RELEASED.batch_size
+
+
+def test_the_same_program_trains_and_reads_on_jax(small, tmp_path):
+    """Of a backend, too, a run says which it was."""
+    dataset.write(small, tmp_path / "small.h5")
+    words = [
+        "train",
+        "cnn-100",
+        "--data",
+        tmp_path / "small.h5",
+        "--epochs",
+        2,
+        "--store",
+        tmp_path,
+        "--json",
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", "from receptive.cli import main; main()", *map(str, words)],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    record = json.loads(done.stdout)
+    assert (record["backend"], record["device"]) == ("jax", "CPU")
+    assert "jax" in record["versions"]
+    assert len(record["history"]["loss"]) == 2
+    assert len(read_meme(tmp_path / "synthetic/cnn-100/released/trial-0/conv1.meme")) == 30
