@@ -1,6 +1,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -58,6 +59,12 @@ def put(store, variant, trial, *numbers, **changes):
     folder.mkdir(parents=True)
     (folder / "run.json").write_text(json.dumps(made))
     return folder
+
+
+def factors(by_factor):
+    """A change of a made-up ``run.json`` in how many filters match each factor."""
+    layer = record("cnn-25", 2, 0.97, 0.9, 0.9)["filters"]["conv1"]
+    return {"filters": {"conv1": {**layer, "by_factor": by_factor}}}
 
 
 @pytest.fixture(scope="module")
@@ -143,14 +150,22 @@ def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
         ("3", "not a run, no field"),
         ("null", "not a run, no field"),
         ({"metrics": {}}, "KeyError 'auroc_mean'"),
-        ({"metrics": None}, "TypeError"),
+        ({"metrics": None}, "expected an object as metrics, found None"),
+        ({"plan": []}, "expected an object as plan, found []"),
         ({"metrics": {"auroc_mean": "high", "aupr_mean": 0}}, "ValueError"),
         ({"metrics": {"auroc_mean": float("nan"), "aupr_mean": 0}}, "auroc is nan, not between 0 and 1"),
         ({"metrics": {"auroc_mean": 1.2, "aupr_mean": 0}}, "auroc is 1.2, not between 0 and 1"),
         ({"filters": {"conv1": {"jaspar": 0.5}}}, "KeyError"),
-        ({"filters": []}, "AttributeError"),
+        ({"filters": []}, "expected an object as filters, found []"),
+        ({"filters": {}}, "other layers or factors than in the trials before it"),
+        (factors({"MAX": 0.5}), "other layers or factors than in the trials before it"),
+        (factors({"MAX": "half"}), "ValueError"),
+        (factors({"MAX": float("nan")}), "by_factor MAX is nan, not between 0 and 1"),
+        (factors(3), "AttributeError"),
         ({"data": {}}, "KeyError 'sha256'"),
-        ({"variant": "cnn-4"}, "holds cnn-4, trial 2"),
+        ({"variant": "cnn-4"}, "holds another run, synthetic/cnn-4/released/trial-2"),
+        ({"protocol": "paper"}, "holds another run, synthetic/cnn-25/paper/trial-2"),
+        ({"task": "chipseq"}, "holds another run, chipseq/cnn-25/released/trial-2"),
         ({"data": {"sha256": "1"}}, "were trained on different data"),
     ],
 )
@@ -164,6 +179,21 @@ def test_a_damaged_run_is_named(command, made_up, tmp_path, damage, message):
     assert (code, out) == (1, "")
     assert message in err
     assert str(path.parent) in err
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named(made_up, monkeypatch):
+    """Not by its rights, which do not bind the administrator who may run the tests."""
+    closed = made_up / "synthetic" / "cnn-4"
+    look = Path.iterdir
+
+    def refuse(folder):
+        if folder == closed:
+            raise PermissionError(13, "Permission denied")
+        return look(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(ReceptiveError, match=f"cannot read {closed}: Permission denied"):
+        measured.collect(made_up)
 
 
 def test_a_run_folder_without_a_run_is_named(made_up, tmp_path):
@@ -398,6 +428,18 @@ def in_vivo_document(store):
     return report.document(measured.collect(store), "released", {}, measured.collect_others(store))
 
 
+def test_real_sequences_alone_can_be_reported(command, in_vivo, tmp_path):
+    shutil.copytree(in_vivo, tmp_path / "store", ignore=shutil.ignore_patterns("synthetic"))
+    code, out, _ = command("report", "--store", tmp_path / "store", "--json", "--out", tmp_path / "out")
+    assert code == 0
+    found = json.loads(out)
+    assert found["chipseq"] == in_vivo_document(in_vivo)["chipseq"]
+    assert {each["n"] for each in found["cells"]} == {0}
+    assert "data set `none`" in (tmp_path / "out" / "report.md").read_text()
+    code, out, _ = command("report", "--store", tmp_path / "store")
+    assert (code, "VIVO-1" in out) == (0, True)
+
+
 @pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
 def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     document = in_vivo_document(in_vivo)
@@ -413,6 +455,11 @@ def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     ]
     assert {tuple(row["covered"].values()) for row in part["factors"]} == {(8, 0)}
     judged = {claim["id"]: claim for claim in document["claims"] if claim["id"].startswith("VIVO")}
+    # The made-up trials of all networks go up together: only within trials do differences show.
+    changed = [claim for claim in judged.values() if claim["by_trial"] != claim["verdict"]]
+    assert changed
+    for claim in changed:
+        assert f"taken trial by trial it would be {claim['by_trial']}" in command_text(document)
     assert {claim["task"] for claim in judged.values()} == {"chipseq"}
     assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "not reproduced"}
     assert all(claim["evidence"] and not claim["leans_on"] for claim in judged.values())

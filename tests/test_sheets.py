@@ -11,8 +11,9 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
         folder.mkdir()
         for name in ("conv1.meme", "conv1.untrimmed.meme"):
             write_meme(folder / name, motifs)
-        record = dict.fromkeys(("key", "plan", "task", "variant", "trial", "protocol", "filters", "complete"))
-        (folder / "run.json").write_text(json.dumps({**record, "metrics": {"classes": []}}))
+        record = dict.fromkeys(("key", "task", "variant", "trial", "protocol", "complete"))
+        objects = {"plan": {}, "filters": {}, "metrics": {"classes": []}}
+        (folder / "run.json").write_text(json.dumps({**record, **objects}))
     sheet = sheets.side_by_side(folders, filters=2)
     names = [motif.name for motif in embedded()]
     # Axes come row by row.

@@ -435,3 +435,28 @@ def test_quantities_of_the_same_networks_are_compared_trial_by_trial(pairs):
     found = exceeds(Results({one: a, other: b}, {}), one, other).found
     oracle = stats.ttest_rel(a, b).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+
+
+@given(st.lists(st.lists(fractions, min_size=3, max_size=5), min_size=7, max_size=7))
+def test_by_trial_a_sum_is_taken_within_every_trial(values):
+    """As many trials as all networks have; the oracle is the interval of the sums' mean."""
+    names = (*SMALL, *LARGE)
+    quantities = {key(n, "auroc"): tuple(v) for n, v in zip(names, values, strict=True)}
+    sums = [np.mean(trial[:3]) - np.mean(trial[3:]) for trial in zip(*values, strict=False)]
+    assume(np.std(sums) > 1e-3)
+    (found, _) = BY_ID["VIVO-3"].rule(Results(quantities, {}, by_trial=True))
+    oracle = stats.ttest_1samp(sums, 0).confidence_interval(0.95)
+    assert (found.found.low, found.found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    one, other = (key(name, "auroc") for name in names[:2])
+    pair = exceeds(Results(quantities, {}, by_trial=True), one, other).found
+    assert pair.estimate == pytest.approx(
+        np.mean([a - b for a, b in zip(values[0], values[1], strict=False)]), abs=1e-9
+    )
+
+
+def test_factors_covered_are_compared_by_trial_too():
+    """Of the same trials: the gain is 1 in each, however much the trials differ."""
+    results = Results({}, covering({"cnn-25": [2, 5, 8], "cnn-25-120": [3, 6, 9]}))
+    (apart,) = BY_ID["VIVO-5"].rule(results)
+    (together,) = BY_ID["VIVO-5"].rule(replace(results, by_trial=True))
+    assert (apart.holds, together.holds) == (False, True)

@@ -1,5 +1,6 @@
 """What a store has measured: the numbers of its runs, trial by trial."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ class Results:
         factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
         auroc: for every variant, trial by trial, the AU-ROC of each class.
         trials: for every variant the numbers of its trials.
+        by_trial: whether trials of one number, which share a seed, are pairs (:mod:`receptive.verdicts`).
         data: hash of the data set that all runs share; empty without runs.
         left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
     """
@@ -41,6 +43,7 @@ class Results:
     task: str = "synthetic"
     auroc: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
     trials: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    by_trial: bool = False
 
     def of(self, key: Key) -> tuple[float, ...]:
         """Return the values of a quantity, none if it was not measured."""
@@ -86,18 +89,23 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
     factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     auroc: dict[str, list[Mapping[str, float]]] = {}
     trials: dict[str, list[int]] = {}
+    layers: dict[str, Mapping[str, tuple[str, ...]]] = {}
     data: dict[str, Path] = {}
     left_out: list[Path] = []
     for folder in folders(store, task, protocol):
         record = runs.load(folder)
-        if folder != Path(store) / task / str(record["variant"]) / protocol / f"trial-{record['trial']}":
-            raise ReceptiveError(f"{folder} holds {record['variant']}, trial {record['trial']}")
+        own = (
+            "/".join(str(record[name]) for name in ("task", "variant", "protocol"))
+            + f"/trial-{record['trial']}"
+        )
+        if folder != Path(store) / own:
+            raise ReceptiveError(f"{folder} holds another run, {own}")
         if not (record["complete"] and record.get("full_protocol")):
             left_out.append(folder)
             continue
         try:
             read = _numbers(record)
-            shares = {layer: dict(found["by_factor"]) for layer, found in record["filters"].items()}
+            shares = {layer: _shares(found["by_factor"]) for layer, found in record["filters"].items()}
             by_class = _by_class(record["metrics"])
             data.setdefault(str(record["data"]["sha256"]), folder)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -105,6 +113,11 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
                 f"{folder / 'run.json'}: damaged: {type(error).__name__} {error}; a run has its metrics, "
                 "filters and data"
             ) from None
+        kinds = {layer: tuple(by_factor) for layer, by_factor in shares.items()}
+        if kinds != layers.setdefault(record["variant"], kinds):
+            raise ReceptiveError(
+                f"{folder / 'run.json'}: other layers or factors than in the trials before it"
+            )
         for key, value in read.items():
             values.setdefault(key, []).append(value)
         for layer, by_factor in shares.items():
@@ -128,14 +141,22 @@ def folders(store: Path | str, task: str = "*", protocol: str = "*") -> list[Pat
     """Return the run folders of a store, by variant, protocol and trial.
 
     Raises:
-        ReceptiveError: there is no such folder.
+        ReceptiveError: there is no such folder, or one that cannot be looked into.
     """
-    store = Path(store)
-    if not store.is_dir():
-        raise ReceptiveError(f"store {store}: no such folder")
-    found = [path for path in store.glob(f"{task}/*/*/trial-*") if path.name[6:].isdigit() and path.is_dir()]
-    named = [path for path in found if protocol in ("*", path.parent.name)]
-    return sorted(named, key=lambda path: (path.parent, int(path.name[6:])))
+    found = [Path(store)]
+    for wanted in (task, "*", protocol, "*"):
+        found = [below for folder in found for below in _folders_in(folder) if wanted in ("*", below.name)]
+    trials = [path for path in found if re.fullmatch(r"trial-\d+", path.name)]
+    return sorted(trials, key=lambda path: (path.parent, int(path.name[6:])))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        raise ReceptiveError(f"store {folder}: no such folder") from None
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {folder}: {error.strerror}") from None
 
 
 def _holdings(store: Path) -> str:
@@ -148,6 +169,15 @@ def _by_class(metrics: Mapping[str, Any]) -> dict[str, float]:
     """Read the AU-ROC of the classes that had both labels."""
     named = zip(metrics.get("classes", ()), metrics.get("auroc", ()), strict=True)
     return {name: float(value) for name, value in named if value is not None}
+
+
+def _shares(by_factor: Mapping[str, Any]) -> dict[str, float]:
+    """Read the fractions of filters that match each factor."""
+    shares = {name: float(share) for name, share in by_factor.items()}
+    for name, share in shares.items():
+        if not 0 <= share <= 1:
+            raise ValueError(f"by_factor {name} is {share}, not between 0 and 1")
+    return shares
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[Key, float]:

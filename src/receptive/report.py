@@ -13,6 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from receptive import authors, claims, measured, runs, tables
+from receptive.ablations import COLUMNS
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.figures.sheets import named
@@ -65,7 +66,8 @@ def document(
 
     Returns:
         ``cells`` (``mean`` is null without a run, ``sd`` with fewer than two, the difference and its interval
-        with fewer than :data:`~receptive.verdicts.LEAST_TRIALS`); ``claims`` with their inequalities;
+        with fewer than :data:`~receptive.verdicts.LEAST_TRIALS`); ``claims`` with their inequalities, and
+        what the verdict would be ``by_trial``;
         ``fractions`` of every layer, counted four ways (D-9, D-19); ``factors``, how many filters match each;
         ``table2``, the cells of DeepSEA's sequences; ``authors_invivo``, the fractions of the authors' own
         in vivo filters beside Table 2's; ``chipseq``, the numbers of other real sequences and of controls,
@@ -73,12 +75,15 @@ def document(
     """
     others = others or {}
     in_vivo = others.get("invivo", Results({}, {}))
+    every = {"synthetic": results, **others}
+    pairs = {task: replace(found, by_trial=True) for task, found in every.items()}
+    judged = zip(judge_all(DECIDED, every), judge_all(DECIDED, pairs), strict=True)
     return {
         "protocol": protocol,
         "data_sha256": results.data,
         "left_out": [str(folder) for folder in results.left_out],
         "cells": _cells(results, "synthetic"),
-        "claims": [_claim(each) for each in judge_all(DECIDED, {"synthetic": results, **others})],
+        "claims": [{**_claim(one), "by_trial": other.verdict} for one, other in judged],
         "fractions": _fractions(results),
         "factors": _factors(results),
         "table2": {**_origin(in_vivo), "cells": _cells(in_vivo, "invivo")},
@@ -262,7 +267,7 @@ def drawings(
         if found := (others or {}).get(task):
             for name, words, figure in _drawings_of(found, store, protocol, SHEETS_IN_VIVO):
                 yield f"{task}-{name}", f"{task}: {words}", figure
-    if any(entry["switches"] and entry["n"] for entry in switched):
+    if any(entry[column]["difference"] for entry in switched for column in COLUMNS):
         words = "What single switches of the protocol change, with 95% intervals. Those that leave 0 out"
         yield "switches", f"{words}: {effects_in_words(switched)}.", effects(switched)
     names = [motif.name for motif in embedded()]

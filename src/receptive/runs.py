@@ -148,6 +148,9 @@ def load(folder: Path | str) -> dict[str, Any]:
     missing = fields - set(record if isinstance(record, dict) else ())
     if missing:
         raise ReceptiveError(f"{path}: not a run, no field {', '.join(sorted(missing))}")
+    for name in ("plan", "metrics", "filters"):
+        if not isinstance(record[name], dict):
+            raise ReceptiveError(f"{path}: not a run, expected an object as {name}, found {record[name]!r}")
     return dict(record)
 
 
@@ -312,4 +315,4 @@ def best_hits(folder: Path | str, layer: str = "conv1") -> dict[str, str]:
 
 def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
     """Format a document as indented JSON with a final newline."""
-    return json.dumps(document, indent=1) + "\n"
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -29,7 +29,11 @@ def replicate(
     protocol: ProtocolName = "released",
     switches: Switches = None,
     both_readings: Annotated[
-        bool, typer.Option("--both-readings", help="Read the filters as the other protocol does, too.")
+        bool,
+        typer.Option(
+            "--both-readings",
+            help="Read the filters as the other protocol does, too; of one training if neither run is there.",
+        ),
     ] = False,
     workers: Annotated[
         str,
@@ -60,10 +64,11 @@ def replicate(
     Planned = done (in the store before, or trained by another sweep) + trained + failed.
 
     Targets: table1, all 17 networks on the synthetic task; ablations, CNN-2 and CNN-25 with single switches
-    of the protocol (3 trials); table2, the 13 networks of Table 2 on DeepSEA's sequences (--data, made by
-    receptive data deepsea); chipseq, the same networks on the packaged ChIP-seq task (3 trials); its
-    controls, CNN-25 on chipseq-shuffled (labels exchanged at random) and chipseq-source (which list a locus
-    is from; 3 trials each); predictions, the 18 networks of results/predictions.json (3 trials).
+    of the protocol, CNN9-4 read otherwise and CNN-50-2 in full size (3 trials); table2, the 13 networks of
+    Table 2 on DeepSEA's sequences (--data, made by receptive data deepsea); chipseq, the same networks on
+    the packaged ChIP-seq task (3 trials); its controls, CNN-25 on chipseq-shuffled (labels exchanged at
+    random) and chipseq-source (which list a locus is from; 3 trials each); predictions, the 18 networks of
+    results/predictions.json (3 trials).
 
     Example: receptive replicate table1 --trials 5 --store results
     """

@@ -24,8 +24,8 @@ def report(
     from receptive import ablations, measured
     from receptive import report as reports
 
-    results = measured.collect(store, protocol)
     others = measured.collect_others(store, protocol)
+    results = measured.held(store, protocol) if others else measured.collect(store, protocol)
     document = reports.document(results, protocol, ablations.document(store), others)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
@@ -38,6 +38,7 @@ def text(document: dict[str, Any]) -> str:
     from receptive.tables import (
         RULES,
         TASK_WORDS,
+        by_trial_line,
         chipseq_table,
         class_table,
         evidence_line,
@@ -71,6 +72,8 @@ def text(document: dict[str, Any]) -> str:
             waits = f"  waits for {', '.join(claim['waits_for'])}"
             lines.append(fill(waits, 110, subsequent_indent="  "))
         lines += [f"  {evidence_line(each)}" for each in claim["evidence"]]
+        if claim["by_trial"] != claim["verdict"]:
+            lines.append(f"  ({by_trial_line(claim)})")
     for name in ("ablations", "protocols"):
         if measured := [row for row in document.get(name, ()) if row["n"]]:
             lines += ["", table(*switch_table(measured))]

@@ -33,7 +33,7 @@ def say(message: str) -> None:
 
 def emit(document: Mapping[str, Any] | Sequence[Any], text: str, as_json: bool) -> None:
     """Print a result on standard output, as JSON or as text."""
-    print(json.dumps(document, indent=1) if as_json else text, flush=True)
+    print(json.dumps(document, indent=1, allow_nan=False) if as_json else text, flush=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
