@@ -82,9 +82,9 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
         f"Of {compared} numbers compared by 95% intervals at most one in twenty, {compared / 20:.0f}, would "
         "miss by chance alone if every pair were equal; fewer, as small differences count as none. Without "
         "Gmeb1: the measured share if a match with that motif, which flat filters have, does not count "
-        "(D-19; it does in what was published). The last column names the discrepancies whose switch, in the table "
-        "below, turns the number into one that is reproduced and changes it by its whole interval. Switches "
-        f"are trained for {', '.join(switched)} alone; one with fewer than three runs explains nothing yet."
+        "(D-19; it does in what was published). The last column names the discrepancies whose switch, in the "
+        "table below, turns the number into one that is reproduced and changes it by its whole interval. "
+        f"Switches are trained for {', '.join(switched)} alone; with fewer than three runs none explains."
     )
 
 
