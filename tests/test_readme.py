@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
-from receptive import claims, predictions
+from receptive import ablations, claims, predictions
 from receptive.networks import LARGE, SMALL
+from receptive.protocols import AGAIN, protocol
 from receptive.tables import plus_minus
 from receptive.verdicts import key, sample
 
@@ -39,6 +41,20 @@ def test_the_step_with_pool_size_on_real_sequences(committed):
         f"{min(large):.2f} to {max(large):.2f} with large ones"
     )
     assert words in RUNNING
+
+
+def test_what_trimming_does_to_the_matches_of_cnn_2():
+    pairs = [("cnn-2", one) for one in (AGAIN, protocol("released", trim_bits=None))]
+    trimmed, whole = ablations.rows(ROOT / "results", pairs)
+    jaspar, relevant = (
+        [fmean(row.values[column].values()) for row in (trimmed, whole)] for column in ("jaspar", "relevant")
+    )
+    words = (
+        f"{jaspar[0]:.2f} of the filters match any JASPAR motif trimmed and {jaspar[1]:.2f} untrimmed, while "
+        f"{relevant[0]:.2f} and {relevant[1]:.2f} match a relevant one"
+    )
+    assert words in RUNNING
+    assert {len(row.values["auroc"]) for row in (trimmed, whole)} == {3}
 
 
 def test_the_score_of_the_registered_predictions(committed):
