@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from receptive.ablations import COLUMNS, differs, in_words
 from receptive.figures.matches import legend
 from receptive.figures.scores import COLOURS, MARKERS
+from receptive.protocols import RELEASED
 from receptive.verdicts import TOLERANCE
 
 TITLES = {"auroc": "AU-ROC", "jaspar": "filters that match JASPAR", "relevant": "filters that are relevant"}
@@ -26,7 +27,7 @@ def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
         entries: ``ablations`` or ``protocols`` of :func:`receptive.ablations.document`, of at most six
             networks.
     """
-    others = [entry for entry in entries if entry["switches"]]
+    others = [entry for entry in entries if entry["protocol"] != RELEASED.name]
     names = list(dict.fromkeys(_label(entry) for entry in others))
     networks = list(dict.fromkeys(entry["variant"] for entry in others))
     figure = Figure(figsize=(10, 1.6 + 0.36 * len(names)), layout="constrained")
@@ -46,6 +47,7 @@ def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
                     axes.errorbar([found["estimate"]], [y], xerr=reach, **style)
         axes.set_title(TITLES[column], fontsize="medium")
         axes.set_xlabel("difference from released")
+        axes.locator_params(axis="x", nbins=4)
         axes.grid(axis="x", color="0.9")
         axes.spines[["top", "right", "left"]].set_visible(False)
         axes.tick_params(axis="y", length=0)
