@@ -79,12 +79,13 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
     compared = sum(cell["verdict"] != "not measured" for cell in document["cells"])
     switched = dict.fromkeys(row["variant"] for row in document["ablations"])
     yield (
-        f"Of {compared} numbers compared by 95% intervals at most one in twenty, {compared / 20:.0f}, would "
-        "miss by chance alone if every pair were equal; fewer, as small differences count as none. Without "
-        "Gmeb1: the measured share if a match with that motif, which flat filters have, does not count "
-        "(D-19; it does in what was published). The last column names the discrepancies whose switch, in the "
-        "table below, turns the number into one that is reproduced and changes it by its whole interval. "
-        f"Switches are trained for {', '.join(switched)} alone; with fewer than three runs none explains."
+        f"Of {compared} numbers compared by 95% intervals one would expect about {compared / 20:.0f} to miss "
+        "by chance if every pair were equal, or fewer, as small differences count as none. Without Gmeb1: "
+        "the measured share if a match with that motif, which flat filters have, does not count (D-19; it "
+        "does in what was published). The last column names the discrepancies whose switch, in the table "
+        "below, turns the number into one that is reproduced, with an effect whose own 95% interval leaves "
+        f"0 out. Switches are trained for {', '.join(switched)} alone; with fewer than three runs none "
+        "explains."
     )
 
 
@@ -96,9 +97,10 @@ def by_trial(document: dict[str, Any]) -> str:
         if each["by_trial"] != each["verdict"]
     ]
     return (
-        "The number of a trial is its seed, and networks of one shape start a trial from the same weights. "
-        "So their trials are not quite independent, as Welch's intervals take them to be. Judged by sums "
-        f"within each trial instead, {'; '.join(changed) or 'no verdict changes'}."
+        "The number of a trial is the seed of every network: the order of its batches and, where shapes "
+        "agree, its first weights. Welch's intervals take trials as independent all the same. Judged by "
+        f"sums within each trial instead, {'; '.join(changed) or 'no verdict changes'}. (Such intervals have "
+        "fewer degrees of freedom, so that a verdict may change without any dependence.)"
     )
 
 

@@ -149,6 +149,16 @@ def test_a_wider_interval_explains_nothing(tmp_path):
     assert ablations.explain({"variant": "cnn-2", "layer": "conv1", "column": "jaspar"}, switched) == []
 
 
+@pytest.mark.parametrize(("again", "reasons"), [([0.40, 0.42, 0.44], ["D-7"]), ([0.20, 0.26, 0.32], [])])
+def test_a_reading_explains_only_what_the_released_reading_of_its_weights_misses(tmp_path, again, reasons):
+    """CNN-2's published JASPAR fraction is 0.240; every filter set matches by 0.1 less when read so."""
+    put(tmp_path, "cnn-2", RELEASED, [0.9] * 5, [0.40, 0.41, 0.42, 0.43, 0.44])
+    put(tmp_path, "cnn-2", AGAIN, [0.9] * 3, again)
+    put(tmp_path, "cnn-2", READ, [0.9] * 3, [each - 0.16 + place / 1000 for place, each in enumerate(again)])
+    switched = ablations.document(tmp_path)["ablations"]
+    assert ablations.explain({"variant": "cnn-2", "layer": "conv1", "column": "jaspar"}, switched) == reasons
+
+
 def test_several_switches_at_once_explain_nothing(tmp_path):
     put(tmp_path, "cnn-2", RELEASED, [0.90, 0.91, 0.90])
     put(tmp_path, "cnn-2", reread(RELEASED), [0.966, 0.965, 0.967])

@@ -44,15 +44,17 @@ def test_the_step_with_pool_size_on_real_sequences(committed):
 
 
 def test_what_trimming_does_to_the_matches_of_cnn_2():
-    pairs = [("cnn-2", one) for one in (AGAIN, protocol("released", trim_bits=None))]
-    trimmed, whole = ablations.rows(ROOT / "results", pairs)
+    readings = (AGAIN, protocol("released", trim_bits=None))
+    pairs = [(variant, one) for variant in ("cnn-2", "cnn-25") for one in readings]
+    trimmed, whole, *localist = ablations.rows(ROOT / "results", pairs)
     jaspar, relevant = (
         [fmean(row.values[column].values()) for row in (trimmed, whole)] for column in ("jaspar", "relevant")
     )
     words = (
         f"{jaspar[0]:.2f} of the filters match any JASPAR motif trimmed and {jaspar[1]:.2f} untrimmed, while "
-        f"{relevant[0]:.2f} and {relevant[1]:.2f} match a relevant one"
+        f"{relevant[0]:.2f} and {relevant[1]:.2f} match a relevant one; CNN-25's shares do not change"
     )
+    assert localist[0].values == localist[1].values
     assert words in RUNNING
     assert {len(row.values["auroc"]) for row in (trimmed, whole)} == {3}
 

@@ -171,7 +171,7 @@ def test_the_same_program_trains_and_reads_on_jax(small, tmp_path):
     ]
     done = subprocess.run(
         [sys.executable, "-c", "from receptive.cli import main; main()", *map(str, words)],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
+        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
         check=False,

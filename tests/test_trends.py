@@ -31,7 +31,8 @@ def fresh(request, tmp_path_factory):
     probe = _python(DEVICE, capture_output=True, text=True)
     device = probe.stdout.strip()
     if not device:
-        pytest.exit(f"the backend does not start: {probe.stderr.strip().splitlines()[-1]}", returncode=1)
+        why = (probe.stderr.strip().splitlines() or [f"code {probe.returncode}"])[-1]
+        pytest.exit(f"the backend does not start: {why}", returncode=1)
     if device == "CPU" and not option("--on-cpu"):
         pytest.exit(
             "there is no graphics card here; --on-cpu trains on the processor, for hours", returncode=1

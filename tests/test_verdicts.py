@@ -454,6 +454,15 @@ def test_by_trial_a_sum_is_taken_within_every_trial(values):
     )
 
 
+def test_trials_are_pairs_by_their_numbers():
+    one, other = key("cnn-2", "jaspar"), key("cnn-4", "jaspar")
+    numbers = {"cnn-2": (0, 1, 2, 3), "cnn-4": (1, 2, 3, 4)}
+    values = {one: (0.9, 0.2, 0.3, 0.5), other: (0.1, 0.3, 0.4, 0.8)}
+    found = exceeds(Results(values, {}, trials=numbers, by_trial=True), one, other).found
+    oracle = stats.ttest_rel(values[one][1:], values[other][:3])
+    assert (found.low, found.high) == pytest.approx(tuple(oracle.confidence_interval()), abs=1e-9)
+
+
 def test_factors_covered_are_compared_by_trial_too():
     """Of the same trials: the gain is 1 in each, however much the trials differ."""
     results = Results({}, covering({"cnn-25": [2, 5, 8], "cnn-25-120": [3, 6, 9]}))

@@ -5,7 +5,7 @@ reproduced. So CNN-2 and CNN-25 are trained and read with every single switch, C
 long as its filters, CNN-50-2 is as large as the text says, and six networks follow the paper in everything.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isnan
 from pathlib import Path
@@ -72,8 +72,7 @@ def switches(protocol: Protocol) -> dict[str, Any]:
 
 
 def _values(results: Results, variant: str) -> Values:
-    trials = results.trials.get(variant, ())
-    return {column: dict(zip(trials, results.of(key(variant, column)), strict=True)) for column in COLUMNS}
+    return {column: results.numbered(variant, results.of(key(variant, column))) for column in COLUMNS}
 
 
 def _of_pairs(one: Values, again: Values) -> dict[str, Interval | None]:
@@ -148,21 +147,26 @@ def _number(row: Row, column: str) -> dict[str, Any]:
     }
 
 
-def explain(cell: Mapping[str, Any], switched: Iterable[Mapping[str, Any]]) -> list[str]:
+def explain(cell: Mapping[str, Any], switched: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the discrepancies whose single switch turns a number that is not reproduced into one that is.
 
     The switch must also change the number, by its 95% interval: with fewer trials alone an interval is wider,
-    and more is reproduced.
+    and more is reproduced. And where only the reading differs, the released reading of the same weights must
+    not be reproduced either.
 
     Args:
         cell: an entry of the report's ``cells``.
         switched: the ``ablations`` of :func:`document`.
     """
+    column = cell["column"]
+    rows = [row for row in switched if row["variant"] == cell["variant"]]
+    again = {row[column]["verdict"] for row in rows if row["protocol"] == AGAIN.name}
     return [
         id
-        for row in switched
-        if (row["variant"], len(row["switches"])) == (cell["variant"], 1) and cell["layer"] in (None, "conv1")
-        if row[cell["column"]]["verdict"] == "reproduced" and differs(row[cell["column"]]["difference"])
+        for row in rows
+        if len(row["switches"]) == 1 and cell["layer"] in (None, "conv1")
+        if row[column]["verdict"] == "reproduced" and differs(row[column]["difference"])
+        if not row["switches"].keys() <= READING or again == {"not reproduced"}
         for id in row["discrepancies"]
     ]
 

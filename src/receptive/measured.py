@@ -1,7 +1,7 @@
 """What a store has measured: the numbers of its runs, trial by trial."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,10 @@ class Results:
     def of(self, key: Key) -> tuple[float, ...]:
         """Return the values of a quantity, none if it was not measured."""
         return self.values.get(key, ())
+
+    def numbered(self, variant: str, values: Sequence[float]) -> dict[int, float]:
+        """Give values of a variant, in the order of its trials, the numbers of these trials."""
+        return dict(zip(self.trials.get(variant, range(len(values))), values, strict=True))
 
     def covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
         """Return, trial by trial, how many factors have a filter of a layer that matches them."""

@@ -1,10 +1,10 @@
 """Verdicts: which published numbers and which claims the measured runs bear out, by rules written once.
 
 The statistics are Welch's throughout: trials count as independent, variances differ, and the 95% interval of
-a sum of weighted means takes its degrees of freedom from Welch and Satterthwaite. Quite independent they are
-not: the number of a trial is the seed of every network, so that networks of one shape start from the same
-weights. With :attr:`~receptive.measured.Results.by_trial` the same rules take every sum trial by trial; the
-report says which verdicts would change.
+a sum of weighted means takes its degrees of freedom from Welch and Satterthwaite. Quite independent they may
+not be: the number of a trial is the seed of every network. With :attr:`~receptive.measured.Results.by_trial`
+the same rules take every sum trial by trial (with fewer degrees of freedom, so that a verdict may change
+without any dependence); the report says which verdicts would.
 
 A **number** is *reproduced* if the 95% interval of measured minus published holds 0, or if the two differ by
 less than :data:`TOLERANCE`; else it is *not reproduced*.
@@ -271,16 +271,17 @@ def below(results: Results, quantity: Key, limit: float) -> Evidence:
 
 def combined(results: Results, *terms: tuple[float, Key]) -> Interval:
     """A weighted sum of the means of quantities: trial by trial if all of them are of one network."""
-    series = [(weight, results.of(quantity)) for weight, quantity in terms]
-    return _sum(results.by_trial or len({quantity[0] for _, quantity in terms}) == 1, *series)
+    numbered = [(weight, results.numbered(key[0], results.of(key))) for weight, key in terms]
+    return _sum(results.by_trial or len({key[0] for _, key in terms}) == 1, *numbered)
 
 
-def _sum(by_trial: bool, *terms: tuple[float, Sequence[float]]) -> Interval:
-    """A weighted sum of means; by trial over as many trials as all have."""
+def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
+    """A weighted sum of means of numbered trials; by trial over those that all have."""
     if not by_trial:
-        return contrast(*((weight, sample(series)) for weight, series in terms))
-    weights, series = zip(*terms, strict=True)
-    return contrast((1, sample([float(np.dot(weights, trial)) for trial in zip(*series, strict=False)])))
+        return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
+    shared = set.intersection(*(set(trials) for _, trials in terms))
+    sums = [sum(weight * trials[number] for weight, trials in terms) for number in sorted(shared)]
+    return contrast((1, sample(sums)))
 
 
 def exceeds(results: Results, one: Key, other: Key, by: float = 0.0) -> Evidence:
@@ -416,7 +417,7 @@ def _vivo_4(results: Results) -> Iterator[Evidence]:
 
 
 def _vivo_5(results: Results) -> Iterator[Evidence]:
-    most, least = (results.covered(variant) for variant in (NUMBERS[-1], NUMBERS[0]))
+    most, least = (results.numbered(v, results.covered(v)) for v in (NUMBERS[-1], NUMBERS[0]))
     what = f"factors with a filter, {NUMBERS[-1]} − {NUMBERS[0]}"
     yield Evidence(what, _sum(results.by_trial, (1, most), (-1, least)), "above", 0)
 
