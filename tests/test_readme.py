@@ -8,9 +8,9 @@ import pytest
 
 from receptive import ablations, claims, predictions
 from receptive.networks import LARGE, SMALL
-from receptive.protocols import AGAIN, protocol
+from receptive.protocols import AGAIN, RELEASED, protocol
 from receptive.tables import plus_minus
-from receptive.verdicts import key, sample
+from receptive.verdicts import compare, key, sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -57,6 +57,20 @@ def test_what_trimming_does_to_the_matches_of_cnn_2():
     assert localist[0].values == localist[1].values
     assert words in RUNNING
     assert {len(row.values["auroc"]) for row in (trimmed, whole)} == {3}
+
+
+def test_cnn_50_2_in_both_sizes():
+    pairs = [("cnn-50-2", RELEASED), ("cnn-50-2", protocol("released", cnn_50_2="full"))]
+    small, large = (row.values for row in ablations.rows(ROOT / "results", pairs))
+    published = claims.cell("cnn-50-2", "auroc")
+    words = (
+        f"an AU-ROC of {fmean(large['auroc'].values()):.3f} (three trials), as released with "
+        f"{fmean(small['auroc'].values()):.3f}; published is {published.mean:.3f}"
+    )
+    assert words in RUNNING
+    assert f"Of the large one {fmean(large['relevant'].values()):.3f} of the filters" in RUNNING
+    verdicts = [compare(published, list(each["auroc"].values())).verdict for each in (small, large)]
+    assert verdicts == ["reproduced", "not reproduced"]
 
 
 def test_the_score_of_the_registered_predictions(committed):
