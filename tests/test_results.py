@@ -37,7 +37,7 @@ def plan_of(record) -> runs.Plan:
     return runs.Plan(record["task"], data, network, protocol, record["trial"], epochs)
 
 
-@pytest.mark.parametrize("target", ["chipseq", "chipseq-shuffled", "chipseq-source", "predictions"])
+@pytest.mark.parametrize("target", ["table1", "predictions", "chipseq", "chipseq-shuffled", "chipseq-source"])
 def test_every_planned_run_is_there(target):
     task = sweep.TARGETS[target].task
     data = synthetic.generate(0) if task == "synthetic" else chipseq.TASKS[task]()
