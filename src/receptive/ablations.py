@@ -131,7 +131,7 @@ def in_words(entry: Mapping[str, Any]) -> str:
         return "paper, read as released" if switched else "paper"
     if len(entry["switches"]) > 1:
         return "read as paper"
-    return switched or name if entry["switches"] else entry["protocol"].replace("+", ", ")
+    return switched if entry["switches"] else str(entry["protocol"]).replace("+", ", ")
 
 
 def _number(row: Row, column: str) -> dict[str, Any]:

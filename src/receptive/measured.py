@@ -98,10 +98,8 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
     left_out: list[Path] = []
     for folder in folders(store, task, protocol):
         record = runs.load(folder)
-        own = (
-            "/".join(str(record[name]) for name in ("task", "variant", "protocol"))
-            + f"/trial-{record['trial']}"
-        )
+        place = (str(record[name]) for name in ("task", "variant", "protocol"))
+        own = Path(*place, f"trial-{record['trial']}")
         if folder != Path(store) / own:
             raise ReceptiveError(f"{folder} holds another run, {own}")
         if not (record["complete"] and record.get("full_protocol")):
@@ -177,11 +175,14 @@ def _by_class(metrics: Mapping[str, Any]) -> dict[str, float]:
 
 def _shares(by_factor: Mapping[str, Any]) -> dict[str, float]:
     """Read the fractions of filters that match each factor."""
-    shares = {name: float(share) for name, share in by_factor.items()}
-    for name, share in shares.items():
-        if not 0 <= share <= 1:
-            raise ValueError(f"by_factor {name} is {share}, not between 0 and 1")
-    return shares
+    return {name: _checked(f"by_factor {name}", float(share)) for name, share in by_factor.items()}
+
+
+def _checked(what: str, value: float) -> float:
+    """Return a score or a fraction if it is one."""
+    if not 0 <= value <= 1:
+        raise ValueError(f"{what} is {value}, not between 0 and 1")
+    return value
 
 
 def _numbers(record: Mapping[str, Any]) -> dict[Key, float]:
@@ -190,7 +191,4 @@ def _numbers(record: Mapping[str, Any]) -> dict[Key, float]:
     numbers = {(variant, "", column): float(record["metrics"][name]) for column, name in SCORES.items()}
     for layer, found in record["filters"].items():
         numbers |= {(variant, layer, column): float(found[column]) for column in FRACTIONS}
-    for key, value in numbers.items():
-        if not 0 <= value <= 1:
-            raise ValueError(f"{' '.join(filter(None, key[1:]))} is {value}, not between 0 and 1")
-    return numbers
+    return {key: _checked(" ".join(filter(None, key[1:])), value) for key, value in numbers.items()}
