@@ -1,13 +1,14 @@
-"""The figure of switches shows every difference with its interval, and says which leave 0 out."""
+"""The figures of switches and protocols show every number with its spread, and say what is to be seen."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receptive import ablations
+from receptive.figures.matches import PANELS, POOLS
 from receptive.figures.scores import COLOURS
-from receptive.figures.switches import effects, effects_in_words
+from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words
 
 NAMES = {"threshold=0.7": ["D-7"], "beta_1=0.9": ["D-14"], "learning_rate=0.0003": ["D-14"]}
 NETWORKS = ("cnn-2", "cnn-25")
@@ -58,3 +59,41 @@ def test_every_difference_stands_in_its_row_with_its_interval(drawn):
 def test_nothing_is_drawn_of_what_was_not_measured():
     figure = effects([entry("cnn-2", "threshold=0.7", [None] * 3)])
     assert [len(axes.containers) for axes in figure.axes] == [0, 0, 0]
+
+
+PROTOCOLS = {"released": "released", "paper": "paper", "paper+threshold=0.5": "paper, read as released"}
+shares = st.integers(0, 100).map(lambda n: n / 100)
+numbers = st.fixed_dictionaries({column: st.tuples(shares, st.none() | shares) for column in PANELS})
+
+
+CELLS = [(variant, name) for variant in ("cnn-1", "cnn-10", "cnn-100") for name in PROTOCOLS]
+
+
+@settings(max_examples=20)
+@given(st.tuples(*[st.none() | numbers for _ in CELLS]))
+def test_every_share_stands_at_its_pool_size_in_the_line_of_its_protocol(values):
+    drawn = dict(zip(CELLS, values, strict=True))
+    nothing = dict.fromkeys(PANELS, (None, None))
+    entries = [
+        {"variant": variant, "protocol": name, "switches": {}, "n": 3 if found else 0}
+        | {
+            column: dict(zip(("mean", "sd"), pair, strict=True))
+            for column, pair in (found or nothing).items()
+        }
+        for (variant, name), found in drawn.items()
+    ]
+    words = by_protocol_in_words(entries)
+    for axes, column in zip(by_protocol(entries).axes, PANELS, strict=True):
+        lines = dict(zip(axes.get_legend_handles_labels()[1], axes.containers, strict=True))
+        assert list(lines) == list(PROTOCOLS.values())
+        for name, label in PROTOCOLS.items():
+            mark, caps, _ = lines[label].lines
+            shown = [
+                (variant, found and found[column]) for (variant, one), found in drawn.items() if one == name
+            ]
+            assert mark.get_xdata() == pytest.approx([POOLS[variant] for variant, _ in shown], rel=0.1)
+            means, ends = mark.get_ydata(), caps[1].get_ydata()
+            for (_, expected), mean, end in zip(shown, means, ends, strict=True):
+                assert np.isnan(mean) if expected is None else mean == expected[0]
+                assert expected is None or end == pytest.approx(mean + (expected[1] or 0))
+            assert (f"{label}: pool" in words) == any(expected for _, expected in shown)

@@ -17,12 +17,13 @@ from receptive.ablations import COLUMNS
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.figures.sheets import named
-from receptive.figures.switches import effects, effects_in_words
+from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words
 from receptive.files import write_text
 from receptive.measured import Results
 from receptive.motifs import embedded
 from receptive.networks import VARIANTS
 from receptive.predictions import DECIDED
+from receptive.protocols import RELEASED
 from receptive.tables import Document
 from receptive.tasks import chipseq
 from receptive.training import metrics
@@ -250,14 +251,14 @@ def drawings(
     store: Path | str,
     protocol: str,
     others: Mapping[str, Results] | None = None,
-    switched: Sequence[Document] = (),
+    switched: Mapping[str, Sequence[Document]] | None = None,
 ) -> Iterator[tuple[str, str, Figure]]:
     """Draw the figures that a store has the runs for; the logo sheets show trial 0.
 
     Args:
         results, protocol, others: as for :func:`document`.
         store: the folder of runs.
-        switched: the report's ``ablations``.
+        switched: the report's ``ablations`` and ``protocols``.
 
     Yields:
         The name of the figure's file, words that say what it shows, and the figure.
@@ -267,9 +268,13 @@ def drawings(
         if found := (others or {}).get(task):
             for name, words, figure in _drawings_of(found, store, protocol, SHEETS_IN_VIVO):
                 yield f"{task}-{name}", f"{task}: {words}", figure
-    if any(entry[column]["difference"] for entry in switched for column in COLUMNS):
+    single, whole = ((switched or {}).get(part, ()) for part in ("ablations", "protocols"))
+    if any(entry[column]["difference"] for entry in single for column in COLUMNS):
         words = "What single switches of the protocol change, with 95% intervals. Those that leave 0 out"
-        yield "switches", f"{words}: {effects_in_words(switched)}.", effects(switched)
+        yield "switches", f"{words}: {effects_in_words(single)}.", effects(single)
+    if any(entry["n"] for entry in whole if entry["protocol"] != RELEASED.name):
+        words = "Match fractions against pool size by the released protocol and the paper's"
+        yield "protocols", f"{words}. {by_protocol_in_words(whole)}.", by_protocol(whole)
     names = [motif.name for motif in embedded()]
     nameless = [replace(motif, id="") for motif in embedded()]
     words = "Sequence logos of the twelve motifs that the synthetic sequences hold"
@@ -332,8 +337,7 @@ def write(
     write_text(out / "report.json", runs.to_json(document))
     write_text(out / "table.csv", tables.table_csv(document))
     drawn = {}
-    switched = document.get("ablations", ())
-    for name, words, figure in drawings(results, store, document["protocol"], others, switched):
+    for name, words, figure in drawings(results, store, document["protocol"], others, document):
         for suffix in (".svg", ".png"):
             canvas.save(figure, out / f"{name}{suffix}")
         drawn[name] = words

@@ -1,6 +1,6 @@
 """Published and measured numbers of several networks, side by side: what figures of series are made of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,13 @@ def draw_series(
     for place, values, factor in zip(x * apart, trials, scale, strict=True):
         dots = np.multiply(values, factor)
         axes.plot([place] * len(values), dots, ".", color="black", ms=4, alpha=0.5, zorder=4)
+    log_ticks(axes, list(places.values()))
+
+
+def log_ticks(axes: Axes, places: Sequence[int]) -> None:
+    """Name places on a logarithmic axis, and nothing between them, below a light grid."""
     axes.set_xscale("log")
-    axes.set_xticks(x, [str(place) for place in x])
+    axes.set_xticks(places, list(map(str, places)))
     axes.set_xticks([], minor=True)
     axes.grid(axis="y", color="0.9")
     axes.spines[["top", "right"]].set_visible(False)

@@ -1,17 +1,21 @@
-"""What switches of the protocol change: every difference from ``released`` with its interval."""
+"""What switches of the protocol change, and how the paper's protocol as a whole compares with the code's."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from receptive.ablations import COLUMNS, differs, in_words
-from receptive.figures.matches import legend
+from receptive.figures.matches import PANELS, POOLS, legend
 from receptive.figures.scores import COLOURS, MARKERS
+from receptive.figures.series import log_ticks
 from receptive.protocols import RELEASED
 from receptive.verdicts import TOLERANCE
 
 TITLES = {"auroc": "AU-ROC", "jaspar": "filters that match JASPAR", "relevant": "filters that are relevant"}
+APART = 1.07
+"""Factor by which the marks of one pool size stand side by side."""
 WIDTH = 0.6
 """Share of a row over which the marks of its networks are spread."""
 
@@ -66,6 +70,43 @@ def effects_in_words(entries: Sequence[Mapping[str, Any]]) -> str:
         if differs(number := entry[column]["difference"])
     ]
     return "; ".join(found) or "none"
+
+
+def by_protocol(entries: Sequence[Mapping[str, Any]]) -> Figure:
+    """Draw the match fractions of networks against their pool size, a line for each protocol.
+
+    Bars are sample standard deviations over trials. What has no run has no mark.
+
+    Args:
+        entries: ``protocols`` of :func:`receptive.ablations.document`, of networks of CNN-1 to CNN-100.
+    """
+    names = list(dict.fromkeys(map(in_words, entries)))
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    for axes, (column, title) in zip(figure.subplots(1, 2, sharey=True), PANELS.items(), strict=True):
+        for place, name in enumerate(names):
+            found = [entry for entry in entries if in_words(entry) == name]
+            x = np.array([POOLS[entry["variant"]] for entry in found]) * APART ** (place - len(names) // 2)
+            means, bars = (np.array([entry[column][one] for entry in found], float) for one in ("mean", "sd"))
+            style = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
+            axes.errorbar(x, means, np.nan_to_num(bars), label=name, **style)
+        log_ticks(axes, sorted({POOLS[entry["variant"]] for entry in entries}))
+        axes.set_ylim(-0.05, 1.05)
+        axes.set_title(f"filters that {title}", fontsize="medium")
+        axes.set_xlabel("size of the first pool")
+    figure.axes[0].set_ylabel("fraction of first-layer filters")
+    legend(figure)
+    return figure
+
+
+def by_protocol_in_words(entries: Sequence[Mapping[str, Any]]) -> str:
+    """Say what :func:`by_protocol` shows."""
+    found: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry["n"]:
+            jaspar, relevant = (entry[column]["mean"] for column in PANELS)
+            words = f"pool {POOLS[entry['variant']]}: JASPAR {jaspar:.2f}, relevant {relevant:.2f}"
+            found.setdefault(in_words(entry), []).append(words)
+    return ". ".join(f"{name}: {'; '.join(words)}" for name, words in found.items()) or "nothing yet"
 
 
 def _label(entry: Mapping[str, Any]) -> str:
