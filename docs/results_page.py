@@ -71,7 +71,7 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
                 tables.plus_minus(cell["mean"], cell["sd"]),
                 tables.difference_text(cell["difference"]),
                 flat,
-                ", ".join(dict.fromkeys(reasons)) or "–",
+                ", ".join(dict.fromkeys(reasons)) or "none",
             ]
         )
     header = ["number", "published", "measured", "difference", "without Gmeb1", "reproduced when switched"]
@@ -122,7 +122,8 @@ def times(store: Path) -> Iterator[str]:
         f"The paper's networks: {len(of_the_paper)} trainings, {sum(of_the_paper) / 60:.1f} hours in all; "
         f"the registered ones: {len(ours)}, {sum(ours) / 60:.1f} hours. Each was trained on one thread, "
         f"mostly two at a time beside other work, on {'; '.join(sorted(machines))}. Not in these times: "
-        "starting a process, and reading and matching its filters. ± is the standard deviation over trials."
+        "starting a process, and reading and matching its filters. The table was never trained in one go, so "
+        "that nobody measured the wall time of it. ± is the standard deviation over trials."
     )
     rows = [
         [name, str(len(minutes[name])), spread(epochs[name]), spread(minutes[name])]

@@ -25,7 +25,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of the tests marked ``gpu``."""
     group = parser.getgroup("receptive, with -m gpu")
     group.addoption("--on-cpu", action="store_true", help="train on the processor if there is no card")
-    group.addoption("--quick", action="store_true", help="one trial of six networks, not five of all")
+    group.addoption(
+        "--quick", action="store_true", help="one trial of six networks, and the claims that these decide"
+    )
     group.addoption("--runs", help="folder to keep the runs in and to go on from; by default a temporary one")
 
 

@@ -7,6 +7,7 @@ Every point of disagreement is one field here, so that any single difference can
 
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
+from math import isfinite
 from typing import Any, Literal
 
 from receptive.errors import UsageError
@@ -96,7 +97,7 @@ class Protocol:
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
 def _whole(value: object, least: int) -> bool:

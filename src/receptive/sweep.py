@@ -172,7 +172,7 @@ def plans(
         both_readings: whether the filters are to be read as the other protocol does, too.
 
     Raises:
-        UsageError: an unknown name, or less than one trial or epoch.
+        UsageError: an unknown name, data of another task than a target's, or less than one trial or epoch.
     """
     if trials is not None and trials < 1:
         raise UsageError(f"--trials is {trials}: expected at least 1")
@@ -180,6 +180,8 @@ def plans(
     wanted: dict[Plan, None] = {}
     for name in names:
         target = TARGETS.get(name, Target(data.task, {name: ()}))
+        if target.task != data.task:
+            raise UsageError(f"{name} is of the task {target.task}: expected data of it, found {data.task}")
         numbers = range(trials or target.trials)
         for one, own in target.networks.items():
             for chosen, trial in product(own or protocols, numbers):
@@ -537,12 +539,20 @@ def _connect(address: str) -> Any:
     """Connect to a Dask scheduler.
 
     Raises:
+        UsageError: this is not an address.
         ReceptiveError: Dask is not installed, or nothing answers at the address.
     """
     try:
         from distributed import Client
+        from distributed.comm import get_address_host_port
     except ImportError:
         raise ReceptiveError('--scheduler needs Dask: pip install "receptive[cluster]"') from None
+    try:
+        get_address_host_port(address)
+    except ValueError as error:
+        raise UsageError(
+            f"--scheduler {address}: expected an address like tcp://host:8786 ({error})"
+        ) from None
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

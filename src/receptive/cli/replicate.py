@@ -161,6 +161,7 @@ def board(
         total = sum(costs[plan] * plan.epochs for plan in missing)
         whole = bars.add_task("sweep", total=total, count=f"{done}/{planned} runs", loss="")
         rows: dict[Plan, TaskID] = {}
+        over: set[Plan] = set()
         epochs = dict.fromkeys(missing, 0)
 
         def advance(plan: "Plan", epoch: int) -> None:
@@ -168,6 +169,8 @@ def board(
             epochs[plan] = epoch
 
         def on_epoch(plan: "Plan", epoch: int, loss: float) -> None:
+            if plan in over:  # On a cluster the news of an epoch may come after the run.
+                return
             if plan not in rows:
                 rows[plan] = bars.add_task(title(plan), total=plan.epochs, count="", loss="")
             count = f"epoch {epoch}/{plan.epochs}"
@@ -179,6 +182,7 @@ def board(
             if outcome.state == "held":
                 bars.update(whole, loss=", and another sweep is training some of them")
                 return
+            over.add(plan)
             if plan in rows:
                 bars.remove_task(rows.pop(plan))
             advance(plan, plan.epochs)

@@ -23,7 +23,9 @@ def report(
     """
     from receptive import ablations, measured
     from receptive import report as reports
+    from receptive.protocols import protocol as protocol_of
 
+    protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
     others = measured.collect_others(store, protocol)
     results = measured.held(store, protocol) if others else measured.collect(store, protocol)
     document = reports.document(results, protocol, ablations.document(store), others)

@@ -45,7 +45,7 @@ def logo_sheet(
             motif.id.removeprefix("filter"),
             transform=axis.transAxes,
             ha="right",
-            va="top",
+            va="bottom",
             fontsize=6,
             color="0.4",
         )
