@@ -188,6 +188,11 @@ def test_impossible_sweeps_are_refused(small, names, trials, message):
         sweep.plans(names, trials, RELEASED, small)
 
 
+def test_a_target_is_planned_on_data_of_its_task_alone(small):
+    with pytest.raises(UsageError, match="table1 is of the task synthetic: .* found chipseq"):
+        sweep.plans(["cnn-2", "table1"], 1, RELEASED, replace(small, task="chipseq"))
+
+
 def test_a_run_planned_otherwise_in_the_same_place_is_refused_before_training(small, stand_in, data_file):
     planned = sweep.plans(["cnn-25"], 2, RELEASED, small)
     put(replace(planned[1], epochs=3), "store")
@@ -505,7 +510,6 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
         ("table1 --scheduler tcp://127.0.0.1:9 --workers 2", 2, "--workers is for this machine"),
         ("cnn-2 --scheduler tcp://127.0.0.1:9", 1, "no Dask scheduler answers there"),
         ("cnn-2 --scheduler nowhere", 2, "expected an address like tcp://host:8786 (missing port number"),
-        ("table1 --task chipseq", 2, "table1 is of the task synthetic: expected data of it, found chipseq"),
         ("cnn-2 --set learning_rate=1e999", 2, "learning_rate cannot be inf"),
         ("cnn-2 --data no.h5 --workers 1", 1, "no.h5: no such file"),
         ("ablations --protocol paper", 2, "ablations are switches of the protocol released"),
