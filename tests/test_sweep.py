@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 
 from receptive import claims, runs, sweep
 from receptive.ablations import switches
+from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
 from receptive.networks import SMALL_CNN_50_2, VARIANTS
 from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations, protocol
@@ -189,7 +190,7 @@ def test_impossible_sweeps_are_refused(small, names, trials, message):
 
 
 def test_a_target_is_planned_on_data_of_its_task_alone(small):
-    with pytest.raises(UsageError, match="table1 is of the task synthetic: .* found chipseq"):
+    with pytest.raises(UsageError, match=r"table1 is of the task synthetic: .* found chipseq"):
         sweep.plans(["cnn-2", "table1"], 1, RELEASED, replace(small, task="chipseq"))
 
 
@@ -381,6 +382,18 @@ def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
     assert "other data than were planned on" in summary.failed[hopeless]
     assert [runs.finished(plan, store)["epochs"] for plan in planned] == [2, 2]
     assert sweep.split(wanted, store) == (tuple(planned), (hopeless,))
+
+
+def test_news_that_come_after_a_run_do_not_take_it_back(small, stand_in, capsys):
+    """On a cluster epochs and results travel by different ways."""
+    planned = sweep.plans(["cnn-2"], 2, RELEASED, small, epochs=10)
+    with board(planned, 2, small.length, Path("store")) as (on_epoch, on_end):
+        on_epoch(planned[0], 5, 0.5)
+        on_end(planned[0], sweep.Outcome("failed", "made up"))
+        on_epoch(planned[0], 6, 0.4)
+    last = capsys.readouterr().err.rstrip().splitlines()[-1]
+    assert "0/2 runs" in last
+    assert "epoch" not in last
 
 
 def test_ablations_train_once_for_all_readings(small):
