@@ -404,7 +404,8 @@ def _end_with_parent() -> None:
 
 def _environment() -> dict[str, str]:
     """Return the environment of a training: one thread, and no more of a card's memory than it needs."""
-    return {"OMP_NUM_THREADS": "1", "XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ}
+    # NPROC is what JAX sizes its pools of threads by.
+    return {"XLA_PYTHON_CLIENT_PREALLOCATE": "false", **os.environ, "OMP_NUM_THREADS": "1", "NPROC": "1"}
 
 
 def _private(store: Path | str) -> Path:
