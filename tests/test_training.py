@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive import networks
+from receptive import backend, networks
 from receptive.errors import ReceptiveError
 from receptive.motifs import read_meme
 from receptive.networks import VARIANTS, variant
@@ -107,7 +107,32 @@ def test_the_batch_size_is_the_protocols(small, monkeypatch, name, task):
     with pytest.raises(Enough):
         train(VARIANTS["cnn-100"], replace(small, task=task), PROTOCOLS[name], 0, 7)
     in_vivo = {"released": 32, "paper": 100}[name]
-    assert (given["batch_size"], given["epochs"]) == (100 if task == "synthetic" else in_vivo, 7)
+    first, _ = next(iter(given["x"]))
+    assert (len(first), given["epochs"]) == (100 if task == "synthetic" else in_vivo, 7)
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 50), st.integers(0, 99))
+def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_out, batch_size, seed):
+    train = np.arange(4 * n, dtype=np.uint8).reshape(n, 1, 4), np.arange(n, dtype=np.int8)[:, None]
+    valid = tuple(part[:held_out] for part in train)
+
+    def epochs(examples):
+        return [[(x.numpy(), y.numpy()) for x, y in examples] for _ in range(2)]
+
+    arguments, again = (backend.fit_arguments(train, valid, batch_size, seed) for _ in range(2))
+    (one, two), (_, same) = epochs(arguments["x"]), epochs(again["x"])
+    for batches in (one, two, same):
+        assert [len(x) for x, _ in batches[:-1]] == [batch_size] * (len(batches) - 1)
+        for x, y in batches:
+            assert x.dtype == y.dtype == np.float32
+            np.testing.assert_array_equal(x[:, 0, 0], 4 * y[:, 0])
+    orders = [np.concatenate([y for _, y in batches])[:, 0] for batches in (one, two, same)]
+    assert all(sorted(order) == list(range(n)) for order in orders)
+    np.testing.assert_array_equal(orders[1], orders[2])
+    assert n < 9 or list(orders[0]) != list(orders[1])
+    x, y = (np.concatenate(parts) for parts in zip(*epochs(arguments["validation_data"])[1], strict=True))
+    np.testing.assert_array_equal(x, valid[0])
+    np.testing.assert_array_equal(y, valid[1])
 
 
 def test_tensorflow_is_not_compiled_with_xla(trained):

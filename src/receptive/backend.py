@@ -9,8 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+Examples = tuple[NDArray[np.uint8], NDArray[np.int8]]
+"""Sequences and their labels."""
 
 
 def configure(threads: int | None = None) -> None:
@@ -58,6 +65,39 @@ def describe() -> dict[str, Any]:
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
         "versions": {package: version(package) for package in packages},
     }
+
+
+def fit_arguments(train: Examples, valid: Examples, batch_size: int, seed: int) -> dict[str, Any]:
+    """Return what Keras' ``fit`` takes the data by: arrays, or on TensorFlow pipelines of our own.
+
+    Of arrays Keras would make a pipeline that tunes itself from a thread of its own, and at the end of every
+    epoch TensorFlow (2.21) waits until that thread looks up, which may be seconds. Ours tunes nothing.
+
+    Args:
+        train, valid: sequences uint8 (N, L, 4) and labels int8 (N, C).
+        batch_size: sequences of a batch.
+        seed: reaches the order of the training sequences, another in every epoch.
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        x, y, *validation = (part.astype("float32") for part in (*train, *valid))
+        return {"x": x, "y": y, "validation_data": tuple(validation), "batch_size": batch_size}
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.autotune.enabled = False
+
+    def pipeline(order: Any, examples: Examples) -> Any:
+        parts = [tf.constant(part) for part in examples]
+        batches = order.batch(batch_size).map(
+            lambda chosen: tuple(tf.cast(tf.gather(part, chosen), tf.float32) for part in parts)
+        )
+        return batches.with_options(options)
+
+    numbers = [tf.data.Dataset.range(len(examples[0])) for examples in (train, valid)]
+    shuffled = numbers[0].shuffle(len(train[0]), seed)
+    return {"x": pipeline(shuffled, train), "validation_data": pipeline(numbers[1], valid), "shuffle": False}
 
 
 def jit() -> bool | str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from receptive.backend import fit_arguments
 from receptive.errors import ReceptiveError
 from receptive.networks import Variant, build
 from receptive.protocols import Protocol
@@ -70,11 +71,9 @@ def train(
     )
     best = keras.callbacks.EarlyStopping(patience=protocol.patience or epochs, restore_best_weights=True)
     began = time.monotonic()
+    batch_size = protocol.batch_size if data.task == SYNTHETIC else protocol.batch_size_in_vivo
     history = model.fit(
-        data.train.X.astype(np.float32),
-        data.train.Y.astype(np.float32),
-        validation_data=(data.valid.X.astype(np.float32), data.valid.Y.astype(np.float32)),
-        batch_size=protocol.batch_size if data.task == SYNTHETIC else protocol.batch_size_in_vivo,
+        **fit_arguments((data.train.X, data.train.Y), (data.valid.X, data.valid.Y), batch_size, seed),
         epochs=epochs,
         callbacks=[best, keras.callbacks.TerminateOnNaN(), report],
         verbose=0,
