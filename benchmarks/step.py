@@ -46,7 +46,9 @@ def fitting(name: str, X: Any, Y: Any, together: int) -> list[float]:
     keras.utils.set_random_seed(0)
     networks.STEPS = together
     model = networks.build(networks.variant(name, RELEASED), 200, 12, RELEASED)
-    return milliseconds(lambda: model.fit(X, Y, batch_size=100, epochs=1, verbose=0))
+    arguments = backend.fit_arguments((X, Y), (X, Y), 100, 0)
+    del arguments["validation_data"]
+    return milliseconds(lambda: model.fit(**arguments, epochs=1, verbose=0))
 
 
 def alone(name: str, X: Any, Y: Any) -> list[float]:

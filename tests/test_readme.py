@@ -8,9 +8,9 @@ import pytest
 
 from receptive import ablations, claims, predictions
 from receptive.networks import LARGE, SMALL
-from receptive.protocols import AGAIN, RELEASED, protocol
+from receptive.protocols import AGAIN, PAPER, RELEASED, protocol, reread
 from receptive.tables import plus_minus
-from receptive.verdicts import compare, key, sample
+from receptive.verdicts import HALF, compare, key, sample
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -69,6 +69,26 @@ def test_what_trimming_does_to_the_matches_of_cnn_2():
     assert localist[0].values == localist[1].values
     assert words in RUNNING
     assert {len(row.values["auroc"]) for row in (trimmed, whole)} == {3}
+
+
+def test_the_protocol_of_the_text():
+    pairs = [(variant, one) for variant in ablations.BY_THE_PAPER for one in (PAPER, reread(PAPER))]
+    trials = {
+        (row.variant, row.protocol): row.values["relevant"].values()
+        for row in ablations.rows(ROOT / "results", pairs)
+    }
+    assert {len(each) for each in trials.values()} == {3}
+    shares = {pair: fmean(each) for pair, each in trials.items()}
+    small, large = (
+        [share for (variant, one), share in shares.items() if variant in group and one != PAPER]
+        for group in (SMALL, LARGE)
+    )
+    words = (
+        f"at most {max(small):.2f} relevant filters, read as the code reads them, and those with pools from "
+        f"10 at least {min(large):.2f}. Read as the text says it is {shares['cnn-4', PAPER]:.2f} in CNN-4"
+    )
+    assert words in RUNNING
+    assert shares["cnn-4", PAPER] > HALF > max(small)
 
 
 def test_cnn_50_2_in_both_sizes():
