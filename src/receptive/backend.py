@@ -89,7 +89,8 @@ def fit_arguments(train: Examples, valid: Examples, batch_size: int, seed: int) 
     options.autotune.enabled = False
 
     def pipeline(order: Any, examples: Examples) -> Any:
-        parts = [tf.constant(part) for part in examples]
+        with tf.device("CPU"):  # where pipelines run, also beside a graphics card
+            parts = [tf.constant(part) for part in examples]
         batches = order.batch(batch_size).map(
             lambda chosen: tuple(tf.cast(tf.gather(part, chosen), tf.float32) for part in parts)
         )
