@@ -362,6 +362,12 @@ def test_the_authors_in_vivo_filters_stand_beside_table_2(written):
         assert line in page.splitlines()
 
 
+def test_an_unknown_protocol_is_a_mistake(command, tmp_path):
+    code, out, err = command("report", "--store", tmp_path, "--protocol", "text")
+    assert (code, out) == (2, "")
+    assert "unknown protocol 'text': expected one of released, paper" in err
+
+
 def test_what_switches_change_is_shown_with_its_interval(tmp_path):
     for trial, relevant in enumerate((0.0, 0.1, 0.2)):
         for name in ("released", "released+again"):

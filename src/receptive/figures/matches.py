@@ -1,5 +1,8 @@
 """How many filters match a motif, against pool size and number of filters: rows of Table 1 as pictures."""
 
+from collections.abc import Callable
+
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from receptive.figures.series import draw_series
@@ -19,9 +22,14 @@ def match_fractions(results: Results) -> Figure:
     Bars are sample standard deviations over trials, dots single trials. A network without a run has no
     measured mark.
     """
+    return against_pools(lambda axes, column: draw_series(axes, POOLS, column, results))
+
+
+def against_pools(draw: Callable[[Axes, str], None]) -> Figure:
+    """Lay out both match fractions against the size of the first pool, drawn by ``draw(axes, column)``."""
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     for axes, (column, title) in zip(figure.subplots(1, 2, sharey=True), PANELS.items(), strict=True):
-        draw_series(axes, POOLS, column, results)
+        draw(axes, column)
         axes.set_ylim(-0.05, 1.05)
         axes.set_title(f"filters that {title}", fontsize="medium")
         axes.set_xlabel("size of the first pool")

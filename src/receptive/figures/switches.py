@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from receptive.ablations import COLUMNS, differs, in_words
-from receptive.figures.matches import PANELS, POOLS, legend
+from receptive.figures.matches import PANELS, POOLS, against_pools, legend
 from receptive.figures.scores import COLOURS, MARKERS
 from receptive.figures.series import log_ticks
 from receptive.protocols import RELEASED
@@ -81,21 +82,17 @@ def by_protocol(entries: Sequence[Mapping[str, Any]]) -> Figure:
         entries: ``protocols`` of :func:`receptive.ablations.document`, of networks of CNN-1 to CNN-100.
     """
     names = list(dict.fromkeys(map(in_words, entries)))
-    figure = Figure(figsize=(9, 3.8), layout="constrained")
-    for axes, (column, title) in zip(figure.subplots(1, 2, sharey=True), PANELS.items(), strict=True):
+
+    def draw(axes: Axes, column: str) -> None:
         for place, name in enumerate(names):
             found = [entry for entry in entries if in_words(entry) == name]
             x = np.array([POOLS[entry["variant"]] for entry in found]) * APART ** (place - len(names) // 2)
             means, bars = (np.array([entry[column][one] for entry in found], float) for one in ("mean", "sd"))
-            style = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
+            style: dict[str, Any] = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
             axes.errorbar(x, means, np.nan_to_num(bars), label=name, **style)
         log_ticks(axes, sorted({POOLS[entry["variant"]] for entry in entries}))
-        axes.set_ylim(-0.05, 1.05)
-        axes.set_title(f"filters that {title}", fontsize="medium")
-        axes.set_xlabel("size of the first pool")
-    figure.axes[0].set_ylabel("fraction of first-layer filters")
-    legend(figure)
-    return figure
+
+    return against_pools(draw)
 
 
 def by_protocol_in_words(entries: Sequence[Mapping[str, Any]]) -> str:
