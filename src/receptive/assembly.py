@@ -32,11 +32,12 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from itertools import pairwise, product
-from math import exp, log2
+from math import exp, log, log2
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import entr
 
 from receptive.arithmetic import INPUT, Node, ReceptiveField
 from receptive.errors import UsageError
@@ -178,6 +179,49 @@ def _entropy(table: FloatArray, rest: float) -> float:
     """Entropy in bits of a table of probabilities and one more."""
     found = table[table > 0]
     return float(-(found * np.log2(found)).sum()) - (rest * log2(rest) if rest > 0 else 0.0)
+
+
+@cache
+def coincidence(pool: int, stride: int, taps: int, dilation: int = 1, reach: int = REACH) -> float:
+    """Compute the coincidence information: what the best pair of taps tells about the offset of two parts.
+
+    Two filters of a layer detect parts of a motif, the second at an offset from the first on which training
+    has settled. Of all pairs of taps, one on either filter's map, take the one whose being lit together tells
+    the most about whether two parts stand at this offset or at another. Parts whose offset is ``x`` positions
+    from the distance of the two taps light both with probability ``1 - x / pool``, or never, over all phases.
+
+    Args:
+        pool: positions that a neuron leaves open.
+        stride: positions between neighbouring neurons.
+        taps: size of the next layer's filters, in neurons.
+        dilation: neurons from one tap to the next.
+        reach: offsets are equally likely from ``-reach`` to ``reach``.
+
+    Returns:
+        Bits, the mean over the offsets to settle on; at most the entropy of one offset among them all.
+
+    Raises:
+        UsageError: a size below 1, or a reach below 0.
+    """
+    for name, value in {"pool": pool, "stride": stride, "taps": taps, "dilation": dilation}.items():
+        if value < 1:
+            raise UsageError(f"{name}: expected 1 or more, found {value}")
+    if reach < 0:
+        raise UsageError(f"reach: expected 0 or more, found {reach}")
+    offsets, apart = np.arange(-reach, reach + 1), stride * dilation
+    # Taps further apart than this never light together, whatever the offset.
+    far = min(taps - 1, (reach + pool) // apart)
+    lit = np.maximum(0, 1 - abs(offsets - apart * np.arange(-far, far + 1)[:, None]) / pool)
+    elsewhere = (lit.sum(axis=1, keepdims=True) - lit) / max(1, offsets.size - 1)
+    share = 1 / offsets.size
+    doubt = share * _binary_entropy(lit) + (1 - share) * _binary_entropy(elsewhere)
+    known = _binary_entropy(lit.mean(axis=1, keepdims=True)) - doubt
+    return round(float(known.max(axis=0).mean()), 12) + 0.0
+
+
+def _binary_entropy(p: FloatArray) -> FloatArray:
+    entropy: FloatArray = (entr(p) + entr(1 - p)) / log(2)
+    return entropy
 
 
 # --- networks ------------------------------------------------------------------------------------------

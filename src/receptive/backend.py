@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from receptive.errors import ReceptiveError
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -99,6 +101,56 @@ def fit_arguments(train: Examples, valid: Examples, batch_size: int, seed: int) 
     numbers = [tf.data.Dataset.range(len(examples[0])) for examples in (train, valid)]
     shuffled = numbers[0].shuffle(len(train[0]), seed)
     return {"x": pipeline(shuffled, train), "validation_data": pipeline(numbers[1], valid), "shuffle": False}
+
+
+def gradient_at(
+    model: Any, variable: Any, loss: Callable[[Any, Any], Any], X: NDArray[np.float32], Y: NDArray[np.float32]
+) -> tuple[float, NDArray[np.float32]]:
+    """Compute a loss, averaged over sequences, and its gradient at one variable, as the model predicts.
+
+    Args:
+        model: a Keras model.
+        variable: one of its trainable variables.
+        loss: from labels and predictions to one number a sequence.
+        X: sequences (N, L, 4).
+        Y: labels (N, C).
+
+    Returns:
+        The mean loss, and an array of the variable's shape.
+
+    Raises:
+        ReceptiveError: Keras runs on a backend other than TensorFlow and JAX.
+    """
+    import keras
+
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            mean = tf.reduce_mean(loss(Y, model(X, training=False)))
+        return float(mean), np.asarray(tape.gradient(mean, variable.value))
+    if name == "jax":
+        import jax
+
+        index = next(i for i, each in enumerate(model.trainable_variables) if each is variable)
+        values = [each.value for each in model.trainable_variables]
+        rest = [each.value for each in model.non_trainable_variables]
+
+        def at(value: Any) -> Any:
+            changed = [*values[:index], value, *values[index + 1 :]]
+            return loss(Y, model.stateless_call(changed, rest, X, training=False)[0]).mean()
+
+        mean, gradient = jax.value_and_grad(at)(values[index])
+        return float(mean), np.asarray(gradient)
+    raise ReceptiveError(f"the first layer over epochs needs TensorFlow or JAX, found KERAS_BACKEND={name}")
+
+
+def save(model: Any, path: Path) -> None:
+    """Save a model's layers and weights, without what its training left behind, in the format ``.keras``."""
+    import keras
+
+    keras.Model(model.inputs, model.outputs, name=model.name).save(path)
 
 
 def jit() -> bool | str:

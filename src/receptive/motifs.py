@@ -320,11 +320,16 @@ def relevant_in(motifs: Iterable[Motif], which: str) -> dict[str, tuple[str, ...
 def relevant_to(classes: Iterable[str], which: str = "released") -> dict[str, tuple[str, ...]]:
     """The factors of :data:`RELEVANT` that a task has among its labels, with their ids.
 
-    A filter is not relevant to a task that does not ask for its factor. Classes that are no factors at all,
-    as those of a file without class names, tell nothing: all twelve are relevant then.
+    A filter is not relevant to a task that does not ask for its factor. A class that is no factor of the
+    paper has the motifs of JASPAR 2016 that bear its name. Classes that are no factors at all, as those of
+    a file without class names, tell nothing: all twelve are relevant then.
     """
-    named = set(classes)
+    named = tuple(classes)
     chosen = {factor: ids for factor, ids in RELEVANT[which].items() if factor in named}
+    for name in named:
+        ids = tuple(motif.id for motif in jaspar_2016() if motif.name == name)
+        if ids and name not in chosen:
+            chosen[name] = ids
     return chosen or dict(RELEVANT[which])
 
 

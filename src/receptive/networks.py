@@ -7,7 +7,8 @@ dense layer (batch normalisation, ReLU, dropout 0.5) and one sigmoid per class. 
 bias.
 """
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -17,10 +18,6 @@ from receptive.backend import jit
 from receptive.errors import UsageError
 from receptive.protocols import PAPER, Protocol
 
-DROPOUT_CONV = 0.1
-DROPOUT_DENSE = 0.5
-L2 = 1e-6
-"""Weight decay of every kernel (TRAIN-1)."""
 ADAM_EPSILON = 1e-8
 STEPS = 25
 """Training steps between two returns to Python. The weights are the same; CNN-25 takes a fifth less time."""
@@ -42,7 +39,7 @@ class Variant:
     layers: tuple[Layer, ...]
     filters: tuple[int, ...] = (30, 128)
     units: int = 512
-    claim: str = ""
+    claim: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         """Return the layers as text, e.g. ``conv19 pool25 conv5 pool4``."""
@@ -125,18 +122,94 @@ pool leaves two positions of 200 nt; pools that overlap are padded to "same", as
 """
 
 
-def variant(name: str, protocol: Protocol = PAPER) -> Variant:
-    """Look a network of the paper or of ours up; the protocols differ in CNN-50-2 alone (D-5).
+SECOND = {
+    variant.name: variant
+    for variant in (
+        _variant("cnn-pool1-conv5d5", "conv19 pool1 conv5d5 pool100", ""),
+        _variant("cnn-pool1-conv5d9", "conv19 pool1 conv5d9 pool100", ""),
+        _variant("cnn-pool2-conv5d5", "conv19 pool2 conv5d5 pool50", ""),
+        _variant("cnn-pool2-conv5d3", "conv19 pool2 conv5d3 pool50", ""),
+        _variant("cnn-pool3-conv1", "conv19 pool3 conv1 pool33", ""),
+        _variant("cnn-pool5-conv1", "conv19 pool5 conv1 pool20", ""),
+        _variant("cnn-pool6s1", "conv19 pool6s1same conv5 pool100", ""),
+        _variant("cnn-pool8s1", "conv19 pool8s1same conv5 pool100", ""),
+        _variant("cnn-pool1-conv3d4", "conv19 pool1 conv3d4 pool100", ""),
+        _variant("cnn-pool7", "conv19 pool7 conv5 pool14", ""),
+        _variant("cnn-pool3-conv2", "conv19 pool3 conv2 pool33", ""),
+        _variant("cnn-pool3-conv3", "conv19 pool3 conv3 pool33", ""),
+        _variant("cnn-pool5-conv9", "conv19 pool5 conv9 pool20", ""),
+        _variant("cnn-pool6s3-conv9", "conv19 pool6s3same conv9 pool33", ""),
+        _variant("cnn-pool16s2", "conv19 pool16s2same conv5 pool50", ""),
+        _variant("cnn-pool12s6", "conv19 pool12s6same conv5 pool17", ""),
+    )
+}
+"""The networks of the second registration whose first layer is predicted (`forecasts`)."""
+
+DEPTH = {
+    variant.name: variant
+    for variant in (
+        _variant("cnn-conv5-pool25", "conv19 conv5 pool25 conv5 pool4", "", (30, 128, 128)),
+        _variant("cnn-conv5-pool4", "conv19 conv5 pool4 conv5 pool25", "", (30, 128, 128)),
+        _variant("cnn-conv1-conv5", "conv19 conv1 conv5 pool100", "", (30, 128, 128)),
+    )
+}
+"""Those whose bottleneck lies above a second or third convolution."""
+
+SISTERS = {
+    variant.name: variant
+    for variant in (
+        _variant("cnn-pool6", "conv19 pool6 conv5 pool16", ""),
+        _variant("cnn-basset", "conv19 pool3 conv11 pool33", "", (300, 128)),
+        _variant("cnn-deepsea", "conv8 pool4 conv8 pool25", "", (320, 128)),
+    )
+}
+"""Those of the second registration that are trained on other tasks. The last two have the first stage of
+Basset and of DeepSEA, with its filters, and the second filter's size; what follows is the paper's."""
+
+OWN = REGISTERED | SECOND | DEPTH | SISTERS
+"""All networks of ours."""
+
+
+def variant(name: str, protocol: Protocol = PAPER, label: str | None = None) -> Variant:
+    """Look a network of the paper or of ours up, or read one from its layers.
+
+    The protocols differ in CNN-50-2 alone (D-5). A network read from layers, such as ``conv19 pool6 conv5
+    pool16``, has 30 filters in its first convolution, 128 in the others and 512 hidden units.
+
+    Args:
+        name: a name, or layers.
+        protocol: how it is to be trained.
+        label: what to call a network that is given by its layers; by default the layers with dashes.
 
     Raises:
-        UsageError: there is no such network; the nearest name is suggested.
+        UsageError: there is no such network (the nearest name is suggested), the layers cannot be read or are
+            not convolutions and poolings alone, or the label is taken or cannot be the name of a folder.
     """
-    known = VARIANTS | REGISTERED
-    if name not in known:
+    known = VARIANTS | OWN
+    if name in known:
+        if label is not None:
+            raise UsageError(f"--name is for a network given by its layers, {name} has a name")
+        small = name == SMALL_CNN_50_2.name and protocol.cnn_50_2 == "small"
+        return SMALL_CNN_50_2 if small else known[name]
+    if " " not in name.strip() and label is None:
         hint = "".join(f"; did you mean {near}?" for near in get_close_matches(name.lower(), known, 1, 0.5))
-        raise UsageError(f"unknown variant {name!r}{hint or '; `receptive variants` lists them'}")
-    small = name == SMALL_CNN_50_2.name and protocol.cnn_50_2 == "small"
-    return SMALL_CNN_50_2 if small else known[name]
+        raise UsageError(
+            f"unknown variant {name!r}{hint or '; `receptive variants` lists them'}, or give its layers"
+        )
+    layers = arithmetic.parse(name)
+    kinds = " ".join(layer.kind for layer in layers)
+    if not re.fullmatch(r"conv( pool)?( conv( pool)?)*", kinds):
+        raise UsageError(f"{name}: expected convolutions, each with at most one max-pooling after it")
+    for layer in layers:
+        if isinstance(layer.padding, tuple) or (layer.stride > 1 and layer.dilation > 1):
+            raise UsageError(f"{name}: {layer}: padding is same or valid here, and not both s and d above 1")
+    number = sum(layer.kind == "conv" for layer in layers)
+    label = arithmetic.format(layers).replace(" ", "-") if label is None else label
+    if label in known or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,99}", label):
+        raise UsageError(
+            f"--name {label}: expected a new name for this network, at most 100 of a-z, 0-9, - and _"
+        )
+    return Variant(label, layers, (30, *[128] * (number - 1)))
 
 
 class Shape(NamedTuple):
@@ -156,19 +229,19 @@ def shapes(network: Variant, length: int) -> tuple[Shape, ...]:
     return tuple(found)
 
 
-def parameters(network: Variant, length: int, classes: int = 12) -> int:
+def parameters(network: Variant, length: int, classes: int = 12, batch_norm: bool = True) -> int:
     """Count the trainable parameters by arithmetic alone, for sequences of ``length`` nt.
 
     A convolution of size k from a to b channels has k·a·b weights, batch normalisation 2 parameters per
-    channel, and the output layer alone a bias.
+    channel, and the output layer alone a bias; without normalisation every layer has one.
     """
-    maps = shapes(network, length)
+    maps, own = shapes(network, length), 2 if batch_norm else 1
     total = sum(
-        layer.size * below.channels * here.channels + 2 * here.channels
+        layer.size * below.channels * here.channels + own * here.channels
         for layer, below, here in zip(network.layers, maps, maps[1:], strict=False)
         if layer.kind == "conv"
     )
-    total += maps[-1].positions * maps[-1].channels * network.units + 2 * network.units
+    total += maps[-1].positions * maps[-1].channels * network.units + own * network.units
     return total + (network.units + 1) * classes
 
 
@@ -199,13 +272,25 @@ def build(network: Variant, length: int, classes: int, protocol: Protocol) -> An
     import keras
     from keras import layers
 
-    weights = {"kernel_initializer": protocol.initializer, "kernel_regularizer": keras.regularizers.L2(L2)}
+    weights = {
+        "kernel_initializer": protocol.initializer,
+        "kernel_regularizer": keras.regularizers.L2(protocol.l2) if protocol.l2 else None,
+    }
 
-    def norm(name: str) -> Any:
-        return layers.BatchNormalization(
-            momentum=protocol.bn_momentum, epsilon=protocol.bn_epsilon, name=name
-        )
+    def active(x: Any, stage: str, first: bool = False) -> Any:
+        if protocol.batch_norm:
+            x = layers.BatchNormalization(
+                momentum=protocol.bn_momentum, epsilon=protocol.bn_epsilon, name=f"norm{stage}"
+            )(x)
+        if not first or protocol.activation == "relu":
+            return layers.ReLU(name=f"active{stage}")(x)
+        if protocol.activation == "squared_relu":
+            x = layers.ReLU(name="rectified")(x)
+            return layers.Multiply(name=f"active{stage}")([x, x])
+        return layers.Activation(protocol.activation, name=f"active{stage}")(x)
 
+    first_drop, later_drop, dense_drop = protocol.dropout
+    bias = not protocol.batch_norm
     x = inputs = keras.Input((length, 4), name="sequence")
     filters = iter(network.filters)
     stage = 0
@@ -218,20 +303,24 @@ def build(network: Variant, length: int, classes: int, protocol: Protocol) -> An
                 strides=here.stride,
                 dilation_rate=here.dilation,
                 padding=here.padding,
-                use_bias=False,
+                use_bias=bias,
                 name=f"conv{stage}",
                 **weights,
             )(x)
-            x = layers.ReLU(name=f"active{stage}")(norm(f"norm{stage}")(x))
+            x = active(x, str(stage), first=stage == 1)
         elif here.size > 1:
             x = layers.MaxPooling1D(here.size, here.stride, here.padding, name=f"pool{stage}")(x)
         if following is None or following.kind == "conv":
-            x = layers.Dropout(DROPOUT_CONV, name=f"drop{stage}")(x)
-    x = layers.Dense(network.units, use_bias=False, name="dense", **weights)(layers.Flatten(name="flat")(x))
-    x = layers.ReLU(name="active")(norm("norm")(x))
-    x = layers.Dropout(DROPOUT_DENSE, name="drop")(x)
+            x = layers.Dropout(first_drop if stage == 1 else later_drop, name=f"drop{stage}")(x)
+    x = layers.Dense(network.units, use_bias=bias, name="dense", **weights)(layers.Flatten(name="flat")(x))
+    x = layers.Dropout(dense_drop, name="drop")(active(x, ""))
     x = layers.Dense(classes, activation="sigmoid", name="output", **weights)(x)
     model = keras.Model(inputs, x, name=network.name)
-    adam = keras.optimizers.Adam(protocol.learning_rate, protocol.beta_1, epsilon=ADAM_EPSILON)
-    model.compile(optimizer=adam, loss=cross_entropy, jit_compile=jit(), steps_per_execution=STEPS)
+    rate, momentum = protocol.learning_rate, protocol.beta_1
+    optimizer = (
+        keras.optimizers.Adam(rate, momentum, epsilon=ADAM_EPSILON)
+        if protocol.optimizer == "adam"
+        else keras.optimizers.SGD(rate, momentum)
+    )
+    model.compile(optimizer=optimizer, loss=cross_entropy, jit_compile=jit(), steps_per_execution=STEPS)
     return model

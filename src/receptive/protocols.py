@@ -5,6 +5,7 @@ Every point of disagreement is one field here, so that any single difference can
 ``protocol("released", beta_1=0.9)``.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from math import isfinite
@@ -66,6 +67,17 @@ class Protocol:
     trim_pad: int
     """Columns kept on either side of the trimmed core (D-8)."""
 
+    activation: Literal["relu", "exponential", "softplus", "squared_relu", "sigmoid"] = "relu"
+    """What follows batch normalisation in the first layer (DISC-1)."""
+    batch_norm: bool = True
+    """Whether layers are normalised; without it convolutions and dense layers have a bias (DISC-4)."""
+    dropout: tuple[float, float, float] = (0.1, 0.1, 0.5)
+    """Dropout after the first stage, after each later one, and after the dense layer (DISC-4)."""
+    l2: float = 1e-6
+    """Weight decay of every kernel (TRAIN-1, DISC-4)."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """Adam, or stochastic gradient descent with ``beta_1`` as its momentum (DISC-4)."""
+
     def __post_init__(self) -> None:
         counts = self.motif_counts
         possible = {
@@ -90,10 +102,57 @@ class Protocol:
             "window": self.window is None or _whole(self.window, 1),
             "trim_bits": self.trim_bits is None or (_number(self.trim_bits) and self.trim_bits >= 0),
             "trim_pad": _whole(self.trim_pad, 0),
+            "activation": self.activation in ACTIVATIONS,
+            "batch_norm": isinstance(self.batch_norm, bool),
+            "dropout": isinstance(self.dropout, tuple)
+            and len(self.dropout) == 3
+            and all(_number(rate) and 0 <= rate < 1 for rate in self.dropout),
+            "l2": _number(self.l2) and self.l2 >= 0,
+            "optimizer": self.optimizer in ("adam", "sgd"),
         }
         for name, fine in possible.items():
             if not fine:
                 raise UsageError(f"protocol: {name} cannot be {getattr(self, name)!r}")
+
+    def record(self) -> dict[str, Any]:
+        """Return the fields as ``run.json`` keeps them, without those of :data:`ADDED` that have its values.
+
+        So a field that comes later leaves the records, and the keys, of older runs what they are.
+        """
+        fields = {
+            name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()
+        }
+        return {name: value for name, value in fields.items() if name not in ADDED or value != ADDED[name]}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Protocol":
+        """Return the protocol that :meth:`record` was made of.
+
+        Raises:
+            UsageError: a field is missing, unknown, or cannot have its value.
+        """
+        named = {field.name for field in fields(cls)}
+        if unknown := record.keys() - named:
+            raise UsageError(f"protocol: no field is called {', '.join(sorted(unknown))}")
+        if missing := named - record.keys() - ADDED.keys():
+            raise UsageError(f"protocol: no field {', '.join(sorted(missing))}")
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in {**ADDED, **record}.items()
+        }
+        return cls(**values)
+
+
+ACTIVATIONS = ("relu", "exponential", "softplus", "squared_relu", "sigmoid")
+
+ADDED: dict[str, Any] = {
+    "activation": "relu",
+    "batch_norm": True,
+    "dropout": [0.1, 0.1, 0.5],
+    "l2": 1e-6,
+    "optimizer": "adam",
+}
+"""Fields that came after the first runs, with the values that these had. Never changed, only added to."""
 
 
 def _number(value: object) -> bool:
@@ -224,8 +283,13 @@ def protocol(name: str, **switches: Any) -> Protocol:
             raise UsageError(f"protocol {name!r} has no field {field!r}{hint}")
     switches = {name: tuple(value) if isinstance(value, list) else value for name, value in switches.items()}
     changed = {field: value for field, value in switches.items() if value != asdict(base)[field]}
-    suffix = "".join(f"+{field}={value}" for field, value in sorted(changed.items()))
+    suffix = "".join(f"+{field}={_text(value)}" for field, value in sorted(changed.items()))
     return replace(base, name=name + suffix, **changed)
+
+
+def _text(value: Any) -> str:
+    """Write a value as part of a folder's name."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def reread(trained: Protocol) -> Protocol:

@@ -5,20 +5,26 @@ A store is a folder of runs, ``STORE/<task>/<variant>/<protocol>/trial-<n>/``, e
 - ``run.json``: what was trained on what, how, where and for how long, its history and its metrics;
 - ``conv1.meme`` (and ``conv2.meme``, …): the filters as they went into Tomtom, trimmed if the protocol trims;
 - ``conv1.untrimmed.meme``: the same filters in full;
-- ``conv1.tomtom.tsv``: every hit.
+- ``conv1.tomtom.tsv``: every hit;
+- ``model.keras`` and ``epochs.npz``, if they were to be kept: the weights, and the first layer over epochs.
 
 A run folder is written under a temporary name and renamed, so it is whole or absent.
 """
 
 import hashlib
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from receptive import filters, tomtom, training
-from receptive.backend import describe
+import numpy as np
+
+from receptive import arithmetic, filters, tomtom, training
+from receptive.backend import describe, save
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_writable, whole
 from receptive.motifs import Motif, database, format_meme, read_meme, relevant_to
@@ -26,8 +32,10 @@ from receptive.networks import Variant, parameters
 from receptive.protocols import READING, Protocol
 from receptive.tasks.dataset import Dataset
 
-RECIPE = 1
-"""Raised when a change to the code makes older runs incomparable with newer ones."""
+RECIPE = 2
+"""Raised when a change to the code makes another network of the same plan. 1: up to commit 65ccdfb, whose
+runs do not say so; 2: batches in the order of a pipeline of our own (1bfd789)."""
+FIRST_RECIPE = 1
 
 
 @dataclass(frozen=True)
@@ -55,7 +63,7 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """A hash of what determines the weights and the filters, whatever machine they are made on."""
+        """A hash of what determines the weights and the filters, but for how the machine rounds."""
         return key_of(self.record())
 
     @property
@@ -73,21 +81,40 @@ class Plan:
             "filters": list(self.network.filters),
             "units": self.network.units,
         }
-        protocol = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in vars(self.protocol).items()
+        return {
+            "task": self.task,
+            "data_sha256": self.data_sha256,
+            "network": network,
+            "protocol": self.protocol.record(),
+            "trial": self.trial,
+            "epochs": self.epochs,
         }
-        plain = {name: value for name, value in vars(self).items() if name != "classes"}
-        return {**plain, "network": network, "protocol": protocol}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any], classes: Sequence[str] = ()) -> "Plan":
+        """Return the plan that :meth:`record` was made of.
+
+        Raises:
+            ReceptiveError: a field is missing or cannot have its value.
+        """
+        try:
+            network = record["network"]
+            layers = arithmetic.parse(network["layers"])
+            variant = Variant(network["name"], layers, tuple(network["filters"]), network["units"])
+            protocol = Protocol.from_record(record["protocol"])
+            rest = {name: record[name] for name in ("task", "data_sha256", "trial", "epochs")}
+            return cls(network=variant, protocol=protocol, classes=tuple(classes), **rest)
+        except (KeyError, TypeError) as error:
+            raise ReceptiveError(f"not a plan of a run: {type(error).__name__} {error}") from None
 
     def folder(self, store: Path | str) -> Path:
         """Return the run's place in a store."""
         return Path(store) / self.task / self.network.name / self.protocol.name / f"trial-{self.trial}"
 
 
-def key_of(record: Mapping[str, Any]) -> str:
+def key_of(record: Mapping[str, Any], recipe: int = RECIPE) -> str:
     """Return the key of a plan from its record, such as the ``plan`` field of a ``run.json``."""
-    content = json.dumps({"recipe": RECIPE, **record}, sort_keys=True)
+    content = json.dumps({"recipe": recipe, **record}, sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
@@ -110,18 +137,18 @@ def plan(
 def finished(wanted: Plan, store: Path | str) -> dict[str, Any] | None:
     """Return the record of a run if the store has it, ``None`` if it has nothing in its place.
 
+    A run by an older recipe is the same trial of the same plan; the report says where recipes meet.
+
     Raises:
-        ReceptiveError: another run (other data, names of classes, epochs or code) is in its place.
+        ReceptiveError: another run (other data, names of classes, protocol or epochs) is in its place.
     """
     folder = wanted.folder(store)
     if not folder.exists():
         return None
     record = load(folder)
-    parts = []
-    if record["key"] != wanted.key:
-        theirs, ours = record["plan"], wanted.record()
-        parts = [name for name in ours if theirs.get(name) != ours[name]] or ["recipe"]
-    elif wanted.classes and tuple(record["metrics"].get("classes", ())) != wanted.classes:
+    theirs, ours = record["plan"], wanted.record()
+    parts = [name for name in ours if theirs.get(name) != ours[name]]
+    if not parts and wanted.classes and tuple(record["metrics"].get("classes", ())) != wanted.classes:
         parts = ["classes"]
     if parts:
         raise ReceptiveError(
@@ -151,6 +178,9 @@ def load(folder: Path | str) -> dict[str, Any]:
     for name in ("plan", "metrics", "filters"):
         if not isinstance(record[name], dict):
             raise ReceptiveError(f"{path}: not a run, expected an object as {name}, found {record[name]!r}")
+    recipe = record.setdefault("recipe", FIRST_RECIPE)
+    if record["key"] != key_of(record["plan"], recipe):
+        raise ReceptiveError(f"{path}: its key is not that of its plan by recipe {recipe}; was it edited?")
     return dict(record)
 
 
@@ -160,6 +190,7 @@ def run(
     store: Path | str,
     progress: training.Progress | None = None,
     replace: bool = False,
+    keep: bool = False,
 ) -> dict[str, Any]:
     """Train, read, match and store; a run that the store has already is not repeated.
 
@@ -169,6 +200,7 @@ def run(
         store: folder of runs.
         progress: called after every epoch.
         replace: whether another run may be in its place and is to be replaced.
+        keep: whether to store the weights (``model.keras``) and the first layer over epochs (``epochs.npz``).
 
     Returns:
         The record, as in ``run.json``.
@@ -176,7 +208,7 @@ def run(
     Raises:
         ReceptiveError: the training diverged, the store cannot be written, or another run is in its place.
     """
-    return run_readings([wanted], data, store, progress, replace)[0]
+    return run_readings([wanted], data, store, progress, replace, keep)[0]
 
 
 def run_readings(
@@ -185,12 +217,13 @@ def run_readings(
     store: Path | str,
     progress: training.Progress | None = None,
     replace: bool = False,
+    keep: bool = False,
 ) -> list[dict[str, Any]]:
     """Train one network once and store a run for each way of reading its filters.
 
     Args:
         wanted: plans with the same :attr:`Plan.training`, whose weights are therefore the same.
-        data, store, progress, replace: as for :func:`run`.
+        data, store, progress, replace, keep: as for :func:`run`.
 
     Returns:
         The records, in the order of the plans; those that the store had already as they are there.
@@ -205,11 +238,11 @@ def run_readings(
         check_writable(plan.folder(store))
     records = {plan: None if replace else finished(plan, store) for plan in wanted}
     if not all(records.values()):
-        one = wanted[0]
-        trained = training.train(one.network, data, one.protocol, one.trial, one.epochs, progress)
+        one, begin = wanted[0], now()
+        trained = training.train(one.network, data, one.protocol, one.trial, one.epochs, progress, keep)
         scores = training.metrics(data.test.Y, training.predict(trained.model, data.test.X))
         for plan, record in records.items():
-            records[plan] = record or _store(plan, data, store, trained, scores, replace)
+            records[plan] = record or _store(plan, data, store, trained, scores, begin, replace, keep)
     return [record for plan in wanted if (record := records[plan])]
 
 
@@ -219,7 +252,9 @@ def _store(
     store: Path | str,
     trained: training.Training,
     scores: Mapping[str, Any],
+    begin: str,
     replace: bool,
+    keep: bool,
 ) -> dict[str, Any]:
     """Read the filters of a trained network, match them, and write the run's folder.
 
@@ -230,6 +265,7 @@ def _store(
     folder = plan.folder(store)
     record = {
         "key": plan.key,
+        "recipe": RECIPE,
         "task": plan.task,
         "variant": plan.network.name,
         "trial": plan.trial,
@@ -243,8 +279,11 @@ def _store(
         "full_protocol": plan.epochs == training.EPOCHS,
         "seconds": round(trained.seconds, 1),
         "seed": plan.trial,
-        "parameters": parameters(plan.network, data.length, len(data.classes)),
+        "parameters": parameters(plan.network, data.length, len(data.classes), plan.protocol.batch_norm),
         **describe(),
+        "commit": commit(),
+        "begin": begin,
+        "end": now(),
         "data": {"sha256": data.sha256, **data.attributes},
         "plan": plan.record(),
         "history": trained.history,
@@ -259,8 +298,40 @@ def _store(
             matches = tomtom.match(read_meme(part / f"{layer}.meme"), database())
             (part / f"{layer}.tomtom.tsv").write_text(tomtom.table(matches), encoding="utf-8")
             record["filters"][layer] = {**summary(matches, data.classes), "sites": reading.sites.tolist()}
+        if keep:
+            save(trained.model, part / "model.keras")
+            if trained.snapshots:
+                arrays: dict[str, Any] = dict(trained.snapshots)
+                np.savez_compressed(part / "epochs.npz", **arrays)
         (part / "run.json").write_text(to_json(record), encoding="utf-8")
     return record
+
+
+def now() -> str:
+    """Return the time, UTC, to the second, as ISO 8601 writes it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@cache
+def commit() -> str | None:
+    """Return the commit of the package's own checkout, with ``+`` if its source was changed since.
+
+    ``None`` where the package is not in a checkout of its own, or git is not there.
+    """
+    package = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        asked = subprocess.run(
+            ["git", "-C", str(package), *arguments], capture_output=True, text=True, check=True, timeout=10
+        )
+        return asked.stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != package.parents[1]:
+            return None
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
 
 
 def summary(matches: Sequence[tomtom.Match], classes: Sequence[str] = ()) -> dict[str, Any]:

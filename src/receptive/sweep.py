@@ -37,10 +37,10 @@ from uuid import uuid4
 
 import joblib
 
-from receptive import arithmetic, backend, runs
+from receptive import arithmetic, backend, protocols, runs
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import write_text
-from receptive.networks import LARGE, NUMBERS, REGISTERED, SMALL, VARIANTS, Variant, variant
+from receptive.networks import DEPTH, LARGE, NUMBERS, REGISTERED, SECOND, SMALL, VARIANTS, Variant, variant
 from receptive.protocols import AGAIN, RELEASED, Protocol, ablations, protocol, reread
 from receptive.runs import Plan
 from receptive.tasks import dataset
@@ -84,18 +84,64 @@ ABLATIONS = {
 }
 """Every switch for two networks; for filters of 9 the window that suits them, and for CNN-50-2 its size."""
 
+ACTIVATIONS = {
+    "cnn-1": (protocol("released", activation="exponential"),),
+    "cnn-2": tuple(protocol("released", activation=name) for name in protocols.ACTIVATIONS[1:]),
+    "cnn-4": (protocol("released", activation="exponential"),),
+    "cnn-25": (protocol("released", activation="exponential"),),
+}
+"""Activations of the first layer other than ReLU (DISC-1)."""
+
+CONDITIONS = tuple(
+    protocol("released", **switches)
+    for switches in (
+        {"l2": 0.0},
+        {"l2": 1e-4},
+        {"dropout": (0.0, 0.0, 0.0)},
+        {"dropout": (0.5, 0.1, 0.5)},
+        {"batch_norm": False},
+        {"optimizer": "sgd", "learning_rate": 0.01},
+        {"learning_rate": 1e-2},
+        {"learning_rate": 1e-4},
+    )
+)
+"""Other ways of regularising and of optimising (DISC-4)."""
+
 TARGETS = {
-    "table1": Target("synthetic", dict.fromkeys(VARIANTS, ())),
-    "ablations": Target("synthetic", ABLATIONS, 3),
-    "table2": Target("invivo", dict.fromkeys(TABLE_2, ())),
-    "chipseq": Target("chipseq", dict.fromkeys(TABLE_2, ()), 3),
-    "chipseq-shuffled": Target("chipseq-shuffled", {"cnn-25": ()}, 3),
-    "chipseq-source": Target("chipseq-source", {"cnn-25": ()}, 3),
-    "predictions": Target("synthetic", dict.fromkeys(REGISTERED, ()), 3),
+    "table1": (Target("synthetic", dict.fromkeys(VARIANTS, ())),),
+    "ablations": (Target("synthetic", ABLATIONS, 3),),
+    "table2": (Target("invivo", dict.fromkeys(TABLE_2, ())),),
+    "chipseq": (Target("chipseq", dict.fromkeys(TABLE_2, ()), 3),),
+    "chipseq-shuffled": (Target("chipseq-shuffled", {"cnn-25": ()}, 3),),
+    "chipseq-source": (Target("chipseq-source", {"cnn-25": ()}, 3),),
+    "predictions": (Target("synthetic", dict.fromkeys(REGISTERED, ()), 3),),
+    "predictions-2": (
+        Target("synthetic", dict.fromkeys(SECOND, ()), 5),
+        Target("synthetic", dict.fromkeys(DEPTH, ()), 3),
+        Target(
+            "synthetic-others", dict.fromkeys(("cnn-2", "cnn-4", "cnn-pool6", "cnn-10", "cnn19-1-2"), ()), 3
+        ),
+        Target("chipseq", dict.fromkeys(("cnn-pool6", "cnn-pool8s2", "cnn-pool4-conv1"), ()), 3),
+        Target("chipseq", dict.fromkeys(("cnn-pool2-conv5d3", "cnn-basset", "cnn-deepsea"), ()), 3),
+    ),
+    "activation": (
+        Target("synthetic", ACTIVATIONS, 3),
+        Target("chipseq", dict.fromkeys(("cnn-2", "cnn-25"), ACTIVATIONS["cnn-25"]), 3),
+    ),
+    "conditions": (Target("synthetic", {"cnn-2": CONDITIONS, "cnn-25": CONDITIONS}, 3),),
+    "draws": tuple(
+        Target(task, dict.fromkeys(("cnn-2", "cnn-4", "cnn-25"), ()), 2)
+        for task in ("synthetic-draw1", "synthetic-draw2")
+    ),
+    "more-trials": (
+        Target("synthetic", dict.fromkeys(SMALL, ()), 10),
+        Target("chipseq", dict.fromkeys(TABLE_2, ()), 5),
+    ),
 }
 """By name: Table 1 with the two networks of Fig S1, all 17; switches of the protocol; Table 2; its networks
-on the ChIP-seq task; that task's controls; and the networks whose filters were predicted before their
-training."""
+on the ChIP-seq task; that task's controls; the networks whose filters were predicted before their training,
+first and second registration; and what answers the Discussion: other activations, conditions and draws,
+and more trials."""
 
 OnEpoch = Callable[[Plan, int, float], None]
 """Called after an epoch of a run with the number of epochs done and the validation loss, from any thread."""
@@ -179,26 +225,31 @@ def plans(
     protocols = (protocol, reread(protocol)) if both_readings else (protocol,)
     wanted: dict[Plan, None] = {}
     for name in names:
-        target = TARGETS.get(name, Target(data.task, {name: ()}))
-        if target.task != data.task:
-            raise UsageError(f"{name} is of the task {target.task}: expected data of it, found {data.task}")
-        numbers = range(trials or target.trials)
-        for one, own in target.networks.items():
-            for chosen, trial in product(own or protocols, numbers):
-                wanted[runs.plan(variant(one, chosen), data, chosen, trial, epochs)] = None
+        targets = [
+            target
+            for target in TARGETS.get(name, (Target(data.task, {name: ()}),))
+            if target.task == data.task
+        ]
+        if not targets:
+            tasks = " and ".join(tasks_of([name]))
+            raise UsageError(f"{name} is of the task {tasks}: expected data of it, found {data.task}")
+        for target in targets:
+            for one, own in target.networks.items():
+                for chosen, trial in product(own or protocols, range(trials or target.trials)):
+                    wanted[runs.plan(variant(one, chosen), data, chosen, trial, epochs)] = None
     return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
 
 
-def task_of(names: Iterable[str]) -> str | None:
-    """Return the task of the targets among some names, ``None`` without any.
+def tasks_of(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the tasks of the targets among some names, none without any.
 
     Raises:
-        UsageError: targets of different tasks.
+        UsageError: targets that have no task in common.
     """
-    tasks = {name: TARGETS[name].task for name in names if name in TARGETS}
-    if len(set(tasks.values())) > 1:
-        raise UsageError(f"{' and '.join(tasks)} are of different tasks: expected one at a time")
-    return next(iter(tasks.values()), None)
+    chosen = {name: [target.task for target in TARGETS[name]] for name in names if name in TARGETS}
+    if len({frozenset(tasks) for tasks in chosen.values()}) > 1:
+        raise UsageError(f"{' and '.join(chosen)} are of different tasks: expected one at a time")
+    return tuple(dict.fromkeys(task for tasks in chosen.values() for task in tasks))
 
 
 def trainings(wanted: Iterable[Plan]) -> tuple[tuple[Plan, ...], ...]:
@@ -256,6 +307,7 @@ def sweep(
     scheduler: str | None = None,
     on_epoch: OnEpoch = lambda *_: None,
     on_end: OnEnd = lambda *_: None,
+    keep: bool = False,
 ) -> Summary:
     """Train the runs that the store misses, in the order given, and store each as soon as it is finished.
 
@@ -268,6 +320,7 @@ def sweep(
             their threads at once.
         on_epoch: progress of the runs.
         on_end: called at the end of every attempt.
+        keep: whether to store the weights and the first layer over epochs, too.
 
     Raises:
         UsageError: less than one worker.
@@ -286,7 +339,7 @@ def sweep(
     found, trained, failed = len(done), 0, {}
     if missing:
         here = partial(_threads, workers) if scheduler is None else partial(_cluster, scheduler)
-        with here(data, store, on_epoch) as submit:
+        with here(data, store, on_epoch, keep) as submit:
             for plan, outcome in _ended(trainings(missing), submit):
                 found += outcome.state == "found"
                 trained += outcome.state == "trained"
@@ -305,6 +358,7 @@ def attempt(
     store: Path,
     report: Callable[[int, float], None],
     lifeline: int = subprocess.PIPE,
+    keep: bool = False,
 ) -> tuple[Outcome, ...]:
     """Train in a process of its own, unless all is in the store or another sweep trains it now.
 
@@ -315,6 +369,7 @@ def attempt(
         report: called after every epoch with the epochs done and the validation loss.
         lifeline: what the process reads from; it ends when nobody can write there any more. By default a
             pipe of this process.
+        keep: as for :func:`sweep`.
 
     Returns:
         The outcome for each run.
@@ -331,7 +386,7 @@ def attempt(
             return (Outcome("found"),) * len(wanted)
         for plan in missing:
             _tidy(plan.folder(store))
-        ended = _watch(missing, data, store, report, lifeline, lock)
+        ended = _watch(missing, data, store, report, lifeline, lock, keep)
         stored, _ = split(missing, store)  # A process that fails may have stored some of them before.
     outcomes = {**dict.fromkeys(found, Outcome("found")), **dict.fromkeys(stored, Outcome("trained"))}
     return tuple(outcomes.get(plan, ended) for plan in wanted)
@@ -344,9 +399,10 @@ def _watch(
     report: Callable[[int, float], None],
     lifeline: int,
     lock: IO[bytes],
+    keep: bool,
 ) -> Outcome:
     """Start the process that trains, pass its reports on, and say how it ended."""
-    task = base64.b64encode(pickle.dumps((missing, data, store))).decode()
+    task = base64.b64encode(pickle.dumps((missing, data, store, keep))).decode()
     with (
         TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
         subprocess.Popen(
@@ -378,7 +434,7 @@ def _watch(
 
 def _train() -> None:
     """Be the process that trains: print epochs as lines of JSON, and errors on standard error."""
-    wanted, path, store = pickle.loads(base64.b64decode(sys.argv[2]))
+    wanted, path, store, keep = pickle.loads(base64.b64decode(sys.argv[2]))
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Whatever else prints is kept out of the report.
@@ -391,7 +447,7 @@ def _train() -> None:
         if any(data.sha256 != plan.data_sha256 for plan in wanted):
             raise ReceptiveError(f"{path}: other data than were planned on; did the file change?")
         backend.configure(threads=1)
-        runs.run_readings(wanted, data, store, report)
+        runs.run_readings(wanted, data, store, report, keep=keep)
     except ReceptiveError as error:
         sys.exit(str(error))
 
@@ -491,12 +547,14 @@ def _outcomes(attempted: "Future[tuple[Outcome, ...]]", number: int) -> tuple[Ou
 
 
 @contextmanager
-def _threads(workers: int, data: Path, store: Path, on_epoch: OnEpoch) -> Iterator[Submit]:
+def _threads(workers: int, data: Path, store: Path, on_epoch: OnEpoch, keep: bool) -> Iterator[Submit]:
     """Watch the trainings from threads of this process; they end with it, or when the block is left."""
     lifeline, held = os.pipe()
     pool = ThreadPoolExecutor(workers)
     try:
-        yield lambda plans: pool.submit(attempt, plans, data, store, partial(on_epoch, plans[0]), lifeline)
+        yield lambda plans: pool.submit(
+            attempt, plans, data, store, partial(on_epoch, plans[0]), lifeline, keep
+        )
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         os.close(held)
@@ -505,14 +563,14 @@ def _threads(workers: int, data: Path, store: Path, on_epoch: OnEpoch) -> Iterat
 
 
 @contextmanager
-def _cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch) -> Iterator[Submit]:
+def _cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch, keep: bool) -> Iterator[Submit]:
     """Watch the trainings from tasks on a Dask cluster, which starts those of a lost worker on another."""
     client = _connect(address)
     topic, planned = f"receptive-{uuid4().hex}", {}
 
     def submit(plans: Training) -> "Future[tuple[Outcome, ...]]":
         planned[plans[0].key] = plans[0]
-        future: Future[tuple[Outcome, ...]] = tasks.submit(_attempt_there, topic, plans, data, store)
+        future: Future[tuple[Outcome, ...]] = tasks.submit(_attempt_there, topic, plans, data, store, keep)
         return future
 
     def hear(event: tuple[float, Any]) -> None:
@@ -527,13 +585,15 @@ def _cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch) -> Iterat
         client.close()
 
 
-def _attempt_there(topic: str, plans: Training, data: Path, store: Path) -> tuple[Outcome, ...]:
+def _attempt_there(topic: str, plans: Training, data: Path, store: Path, keep: bool) -> tuple[Outcome, ...]:
     """Attempt a training on a worker of a cluster, reporting through the scheduler."""
     from distributed import get_worker
 
     worker = get_worker()
     key = plans[0].key
-    return attempt(plans, data, store, lambda epoch, loss: worker.log_event(topic, [key, epoch, loss]))
+    return attempt(
+        plans, data, store, lambda epoch, loss: worker.log_event(topic, [key, epoch, loss]), keep=keep
+    )
 
 
 def _connect(address: str) -> Any:

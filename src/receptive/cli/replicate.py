@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, fixed, say, switched
+from receptive.cli.shared import Json, Keep, ProtocolName, Store, Switches, emit, fixed, say, switched
 from receptive.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def replicate(
         str | None, typer.Option(help="The task; by default the target's, that of the file, or synthetic.")
     ] = None,
     epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
+    keep: Keep = False,
     json: Json = False,
 ) -> None:
     """Train every trial of every network that the store does not have yet, several at once.
@@ -68,7 +69,9 @@ def replicate(
     Table 2 on DeepSEA's sequences (--data, made by receptive data deepsea); chipseq, the same networks on
     the packaged ChIP-seq task (3 trials); its controls, CNN-25 on chipseq-shuffled (labels exchanged at
     random) and chipseq-source (which list a locus is from; 3 trials each); predictions, the 18 networks of
-    results/predictions.json (3 trials).
+    results/predictions.json (3 trials); predictions-2, those of results/predictions-2.json, on
+    three tasks; and what answers the paper's Discussion: activation, conditions, draws, more-trials
+    (results/experiments.toml).
 
     Example: receptive replicate table1 --trials 5 --store results
     """
@@ -84,17 +87,27 @@ def replicate(
         raise UsageError("ablations are switches of the protocol released; leave --protocol and --set out")
     if "ablations" in names and both_readings:
         raise UsageError("ablations have readings of their own; leave --both-readings out")
-    dataset = load_data(data, task or sweeps.task_of(names), chosen)
-    wanted = sweeps.plans(names, trials, chosen, dataset, epochs, both_readings)
-    done, missing = sweeps.split(wanted, store)
-    say(f"{len(wanted)} runs planned, {len(done)} of them in {store}")
-    if missing and scheduler is None and number is None:
-        number = sweeps.workers_here()
-    file = sweeps.keep(dataset, store) if data is None and missing else data or store
+    tasks = (task,) if task else sweeps.tasks_of(names) or (None,)
+    if data is not None and len(tasks) > 1:
+        raise UsageError(f"--data is of one task, {' and '.join(names)} of {len(tasks)}: add --task")
     # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
-        summary = sweeps.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end)
+    summaries = []
+    for one in tasks:
+        dataset = load_data(data, one, chosen)
+        wanted = sweeps.plans(names, trials, chosen, dataset, epochs, both_readings)
+        done, missing = sweeps.split(wanted, store)
+        say(f"{len(wanted)} runs planned on {dataset.task}, {len(done)} of them in {store}")
+        if missing and scheduler is None and number is None:
+            number = sweeps.workers_here()
+        file = sweeps.keep(dataset, store) if data is None and missing else data or store
+        with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
+            summaries.append(
+                sweeps.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end, keep)
+            )
+    planned, there, trained = (
+        sum(getattr(each, field) for each in summaries) for field in ("planned", "done", "trained")
+    )
     failed = [
         {
             "variant": plan.network.name,
@@ -102,19 +115,17 @@ def replicate(
             "trial": plan.trial,
             "error": error,
         }
+        for summary in summaries
         for plan, error in summary.failed.items()
     ]
     document = {
-        "planned": summary.planned,
-        "done": summary.done,
-        "trained": summary.trained,
+        "planned": planned,
+        "done": there,
+        "trained": trained,
         "failed": len(failed),
         "errors": failed,
     }
-    text = (
-        f"{summary.planned} runs planned: {summary.done} were there, {summary.trained} trained, "
-        f"{len(failed)} failed"
-    )
+    text = f"{planned} runs planned: {there} were there, {trained} trained, {len(failed)} failed"
     emit(document, text, json)
     if failed:
         raise typer.Exit(1)

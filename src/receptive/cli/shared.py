@@ -25,6 +25,13 @@ Switches = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Switch one field of the protocol; may be repeated."),
 ]
 
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep", help="Keep the weights (model.keras) and the first layer over epochs (epochs.npz), too."
+    ),
+]
+
 
 def say(message: str) -> None:
     """Print a message for the person at the terminal, on standard error."""

@@ -8,6 +8,7 @@ import typer
 
 from receptive.cli.shared import (
     Json,
+    Keep,
     ProtocolName,
     Store,
     Switches,
@@ -57,12 +58,16 @@ def variants(json: Json = False) -> None:
 
 def train(
     variant: Annotated[
-        str, typer.Argument(metavar="VARIANT", help="A network of the paper; see receptive variants.")
+        str,
+        typer.Argument(
+            metavar="VARIANT",
+            help='A network by name (see receptive variants), or its layers: "conv19 pool6 conv5 pool16".',
+        ),
     ],
     task: Annotated[
         str | None,
         typer.Option(
-            help="synthetic (the default), chipseq, chipseq-shuffled, chipseq-source, or that of the file."
+            help="synthetic (the default), synthetic-others, chipseq, and more; or that of the file."
         ),
     ] = None,
     data: Annotated[
@@ -79,6 +84,10 @@ def train(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace another run in the same place.")
     ] = False,
+    name: Annotated[
+        str | None, typer.Option("--name", help="What to call a network given by its layers.")
+    ] = None,
+    keep: Keep = False,
     json: Json = False,
 ) -> None:
     """Train a network, read its filters, compare them with JASPAR, and store the run.
@@ -91,7 +100,7 @@ def train(
     from receptive.networks import variant as look_up
 
     chosen = switched(protocol, switches)
-    network = look_up(variant, chosen)
+    network = look_up(variant, chosen, name)
     dataset = load_data(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
     record = None if replace else runs.finished(wanted, store)
@@ -101,7 +110,7 @@ def train(
         backend.configure(threads)
         title = f"{network.name}, trial {trial}"
         with epochs_bars([title], epochs) as progress:
-            record = runs.run(wanted, dataset, store, partial(progress, title), replace)
+            record = runs.run(wanted, dataset, store, partial(progress, title), replace, keep)
     emit(record, describe(record, wanted.folder(store)), json)
 
 
@@ -114,11 +123,12 @@ def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
     from receptive.tasks import chipseq, dataset, synthetic
 
     if path is None:
-        if task in (None, "synthetic"):
-            return synthetic.generate(0, protocol)
+        if (task or "synthetic") in synthetic.TASKS:
+            return synthetic.TASKS[task or "synthetic"](protocol)
         if task in chipseq.TASKS:
             return chipseq.TASKS[task]()
-        raise UsageError(f"--task {task} needs --data FILE; synthetic, {', '.join(chipseq.TASKS)} do without")
+        names = ", ".join((*synthetic.TASKS, *chipseq.TASKS))
+        raise UsageError(f"--task {task} needs --data FILE; {names} do without")
     found = dataset.read(path, task)
     for field, asked in drawing(protocol).items():
         drawn = found.attributes.get(field, asked)

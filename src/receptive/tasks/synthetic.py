@@ -6,16 +6,26 @@ sequence from that model. Here a model is a row of integers: the row of :attr:`P
 position from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.motifs import FACTORS, Motif, embedded, reverse_complement, scan
+from receptive.motifs import (
+    FACTORS,
+    RELEVANT,
+    Motif,
+    embedded,
+    information_content,
+    jaspar_2016,
+    reverse_complement,
+    scan,
+)
 from receptive.protocols import RELEASED, Protocol, drawing
 from receptive.tasks.dataset import SPLITS, Dataset, Split
+from receptive.tomtom import match
 
 SEQUENCES = 25_000
 """Sequences in the paper's data set (SYN-1)."""
@@ -57,6 +67,7 @@ def generate(
     protocol: Protocol = RELEASED,
     sequences: int = SEQUENCES,
     motifs: Sequence[Motif] | None = None,
+    task: str = "synthetic",
 ) -> Dataset:
     """Draw the synthetic data set.
 
@@ -65,6 +76,7 @@ def generate(
         protocol: how many motifs a sequence has and how they are spaced (D-10).
         sequences: how many sequences, at least 10.
         motifs: what to embed; the paper's twelve by default.
+        task: what to call it.
 
     Returns:
         Sequences of 200 nt with one label per motif (SYN-4). The truth of each sequence is ``motif`` (index
@@ -109,9 +121,9 @@ def generate(
         for name, rows in zip(SPLITS, np.split(rng.permutation(sequences), ends), strict=True)
     }
     names = {identifier: factor for factor, identifier in FACTORS.items()}
-    classes = tuple(names.get(motif.id, motif.id) for motif in motifs)
+    classes = tuple(names.get(motif.id, motif.name or motif.id) for motif in motifs)
     origin = {"seed": seed, "protocol": protocol.name, **drawing(protocol)}
-    return Dataset("synthetic", classes, **splits, attributes=origin)
+    return Dataset(task, classes, **splits, attributes=origin)
 
 
 def normalised_gaps(
@@ -268,3 +280,77 @@ def planted_odds(X: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
 def _log_odds(X: NDArray[np.uint8], motif: Motif) -> NDArray[np.float64]:
     """Score every window of every sequence, as given and reverse: (N, L - w + 1, 2) bits over background."""
     return scan(X, np.log2(np.maximum(motif.pwm, 1e-9) / 0.25))
+
+
+# --- the same task with other draws and other motifs ------------------------------------------------------
+
+OTHER_SEED = 2026
+"""The seed of :data:`OTHER_MOTIFS`, put down before they were drawn."""
+OTHER_MOTIFS = (
+    "MA0850.1",
+    "MA0461.2",
+    "MA0024.3",
+    "MA0691.1",
+    "MA0493.1",
+    "MA0523.1",
+    "MA0040.1",
+    "MA0506.1",
+    "MA0694.1",
+    "MA0483.1",
+    "MA0797.1",
+    "MA0856.1",
+)
+"""JASPAR's ids of twelve motifs of other factors: :func:`draw_motifs` of :data:`OTHER_SEED`."""
+BITS_APART = 1.5
+"""How far a drawn motif's information may be from that of the paper's motif in whose stead it stands."""
+
+
+def is_synthetic(task: str) -> bool:
+    """Tell from its name whether a task is the synthetic one or a sister of it."""
+    return task.partition("-")[0] == "synthetic"
+
+
+def others() -> tuple[Motif, ...]:
+    """Return the motifs of the task ``synthetic-others``."""
+    by_id = {motif.id: motif for motif in jaspar_2016()}
+    return tuple(by_id[matrix] for matrix in OTHER_MOTIFS)
+
+
+def draw_motifs(seed: int) -> tuple[Motif, ...]:
+    """Draw twelve motifs of other single factors, unlike the paper's and one another, with like information.
+
+    For each of the paper's motifs, from the one with the least information on: one of those within
+    ``BITS_APART`` of it, or the nearest, none of which Tomtom matches (E ≤ 0.1, in either direction) with a
+    motif drawn before or a relevant one of the paper. None is wider than a filter of 19 or narrower than 6.
+    """
+    database, rng = jaspar_2016(), np.random.default_rng(seed)
+    taken = {id for ids in RELEVANT["released"].values() for id in ids}
+    alike = {frozenset((row.id, hit.target)) for row in match(database, database) for hit in row.hits}
+    known = {motif.name for motif in database if motif.id in taken}
+    candidates = [
+        motif
+        for motif in database
+        if 6 <= motif.width <= 19 and not {":", "("} & {*motif.name} and motif.name not in known
+    ]
+    drawn: list[Motif] = []
+    for bits in sorted(float(information_content(motif.pwm).sum()) for motif in embedded()):
+        free = [
+            motif
+            for motif in candidates
+            if not any(frozenset((motif.id, id)) in alike for id in taken)
+            and motif.name not in {each.name for each in drawn}
+        ]
+        distances = np.array([abs(float(information_content(motif.pwm).sum()) - bits) for motif in free])
+        near = np.flatnonzero(distances <= max(BITS_APART, float(distances.min())))
+        drawn.append(free[rng.choice(near)])
+        taken.add(drawn[-1].id)
+    return tuple(drawn)
+
+
+TASKS: dict[str, Callable[[Protocol], Dataset]] = {
+    "synthetic": lambda protocol: generate(0, protocol),
+    "synthetic-draw1": lambda protocol: generate(1, protocol, task="synthetic-draw1"),
+    "synthetic-draw2": lambda protocol: generate(2, protocol, task="synthetic-draw2"),
+    "synthetic-others": lambda protocol: generate(0, protocol, motifs=others(), task="synthetic-others"),
+}
+"""The paper's task, two other draws of it, and the same with other motifs, each by a protocol."""
