@@ -5,6 +5,7 @@ import pytest
 from receptive.errors import UsageError
 from receptive.protocols import (
     ABLATED,
+    ADDED,
     AGAIN,
     PAPER,
     PROTOCOLS,
@@ -21,7 +22,7 @@ from receptive.protocols import (
 def test_the_two_readings_differ_where_the_discrepancies_say():
     differing = {name for name, value in asdict(PAPER).items() if asdict(RELEASED)[name] != value}
     same = {field.name for field in fields(Protocol)} - differing
-    assert same == {"bn_momentum", "batch_size"}
+    assert same == {"bn_momentum", "batch_size", *ADDED}
     assert (PAPER.learning_rate, PAPER.beta_1, PAPER.batch_size, PAPER.patience) == (3e-4, 0.9, 100, None)
     assert (RELEASED.learning_rate, RELEASED.beta_1, RELEASED.patience) == (1e-3, 0.95, 20)
 

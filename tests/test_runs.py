@@ -11,7 +11,7 @@ from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs import RELEVANT, Motif, jaspar_2016, read_meme, trim
 from receptive.networks import VARIANTS, variant
-from receptive.protocols import PAPER, PROTOCOLS, READING, RELEASED, protocol, reread
+from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
 from receptive.training import metrics, predict, train
 
 CNN_25 = VARIANTS["cnn-25"]
@@ -44,6 +44,99 @@ def test_a_plan_is_found_again_from_its_record():
         "filters": [30, 128],
         "units": 512,
     }
+
+
+@given(
+    name=st.sampled_from(["released", "paper"]),
+    switches=st.fixed_dictionaries(
+        {},
+        optional={
+            "activation": st.sampled_from(["relu", "exponential", "sigmoid"]),
+            "dropout": st.tuples(*[st.floats(0, 0.9)] * 3),
+            "batch_norm": st.booleans(),
+            "l2": st.floats(0, 1),
+            "optimizer": st.sampled_from(["adam", "sgd"]),
+            "window": st.one_of(st.none(), st.integers(1, 40)),
+        },
+    ),
+    layers=st.sampled_from(["conv19 pool6 conv5 pool16", "conv9d2 conv5s2 pool4s2same conv1"]),
+    trial=st.integers(0, 2**32 - 1),
+)
+def test_a_plan_comes_back_from_its_record_and_its_key_with_it(name, switches, layers, trial):
+    plan = runs.Plan("synthetic", "a" * 64, variant(layers), protocol(name, **switches), trial, 7)
+    again = runs.Plan.from_record(json.loads(json.dumps(plan.record())))
+    assert again == plan
+    assert again.key == plan.key
+
+
+def test_a_field_that_came_later_leaves_older_records_what_they_are():
+    assert not ADDED.keys() & RELEASED.record().keys()
+    switched = protocol("released", activation="exponential")
+    assert switched.record() == {**RELEASED.record(), "name": switched.name, "activation": "exponential"}
+    assert Protocol.from_record(RELEASED.record()) == RELEASED
+
+
+def test_names_in_a_record_are_those_of_the_first_runs():
+    """Keys of stored runs hang on them, whatever the attributes are called."""
+    assert sorted(RELEASED.record()) == [
+        *("batch_size", "batch_size_in_vivo", "beta_1", "bn_epsilon", "bn_momentum", "buffer", "cnn_50_2"),
+        *("ends", "initializer", "learning_rate", "motif_counts", "name", "patience", "sites", "spacing"),
+        *("threshold", "trim_bits", "trim_pad", "weighted", "window"),
+    ]
+    assert runs.key_of(BASE.record(), recipe=1) == "7ebd011653757a84"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"network": {"name": "x"}}, "not a plan of a run: KeyError 'layers'"),
+        ({"protocol": {"name": "released"}}, "protocol: no field batch_size"),
+        ({"protocol": {**RELEASED.record(), "colour": 1}}, "protocol: no field is called colour"),
+        ({"network": 3}, "not a plan of a run: TypeError"),
+    ],
+)
+def test_what_is_no_plan_is_refused(change, says):
+    with pytest.raises(ReceptiveError, match=says):
+        runs.Plan.from_record({**BASE.record(), **change})
+
+
+def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
+    """Only its key says that other code made it; a key that fits no recipe is a damaged record."""
+    folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
+    record = runs.load(folder)
+    plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
+    assert record["recipe"] == runs.RECIPE
+    assert record["key"] == plan.key
+    assert record["begin"] <= record["end"] <= runs.now()
+    older = {name: value for name, value in record.items() if name != "recipe"}
+    copy = plan.folder(tmp_path)
+    copy.mkdir(parents=True)
+    (copy / "run.json").write_text(json.dumps({**older, "key": runs.key_of(plan.record(), 1)}))
+    assert runs.finished(plan, tmp_path)["recipe"] == runs.FIRST_RECIPE
+    (copy / "run.json").write_text(json.dumps(older))
+    with pytest.raises(ReceptiveError, match="its key is not that of its plan by recipe 1"):
+        runs.finished(plan, tmp_path)
+
+
+def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, small):
+    import keras
+
+    plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
+    kept = runs.run(plan, small, tmp_path, keep=True)
+    plain = runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0")
+    for part in ("history", "metrics", "filters", "key"):
+        assert kept[part] == plain[part]
+    folder = plan.folder(tmp_path)
+    model = keras.models.load_model(folder / "model.keras")
+    scores = metrics(small.test.Y, predict(model, small.test.X))
+    assert scores["auroc"] == plain["metrics"]["auroc"]
+    layers = dict(np.load(folder / "epochs.npz"))
+    assert layers["epoch"].tolist() == [0, 1, 2]
+    assert layers["kernel"].shape == (3, 19, 4, 30)
+    assert layers["norm"].shape == (3, 4, 30)
+    if plain["best_epoch"] == 2:
+        np.testing.assert_array_equal(layers["kernel"][-1], model.get_layer("conv1").kernel)
+    assert (layers["gradient"] > 0).all()
 
 
 def test_a_run_folder_is_whole(store, small):
@@ -236,13 +329,14 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
     assert (wanted[0].folder(tmp_path / "both") / "run.json").stat() == kept
     assert runs.run_readings(wanted, small, tmp_path / "both") == records
     assert len(trained) == 2
+    times = dict.fromkeys(("seconds", "begin", "end"))
     for plan, record in zip(wanted, records, strict=True):
         runs.run(plan, small, tmp_path / "alone")
         for file in plan.folder(tmp_path / "alone").iterdir():
             there = plan.folder(tmp_path / "both") / file.name
             if file.name == "run.json":
                 one, other = runs.load(file.parent), runs.load(there.parent)
-                assert {**one, "seconds": 0} == {**other, "seconds": 0}
+                assert {**one, **times} == {**other, **times}
                 assert other == record
             else:
                 assert file.read_bytes() == there.read_bytes()

@@ -73,6 +73,7 @@ def record(plan):
     """The least that is taken for a finished run."""
     return {
         "key": plan.key,
+        "recipe": runs.RECIPE,
         "plan": plan.record(),
         "task": plan.task,
         "variant": plan.network.name,
@@ -119,22 +120,28 @@ def trained(folder):
 RUNS = {"table1": 85, "table2": 65, "chipseq": 39, "chipseq-shuffled": 3, "chipseq-source": 3}
 RUNS["predictions"] = 3 * 18
 RUNS["ablations"] = 3 * (2 * len(ablations()) + 3 + 1)
+RUNS |= {"predictions-2": 16 * 5 + 3 * 3 + 5 * 3 + 6 * 3, "activation": 3 * (1 + 4 + 1 + 1) + 3 * 2}
+RUNS |= {"conditions": 3 * 2 * 8, "draws": 2 * 2 * 3, "more-trials": 3 * 10 + 13 * 5}
 
 
 @pytest.mark.parametrize("name", sweep.TARGETS)
 def test_a_target_has_its_networks_trials_and_task(small, name):
-    data = replace(small, task=sweep.TARGETS[name].task)
-    planned = sweep.plans([name], None, RELEASED, data)
+    planned = []
+    for task in sweep.tasks_of(["cnn-2", name]):
+        of_the_task = sweep.plans([name], None, RELEASED, replace(small, task=task))
+        assert {plan.task for plan in of_the_task} == {task}
+        planned += of_the_task
     assert len(planned) == RUNS[name]
-    assert {plan.network.name for plan in planned} == set(sweep.TARGETS[name].networks)
-    assert {plan.task for plan in planned} == {sweep.task_of(["cnn-2", name])}
+    networks = {network for target in sweep.TARGETS[name] for network in target.networks}
+    assert {plan.network.name for plan in planned} == networks
 
 
 def test_targets_of_different_tasks_are_refused():
-    assert sweep.task_of(["cnn-2"]) is None
-    assert sweep.task_of(["table1", "ablations"]) == "synthetic"
+    assert sweep.tasks_of(["cnn-2"]) == ()
+    assert sweep.tasks_of(["table1", "ablations"]) == ("synthetic",)
+    assert sweep.tasks_of(["predictions-2"]) == ("synthetic", "synthetic-others", "chipseq")
     with pytest.raises(UsageError, match="table2 and chipseq are of different tasks"):
-        sweep.task_of(["table2", "cnn-2", "chipseq"])
+        sweep.tasks_of(["table2", "cnn-2", "chipseq"])
 
 
 @pytest.mark.claim("T2-*")
@@ -449,7 +456,7 @@ def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone
     sequences, sources = chipseq.table()
     monkeypatch.setattr(chipseq, "table", lambda: (sequences[::100], sources[::100]))
     for name in chipseq.TASKS:
-        monkeypatch.setitem(sweep.TARGETS, name, replace(sweep.TARGETS[name], networks={"cnn-100": ()}))
+        monkeypatch.setitem(sweep.TARGETS, name, (sweep.Target(name, {"cnn-100": ()}, 3),))
         arguments = [name, "--trials", 1, "--epochs", 1, "--workers", 1, "--store", tmp_path, "--json"]
         code, out, _ = command("replicate", *arguments)
         assert code == 0

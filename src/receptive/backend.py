@@ -129,7 +129,7 @@ def gradient_at(
 
         with tf.GradientTape() as tape:
             mean = tf.reduce_mean(loss(Y, model(X, training=False)))
-        return float(mean), np.asarray(tape.gradient(mean, variable.value))
+        return float(mean), tape.gradient(mean, variable.value).numpy()
     if name == "jax":
         import jax
 

@@ -146,6 +146,9 @@ def finished(wanted: Plan, store: Path | str) -> dict[str, Any] | None:
     if not folder.exists():
         return None
     record = load(folder)
+    if record["key"] != key_of(record["plan"], record["recipe"]):
+        by = f"by recipe {record['recipe']}; was it edited?"
+        raise ReceptiveError(f"{folder / 'run.json'}: its key is not that of its plan {by}")
     theirs, ours = record["plan"], wanted.record()
     parts = [name for name in ours if theirs.get(name) != ours[name]]
     if not parts and wanted.classes and tuple(record["metrics"].get("classes", ())) != wanted.classes:
@@ -178,10 +181,7 @@ def load(folder: Path | str) -> dict[str, Any]:
     for name in ("plan", "metrics", "filters"):
         if not isinstance(record[name], dict):
             raise ReceptiveError(f"{path}: not a run, expected an object as {name}, found {record[name]!r}")
-    recipe = record.setdefault("recipe", FIRST_RECIPE)
-    if record["key"] != key_of(record["plan"], recipe):
-        raise ReceptiveError(f"{path}: its key is not that of its plan by recipe {recipe}; was it edited?")
-    return dict(record)
+    return {**record, "recipe": record.get("recipe", FIRST_RECIPE)}
 
 
 def run(

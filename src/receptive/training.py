@@ -116,16 +116,20 @@ def first_layer(model: Any, X: NDArray[np.uint8], Y: NDArray[np.int8]) -> dict[s
         ``kernel`` (w, 4, F); ``norm`` (4, F): scale, offset, moving mean and variance, absent without
         normalisation; ``gradient`` (F,): the Euclidean norm for each filter; ``loss``.
     """
+    from keras import ops
+
     conv = model.get_layer("conv1")
     sequences, labels = (part[:PROBED].astype(np.float32) for part in (X, Y))
     loss, gradient = gradient_at(model, conv.kernel, cross_entropy, sequences, labels)
     found = {
-        "kernel": np.array(conv.kernel),
+        "kernel": ops.convert_to_numpy(conv.kernel),
         "gradient": np.sqrt((gradient**2).sum(axis=(0, 1))),
         "loss": np.array(loss, dtype=np.float32),
     }
     if any(layer.name == "norm1" for layer in model.layers):
-        found["norm"] = np.stack([np.array(weight) for weight in model.get_layer("norm1").weights])
+        found["norm"] = np.stack(
+            [ops.convert_to_numpy(weight) for weight in model.get_layer("norm1").weights]
+        )
     return found
 
 

@@ -1,0 +1,226 @@
+"""The second registration: its number against plain enumeration, its file against the code, their ages."""
+
+import json
+import subprocess
+import tomllib
+from datetime import datetime
+from math import log2
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receptive import forecasts, measured, predictions, runs, sweep
+from receptive.assembly import coincidence
+from receptive.errors import UsageError
+from receptive.motifs import information_content, jaspar_2016
+from receptive.networks import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, shapes, variant
+from receptive.tasks import synthetic
+from receptive.tomtom import match
+
+RESULTS = Path(__file__).parents[1] / "results"
+FILE = RESULTS / "predictions-2.json"
+EXPERIMENTS = RESULTS / "experiments.toml"
+
+
+def by_enumeration(pool, stride, taps, dilation, reach):
+    """Every phase of the windows, every pair of taps and every offset, one by one."""
+    offsets = range(-reach, reach + 1)
+    n, total = 2 * reach + 1, 0.0
+
+    def entropy(p):
+        return sum(-q * log2(q) for q in (p, 1 - p) if q > 0)
+
+    for settled in offsets:
+        best = 0.0
+        for i in range(taps):
+            for j in range(taps):
+                apart = stride * dilation * (i - j)
+                # Part A at phase a of its window [0, pool); B's window begins ``apart`` further on.
+                lit = {
+                    offset: sum(0 <= a + offset - apart < pool for a in range(pool)) / pool
+                    for offset in offsets
+                }
+                other = sum(lit[offset] for offset in offsets if offset != settled) / max(1, n - 1)
+                known = entropy(sum(lit.values()) / n)
+                known -= entropy(lit[settled]) / n + (n - 1) / n * entropy(other)
+                best = max(best, known)
+        total += best
+    return total / n
+
+
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), st.integers(0, 5))
+def test_coincidence_information_is_that_of_every_phase_and_pair(pool, stride, taps, dilation, reach):
+    found = coincidence(pool, stride, taps, dilation, reach)
+    assert found == pytest.approx(by_enumeration(pool, stride, taps, dilation, reach), abs=1e-9)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 9), st.integers(1, 9), st.integers(0, 6))
+def test_coincidence_information_is_bounded_and_grows_with_taps(pool, stride, taps, dilation, reach):
+    found = coincidence(pool, stride, taps, dilation, reach)
+    share = 1 / (2 * reach + 1)
+    most = -sum(p * log2(p) for p in (share, 1 - share) if p)
+    assert 0 <= found <= most + 1e-9
+    assert found <= coincidence(pool, stride, taps + 1, dilation, reach) + 1e-9
+
+
+@pytest.mark.parametrize("wrong", [(0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 1, 1, 1, -1)])
+def test_impossible_shapes_are_refused(wrong):
+    with pytest.raises(UsageError, match="expected"):
+        coincidence(*wrong)
+
+
+def test_the_curves_fit_table_1_and_table_1_does_not_choose_the_reach():
+    squares = {reach: forecasts.fit(forecasts.bits_of, reach)[1] for reach in (4, 5)}
+    assert abs(squares[4] - squares[5]) < 0.005
+    for number in (forecasts.bits_of, forecasts.pool_of):
+        curve, least = forecasts.fit(number)
+        for change in (0.97, 1.03):
+            for field in ("midpoint", "slope"):
+                other = forecasts.Logistic(**{**vars(curve), field: getattr(curve, field) * change})
+                left = sum(
+                    (other.fraction(number(predictions.first_layer(VARIANTS[cell.variant]), 4)) - cell.mean)
+                    ** 2
+                    for cell in predictions.fitted_to()
+                )
+                assert left > least
+
+
+def test_the_registered_forecasts_stand():
+    """A later change of the definition fails here rather than moving numbers that were put down before."""
+    now = forecasts.registered(measured.collect(RESULTS, task="chipseq"))
+    assert json.loads(json.dumps(now)) == json.loads(FILE.read_text("utf-8"))
+
+
+def git(*words):
+    found = subprocess.run(["git", "-C", RESULTS, *words], capture_output=True, text=True, check=False)
+    return found.stdout.split() if found.returncode == 0 else None
+
+
+def put_down(name):
+    """When a file of the registration was last changed, by git."""
+    return datetime.fromisoformat(git("log", "-1", "--format=%cI", "--", name)[0])
+
+
+def begun(folders):
+    """When each of some runs began, by its own record."""
+    return {folder: datetime.fromisoformat(runs.load(folder)["begin"]) for folder in folders}
+
+
+needs_history = pytest.mark.skipif(
+    git("rev-parse", "--is-shallow-repository") != ["false"], reason="needs the git history"
+)
+
+
+@needs_history
+def test_the_forecasts_are_older_than_every_run_of_their_networks():
+    """By git, and by the times that the runs keep."""
+    wanted = {
+        (task, network.name) for networks, task, _ in forecasts.NETWORKS.values() for network in networks
+    }
+    folders = [
+        folder for folder in measured.folders(RESULTS) if (folder.parts[-4], folder.parts[-3]) in wanted
+    ]
+    for folder, begin in begun(folders).items():
+        assert begin > put_down(FILE.name), folder
+
+
+@needs_history
+def test_the_experiments_are_older_than_every_run_of_theirs():
+    activation = [plan for plan in measured.folders(RESULTS) if "activation=" in plan.parts[-2]]
+    draws = [folder for task in ("synthetic-draw1", "synthetic-draw2") for folder in of_task(task)]
+    for folder, begin in begun([*activation, *draws]).items():
+        assert begin > put_down(EXPERIMENTS.name), folder
+
+
+def of_task(task):
+    return measured.folders(RESULTS, task) if (RESULTS / task).is_dir() else []
+
+
+def test_what_is_registered_can_be_trained():
+    targets = sweep.TARGETS["predictions-2"]
+    planned = {(target.task, network, target.trials) for target in targets for network in target.networks}
+    assert planned == {
+        (task, network.name, trials)
+        for networks, task, trials in forecasts.NETWORKS.values()
+        for network in networks
+    }
+    named = {
+        name.split()[0]
+        for entry in tomllib.loads(EXPERIMENTS.read_text("utf-8")).values()
+        for name in entry["targets"]
+    }
+    assert named <= sweep.TARGETS.keys()
+
+
+def test_nobody_had_trained_these_networks():
+    ours = {**SECOND, **DEPTH, **SISTERS}
+    assert len(SECOND) == 16
+    assert not ours.keys() & (REGISTERED.keys() | VARIANTS.keys())
+    older = {(str(each), each.filters) for each in (*VARIANTS.values(), *REGISTERED.values())}
+    assert not {(str(each), each.filters) for each in ours.values()} & older
+
+
+@pytest.mark.parametrize("network", [*SECOND.values(), *DEPTH.values()], ids=lambda network: network.name)
+def test_the_last_pool_leaves_about_two_positions(network):
+    assert shapes(network, 200)[-1].positions in (1, 2, 3)
+
+
+# --- the other motifs ---------------------------------------------------------------------------------------
+
+
+def test_the_other_motifs_are_those_of_the_seed():
+    assert tuple(motif.id for motif in synthetic.draw_motifs(synthetic.OTHER_SEED)) == synthetic.OTHER_MOTIFS
+    assert [motif.id for motif in synthetic.others()] == list(synthetic.OTHER_MOTIFS)
+
+
+def test_the_other_motifs_are_unlike_the_papers_and_each_other():
+    from receptive.motifs import RELEVANT, embedded
+
+    others, theirs = synthetic.others(), {id for ids in RELEVANT["released"].values() for id in ids}
+    hits = {row.id: {hit.target for hit in row.hits} for row in match(others, jaspar_2016())}
+    for motif in others:
+        assert not hits[motif.id] & (theirs | {*synthetic.OTHER_MOTIFS} - {motif.id})
+    bits = [sorted(information_content(m.pwm).sum() for m in motifs) for motifs in (others, embedded())]
+    assert all(abs(one - other) < 2 for one, other in zip(*bits, strict=True))
+
+
+def test_a_sister_task_names_its_own_factors():
+    data = synthetic.generate(0, sequences=50, motifs=synthetic.others(), task="synthetic-others")
+    assert data.classes == tuple(motif.name for motif in synthetic.others())
+    from receptive.motifs import relevant_to
+
+    relevant = relevant_to(data.classes)
+    assert tuple(relevant) == data.classes
+    for motif in synthetic.others():
+        assert motif.id in relevant[motif.name]
+
+
+# --- networks by their layers -------------------------------------------------------------------------------
+
+
+def test_a_network_by_its_layers():
+    network = variant("conv19 pool6s1same conv5 pool100", label="pool6s1")
+    assert (network.name, network.filters, network.units) == ("pool6s1", (30, 128), 512)
+    assert variant("conv19  pool6 conv5 conv5 pool16").name == "conv19-pool6-conv5-conv5-pool16"
+    assert variant("conv19 pool6 conv5 conv5 pool16").filters == (30, 128, 128)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "says"),
+    [
+        ("pool6 conv5", None, "expected convolutions, each with at most one max-pooling"),
+        ("conv19 pool6 pool2", None, "at most one max-pooling"),
+        ("conv19 mean6", None, "at most one max-pooling"),
+        ("conv19p3,4 pool6", None, "padding is same or valid"),
+        ("conv19s2d2 pool6", None, "not both s and d"),
+        ("conv19 pool6", "cnn-2", "expected a new name"),
+        ("conv19 pool6", "../x", "expected a new name"),
+        ("cnn-2", "mine", "cnn-2 has a name"),
+        ("cnn2", None, "did you mean cnn-2"),
+    ],
+)
+def test_what_is_no_network_is_refused(text, label, says):
+    with pytest.raises(UsageError, match=says):
+        variant(text, label=label)
