@@ -13,6 +13,7 @@ from receptive.errors import ReceptiveError
 from receptive.measured import FRACTIONS
 from receptive.protocols import (
     ABLATED,
+    ADDED,
     AGAIN,
     DISCREPANCIES,
     PAPER,
