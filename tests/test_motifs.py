@@ -285,6 +285,7 @@ Time  0.1 secs.
         (meme(ROW, ROW, options="alength= 4 w= 2 nsites= 0"), "name", 0),
         (meme(ROW, "", "# a comment", ROW, "", "a sentence"), "name", 9),
         (meme(ROW, ROW, "Time 3.00 secs."), "name", 9),
+        (meme(ROW, ROW, "", "Time 3.00 secs.", options=""), "name", 20),
         (meme(ROW, ROW).replace("ACGT", "acgt"), "name", 9),
         (meme(ROW, ROW).replace("= ACGT", " ACGT"), "name", 9),
         (meme(ROW, ROW).replace("= ACGT", "=ACGU"), "name", 9),

@@ -78,7 +78,7 @@ def audit(
         )
     audits.write(found, out)
     record = auditing.document(found)
-    for warning in found.warnings:
+    for warning in found.warnings if json else ():
         say(f"receptive: {warning}")
     emit(record, describe(record, out), json)
 
