@@ -253,7 +253,8 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
         elif (declared := _MATRIX.match(line)) and header:
             if named is None:
                 raise ReceptiveError(f"{here}: expected a MOTIF line before this matrix, found none")
-            pwm, nsites, at = _matrix(line[declared.end() :][:500], content, at, f"{source}: motif {named[0]}")
+            options = line[declared.end() :][:500]
+            pwm, nsites, at = _matrix(options, content, at, f"{source}: motif {named[0]}")
             found.append((*named, pwm, nsites))
             named = None
     if not header:
