@@ -3,6 +3,10 @@
 import gzip
 import json
 import re
+import warnings
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise, permutations
 
 import h5py
 import keras
@@ -12,19 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import layers, ops
+from scipy.stats import chisquare
 
 from receptive import audit as auditing
 from receptive import filters, keras_graph
 from receptive.arithmetic import field, parse
-from receptive.audit import Sequences, audit, unreadable
-from receptive.errors import ReceptiveError, UsageError
+from receptive.audit import FEW_SITES, Sequences, audit, unreadable
+from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.figures import audits
 from receptive.filters import Window
-from receptive.motifs import embedded, read_meme
+from receptive.motifs import embedded, format_meme, read_meme
 from receptive.networks import VARIANTS, build, cross_entropy
 from receptive.probe import Probe
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
+from receptive.tasks.shuffled import dinucleotides
 
 LENGTH, SHOWN = 24, 60
 TARGETS = embedded()
@@ -591,22 +597,49 @@ def test_files_that_are_no_models(tmp_path):
 # --- sequences -----------------------------------------------------------------------------------------
 
 
-@given(st.lists(st.text("ACGTNacgtn", min_size=7, max_size=7), min_size=1, max_size=5), st.integers(1, 7))
-def test_fasta_is_read_whatever_its_case_and_lines(written, wrap):
-    text = "".join(
-        f">record{i} of some kind\r\n" + "".join(f"{s[j : j + wrap]}\n" for j in range(0, 7, wrap)) + "\n"
+def noted(text):
+    """The records of a FASTA text, and what is noted of it."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        records = fasta.parse(text, "text")
+    return records, [str(each.message) for each in caught]
+
+
+@given(
+    st.lists(st.text("ACGTUNRYSWKMBDHVXacgtunry-.*", min_size=7, max_size=7), min_size=1, max_size=5),
+    st.integers(1, 7),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["", ">last\n", ">last"]),
+)
+def test_fasta_is_read_whatever_its_letters_case_and_lines(written, wrap, ending, last):
+    text = ";a comment\n" + "".join(
+        f">séquence{i}\x0cof\tsome kind\n;another\n"
+        + "".join(f"{s[j : j + wrap]} \n" for j in range(0, 7, wrap))
         for i, s in enumerate(written)
     )
-    records = fasta.parse(text, "text")
-    assert records == [(f"record{i}", sequence.upper()) for i, sequence in enumerate(written)]
+    records, said = noted((text + last).replace("\n", ending))
+    sequences = [sequence.upper().replace("U", "T") for sequence in written]
+    assert records == [(f"séquence{i}", sequence) for i, sequence in enumerate(sequences)]
+    unknown = len([letter for sequence in sequences for letter in sequence if letter not in "ACGT"])
+    assert [each.split(" ")[1:5] for each in said if "unknown" in each] == [
+        [str(unknown), "of", str(7 * len(written)), "letters"]
+    ] * (unknown > 0)
+    assert ["text: the last record, last, is empty and left out"] * bool(last) == said[
+        : len(said) - (unknown > 0)
+    ]
+
+
+def test_unknown_letters_are_counted_each():
+    assert noted(">a\nRNrA-n\n")[1] == ["text: 5 of 6 letters are read as unknown: R 2, N 2, - 1"]
 
 
 def test_fasta_as_one_hot_plain_and_gzipped(tmp_path):
-    (tmp_path / "x.fa").write_text(">a\nACgt\n>b\nTNAA\n")
+    (tmp_path / "x.fa").write_text(">a\nACgt\n>b\nURAA\n", encoding="utf-8-sig")
     (tmp_path / "x.fa.gz").write_bytes(gzip.compress((tmp_path / "x.fa").read_bytes()))
     expected = np.eye(5, 4, dtype=np.uint8)[[[0, 1, 2, 3], [3, 4, 0, 0]]]
     for name in ("x.fa", "x.fa.gz"):
-        found = auditing.sequences(tmp_path / name)
+        with pytest.warns(ReceptiveWarning, match="x.fa.*: 1 of 8 letters are read as unknown: R 1"):
+            found = auditing.sequences(tmp_path / name)
         np.testing.assert_array_equal(found.X, expected)
         assert found.Y is None
 
@@ -614,7 +647,10 @@ def test_fasta_as_one_hot_plain_and_gzipped(tmp_path):
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (">a\nACGT\n>b\nACRT\n", r'record b, position 2 \(from 0\): expected A, C, G, T or N, found "R"'),
+        (">a\nACGT\n>b\nACET\n", r'record b, position 2 \(from 0\): expected A, C, G, T, U or .*, found "E"'),
+        (">a\nACGT\n>b\nAC T\n", "record b has 3 nucleotides"),
+        (">a\n", "record a is empty"),
+        (";only a comment\n", "found none"),
         (">a\nACGT\n>b\nACG\n", "record b has 3 nucleotides, a has 4"),
         (">a\n>b\nACG\n", "record a is empty"),
         ("ACGT\n", 'line 1: expected a record that begins with ">"'),
@@ -627,21 +663,112 @@ def test_fasta_that_is_refused(text, why, tmp_path):
         fasta.read(tmp_path / "x.fa")
 
 
-def test_hdf5_gives_the_test_split_with_or_without_its_task(tmp_path, small):
+def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
     named = auditing.sequences(tmp_path / "x.h5")
+    valid = auditing.sequences(tmp_path / "x.h5", split="valid")
     with h5py.File(tmp_path / "x.h5", "a") as file:
         del file.attrs["task"]
+        for key in [key for key in file if not key.endswith("test")]:
+            del file[key]
     for found in (named, auditing.sequences(tmp_path / "x.h5")):
         np.testing.assert_array_equal(found.X, small.test.X)
         np.testing.assert_array_equal(found.Y, small.test.Y)
         assert found.classes == small.classes
+    np.testing.assert_array_equal(valid.X, small.valid.X)
+    with pytest.raises(ReceptiveError, match=r"no array 'X_train'; found .*X_test"):
+        auditing.sequences(tmp_path / "x.h5", split="train")
+    with pytest.raises(UsageError, match="--split all: expected one of train, valid, test"):
+        auditing.sequences(tmp_path / "x.h5", split="all")
+    with pytest.raises(UsageError, match=r"--labels t.tsv: .*x.h5 is an HDF5 file"):
+        auditing.sequences(tmp_path / "x.h5", "t.tsv")
     few = auditing.sample(named, 7)
     assert len(few.X) == len(few.Y) == 7
     again = auditing.sample(named, 7)
     assert np.array_equal(few.X, again.X)
     assert np.array_equal(few.Y, again.Y)
     assert len(auditing.sample(named, 10**6).X) == len(named.X)
+
+
+def test_hdf5_cut_short_is_refused(tmp_path, small):
+    dataset.write(small, tmp_path / "x.h5")
+    (tmp_path / "x.h5").write_bytes((tmp_path / "x.h5").read_bytes()[:3000])
+    with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
+        auditing.sequences(tmp_path / "x.h5")
+
+
+# --- few sites, and the control ------------------------------------------------------------------------
+
+
+@given(
+    st.lists(st.text("ACGTN", min_size=9, max_size=9), min_size=1, max_size=6),
+    st.integers(0, 2**32),
+    st.data(),
+)
+def test_shuffling_keeps_ends_and_dinucleotides(written, seed, data):
+    length = data.draw(st.integers(1, 9))
+    codes = np.array([["ACGTN".index(letter) for letter in word[:length]] for word in written])
+    X = np.eye(5, 4, dtype=np.uint8)[codes]
+    shuffled = dinucleotides(X, seed)
+    np.testing.assert_array_equal(shuffled, dinucleotides(X, seed))
+    again = np.where(shuffled.any(-1), shuffled.argmax(-1), 4)
+    for one, other in zip(codes.tolist(), again.tolist(), strict=True):
+        assert (one[0], one[-1]) == (other[0], other[-1])
+        assert Counter(pairwise(one)) == Counter(pairwise(other))
+
+
+@pytest.mark.parametrize("word", ["ACACGTA", "AACGAAC", "AGAGCAGA", "CCGCACGC"])
+def test_shuffles_are_all_there_and_equally_likely(word):
+    codes = np.tile(["ACGT".index(letter) for letter in word], (6000, 1))
+    drawn = Counter(map(tuple, dinucleotides(np.eye(4, dtype=np.uint8)[codes], 0).argmax(-1).tolist()))
+    steps = Counter(pairwise(codes[0].tolist()))
+    walks = {
+        walk
+        for walk in permutations(codes[0].tolist())
+        if walk[0] == codes[0, 0] and Counter(pairwise(walk)) == steps
+    }
+    assert set(drawn) == walks
+    assert chisquare(list(drawn.values())).pvalue > 0.001
+
+
+def test_the_control_reads_the_same_filters_on_shuffled_sequences():
+    model, data = network(), dna(300)
+    found = run(model, data)
+    again = run(model, Sequences(dinucleotides(data.X, 0)))
+    assert found.control.sites.tolist() == again.reading.sites.tolist()
+    assert found.control.fractions == again.fractions
+    assert found.control.matched.tolist() == [bool(match.hits) for match in again.matches]
+    shown = auditing.document(found)
+    how = {"sequences": 300, "shuffle": "dinucleotides", "seed": 0}
+    assert shown["control"] == {**how, "fractions": again.fractions}
+    assert [each["control"]["sites"] for each in shown["filters"]] == again.reading.sites.tolist()
+
+
+def test_as_many_matches_on_shuffled_sequences_are_a_warning():
+    found = run(network(), dna(2000))
+    for here, there, warned in ((0.25, 0.3, True), (0.25, 0.25, True), (0.3, 0.25, False), (0, 0, False)):
+        chance = replace(found.control, fractions={"jaspar": there})
+        changed = replace(found, fractions={"jaspar": here}, control=chance)
+        assert [f"({there:.0%}, here {here:.0%})" in each for each in changed.warnings] == [True] * warned
+
+
+def test_filters_of_few_sites_are_counted_with_their_matches():
+    many, few = run(network(), dna(2000)), run(network(), dna(3))
+    assert many.reading.sites.min() >= FEW_SITES > few.reading.sites.max()
+    assert (many.warnings, auditing.document(many)["warnings"]) == ((), [])
+    matched = sum(bool(match.hits) for match in few.matches)
+    live = int((few.reading.sites > 0).sum())
+    said = few.warnings[0]
+    assert said.startswith(
+        f"{live} of 3 filters were read from fewer than {FEW_SITES} sites, {matched} of which"
+    )
+    assert auditing.document(few)["warnings"] == list(few.warnings)
+    assert said in audits.render(few)
+    assert [each["few_sites"] for each in auditing.document(few)["filters"]] == (
+        few.reading.sites > 0
+    ).tolist()
+    assert audits.render(few).count("(few)") == live
+    assert "(few)" not in audits.render(many)
 
 
 # --- the command ---------------------------------------------------------------------------------------
@@ -711,22 +838,53 @@ def test_bars_stand_on_the_line_or_hang_from_it(values):
 
 
 def test_the_command_without_labels(saved, tmp_path, command):
-    code, printed, _ = command(
-        "audit", saved / "model.keras", "--data", saved / "x.fa", "--out", tmp_path / "a"
-    )
+    few = ["--out", tmp_path / "a", "--sequences", "3"]
+    code, printed, _ = command("audit", saved / "model.keras", "--data", saved / "x.fa", *few)
+    assert "read on shuffled sequences, 0." in printed
+    assert "sites, 0 of which match" in printed
     assert code == 0
     assert "importance is not known: the sequences have no labels" in printed
     assert "is not known: the sequences have no labels" in (tmp_path / "a" / "index.html").read_text()
-    again = command(
-        "audit", saved / "model.keras", "--data", saved / "x.fa", "--out", tmp_path / "a", "--json"
-    )
+    again = command("audit", saved / "model.keras", "--data", saved / "x.fa", *few, "--json")
     assert again[0] == 0
+    assert "receptive: 3 of 3 filters were read from fewer than 50 sites, 0 of which match" in again[2]
     assert all(each["importance"] is None for each in json.loads(again[1])["filters"])
+
+
+def test_a_table_of_labels_gives_what_hdf5_gives(saved, tmp_path, command):
+    data = dna()
+    rows = [f"s{i},{a},{b}\n" for i, (a, b) in enumerate(data.Y)]
+    (tmp_path / "labels.csv").write_text("id,a,b\n" + "".join(reversed(rows)))
+    found = [
+        json.loads(command("audit", saved / "model.keras", "--out", tmp_path / "a", "--json", *given)[1])
+        for given in (
+            ["--data", saved / "x.h5"],
+            ["--data", saved / "x.fa", "--labels", tmp_path / "labels.csv"],
+        )
+    ]
+    assert found[0] == found[1]
+    assert found[0]["filters"][0]["importance"] is not None
+
+
+def test_notes_on_the_data_are_lines_on_standard_error(saved, tmp_path, command):
+    text = (saved / "x.fa").read_text()
+    (tmp_path / "x.fa").write_text(text.replace("A", "R", 2) + ">cut\n")
+    (tmp_path / "own.meme").write_text(format_meme(TARGETS) + format_meme(TARGETS[:1]))
+    options = ["--out", tmp_path / "a", "--database", tmp_path / "own.meme", "--json"]
+    code, printed, said = command("audit", saved / "model.keras", "--data", tmp_path / "x.fa", *options)
+    assert code == 0, said
+    assert json.loads(printed)["sequences"] == SHOWN
+    notes = [line for line in said.splitlines() if line.startswith("receptive: ")]
+    assert "own.meme: 1 of 13 motifs have the id of an earlier one and are left out: MA0151.1" in notes[0]
+    assert "x.fa: the last record, cut, is empty and left out" in notes[1]
+    assert "x.fa: 2 of 1,440 letters are read as unknown: R 2" in notes[2]
 
 
 @pytest.mark.parametrize(
     ("options", "code", "why"),
     [
+        (["--labels", "none.tsv"], 1, "cannot read none.tsv"),
+        (["--split", "valid"], 2, "--split valid: "),
         (["--layer", "none"], 2, "expected a convolution of the model: conv"),
         (["--alphabet", "XYZT"], 2, "--alphabet XYZT"),
         (["--threshold", "0"], 2, "--threshold"),

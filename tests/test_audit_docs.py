@@ -1,9 +1,14 @@
 """What docs/audit.md says of its examples is what their audits say, which lie beside their pages."""
 
 import json
+import re
+import runpy
 from pathlib import Path
 
 import pytest
+
+from receptive.audit import FEW_SITES
+from receptive.tasks.dataset import read_split
 
 ROOT = Path(__file__).parents[1]
 AUDITS = ROOT / "docs" / "_static" / "audits"
@@ -57,3 +62,25 @@ def test_what_is_said_of_cnn_25():
     low, high = others[-1]["importance"], others[0]["importance"]
     assert f"change the loss by −{-low:.3f} to +{high:.3f}" in WORDS
     assert f"raise it by {matched[-1]['importance']:.3f} to {matched[0]['importance']:.3f}" in WORDS
+
+
+def test_what_is_said_of_few_sites_is_what_its_script_finds():
+    """On a third of the filters, at two numbers of sites; the page has all of them."""
+    script = runpy.run_path(str(ROOT / "docs" / "examples" / "few_sites.py"))
+    nothing, _ = script["filters"](ROOT / "results", ("synthetic/cnn-2", "chipseq/cnn-2"))
+    by_chance = [script["share"](nothing, sites) for sites in (10, FEW_SITES)]
+    assert by_chance[0] > 0.3
+    assert by_chance[1] < 0.2
+    said = {
+        int(row[0]): int(row[1]) for row in re.findall(r"\| (\d+) \| (\d+)% \| \d+% \|", "\n".join(LINES))
+    }
+    assert tuple(said) == script["SITES"]
+    assert all(said[sites] <= 100 / 7 for sites in said if sites >= FEW_SITES)
+
+
+def test_the_hdf5_file_of_the_page_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+    exec(re.search(r"```python\n(.*?)```", page, re.S)[1], {})
+    split, classes = read_split("mine.h5")
+    assert (split.X.shape, split.Y.shape, classes) == ((60, 200, 4), (60, 2), ("SP1", "SRF"))

@@ -189,7 +189,7 @@ def test_help_teaches_by_example(command, words):
         ("match {tmp}/twelve.meme --threshold nan", 2, "--threshold is nan"),
         ("match {tmp}/twelve.meme --relevant all", 2, "--relevant all: expected one of embedded, released"),
         ("match {tmp}/twelve.meme --database nowhere", 2, "nowhere"),
-        (f"match {{tmp}}/twelve.meme --database {'a' * 300}", 2, "expected a MEME file or a release"),
+        (f"match {{tmp}}/twelve.meme --database {'a' * 300}", 2, "expected a file of motifs or a release"),
         ("match {tmp}/wide.meme", 1, "motif wide: expected at most 200 positions, found 3000"),
         ("demo --epochs 0", 2, "--epochs"),
         ("nothing", 2, "nothing"),

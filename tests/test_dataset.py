@@ -135,6 +135,7 @@ def test_whatever_a_file_says_of_itself_json_can_hold(tmp_path):
     write(synthetic.generate(0, RELEASED, 30), path)
     with h5py.File(path, "r+") as file:
         file.attrs["source"] = np.bytes_(b"lab")
+        file.attrs["latin"] = np.bytes_(b"M\xfcller")
         file.attrs["nothing"] = h5py.Empty("f")
         file.attrs["number"] = np.nan
         file.attrs["classes"] = np.array([b"factor"] * 12)
@@ -142,6 +143,7 @@ def test_whatever_a_file_says_of_itself_json_can_hold(tmp_path):
         file.create_group("motif_train")
     found = read(path)
     assert json.loads(json.dumps(found.attributes, allow_nan=False))["source"] == "lab"
+    assert found.attributes["latin"] == "M\ufffdller"
     assert found.classes == ("factor",) * 12
     assert set(found.train.truth) == {"strand", "start"}
 

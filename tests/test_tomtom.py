@@ -133,8 +133,8 @@ def test_the_authors_p_values_come_out(variant: str) -> None:
 
 
 def smoothed(motif: Motif) -> list[list[float]]:
-    """Step 1 of the definition; the PWMs of these tests sum to 1."""
-    n = motif.nsites
+    """Step 1 of the definition, where 0 sites are MEME's default of 20; the PWMs of these tests sum to 1."""
+    n = motif.nsites if motif.nsites >= 1 else 20
     return [[(p * n + 0.1 * 0.25) / (n + 0.1) for p in row] for row in motif.pwm.tolist()]
 
 
@@ -206,6 +206,16 @@ def test_compare_is_the_definition(queries: tuple[Motif, ...], targets: tuple[Mo
         assert found.p[0, column] == pytest.approx(float(p), rel=1e-9)
         strand = "-" if found.reverse[0, column] else "+"
         assert (found.offset[0, column], found.overlap[0, column], strand) == place
+
+
+def test_no_sites_are_an_unknown_number_of_sites_and_not_a_flat_motif() -> None:
+    """With 0 sites every column would be uniform, and match what is nearly so; MEME takes 20 (motif.c)."""
+    tgagtca = np.full((7, 4), 0.03) + 0.88 * np.eye(4)[[3, 2, 0, 2, 3, 1, 0]]
+    queries = [Motif(str(nsites), "", tgagtca, nsites) for nsites in (20, 0, 0.5)]
+    found = compare(queries, jaspar_2016())
+    assert np.array_equal(found.p[[1, 2]], found.p[[0, 0]])
+    targets = [[Motif(t.id, "", t.pwm, nsites) for t in jaspar_2016()[:20]] for nsites in (20, 0)]
+    assert np.array_equal(compare(queries[:1], targets[0]).p, compare(queries[:1], targets[1]).p)
 
 
 @given(motif_sets(), motif_sets())

@@ -24,10 +24,13 @@ from receptive.importance import Importance, measure, unlike
 from receptive.motifs import ALPHABET, Motif, jaspar_2016, relevant_in, relevant_to
 from receptive.probe import Probe, operation
 from receptive.protocols import RELEASED, Protocol
-from receptive.tasks import dataset, fasta
+from receptive.tasks import dataset, fasta, labels, shuffled
 
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
+
+FEW_SITES = 50
+"""A PWM of fewer sites is judged by chance: docs/audit.md has how often, and how that was measured."""
 
 Progress = Callable[[int, int], None]
 """Called after every pass over the sequences with the passes done and how many there will be."""
@@ -46,6 +49,21 @@ class Sequences:
     X: NDArray[np.uint8]
     Y: NDArray[np.int8] | None = None
     classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The same filters, read the same way on shuffled sequences, which hold motifs by chance alone.
+
+    Attributes:
+        sites: (F,) number of sites of each filter.
+        matched: (F,) whether it matches a motif.
+        fractions: shares of filters that match, as :func:`receptive.tomtom.fractions` gives them.
+    """
+
+    sites: NDArray[np.int64]
+    matched: NDArray[np.bool_]
+    fractions: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +86,7 @@ class Audit:
         fractions: shares of filters that match, as :func:`receptive.tomtom.fractions` gives them.
         relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
         importance: how much each filter matters, or why that is not known.
+        control: what the filters come to on shuffled sequences.
     """
 
     name: str
@@ -85,24 +104,55 @@ class Audit:
     fractions: dict[str, float]
     relevant: tuple[str, ...]
     importance: Importance | str
+    control: Control
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the matches less sure than they look, a sentence each."""
+        few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
+        matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
+        here, there = self.fractions["jaspar"], self.control.fractions["jaspar"]
+        said = []
+        if few.any():
+            said.append(
+                f"{few.sum()} of {len(few)} filters were read from fewer than {FEW_SITES} sites, {matched} "
+                "of which match a motif; of so few, chance decides much, and more sequences help"
+            )
+        if there >= here > 0:
+            said.append(
+                f"read on shuffled sequences as many filters match ({there:.0%}, here {here:.0%}); the share "
+                "that matches is no sign that the network found motifs in these sequences"
+            )
+        return tuple(said)
 
 
 # --- what comes in -------------------------------------------------------------------------------------
 
 
-def sequences(path: Path | str) -> Sequences:
-    """Read the test split of an HDF5 file of this project, with its labels, or the sequences of a FASTA file.
+def sequences(path: Path | str, table: Path | str | None = None, split: str | None = None) -> Sequences:
+    """Read the sequences of a FASTA file, or one split of an HDF5 file of this project with its labels.
+
+    Args:
+        path: the file.
+        table: the labels of a FASTA file, see :func:`receptive.tasks.labels.read`.
+        split: which part of an HDF5 file, "test" by default; it need hold no other.
 
     Raises:
-        ReceptiveError: the file is neither, or is not as it should be.
+        UsageError: labels for an HDF5 file, which has its own, or a split of a FASTA file, which has none.
+        ReceptiveError: a file is not as it should be.
     """
     path = Path(path)
-    if not (path.is_file() and h5py.is_hdf5(path)):
-        return Sequences(fasta.read(path))
-    with h5py.File(path) as file:
-        task = None if "task" in file.attrs else "data"
-    data = dataset.read(path, task)
-    return Sequences(data.test.X, data.test.Y, data.classes)
+    if path.is_file() and h5py.is_hdf5(path):
+        if table is not None:
+            raise UsageError(f"--labels {table}: {path} is an HDF5 file, which holds its own labels")
+        if split not in (None, *dataset.SPLITS):
+            raise UsageError(f"--split {split}: expected one of {', '.join(dataset.SPLITS)}")
+        part, classes = dataset.read_split(path, split or "test")
+        return Sequences(part.X, part.Y, classes)
+    names, X = fasta.read(path)
+    if split is not None:
+        raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
+    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
 
 
 def sample(data: Sequences, count: int) -> Sequences:
@@ -221,18 +271,22 @@ def audit(
     fields = field(graph, data.X.shape[1])
     row = _convolution(fields, layer)
     place, function = keras_graph.activation(model, row.name)
-    X = data.X[..., [ALPHABET.index(letter) for letter in alphabet]]
-    probe = Probe(model, operation(model, place), X.swapaxes(1, 2) if graph.turned else X)
+
+    def listen(X: NDArray[np.uint8]) -> Probe:
+        given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
+        return Probe(model, operation(model, place), given.swapaxes(1, 2) if graph.turned else given)
+
+    probe = listen(data.X)
     missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
     rectified = function in RECTIFIED
-    tick = _ticks(progress, 2 + (not (rectified and missing)) + (0 if missing else probe.channels))
+    tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
 
     levels = None if rectified and missing else probe.levels()
     tick(levels is not None)
     rest = np.float32(0) if rectified or levels is None else levels.mean
 
-    def scan() -> Iterator[tuple[int, NDArray[np.float32]]]:
-        for first, maps in probe.maps():
+    def scan(heard: Probe) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for first, maps in heard.maps():
             if maps.shape[1] != row.length:
                 raise ReceptiveError(
                     f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it has "
@@ -243,19 +297,27 @@ def audit(
 
     protocol = replace(protocol, window=None)
     window = Window(row.size, -row.start, row.jump)
-    reading = filters.read_maps(row.name, scan, data.X, protocol, window)
+    relevant = _relevant(targets, data.classes)
+    reading = filters.read_maps(row.name, lambda: scan(probe), data.X, protocol, window)
     kept = filters.trimmed(reading.motifs, protocol)
     matches = tomtom.match(kept, targets, threshold)
+    X = shuffled.dinucleotides(data.X, seed=0)
+    chance = filters.read_maps(row.name, lambda: scan(listen(X)), X, protocol, window)
+    chance_matches = tomtom.match(filters.trimmed(chance.motifs, protocol), targets, threshold)
+    control = Control(
+        chance.sites,
+        np.array([bool(match.hits) for match in chance_matches]),
+        tomtom.fractions(chance_matches, relevant),
+    )
     importance: Importance | str = missing
     if levels is not None and data.Y is not None and not missing:
         try:
             importance = measure(probe, levels, data.Y, tick)
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
-    relevant = _relevant(targets, data.classes)
     return Audit(
         name=name or model.name,
-        sequences=len(X),
+        sequences=len(data.X),
         fields=fields,
         predictions=assembly.predict(fields),
         layer=row.name,
@@ -269,6 +331,7 @@ def audit(
         fractions=tomtom.fractions(matches, relevant),
         relevant=tuple(relevant),
         importance=importance,
+        control=control,
     )
 
 
@@ -408,12 +471,17 @@ def document(audit: Audit) -> dict[str, Any]:
             {
                 "id": match.id,
                 "sites": int(audit.reading.sites[index]),
+                "few_sites": bool(0 < audit.reading.sites[index] < FEW_SITES),
                 "greatest": float(audit.reading.maxima[index]),
                 "dead": match.dead,
                 "matches": len(match.hits),
                 "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
                 "importance": float(known.loss_change[index]) if known else None,
                 "auroc_change": None if auroc is None else float(auroc[index]),
+                "control": {
+                    "sites": int(audit.control.sites[index]),
+                    "matches": bool(audit.control.matched[index]),
+                },
             }
         )
     return {
@@ -434,4 +502,11 @@ def document(audit: Audit) -> dict[str, Any]:
         "filters": found_filters,
         "fractions": audit.fractions,
         "relevant_factors": list(audit.relevant),
+        "warnings": list(audit.warnings),
+        "control": {
+            "sequences": audit.sequences,
+            "shuffle": "dinucleotides",
+            "seed": 0,
+            "fractions": audit.control.fractions,
+        },
     }

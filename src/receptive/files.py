@@ -78,6 +78,14 @@ def read_text(path: Path | str, expected: str, encoding: str = "utf-8-sig") -> s
         raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
 
 
+def lines(text: str) -> list[str]:
+    """Split a text where a line ends, be it written on Unix, Windows or an old Mac, and nowhere else.
+
+    ``str.splitlines`` also breaks at a form feed or a Unicode separator, which a FASTA header may hold.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def check_writable(path: Path | str) -> None:
     """Make sure, leaving nothing behind, that ``path`` could be made; before hours of work for it.
 

@@ -1,4 +1,4 @@
-"""Sequence motifs: position weight matrices (PWMs), the MEME format, JASPAR, and the paper's twelve factors.
+"""Sequence motifs: position weight matrices (PWMs), their files, JASPAR, and the paper's twelve factors.
 
 A PWM is a float64 array of shape (w, 4): one row per position, the probabilities of A, C, G and T. A filter
 without a single site is *dead*; it is written as rows of zeros, and nothing else may be (D-18).
@@ -7,6 +7,7 @@ without a single site is *dead*; it is written as rows of zeros, and nothing els
 import gzip
 import os
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from receptive.errors import ReceptiveError, UsageError
-from receptive.files import read_text, write_text
+from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
+from receptive.files import lines, read_text, write_text
 
 ALPHABET = "ACGT"
 
@@ -63,6 +64,12 @@ NFYA (MA0060.2); its other ids are absent from JASPAR 2016, most of them older v
 ROW_TOLERANCE = 0.01
 """How far the sum of a PWM's row may be off 1: released files round to four decimals."""
 
+FILE_TOLERANCE = 0.1
+"""How far it may be off in a file, as in the MEME suite; past :data:`ROW_TOLERANCE` the row is normalised."""
+
+SITES = 20
+"""How many sites a motif counts as made of whose file gives no number, or 0; as in the MEME suite."""
+
 
 @dataclass(frozen=True, eq=False)
 class Motif:
@@ -72,7 +79,8 @@ class Motif:
         id: the identifier, for JASPAR the matrix id with its version; no spaces.
         name: the name of the factor, or "".
         pwm: probabilities of A, C, G, T, shape (w, 4), float64; all zeros if dead.
-        nsites: the number of sites behind the PWM; it weights Tomtom's pseudocount.
+        nsites: the number of sites behind the PWM; it weights Tomtom's pseudocount, where less than 1 counts
+            as not known (:data:`SITES`).
 
     Raises:
         ReceptiveError: ``pwm`` is not a PWM, or ``nsites`` is negative or not finite.
@@ -168,6 +176,35 @@ def trim(pwm: NDArray[np.float64], bits: float = 0.5, pad: int = 3) -> NDArray[n
     return pwm[max(informative[0] - pad, 0) : informative[-1] + 1 + pad].copy()
 
 
+def read(path: Path | str) -> tuple[Motif, ...]:
+    """Read a file of motifs, plain or gzipped, in whichever format of :func:`parse` it is.
+
+    Raises:
+        ReceptiveError: the file cannot be read, or :func:`parse` refuses its text.
+    """
+    return parse(read_text(path, "a file of motifs"), str(path))
+
+
+def parse(text: str, source: str) -> tuple[Motif, ...]:
+    """Read motifs in the format that the text shows: MEME, TRANSFAC, or the records of JASPAR and HOMER.
+
+    Raises:
+        ReceptiveError: it shows none of them, or is not as that format has it.
+    """
+    content = lines(text)
+    first = next((line.lstrip() for line in content if line.strip() and not line.startswith("#")), "")
+    if any(_COLUMNS.fullmatch(line) for line in content):
+        return parse_transfac(text, source)
+    if first.startswith(">"):
+        return parse_records(text, source)
+    if not first.startswith("<") and any(_HEADER.match(line) or _MATRIX.match(line) for line in content):
+        return parse_meme(text, source)
+    found = "HTML or XML; take the text file that lies beside it" if first.startswith("<") else "none of them"
+    raise ReceptiveError(
+        f"{source}: expected motifs in MEME, JASPAR, HOMER or TRANSFAC format, found {found}"
+    )
+
+
 def read_meme(path: Path | str) -> tuple[Motif, ...]:
     """Read the motifs of a MEME file, plain or gzipped.
 
@@ -180,52 +217,134 @@ def read_meme(path: Path | str) -> tuple[Motif, ...]:
 def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
     """Read motifs in the MEME format, as the MEME suite and JASPAR write it (minimal or full text output).
 
-    Taken are each motif's id, name, letter-probability matrix and ``nsites`` (20 if not given, as in the MEME
-    suite); background, strands, log-odds matrices and the rest are passed over. A matrix of zeros is a dead
-    filter. MEME itself drops a motif that it cannot read and every later one, silently (D-18); here it is an
-    error.
+    Taken are each motif's id, name, letter-probability matrix and ``nsites`` (:data:`SITES` if not given);
+    background, strands, log-odds matrices and the rest are passed over. As for MEME's own reader keywords may
+    be in either case, with spaces and blank lines between, and U is T. A row off 1 by up to
+    :data:`FILE_TOLERANCE` is normalised, and of motifs with one id the first is kept, both with a
+    ReceptiveWarning. A matrix of zeros is a dead filter. MEME drops a motif that it cannot read and every
+    later one, silently (D-18); here it is an error.
 
     Args:
         text: the file's content.
         source: what to call it in messages.
 
     Raises:
-        ReceptiveError: this is no MEME file, not of DNA, has no motif, a motif twice, a motif without a
-            matrix, or a matrix that is not a PWM; the message names source, line, motif and row.
+        ReceptiveError: this is no MEME file, not of DNA, has no motif, a motif without a matrix, or a matrix
+            that is not a PWM; the message names source, line, motif and row.
     """
-    lines = text.splitlines()
-    motifs: dict[str, Motif] = {}
+    content = lines(text)
+    found: list[Draft] = []
     header = False
     named: tuple[str, str] | None = None  # a motif whose matrix is still to come
     at = 0
-    while at < len(lines):
-        words = lines[at].split()
-        here = f"{source}, line {at + 1}"
+    while at < len(content):
+        line, here = content[at], f"{source}, line {at + 1}"
+        words = line.split()
         at += 1
-        if words[:2] == ["MEME", "version"]:
+        if _HEADER.match(line):
             header = True
-        elif words and words[0].startswith("ALPHABET"):
-            at = _check_alphabet(lines, at, here)
-        elif words[:1] == ["MOTIF"]:
+        elif (declared := _ALPHABET.fullmatch(line)) and named is None and not found:
+            _check_alphabet(declared[1] or declared[2] or _block(content, at), here)
+        elif words[:1] == ["MOTIF"] or (words[:1] and words[0].upper() == "MOTIF" and _heads(content, at)):
             _require_matrix(named, source)
             if len(words) < 2:
                 raise ReceptiveError(f"{here}: expected 'MOTIF id [name]', found no id")
-            if words[1] in motifs:
-                raise ReceptiveError(f"{here}: motif {words[1]}: there is one of this id already")
-            named = words[1], "".join(words[2:3]) if words[2:4] != ["width", "="] else ""
-        elif words[:2] == ["letter-probability", "matrix:"] and header:
+            named = words[1], "" if "=" in "".join(words[2:4]) else "".join(words[2:3])
+        elif (declared := _MATRIX.match(line)) and header:
             if named is None:
                 raise ReceptiveError(f"{here}: expected a MOTIF line before this matrix, found none")
-            rows = _rows(lines, at)
-            pwm, nsites = _matrix(lines[at - 1], rows, at, f"{source}: motif {named[0]}")
-            motifs[named[0]] = Motif(*named, pwm, nsites)
-            named, at = None, at + len(rows)
+            options = line[declared.end() :][:500]
+            pwm, nsites, at = _matrix(options, content, at, f"{source}: motif {named[0]}")
+            found.append((*named, pwm, nsites))
+            named = None
     if not header:
         raise ReceptiveError(f"{source}: expected a MEME motif file, found no line 'MEME version'")
     _require_matrix(named, source)
-    if not motifs:
-        raise ReceptiveError(f"{source}: expected at least one motif, found none")
-    return tuple(motifs.values())
+    return _kept(found, source)
+
+
+def parse_records(text: str, source: str) -> tuple[Motif, ...]:
+    """Read motifs whose records begin with ">": JASPAR's position frequency matrices, or HOMER's files.
+
+    A JASPAR record is ``>id name`` and a line of counts for each of A, C, G and T, named or in this order,
+    with or without brackets. A HOMER record is ``>consensus``, name and threshold, and a line of four
+    probabilities for each position; how many sites it has is not read.
+
+    Args:
+        text: the file's content.
+        source: what to call it in messages.
+
+    Raises:
+        ReceptiveError: a record is neither; the message names source, line and motif.
+    """
+    records: list[tuple[int, str, list[tuple[int, list[str]]]]] = []
+    for number, line in enumerate(lines(text), start=1):
+        if line.startswith(">"):
+            records.append((number, line[1:].strip(), []))
+        elif records and (words := re.sub(r"[][|:=]", " ", line).split()) and words[0][0] != "#":
+            records[-1][2].append((number, words))
+    found: list[Draft] = []
+    for number, title, body in records:
+        fields = [*(title.split("\t") if "\t" in title else title.split()), "", "", ""]
+        letters = "".join(w[0] for _, w in body if w[0].upper() in (*ALPHABET, "U")).upper().replace("U", "T")
+        rows = [(at, " ".join(words[bool(letters) :])) for at, words in body]
+        if not letters and (_numbers(fields[2]) or len(rows) != len(ALPHABET)):
+            id = "_".join((fields[1] or fields[0]).split())
+            motif = f"{source}: motif {id}"
+            if not rows:
+                raise ReceptiveError(f"{motif} (line {number}): expected a matrix, found none")
+            found.append((id, id.partition("/")[0], _probabilities(rows, motif), SITES))
+        else:
+            id, name = (fields[0], "_".join(" ".join(fields[1:]).split()))
+            counts = [_numbers(row) for _, row in rows]
+            widths = [len(row) for row in counts]
+            if sorted(letters or ALPHABET) != [*ALPHABET] or len(set(widths)) != 1 or not widths[0]:
+                raise ReceptiveError(
+                    f"{source}: motif {id} (line {number}): expected a line of as many counts for each of A, "
+                    f"C, G, T, found lines of {', '.join(map(str, widths))} numbers"
+                )
+            order = [(letters or ALPHABET).index(letter) for letter in ALPHABET]
+            found.append(_counted(id, name, np.transpose([counts[place] for place in order]), source))
+    return _kept(found, source)
+
+
+def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
+    """Read motifs in the TRANSFAC format: records up to ``//`` that hold a matrix below ``P0`` or ``PO``.
+
+    The id is the accession (AC), else ID or NA; the name is NA, else ID. A record without a matrix is passed
+    over.
+
+    Args:
+        text: the file's content.
+        source: what to call it in messages.
+
+    Raises:
+        ReceptiveError: a matrix is not one of counts; the message names source, motif and line or row.
+    """
+    found: list[Draft] = []
+    said: dict[str, str] = {}
+    order: list[int] | None = None
+    counts: list[list[float]] = []
+    for number, line in enumerate([*lines(text), "//"], start=1):
+        code, *words = line.split() or [""]
+        if _COLUMNS.fullmatch(line):
+            letters = "".join(words).upper().replace("U", "T")
+            if sorted(letters) != [*ALPHABET]:
+                raise ReceptiveError(f"{source}, line {number}: expected A, C, G and T, found {line.strip()}")
+            order = [letters.index(letter) for letter in ALPHABET]
+        elif order and code.isdecimal():
+            row = _numbers(" ".join(words[:4]))
+            if len(row) != 4:
+                raise ReceptiveError(f"{source}, line {number}: expected four counts, found {line.strip()!r}")
+            counts.append([row[place] for place in order])
+        elif code != "//":
+            said.setdefault(code.upper(), "_".join(words))
+        elif order:
+            id = said.get("AC") or said.get("ID") or said.get("NA") or f"motif{len(found) + 1}"
+            found.append(_counted(id, said.get("NA") or said.get("ID") or "", counts, source))
+        if code == "//":
+            said, order, counts = {}, None, []
+    return _kept(found, source)
 
 
 def format_meme(motifs: Iterable[Motif]) -> str:
@@ -280,8 +399,8 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     """The motifs to compare with.
 
     Args:
-        source: a MEME file, a JASPAR release such as "JASPAR2026" (its CORE vertebrates, through the optional
-            package pyjaspar), or None for the packaged JASPAR 2016.
+        source: a file of motifs (see :func:`parse`), a JASPAR release such as "JASPAR2026" (its CORE
+            vertebrates, through the optional package pyjaspar), or None for the packaged JASPAR 2016.
 
     Raises:
         UsageError: ``source`` is neither a file nor a release that can be had.
@@ -290,11 +409,11 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     if source is None:
         return jaspar_2016()
     if os.path.exists(source):  # noqa: PTH110 - Path.exists raises on a name that is too long
-        return read_meme(source)
+        return read(source)
     if re.fullmatch(r"JASPAR\d{4}", source):
         return _jaspar_release(source)
     raise UsageError(
-        f"database {source}: expected a MEME file or a release such as JASPAR2026, found neither"
+        f"database {source}: expected a file of motifs or a release such as JASPAR2026, found neither"
     )
 
 
@@ -353,74 +472,144 @@ def _jaspar_release(release: str) -> tuple[Motif, ...]:
     )
 
 
-def _check_alphabet(lines: Sequence[str], at: int, here: str) -> int:
-    """Refuse alphabets other than DNA; return the line after the declaration that begins on line ``at - 1``.
+_HEADER = re.compile(r"[ \t]*MEME[ \t]+version\b", re.I)
+_ALPHABET = re.compile(r'\s*ALPHABET(?:\s*=\s*(\S*)|\s+([a-z]+)|(?:\s+"[^"]*")?(?:\s+\w+-LIKE)?)\s*', re.I)
+_MATRIX = re.compile(r"\s*letter\s*-\s*probability\s+matrix\s*:", re.I)
+_AFTER = re.compile(r"\s*(MOTIF\b|URL\b|letter\s*-\s*prob|log\s*-\s*odds|---|\*\*\*)", re.I)
+_SYMBOL = re.compile(r"\s*(\S)(?![^\s~=])")
+_COLUMNS = re.compile(r"\s*P[0O](\s+[ACGTU]){4}\s*", re.I)
 
-    It is one line, ``ALPHABET= ACGT``, or a block up to ``END ALPHABET`` whose lines declare a symbol, or two
-    that complement each other ("~"), or an ambiguity code ("="). The order of a block's lines says nothing;
-    columns are in alphabetical order.
-    """
-    declared = lines[at - 1].split("=", 1)
-    if len(declared) == 2:
-        core = declared[1].strip()
-    else:
-        core = ""
-        while at < len(lines) and lines[at].split()[:2] != ["END", "ALPHABET"]:
-            if "=" not in lines[at]:
-                core += "".join(side.split()[0] for side in lines[at].split("~") if side.strip())
-            at += 1
-        core = "".join(sorted(core))
-        at += 1
-    if core != ALPHABET:
-        raise ReceptiveError(f"{here}: expected the DNA alphabet ACGT, found {core or 'none'}")
-    return at
+Draft = tuple[str, str, NDArray[np.float64], float]
+"""A motif as its file has it: id, name, rows that sum to about 1, number of sites."""
 
 
-def _rows(lines: Sequence[str], at: int) -> list[str]:
-    """The lines of the matrix that begins on line ``at``: up to a blank line, a rule, or the next keyword."""
-    end = at
-    while end < len(lines) and not re.match(
-        r"\s*$|\s*(MOTIF|URL|letter-prob|log-odds|---|\*\*\*)", lines[end]
+def _kept(found: Sequence[Draft], source: str) -> tuple[Motif, ...]:
+    """Make motifs of drafts: rows normalised, of those with one id the first; say so of each file once."""
+    motifs: dict[str, Motif] = {}
+    mended, again = [], []
+    for id, name, pwm, nsites in found:
+        sums = pwm.sum(axis=1, keepdims=True)
+        off = pwm.any() & (np.abs(sums - 1) > ROW_TOLERANCE)
+        if id in motifs:
+            again.append(id)
+            continue
+        if off.any():
+            mended.append(id)
+        motifs[id] = Motif(id, name, np.where(off, pwm / np.where(off, sums, 1), pwm), nsites)
+    for ids, what in (
+        (mended, f"have rows whose sum is off 1 by {ROW_TOLERANCE} to {FILE_TOLERANCE}, normalised here"),
+        (again, "have the id of an earlier one and are left out"),
     ):
-        end += 1
-    return list(lines[at:end])
+        if ids:
+            shown = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
+            warnings.warn(f"{source}: {len(ids)} of {len(found)} motifs {what}: {shown}", ReceptiveWarning, 4)
+    if not motifs:
+        raise ReceptiveError(f"{source}: expected at least one motif, found none")
+    return tuple(motifs.values())
 
 
-def _matrix(declaration: str, rows: Sequence[str], at: int, motif: str) -> tuple[NDArray[np.float64], float]:
-    """The PWM and ``nsites`` of a letter-probability matrix, declared on line ``at`` of the file."""
-    options = dict(re.findall(r"(\w+)\s*=\s*(\S+)", declaration))
+def _counted(id: str, name: str, counts: ArrayLike, source: str) -> Draft:
+    """A draft from counts, or from frequencies, whose number of sites is not known."""
+    try:
+        motif = from_counts(id, name, counts)
+    except ReceptiveError as error:
+        raise ReceptiveError(f"{source}: {error}") from None
+    return id, name, motif.pwm, motif.nsites if motif.nsites > 1 + FILE_TOLERANCE else SITES
+
+
+def _check_alphabet(core: str, here: str) -> None:
+    """Refuse alphabets other than those of DNA and RNA."""
+    if core.upper() not in (ALPHABET, ALPHABET.replace("T", "U")):
+        raise ReceptiveError(f"{here}: expected the DNA alphabet ACGT, found {core[:30] or 'none'}")
+
+
+def _block(content: Sequence[str], at: int) -> str:
+    """The letters that the alphabet block below line ``at`` declares.
+
+    Its lines declare a symbol, or two that complement each other ("~"), or an ambiguity code ("="). It ends
+    at the first other line: ``END ALPHABET``, or a rule of asterisks, which may also stand above the first.
+    The order of a block's lines says nothing; columns are in alphabetical order.
+    """
+    core = ""
+    for place in range(at, len(content)):
+        line = re.sub(r'"[^"]*"|#.*', "", content[place])
+        found = _SYMBOL.match(line)
+        if found and "=" not in line:
+            core += "".join(each[1] for side in line.split("~") if (each := _SYMBOL.match(side)))
+        elif not found and line.strip() and not (place == at and line.startswith("***")):
+            break
+    return "".join(sorted(core.upper()))
+
+
+def _heads(content: Sequence[str], at: int) -> bool:
+    """Whether a matrix comes next: "Motif" also begins sentences of MEME's full output."""
+    return bool(_MATRIX.match(next((line for line in content[at : at + 9] if line.strip()), "")))
+
+
+def _matrix(
+    declaration: str, content: Sequence[str], at: int, motif: str
+) -> tuple[NDArray[np.float64], float, int]:
+    """Read the letter-probability matrix that line ``at`` of a file declares.
+
+    Its rows end at a rule, at the next keyword, or at a line that is no row once there are as many as
+    declared, or a blank one stands between.
+
+    Returns:
+        The rows, ``nsites``, and the index of the line after the last row.
+    """
+    options = {key.lower(): value for key, value in re.findall(r"(\w+)\s*=\s*(\S+)", declaration)}
     declared = f"{motif}: line {at}"
     for option, value in options.items():
         if option in ("alength", "w", "nsites") and not re.fullmatch(r"\d+(\.\d*)?([eE][+-]?\d+)?", value):
             raise ReceptiveError(f"{declared}: expected a number, found {option}= {value}")
-    if options.get("alength", "4") != "4":
+    if float(options.get("alength", 4)) != 4:
         raise ReceptiveError(f"{declared}: expected alength= 4 (DNA), found alength= {options['alength']}")
-    values: list[list[float]] = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            values.append([float(word) for word in row.split()])
-        except ValueError:
-            values.append([])
-        if len(values[-1]) != 4:
-            raise ReceptiveError(
-                f"{motif}: row {number} (line {at + number}): expected four numbers, found {row.strip()!r}"
-            )
-    if not rows or options.get("w", str(len(rows))) != str(len(rows)):
+    rows: list[tuple[int, str]] = []
+    for number in range(at + 1, len(content) + 1):
+        line = content[number - 1]
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        complete = rows and (number > rows[-1][0] + 1 or len(rows) == float(options.get("w", 0)))
+        if _AFTER.match(line) or (complete and not _numbers(line)):
+            break
+        rows.append((number, line))
+    pwm = _probabilities(rows, motif)
+    if not rows or float(options.get("w", len(rows))) != len(rows):
         raise ReceptiveError(f"{declared}: expected rows: {options.get('w', 'some')}, found: {len(rows)}")
-    pwm = np.array(values)
-    for number, probabilities in enumerate(pwm, start=1):
-        if pwm.any() and (fault := _row_fault(probabilities)):
-            raise ReceptiveError(f"{motif}: row {number} (line {at + number}): {fault}")
-    return pwm, float(options.get("nsites", "20"))
+    return pwm, float(options.get("nsites", SITES)), rows[-1][0]
 
 
-def _row_fault(row: NDArray[np.float64]) -> str | None:
+def _probabilities(rows: Sequence[tuple[int, str]], motif: str) -> NDArray[np.float64]:
+    """The probabilities on a file's lines, given with their numbers; their sums may be a little off 1."""
+    table = []
+    for number, (line, row) in enumerate(rows, start=1):
+        table.append(_numbers(row))
+        if len(table[-1]) != 4:
+            raise ReceptiveError(
+                f"{motif}: row {number} (line {line}): expected four numbers, found {row.strip()[:60]!r}"
+            )
+    pwm = np.array(table)
+    for number, (probabilities, (line, _)) in enumerate(zip(pwm, rows, strict=True), start=1):
+        if pwm.any() and (fault := _row_fault(probabilities, FILE_TOLERANCE)):
+            raise ReceptiveError(f"{motif}: row {number} (line {line}): {fault}")
+    return pwm
+
+
+def _numbers(text: str) -> list[float]:
+    """The numbers that a text consists of; none if it holds anything else."""
+    try:
+        return [float(word) for word in text.split()]
+    except ValueError:
+        return []
+
+
+def _row_fault(row: NDArray[np.float64], tolerance: float = ROW_TOLERANCE) -> str | None:
     """What keeps a row from being a probability distribution over A, C, G, T, or None."""
     if not np.isfinite(row).all():
         return f"expected probabilities, found {_show(row)}"
     if (row < 0).any():
         return f"expected no negative probability, found {_show(row)}"
-    if abs(row.sum() - 1) > ROW_TOLERANCE:
+    if abs(row.sum() - 1) > tolerance:
         return f"expected a sum of 1, found {row.sum():.4g}"
     return None
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
-from receptive.motifs import Motif, reverse_complement
+from receptive.motifs import SITES, Motif, reverse_complement
 
 BINS = 100
 """Integer column scores run from 0 to this."""
@@ -222,10 +222,14 @@ def _share(flags: Sequence[bool]) -> float:
 
 
 def _smoothed(motif: Motif) -> NDArray[np.float64]:
-    """Columns with the background mixed in; as in MEME, rows off 1 by more than 1e-5 are first put right."""
+    """Columns with the background mixed in; as in MEME, rows off 1 by more than 1e-5 are first put right.
+
+    As in MEME, too, a motif of 0 sites, that is of an unknown number, is smoothed like one of 20.
+    """
+    nsites = motif.nsites if motif.nsites >= 1 else SITES
     sums = motif.pwm.sum(axis=1, keepdims=True)
     pwm = np.where(np.abs(sums - 1) > 1e-5, motif.pwm / sums, motif.pwm)
-    smoothed: NDArray[np.float64] = (pwm * motif.nsites + PSEUDOCOUNT * 0.25) / (motif.nsites + PSEUDOCOUNT)
+    smoothed: NDArray[np.float64] = (pwm * nsites + PSEUDOCOUNT * 0.25) / (nsites + PSEUDOCOUNT)
     return smoothed
 
 

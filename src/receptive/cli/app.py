@@ -7,6 +7,7 @@ import typer
 
 from receptive import __version__
 from receptive.cli import audit, claims, data, demo, fields, match, predict, replicate, report, toy, train
+from receptive.cli.shared import notes
 from receptive.errors import ReceptiveError
 
 app = typer.Typer(
@@ -52,7 +53,8 @@ def receptive(
 def main() -> None:
     """Run the command line; a user's mistake is one sentence on standard error, never a traceback."""
     try:
-        app()
+        with notes():
+            app()
     except ReceptiveError as error:
         print(f"receptive: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

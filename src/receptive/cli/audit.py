@@ -5,20 +5,27 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, emit, fixed, passes_bar, table
+from receptive.cli.shared import Json, ProtocolName, emit, fixed, passes_bar, say, table
 
 
 def audit(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5.")],
     data: Annotated[
         Path,
-        typer.Option(help="Sequences: FASTA, or an HDF5 file of a task, of which the test split counts."),
+        typer.Option(help="Sequences: FASTA, or an HDF5 file, of which the test split counts."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json and filters.meme.")],
+    labels: Annotated[
+        Path | None, typer.Option(help="Labels of a FASTA file: a table of id and a column for each class.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Split of an HDF5 file: train, valid or test, the default.")
+    ] = None,
     layer: Annotated[str | None, typer.Option(help="The convolution to read; the first by default.")] = None,
     alphabet: Annotated[str, typer.Option(help="Order of the model's four channels.")] = "ACGT",
     database: Annotated[
-        str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
+        str | None,
+        typer.Option(help="A file of motifs, or a release such as JASPAR2026; JASPAR 2016 by default."),
     ] = None,
     threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
     protocol: ProtocolName = "released",
@@ -37,7 +44,7 @@ def audit(
     The input is (L, 4) or (4, L). An N in FASTA is a position of zeros. How much a filter matters needs
     labels, and takes a pass over the sequences for each filter.
 
-    Example: receptive audit model.keras --data chipseq.h5 --out audit
+    Example: receptive audit model.keras --data peaks.fa --labels labels.tsv --out audit
     """
     from receptive import audit as auditing
     from receptive import backend, motifs
@@ -51,7 +58,7 @@ def audit(
     chosen = look_up(protocol)
     for name in audits.FILES:
         check_writable(out / name)
-    targets, given = motifs.database(database), auditing.sequences(data)
+    targets, given = motifs.database(database), auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
     backend.configure(threads)
@@ -71,6 +78,8 @@ def audit(
         )
     audits.write(found, out)
     record = auditing.document(found)
+    for warning in found.warnings if json else ():
+        say(f"receptive: {warning}")
     emit(record, describe(record, out), json)
 
 
@@ -117,6 +126,8 @@ def describe(record: dict[str, Any], out: Path) -> str:
             "",
             f"of {len(filters)} filters {shares['jaspar']:.3f} match{flat}, "
             f"{shares['relevant']:.3f} a relevant motif",
+            f"read on shuffled sequences, {record['control']['fractions']['jaspar']:.3f} of them match",
+            *record["warnings"],
             important,
             f"open {out / 'index.html'}",
         ]

@@ -9,9 +9,12 @@ from receptive.cli.shared import Json, emit, say, table
 
 
 def match(
-    filters: Annotated[Path, typer.Argument(metavar="FILTERS", help="Motifs in MEME format.")],
+    filters: Annotated[
+        Path, typer.Argument(metavar="FILTERS", help="Motifs: MEME, JASPAR, HOMER, TRANSFAC.")
+    ],
     database: Annotated[
-        str | None, typer.Option(help="A MEME file, or a release such as JASPAR2026; JASPAR 2016 by default.")
+        str | None,
+        typer.Option(help="A file of motifs, or a release such as JASPAR2026; JASPAR 2016 by default."),
     ] = None,
     threshold: Annotated[float, typer.Option(help="Greatest E-value of a match.")] = 0.1,
     relevant: Annotated[
@@ -30,7 +33,7 @@ def match(
         raise UsageError(f"--relevant {relevant}: expected one of {', '.join(motifs.RELEVANT)}")
     if not threshold > 0:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
-    queries, targets = motifs.read_meme(filters), motifs.database(database)
+    queries, targets = motifs.read(filters), motifs.database(database)
     ids = motifs.relevant_in(targets, relevant)
     if missing := [factor for factor, own in ids.items() if not own]:
         say(f"no motif of the database counts as relevant for {', '.join(missing)}")

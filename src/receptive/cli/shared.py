@@ -2,6 +2,7 @@
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.errors import UsageError
+from receptive.errors import ReceptiveWarning, UsageError
 from receptive.protocols import Protocol, protocol
 
 if TYPE_CHECKING:
@@ -36,6 +37,23 @@ Keep = Annotated[
 def say(message: str) -> None:
     """Print a message for the person at the terminal, on standard error."""
     print(message, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """Say each warning of this package in one line, whatever Python was told to do with warnings."""
+    with warnings.catch_warnings():
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, ReceptiveWarning):
+                say(f"receptive: {message}")
+            else:
+                shown(message, category, *where, **more)
+
+        warnings.showwarning = show
+        warnings.simplefilter("always", ReceptiveWarning)
+        yield
 
 
 def emit(document: Mapping[str, Any] | Sequence[Any], text: str, as_json: bool) -> None:

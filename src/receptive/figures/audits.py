@@ -76,7 +76,13 @@ def _summary(found: dict[str, Any]) -> str:
             f"{row['assembly_bits']:.2f} bits of assembly information it {means}."
         )
     dead = sum(each["dead"] for each in found["filters"])
-    return text + (f" {dead} never found anything." if dead else "")
+    text += f" {dead} never found anything." if dead else ""
+    text += (
+        " Read on the same sequences with their letters shuffled (dinucleotides kept), "
+        f"{found['control']['fractions']['jaspar']:.0%} match: what the filters' own preferences and chance "
+        "come to where there are no sites of factors."
+    )
+    return text + "".join(f"</p><p><strong>{html.escape(each)}.</strong>" for each in found["warnings"])
 
 
 def _layers(found: dict[str, Any]) -> str:
@@ -171,7 +177,7 @@ def _cards(audit: Audit, found: dict[str, Any]) -> str:
     cards = []
     for motif, each in zip(audit.reading.motifs, found["filters"], strict=True):
         best, change = each["best"], each["importance"]
-        facts = [f"{each['sites']:,} sites"]
+        facts = [f"{each['sites']:,} sites" + (" (few)" if each["few_sites"] else "")]
         facts += [] if change is None else [f"loss {_signed(change)}"]
         facts += [] if each["auroc_change"] is None else [f"AU-ROC {_signed(each['auroc_change'])}"]
         match, name = "no match", ""

@@ -135,27 +135,48 @@ def read(path: Path | str, task: str | None = None) -> Dataset:
             besides 0, 1 and -1.
     """
     path = Path(path)
+    splits, attributes = _read_splits(path, SPLITS)
+    shapes = {name: (split.X.shape[1], split.Y.shape[1]) for name, split in splits.items()}
+    if len(set(shapes.values())) != 1:
+        raise ReceptiveError(f"{path}: the splits disagree in (sequence length, classes): {shapes}")
+    classes = _classes(attributes.pop("classes", None), splits["train"], path)
+    name = _task(attributes.pop("task", None), task, path)
+    return Dataset(name, classes, **splits, attributes=attributes)
+
+
+def read_split(path: Path | str, name: str = "test") -> tuple[Split, tuple[str, ...]]:
+    """Read one split of such a file, which need not hold the others or name its task, and the class names.
+
+    Raises:
+        ReceptiveError: as :func:`read`.
+    """
+    splits, attributes = _read_splits(Path(path), (name,))
+    return splits[name], _classes(attributes.get("classes"), splits[name], Path(path))
+
+
+def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], dict[str, Any]]:
+    """The splits of a file, and its attributes."""
     if not path.exists():
         raise ReceptiveError(f"{path}: no such file; `receptive data synthetic --out {path}` makes one")
     try:
         with h5py.File(path, "r") as file:
-            splits = {name: _read_split(file, name, path) for name in SPLITS}
-            attributes = {name: _plain(value) for name, value in file.attrs.items()}
+            splits = {name: _read_split(file, name, path) for name in names}
+            return splits, {name: _plain(value) for name, value in file.attrs.items()}
     except OSError as error:
         raise ReceptiveError(
             f"{path}: not a readable HDF5 file (truncated, or of another kind): {error}"
         ) from None
-    shapes = {name: (split.X.shape[1], split.Y.shape[1]) for name, split in splits.items()}
-    if len(set(shapes.values())) != 1:
-        raise ReceptiveError(f"{path}: the splits disagree in (sequence length, classes): {shapes}")
-    count = splits["train"].Y.shape[1]
-    classes = attributes.pop("classes", None) or [f"class {index}" for index in range(count)]
+
+
+def _classes(named: Any, split: Split, path: Path) -> tuple[str, ...]:
+    """The names of the labels, by default ``class 0``, …"""
+    count = split.Y.shape[1]
+    classes = named or [f"class {index}" for index in range(count)]
     if not isinstance(classes, list) or len(classes) != count:
         raise ReceptiveError(
-            f"{path}: attribute 'classes' is {classes!r}, expected {count} names, one for a column of Y_train"
+            f"{path}: attribute 'classes' is {classes!r}, expected {count} names, one for a column of labels"
         )
-    name = _task(attributes.pop("task", None), task, path)
-    return Dataset(name, tuple(map(str, classes)), **splits, attributes=attributes)
+    return tuple(map(str, classes))
 
 
 def _task(named: Any, asked: str | None, path: Path) -> str:
