@@ -1,21 +1,27 @@
 """The committed runs: each is whole, is what its key says, and its numbers follow from its stored filters."""
 
+import hashlib
+import random
 import re
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from receptive import measured, runs, sweep, tomtom
 from receptive.ablations import BY_THE_PAPER, switches
 from receptive.cli.train import load_data
+from receptive.motifs import database, read_meme
 from receptive.networks import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
 from receptive.tasks import synthetic
 
 RESULTS = Path(__file__).parents[1] / "results"
 FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
+
+THOROUGH = settings.get_current_profile_name() == "thorough"
 
 every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(RESULTS)))
 
@@ -114,6 +120,22 @@ def test_the_numbers_of_a_run_follow_from_its_filters(folder):
         assert [count == 0 for count in sites] == [motif.dead for motif in motifs]
         stored = (folder / f"{layer}.tomtom.tsv").read_text(encoding="utf-8")
         assert stored == tomtom.table(matches)
+
+
+@every_run
+def test_the_stored_matches_of_a_run_are_those_of_its_stored_filters(folder):
+    """Three filters of each layer, chosen by the hash of its file; all of them in the thorough profile.
+
+    No filter's matches depend on another's (`test_the_order_of_queries_and_targets_is_only_an_order`).
+    """
+    for layer in runs.load(folder)["filters"]:
+        file = folder / f"{layer}.meme"
+        filters = read_meme(file)
+        draw = random.Random(hashlib.sha256(file.read_bytes()).digest())
+        chosen = range(len(filters)) if THOROUGH else sorted(draw.sample(range(len(filters)), 3))
+        matched = tomtom.match([filters[index] for index in chosen], database())
+        _, stored = runs.stored_matches(folder, layer)
+        assert tomtom.table(matched) == tomtom.table([stored[index] for index in chosen])
 
 
 def test_readings_that_are_compared_are_of_the_same_weights():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import RELEVANT, Motif, jaspar_2016, read_meme, trim
+from receptive.motifs import RELEVANT, Motif, format_meme, jaspar_2016, read_meme, trim
 from receptive.networks import VARIANTS, variant
 from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
 from receptive.training import metrics, predict, train
@@ -378,6 +378,8 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
     queries = (*(replace(motif, pwm=trim(motif.pwm)) for motif in jaspar_2016()[::60]), dead, flat)
     matches = tomtom.match(queries, jaspar_2016())
     (tmp_path / "conv1.tomtom.tsv").write_text(tomtom.table(matches))
+    (tmp_path / "conv1.untrimmed.meme").write_text(format_meme(queries))
+    (tmp_path / "conv2.untrimmed.meme").write_text(format_meme(queries))
     best = runs.best_hits(tmp_path)
     assert best == {match.id: match.best.target for match in matches if match.best}
     assert "dead" not in best

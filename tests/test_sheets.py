@@ -1,8 +1,8 @@
 import json
 
-from receptive import runs
+from receptive import runs, tomtom
 from receptive.figures import logos, sheets
-from receptive.motifs import embedded, write_meme
+from receptive.motifs import embedded, jaspar_2016, write_meme
 
 
 def test_every_run_has_a_column_with_its_first_filters(tmp_path):
@@ -11,6 +11,7 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
         folder.mkdir()
         for name in ("conv1.meme", "conv1.untrimmed.meme"):
             write_meme(folder / name, motifs)
+        (folder / "conv1.tomtom.tsv").write_text(tomtom.table(tomtom.match(motifs, jaspar_2016())))
         record = dict.fromkeys(("key", "task", "variant", "trial", "protocol", "complete"))
         objects = {"plan": {}, "filters": {}, "metrics": {"classes": []}}
         (folder / "run.json").write_text(json.dumps({**record, **objects}))

@@ -4,6 +4,7 @@ import csv
 import gzip
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from math import floor, sqrt
@@ -27,6 +28,7 @@ from receptive.tomtom import (
     compare,
     fractions,
     match,
+    parse_table,
     table,
 )
 
@@ -439,3 +441,24 @@ def test_where_all_scores_are_equal_nothing_is_surprising(pwm: np.ndarray, width
 def test_no_query_gives_no_row() -> None:
     assert compare([], jaspar_2016()).p.shape == (0, 519)
     assert match([], jaspar_2016()) == ()
+
+
+@given(motif_sets(max_size=3, max_width=6))
+def test_a_table_of_hits_is_read_back(queries):
+    """To the six digits that it has; a second round trip changes nothing."""
+    matches = match(queries, jaspar_2016()[:40], threshold=20)
+    ids = [motif.id for motif in queries]
+    again = parse_table(table(matches), ids, "table")
+    assert table(again) == table(matches)
+    assert parse_table(table(again), ids, "table") == again
+    for one, other in zip(matches, again, strict=True):
+        assert (one.id, one.dead, len(one.hits)) == (other.id, other.dead, len(other.hits))
+        for hit, read in zip(one.hits, other.hits, strict=True):
+            assert replace(hit, p=0, evalue=0) == replace(read, p=0, evalue=0)
+            assert (read.p, read.evalue) == (pytest.approx(hit.p, 1e-5), pytest.approx(hit.evalue, 1e-5))
+
+
+@pytest.mark.parametrize("line", ["nonsense", "filter9\tA\tB\t0\t1\t1\t5\t+", "filter0\tA\tB\tx\t1\t1\t5\t+"])
+def test_what_is_no_table_of_hits_is_refused(line):
+    with pytest.raises(ReceptiveError, match="some file: line 2: expected a hit of a filter"):
+        parse_table(f"header\n{line}\n", ["filter0"], "some file")

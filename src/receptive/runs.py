@@ -26,7 +26,7 @@ import numpy as np
 from receptive import arithmetic, filters, tomtom, training
 from receptive.backend import describe, save
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_writable, whole
+from receptive.files import check_writable, read_text, whole
 from receptive.motifs import Motif, database, format_meme, read_meme, relevant_to
 from receptive.networks import Variant, parameters
 from receptive.protocols import READING, Protocol
@@ -359,29 +359,25 @@ def summary(matches: Sequence[tomtom.Match], classes: Sequence[str] = ()) -> dic
 def stored_matches(
     folder: Path | str, layer: str = "conv1"
 ) -> tuple[tuple[Motif, ...], tuple[tomtom.Match, ...]]:
-    """Read a run's untrimmed filters back, and match the filters that it stored for Tomtom once more."""
-    folder = Path(folder)
-    matched = tomtom.match(read_meme(folder / f"{layer}.meme"), database())
-    return read_meme(folder / f"{layer}.untrimmed.meme"), matched
+    """Read a run's filters, untrimmed, and their matches, to six digits.
+
+    Raises:
+        ReceptiveError: a file of the run cannot be read.
+    """
+    untrimmed = read_meme(Path(folder) / f"{layer}.untrimmed.meme")
+    path = Path(folder) / f"{layer}.tomtom.tsv"
+    text = read_text(path, "a table of hits")
+    return untrimmed, tomtom.parse_table(text, [motif.id for motif in untrimmed], str(path))
 
 
 def best_hits(folder: Path | str, layer: str = "conv1") -> dict[str, str]:
     """Read which motif (its id) each filter of a stored run is most like; filters without a match are absent.
 
     Raises:
-        ReceptiveError: the run's table of hits cannot be read.
+        ReceptiveError: as :func:`stored_matches`.
     """
-    path = Path(folder) / f"{layer}.tomtom.tsv"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
-    best: dict[str, str] = {}
-    for line in lines[1:]:
-        if not line.startswith("#"):
-            filter_id, target, *_ = line.split("\t")
-            best.setdefault(filter_id, target)
-    return best
+    _, matches = stored_matches(folder, layer)
+    return {match.id: match.hits[0].target for match in matches if match.hits}
 
 
 def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:

@@ -198,6 +198,33 @@ def table(matches: Sequence[Match]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def parse_table(text: str, ids: Sequence[str], source: str) -> tuple[Match, ...]:
+    """Read what `table` wrote: the inverse, with numbers to six digits.
+
+    Args:
+        text: the table.
+        ids: of all filters, in order; those without a hit are not in the table.
+        source: where the text is from, for messages.
+
+    Raises:
+        ReceptiveError: a line is no hit, or of a filter that is not among the ids.
+    """
+    hits: dict[str, list[Hit]] = {id: [] for id in ids}
+    dead: set[str] = set()
+    for number, line in enumerate(text.splitlines()[1:], start=2):
+        if line.startswith("# dead: "):
+            dead.update(line.split()[2:])
+            continue
+        try:
+            query, target, name, offset, p, evalue, overlap, strand = line.split("\t")
+            hits[query].append(Hit(target, name, int(offset), float(p), float(evalue), int(overlap), strand))
+        except (ValueError, KeyError):
+            raise ReceptiveError(
+                f"{source}: line {number}: expected a hit of a filter, found {line!r}"
+            ) from None
+    return tuple(Match(id, id in dead, tuple(hits[id])) for id in ids)
+
+
 def _hits(found: Comparison, row: int, targets: Sequence[Motif], threshold: float) -> tuple[Hit, ...]:
     p, evalue = found.p[row], found.evalue[row]
     return tuple(
