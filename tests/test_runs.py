@@ -12,6 +12,7 @@ from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs import RELEVANT, Motif, format_meme, jaspar_2016, read_meme, trim
 from receptive.networks import VARIANTS, variant
 from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
+from receptive.tasks import dataset
 from receptive.training import metrics, predict, train
 
 CNN_25 = VARIANTS["cnn-25"]
@@ -385,3 +386,42 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
     assert "dead" not in best
     with pytest.raises(ReceptiveError, match=r"cannot read .*conv2\.tomtom\.tsv"):
         runs.best_hits(tmp_path, "conv2")
+
+
+def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, tmp_path):
+    folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
+    dataset.write(small, tmp_path / "small.h5")
+    code, out, _ = command("train", "--again", folder / "run.json", "--data", tmp_path / "small.h5", "--json")
+    assert code == 0
+    assert json.loads(out) == {
+        "same": True,
+        "differs": {},
+        "recipe": {"stored": runs.RECIPE, "now": runs.RECIPE},
+    }
+
+    other = runs.load(folder)
+    other["history"]["loss"][1] += 1e-3
+    other["filters"]["conv1"]["jaspar"] = 0.123
+    other["recipe"] = 1
+    copy = tmp_path / "copy" / "run.json"
+    copy.parent.mkdir()
+    copy.write_text(json.dumps(other))
+    code, out, _ = command("train", "--again", copy, "--data", tmp_path / "small.h5")
+    assert code == 0
+    assert "not the same" in out
+    assert "losses of epoch 2" in out
+    assert "losses of epoch 1" not in out
+    assert "conv1 jaspar: stored 0.123" in out
+    assert "of recipe 1, this code of recipe 2" in out
+
+
+def test_what_cannot_be_trained_again_is_refused(command, small, store, tmp_path):
+    folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
+    code, _, err = command("train", "--again", tmp_path / "run.json")
+    assert (code, "cannot read" in err) == (1, True)
+    code, _, err = command("train", "cnn-2", "--again", folder / "run.json")
+    assert (code, "expected either a network" in err) == (2, True)
+    code, _, err = command("train")
+    assert (code, "expected either a network" in err) == (2, True)
+    code, _, err = command("train", "--again", folder / "run.json")  # without --data: the paper's 25,000
+    assert (code, "was trained on data of sha256" in err) == (1, True)

@@ -18,7 +18,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from itertools import zip_longest
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -305,6 +307,55 @@ def _store(
                 np.savez_compressed(part / "epochs.npz", **arrays)
         (part / "run.json").write_text(to_json(record), encoding="utf-8")
     return record
+
+
+def repeat(
+    stored: Mapping[str, Any], data: Dataset, progress: training.Progress | None = None
+) -> dict[str, Any]:
+    """Train a stored run once more, keep nothing, and compare.
+
+    Args:
+        stored: its record, as :func:`load` returns it.
+        data: the data set that it was trained on.
+        progress: called after every epoch.
+
+    Returns:
+        ``same``: whether losses, scores and filters are the same to the last digit; ``differs``: what
+        of these is not, as ``{"stored", "now"}`` (of the losses those of the first epoch); ``recipe``: both recipes.
+
+    Raises:
+        ReceptiveError: the data are others, or as :func:`run`.
+    """
+    plan = Plan.from_record(stored["plan"], stored["metrics"].get("classes", ()))
+    if data.sha256 != plan.data_sha256:
+        raise ReceptiveError(
+            f"the run was trained on data of sha256 {plan.data_sha256[:16]}, these have {data.sha256[:16]}"
+        )
+    with TemporaryDirectory() as folder:
+        found = run(plan, data, folder, progress)
+    differs: dict[str, Any] = {}
+    losses = [
+        zip(record["history"]["loss"], record["history"]["val_loss"], strict=True)
+        for record in (stored, found)
+    ]
+    for epoch, (one, other) in enumerate(zip_longest(*losses), start=1):
+        if one != other:
+            differs[f"losses of epoch {epoch}"] = {"stored": one, "now": other}
+            break
+    if stored["metrics"] != found["metrics"]:
+        differs["AU-ROC"] = {
+            when: record["metrics"]["auroc_mean"] for when, record in (("stored", stored), ("now", found))
+        }
+    for layer, one in stored["filters"].items():
+        other = found["filters"][layer]
+        for name in one:
+            if one[name] != other[name]:
+                differs[f"{layer} {name}"] = {"stored": one[name], "now": other[name]}
+    return {
+        "same": not differs,
+        "differs": differs,
+        "recipe": {"stored": stored["recipe"], "now": RECIPE},
+    }
 
 
 def now() -> str:

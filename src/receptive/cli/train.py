@@ -19,6 +19,7 @@ from receptive.cli.shared import (
     switched,
     table,
 )
+from receptive.errors import UsageError
 
 LENGTHS = (200, 1000)
 """Sequence lengths of the synthetic and the in vivo task."""
@@ -58,12 +59,12 @@ def variants(json: Json = False) -> None:
 
 def train(
     variant: Annotated[
-        str,
+        str | None,
         typer.Argument(
             metavar="VARIANT",
             help='A network by name (see receptive variants), or its layers: "conv19 pool6 conv5 pool16".',
         ),
-    ],
+    ] = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -88,6 +89,13 @@ def train(
         str | None, typer.Option("--name", help="What to call a network given by its layers.")
     ] = None,
     keep: Keep = False,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN.json",
+            help="Instead: train a stored run once more, keep nothing, and say whether it is the same.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Train a network, read its filters, compare them with JASPAR, and store the run.
@@ -99,8 +107,14 @@ def train(
     from receptive import backend, runs
     from receptive.networks import variant as look_up
 
+    if (again is None) == (variant is None):
+        raise UsageError("expected either a network (see receptive variants) or --again RUN.json")
+    if again is not None:
+        backend.configure(threads)
+        emit_comparison(again, data, json)
+        return
     chosen = switched(protocol, switches)
-    network = look_up(variant, chosen, name)
+    network = look_up(variant or "", chosen, name)
     dataset = load_data(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
     record = None if replace else runs.finished(wanted, store)
@@ -114,11 +128,32 @@ def train(
     emit(record, describe(record, wanted.folder(store)), json)
 
 
+def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
+    """Train a stored run once more and print how the two compare."""
+    from receptive import runs
+
+    stored = runs.load(path.parent if path.name == "run.json" else path)
+    plan = runs.Plan.from_record(stored["plan"])
+    dataset = load_data(data, plan.task, plan.protocol)
+    title = f"{plan.network.name}, trial {plan.trial}, again"
+    with epochs_bars([title], plan.epochs) as progress:
+        document = runs.repeat(stored, dataset, partial(progress, title))
+    lines = [f"{path}: {'the same to the last digit' if document['same'] else 'not the same'}"]
+    lines += [
+        f"{part}: stored {pair['stored']}, now {pair['now']}" for part, pair in document["differs"].items()
+    ]
+    if document["recipe"]["stored"] != document["recipe"]["now"]:
+        lines.append(
+            f"the stored run is of recipe {document['recipe']['stored']}, this code of recipe "
+            f"{document['recipe']['now']}: another network was to be expected"
+        )
+    emit(document, "\n".join(lines), json)
+
+
 def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
     """Read the data set, or take a task that needs no file; check that it is what is asked for."""
     from json import dumps
 
-    from receptive.errors import UsageError
     from receptive.protocols import drawing
     from receptive.tasks import chipseq, dataset, synthetic
 
