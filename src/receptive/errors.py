@@ -1,5 +1,12 @@
 """Errors that are the user's to mend: they are shown as one clear sentence, never as a traceback."""
 
+import re
+
+WIDEST = 200
+"""Letters of the longest word that is shown whole."""
+MOST = 4000
+"""Letters of the longest message that is shown whole."""
+
 
 class ReceptiveError(Exception):
     """Something that was read or computed is not usable: a file, a field, a diverged training.
@@ -15,3 +22,22 @@ class UsageError(ReceptiveError):
     """An argument or option cannot be meant: an unknown variant, a malformed network, a negative size."""
 
     exit_code = 2
+
+
+def shown(text: str) -> str:
+    """Return text that came from a file or an argument as a terminal may have it.
+
+    Control characters, which a terminal would obey, and those that turn the direction of writing are spelled
+    out, as in ``\\x1b``.
+    """
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]",
+        lambda letter: letter[0].encode("unicode_escape").decode(),
+        text,
+    )
+
+
+def clipped(text: str) -> str:
+    """Leave the middle out of long words, and of a long message."""
+    text = re.sub(rf"\S{{{WIDEST + 1},}}", lambda word: f"{word[0][:120]}…{word[0][-60:]}", text)
+    return text if len(text) <= MOST else f"{text[: MOST - 500]} … {text[-500:]}"

@@ -5,7 +5,6 @@ without a single site is *dead*; it is written as rows of zeros, and nothing els
 """
 
 import gzip
-import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import read_text, write_text
+from receptive.files import kind, read_text, write_text
 
 ALPHABET = "ACGT"
 
@@ -289,7 +288,7 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     """
     if source is None:
         return jaspar_2016()
-    if os.path.exists(source):  # noqa: PTH110 - Path.exists raises on a name that is too long
+    if kind(source):
         return read_meme(source)
     if re.fullmatch(r"JASPAR\d{4}", source):
         return _jaspar_release(source)

@@ -20,7 +20,7 @@ from typing import Any
 from receptive import filters, tomtom, training
 from receptive.backend import describe
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_writable, whole
+from receptive.files import check_writable, read_json, read_text, whole
 from receptive.motifs import Motif, database, format_meme, read_meme, relevant_to
 from receptive.networks import Variant, parameters
 from receptive.protocols import READING, Protocol
@@ -139,7 +139,7 @@ def load(folder: Path | str) -> dict[str, Any]:
     """
     path = Path(folder) / "run.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except OSError as error:
         raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
@@ -245,7 +245,7 @@ def _store(
         "seed": plan.trial,
         "parameters": parameters(plan.network, data.length, len(data.classes)),
         **describe(),
-        "data": {"sha256": data.sha256, **data.attributes},
+        "data": {**data.attributes, "sha256": data.sha256},
         "plan": plan.record(),
         "history": trained.history,
     }
@@ -302,7 +302,7 @@ def best_hits(folder: Path | str, layer: str = "conv1") -> dict[str, str]:
     """
     path = Path(folder) / f"{layer}.tomtom.tsv"
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path, "a table of hits", "utf-8").splitlines()
     except OSError as error:
         raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
     best: dict[str, str] = {}

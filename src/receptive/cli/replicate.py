@@ -1,6 +1,6 @@
 """``receptive replicate``: train everything that the tables rest on."""
 
-import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, Store, Switches, emit, fixed, say, switched
-from receptive.errors import UsageError
+from receptive.cli.shared import MOST_EPOCHS, Json, ProtocolName, Store, Switches, emit, fixed, say, switched
+from receptive.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from receptive.runs import Plan
@@ -24,7 +24,8 @@ def replicate(
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Trials of each network; by default 5, or 3 (see the targets).")
+        int | None,
+        typer.Option(max=1000, help="Trials of each network; by default 5, or 3 (see the targets)."),
     ] = None,
     protocol: ProtocolName = "released",
     switches: Switches = None,
@@ -53,7 +54,7 @@ def replicate(
     task: Annotated[
         str | None, typer.Option(help="The task; by default the target's, that of the file, or synthetic.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
+    epochs: Annotated[int, typer.Option(max=MOST_EPOCHS, help="The most epochs of each training.")] = 100,
     json: Json = False,
 ) -> None:
     """Train every trial of every network that the store does not have yet, several at once.
@@ -91,8 +92,6 @@ def replicate(
     if missing and scheduler is None and number is None:
         number = sweeps.workers_here()
     file = sweeps.keep(dataset, store) if data is None and missing else data or store
-    # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
         summary = sweeps.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end)
     failed = [
@@ -124,8 +123,8 @@ def count(workers: str) -> int | None:
     """Read ``--workers``; ``None`` for auto."""
     if workers == "auto":
         return None
-    if not workers.isdecimal() or int(workers) < 1:
-        raise UsageError(f"--workers is {workers}: expected a whole number from 1, or auto")
+    if not re.fullmatch("[1-9][0-9]{0,3}", workers):
+        raise UsageError(f"--workers is {workers}: expected a whole number from 1 to 9999, or auto")
     return int(workers)
 
 
@@ -149,7 +148,7 @@ def board(
     costs = dict.fromkeys(missing, 0)
     costs |= {plans[0]: cost(plans[0].network, length) for plans in trainings(missing)}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(20),
         TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
@@ -188,7 +187,9 @@ def board(
             advance(plan, plan.epochs)
             done += outcome.state != "failed"
             bars.update(whole, count=f"{done}/{planned} runs", loss="")
-            bars.console.print(ended(plan, outcome, store), markup=False, highlight=False, soft_wrap=True)
+            bars.console.print(
+                shown(ended(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
+            )
 
         yield on_epoch, on_end
 

@@ -10,6 +10,8 @@ from receptive.files import read_text
 from receptive.motifs import ALPHABET
 from receptive.tasks.dataset import one_hot
 
+MOST = 2**29
+"""Bytes of the longest file that is read, unpacked: 512 MiB."""
 UNKNOWN = "N"
 """The letter of an unknown nucleotide: a position of zeros."""
 
@@ -24,7 +26,7 @@ def read(path: Path | str) -> NDArray[np.uint8]:
         ReceptiveError: the file cannot be read or has no sequence, a record is empty or of another length
             than the first, or holds another letter; the message names record and position.
     """
-    records = parse(read_text(path, "a FASTA or HDF5 file", "ascii"), str(path))
+    records = parse(read_text(path, "a FASTA or HDF5 file", "ascii", MOST), str(path))
     length = len(records[0][1])
     for name, sequence in records:
         if len(sequence) != length:
