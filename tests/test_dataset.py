@@ -163,7 +163,7 @@ def test_what_is_no_hdf5_file_is_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
             read(path)
-    with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
+    with pytest.raises(ReceptiveError, match="expected an HDF5 file, found a folder"):
         read(tmp_path)
 
 

@@ -272,7 +272,7 @@ def spoilt(source, bundle, how):
     ("how", "message"),
     [
         ("missing", "no such file"),
-        ("a folder", "no such file"),
+        ("a folder", "expected a MATLAB file, found a folder"),
         ("valid as train", "expected MATLAB v7.3, as DeepSEA's train.mat is, found MATLAB v5"),
         ("train as valid", "expected MATLAB v5, as DeepSEA's valid.mat is, found MATLAB v7.3"),
         ("valid and test swapped", "no array of numbers 'validxdata'; found testxdata, testdata"),

@@ -365,7 +365,7 @@ def test_models_of_other_kinds_are_refused():
 
 
 def test_files_that_are_not_models(tmp_path):
-    with pytest.raises(ReceptiveError, match=r"cannot read .*none.keras: No such file"):
+    with pytest.raises(ReceptiveError, match=r"cannot read .*none.keras: no such file"):
         read(tmp_path / "none.keras")
     text = tmp_path / "text.keras"
     text.write_text("not a model")

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -282,17 +281,24 @@ def test_the_record_of_a_failure_goes_when_the_run_is_there_and_no_lock_is_neede
     assert not Path("store/.sweep").exists()
 
 
-def test_what_a_killed_process_left_half_written_is_removed_when_old(small, stand_in, data_file):
+@pytest.mark.parametrize("there", [False, True])
+def test_what_killed_trainings_left_is_removed_by_the_next_sweep(small, stand_in, data_file, there):
+    """Also of other runs than it is asked for, and if there is nothing left to train."""
     (planned,) = sweep.plans(["cnn-25"], 1, RELEASED, small)
     stand_in([planned])
-    folder = planned.folder("store")
-    for name in (".trial-0.old", ".trial-0.new", ".trial-10.old"):
-        (folder.parent / name / "trial-0").mkdir(parents=True)
-    for name in (".trial-0.old", ".trial-10.old"):
-        os.utime(folder.parent / name, (0, time.time() - 2 * sweep.STALE_SECONDS))
+    folder = planned.folder(Path("store"))
+    if there:
+        put(planned, "store")
+    kills = "import os, sys; from pathlib import Path; from receptive.files import whole, temporary_files\n"
+    kills += "with temporary_files(Path('store')), whole('store/a/b/c/trial-7') as part:\n"
+    kills += "    part.mkdir(); (part / 'x').write_text('half')\n"
+    kills += "    open(__import__('tempfile').mkstemp()[1]); os._exit(9)"
+    subprocess.run([sys.executable, "-c", kills], check=False)
+    assert len([*Path("store").rglob("*/x")]) == 1
+    assert len([*Path("store").glob(".training.*/tmp*")]) == 1
     sweep.sweep([planned], data_file, "store")
-    left = sorted(path.name for path in folder.parent.iterdir())
-    assert left == [".trial-0.new", ".trial-10.old", "trial-0"]
+    assert [path for path in Path("store").rglob(".*") if path.name not in (".sweep", ".gitignore")] == []
+    assert folder.is_dir()
 
 
 def test_data_are_kept_once_and_out_of_version_control(small, tmp_path):
@@ -499,7 +505,7 @@ def test_the_command_says_what_it_did(command, small, stand_in, data_file):
         "failed": 2,
     }
     assert [each["trial"] for each in document["errors"]] == [1, 1]
-    assert "4 runs planned, 1 of them in store" in err
+    assert "4 runs planned on synthetic, 1 of them in store" in err
     assert "cnn-25, trial 0: 1 epochs in 0 s, AU-ROC 0.500" in err
     assert "trial 1: failed: its process was killed by SIGKILL" in err
     stand_in(planned)
@@ -524,7 +530,7 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
         ("table2", 2, "--task invivo: small.h5 holds the task 'synthetic'"),
         ("table1 --trials 0", 2, "--trials is 0: expected at least 1"),
         ("table1 --epochs 0", 2, "--epochs is 0"),
-        ("table1 --workers 0", 2, "--workers is 0: expected a whole number from 1, or auto"),
+        ("table1 --workers 0", 2, "--workers is 0: expected a whole number from 1 to 9999, or auto"),
         ("table1 --workers many", 2, "--workers is many"),
         ("table1 --protocol text", 2, "unknown protocol 'text'"),
         ("table1 --scheduler tcp://127.0.0.1:9 --workers 2", 2, "--workers is for this machine"),

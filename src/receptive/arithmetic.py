@@ -13,18 +13,22 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from receptive.errors import UsageError
+from receptive.errors import UsageError, shown
 
 Kind = Literal["conv", "pool", "mean", "pad", "crop", "global", "add", "concat"]
 Padding = Literal["same", "valid"] | tuple[int, int]
 
 INPUT = "input"
 """The name by which the nodes of a graph refer to the sequence itself."""
+
+MOST_NEURONS = 10**9
+"""Positions in all layers together, of which every one is followed."""
 
 _POOLING = ("pool", "mean")
 _EDGES = ("pad", "crop")
@@ -109,6 +113,8 @@ def _defaults(kind: str, size: int) -> tuple[int, Padding]:
     return (1, "same") if kind == "conv" else (size, "valid")
 
 
+_SHOWN = 60
+"""Letters on either side of a mistake that are shown."""
 _HEAD = re.compile(r"conv|pool|mean|pad|crop|global")
 _NUMBER = re.compile(r"[0-9]{1,6}(?![0-9])")
 _ENDS = re.compile(r"([0-9]{1,6})(?:,([0-9]{1,6}))?(?![0-9,])")
@@ -190,8 +196,12 @@ def _read_ends(text: str, at: int, end: int) -> tuple[tuple[int, int], int]:
 
 def _misread(text: str, at: int, why: str) -> UsageError:
     """An error that shows the text with a caret under character ``at``."""
-    line = re.sub(r"\s", " ", text)
-    return UsageError(f"cannot read the network at character {at + 1}: {why}\n  {line}\n  {' ' * at}^")
+    before, after = (shown(re.sub(r"\s", " ", part)) for part in (text[:at], text[at:]))
+    before = before if len(before) <= _SHOWN else f"…{before[-_SHOWN:]}"
+    after = after if len(after) <= _SHOWN else f"{after[:_SHOWN]}…"
+    return UsageError(
+        f"cannot read the network at character {at + 1}: {why}\n  {before}{after}\n  {' ' * len(before)}^"
+    )
 
 
 def format(layers: Sequence[Layer]) -> str:
@@ -397,20 +407,20 @@ class ReceptiveField:
         Raises:
             UsageError: there is no such layer.
         """
-        for row in self.rows:
-            if row.name == name:
-                return row
-        raise UsageError(f'no layer is called "{name}"; there are {", ".join(row.name for row in self.rows)}')
+        if name not in self._by_name:
+            raise UsageError(f'no layer is called "{name}"; there are {", ".join(self._by_name)}')
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Row]:
+        return {row.name: row for row in self.rows}
 
     @property
     def covered(self) -> int:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
-        outputs = [row.name for row in self.rows if row.name not in read]
-        reached = np.zeros(self.input_length, dtype=bool)
-        for name in outputs:
-            reached[seen(self, name)] = True
-        return int(reached.sum())
+        outputs = (row for row in self.rows if row.name not in read)
+        return int(_reached(self, {row.name: np.ones(row.length, bool) for row in outputs}).sum())
 
     @property
     def unaligned(self) -> tuple[str, ...]:
@@ -473,7 +483,7 @@ def field(network: Sequence[Layer] | Graph, input_length: int) -> ReceptiveField
 
     Raises:
         UsageError: the sequence is empty, or too short for a layer to have any neuron, or branches of
-            different lengths meet; the message names the layer.
+            different lengths meet, which names the layer; or there are more than `MOST_NEURONS`.
     """
     if input_length < 1:
         raise UsageError(f"the input length must be 1 or more, not {input_length}")
@@ -485,6 +495,11 @@ def field(network: Sequence[Layer] | Graph, input_length: int) -> ReceptiveField
             rows[node.layer.name] = _joined(graph, node, below)
         else:
             rows[node.layer.name] = _grown(node.layer, below[0], input_length)
+    if (neurons := sum(row.length for row in rows.values())) > MOST_NEURONS:
+        raise UsageError(
+            f"the layers have {neurons:,} positions in all on an input of {input_length:,}: expected at most "
+            f"{MOST_NEURONS:,}"
+        )
     return ReceptiveField(graph, input_length, tuple(rows[node.layer.name] for node in graph.nodes))
 
 
@@ -508,17 +523,25 @@ def seen(fields: ReceptiveField, name: str, neurons: Sequence[int] | None = None
     row = fields.row(name)
     if neurons is not None and not all(0 <= neuron < row.length for neuron in neurons):
         raise UsageError(f"layer {name} has neurons 0 to {row.length - 1}, not all of {list(neurons)}")
+    chosen = np.zeros(row.length, bool)
+    chosen[slice(None) if neurons is None else list(neurons)] = True
+    return np.flatnonzero(_reached(fields, {name: chosen}))
+
+
+def _reached(fields: ReceptiveField, reached: dict[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
+    """Which input positions the neurons see that are marked, layer by layer, in one walk down."""
     lengths = {INPUT: fields.input_length} | {row.name: row.length for row in fields.rows}
-    reached = {layer: np.zeros(length, dtype=bool) for layer, length in lengths.items()}
-    reached[name][slice(None) if neurons is None else list(neurons)] = True
     for node in reversed(fields.graph.nodes):
-        above = np.flatnonzero(reached[node.layer.name])
+        if node.layer.name not in reached:
+            continue
+        above = np.flatnonzero(reached.pop(node.layer.name))
         for below in node.inputs:
             size, stride, dilation, (left, _) = _window(node.layer, lengths[below])
             if _broadcast(lengths[below], lengths[node.layer.name], node.layer):
                 stride = 0
-            reached[below] |= _tapped(above * stride - left, size, dilation, lengths[below])
-    return np.flatnonzero(reached[INPUT])
+            tapped = _tapped(above * stride - left, size, dilation, lengths[below])
+            reached[below] = reached[below] | tapped if below in reached else tapped
+    return reached[INPUT]
 
 
 def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
@@ -636,9 +659,13 @@ def _paths(graph: Graph, one: str, other: str) -> tuple[str, str]:
     above = {node.layer.name: node.inputs[0] for node in graph.nodes}
 
     def back(name: str) -> list[str]:
-        return [name] if name == INPUT else [*back(above[name]), name]
+        path = [name]
+        while path[-1] != INPUT:
+            path.append(above[path[-1]])
+        return path[::-1]
 
     paths = back(one), back(other)
-    shared = next(i for i in range(max(map(len, paths)) + 1) if paths[0][: i + 1] != paths[1][: i + 1])
+    same = (each == its for each, its in zip(*paths, strict=False))
+    shared = next((i for i, both in enumerate(same) if not both), min(map(len, paths)))
     fork = paths[0][shared - 1]
     return tuple(" → ".join(path[shared:]) or f"{fork} itself" for path in paths)  # type: ignore[return-value]

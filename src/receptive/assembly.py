@@ -296,6 +296,10 @@ class Prediction:
         return kind_of(self.fraction)
 
 
+Reader = tuple[str, int, int, int, int, int]
+"""What reads a convolution: name (empty: dense layers), window, stride, taps, dilation and step."""
+
+
 def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Prediction, ...]:
     """Predict for every convolution whether its filters will be parts or whole motifs.
 
@@ -311,43 +315,49 @@ def predict(fields: ReceptiveField, curve: Curve | None = None) -> tuple[Predict
     Returns:
         One prediction for each convolution, in the order of the network.
     """
-    names = [node.layer.name for node in fields.graph.nodes if node.layer.kind == "conv"]
-    return tuple(_prediction(fields, name, curve or fitted()) for name in names)
+    return tuple(_prediction(name, readers, curve or fitted()) for name, readers in _readers(fields).items())
 
 
-def _prediction(fields: ReceptiveField, name: str, curve: Curve) -> Prediction:
+def _prediction(name: str, readers: Sequence[Reader], curve: Curve) -> Prediction:
     found = []
-    for reader, pool, stride, taps, dilation, step in _readers(fields, name):
+    for reader, pool, stride, taps, dilation, step in readers:
         known = bits(pool, stride, min(taps, WIDEST), dilation, curve.chance, step=step)
         shape = (pool, stride, taps, dilation, step)
         found.append(Prediction(name, reader, *shape, known, curve.fraction(known)))
     return max(found, key=lambda each: each.bits)
 
 
-def _readers(fields: ReceptiveField, name: str) -> list[tuple[str, int, int, int, int, int]]:
-    """What reads a convolution: name (empty: dense layers), window, stride, taps, dilation and step.
+def _readers(fields: ReceptiveField) -> dict[str, list[Reader]]:
+    """What reads every convolution, through pooling or not, and dense layers after all that read it.
 
-    Where branches meet, the map comes through the one that has lost least of its places, whatever the others
+    Where branches meet, a map comes through the one that has lost least of its places, whatever the others
     have: a gate that has pooled everything takes nothing from what it multiplies.
     """
-    sharpest, windows, readers = {INPUT: 1}, dict[str, int](), []
     nodes = fields.graph.nodes
+    read = {below for node in nodes for below in node.inputs} - {*fields.graph.ends}
+    sharpest, readers, ends = {INPUT: 1}, dict[str, list[Reader]](), dict[str, list[Reader]]()
+    maps: dict[str, dict[str, int]] = {INPUT: {}}  # of every node: the convolutions it carries, their windows
     for node in nodes:
         layer, lost = node.layer, _lost(fields, node)
         sharpest[layer.name] = min(sharpest[below] for below in node.inputs) + lost
-        carried = [below for below in node.inputs if below in windows]
-        if layer.name == name:
-            windows[name] = sharpest[name]
-        elif carried:
-            below = min(carried, key=windows.__getitem__)
-            if layer.kind == "conv":
-                shape = (windows[below], fields.row(below).jump, layer.size, layer.dilation, layer.stride)
-                readers.append((layer.name, *shape))
-            else:
-                windows[layer.name] = windows[below] + lost
-    read = {below for node in nodes for below in node.inputs} - {*fields.graph.ends}
-    ends = [(windows[each], fields.row(each)) for each in windows if each not in read]
-    return readers + [("", window, row.jump, row.length, 1, 1) for window, row in ends]
+        came: dict[str, str] = {}  # of every convolution: the input that has lost least of its places
+        for below in node.inputs:
+            for name, window in maps[below].items():
+                if name not in came or window < maps[came[name]][name]:
+                    came[name] = below
+        if layer.kind == "conv":
+            for name, below in came.items():
+                shape = (fields.row(below).jump, layer.size, layer.dilation, layer.stride)
+                readers[name].append((layer.name, maps[below][name], *shape))
+            readers[layer.name], ends[layer.name] = [], []
+            maps[layer.name] = {layer.name: sharpest[layer.name]}
+        else:
+            maps[layer.name] = {name: maps[below][name] + lost for name, below in came.items()}
+        if layer.name not in read:
+            row = fields.row(layer.name)
+            for name, window in maps[layer.name].items():
+                ends[name].append(("", window, row.jump, row.length, 1, 1))
+    return {name: found + ends[name] for name, found in readers.items()}
 
 
 def _lost(fields: ReceptiveField, node: Node) -> int:

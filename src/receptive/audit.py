@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from receptive import assembly, filters, keras_graph, tomtom
 from receptive.arithmetic import INPUT, ReceptiveField, Row, field
 from receptive.errors import ReceptiveError, UsageError
+from receptive.files import DAMAGED, check_archive, check_file, kind, read_member
 from receptive.filters import Window
 from receptive.importance import Importance, measure, unlike
 from receptive.motifs import ALPHABET, Motif, jaspar_2016, relevant_in, relevant_to
@@ -142,7 +143,7 @@ def sequences(path: Path | str, table: Path | str | None = None, split: str | No
         ReceptiveError: a file is not as it should be.
     """
     path = Path(path)
-    if path.is_file() and h5py.is_hdf5(path):
+    if kind(path) == "file" and h5py.is_hdf5(path):
         if table is not None:
             raise UsageError(f"--labels {table}: {path} is an HDF5 file, which holds its own labels")
         if split not in (None, *dataset.SPLITS):
@@ -170,8 +171,8 @@ def load(path: Path | str) -> Any:
     import keras
 
     path = Path(path)
-    if not path.is_file():
-        raise ReceptiveError(f"cannot read {path}: no such file")
+    check_file(path, "a model saved by Keras")
+    check_archive(path)
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever its readers and the layers' own code do
@@ -203,10 +204,10 @@ def _description(path: Path, compiled: bool = False) -> dict[str, Any] | None:
                 text = file.attrs["training_config" if compiled else "model_config"]
             return dict(json.loads(text))
         with zipfile.ZipFile(path) as archive:
-            entry = json.loads(archive.read("config.json"))
+            entry = json.loads(read_member(archive, "config.json"))
         return dict((entry["compile_config"] or {}) if compiled else entry)
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
-        return None
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, *DAMAGED):
+        return None  # RuntimeError: encrypted, compressed by an unknown method, or nested too deep
 
 
 def _foreign(described: Any) -> Iterator[str]:
@@ -214,7 +215,7 @@ def _foreign(described: Any) -> Iterator[str]:
     if isinstance(described, dict):
         kind, module = described.get("class_name"), described.get("module")
         if kind == "Lambda":
-            yield f'the code of Lambda "{described["config"]["name"]}"'
+            yield f'the code of Lambda "{described["config"].get("name", "")}"'
         elif kind and "registered_name" in described and module != "builtins":
             if not (module or "keras").startswith("keras"):
                 yield str(described["config"] if kind == "function" else kind)
@@ -260,7 +261,7 @@ def audit(
     """
     if sorted(alphabet) != sorted(ALPHABET):
         raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
-    if not threshold > 0:
+    if not 0 < threshold < np.inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
     if not len(data.X):
         raise UsageError("expected sequences to audit the model on, found none")

@@ -28,9 +28,18 @@ def configure(threads: int | None = None) -> None:
     On TensorFlow: use at most ``threads`` threads (``None``: its own choice) and let GPU memory grow with
     need, so that several processes share a card. Other backends take what their own environment variables
     say.
+
+    Raises:
+        ReceptiveError: there is no such backend, or it is not installed.
     """
-    with _silent_stderr():
-        import keras
+    try:
+        with _silent_stderr():
+            import keras
+    except (ImportError, ValueError) as error:
+        raise ReceptiveError(
+            f"Keras does not run on KERAS_BACKEND={os.environ['KERAS_BACKEND']}: {error}; expected a backend "
+            "that is installed, such as tensorflow"
+        ) from None
 
     if keras.backend.backend() != "tensorflow":
         return

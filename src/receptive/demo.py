@@ -11,12 +11,12 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from receptive import __version__, backend, claims, runs
+from receptive import __version__, backend, claims, runs, sweep
 from receptive.errors import ReceptiveError
 from receptive.figures import logos
 from receptive.figures.canvas import save
 from receptive.figures.page import frame
-from receptive.files import write_text
+from receptive.files import check_writable, temporary_files, write_text
 from receptive.networks import variant
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
@@ -49,6 +49,9 @@ def demo(
         ReceptiveError: ``out`` cannot be written or holds other runs.
     """
     out = Path(out)
+    for name in ("index.html", "runs"):
+        check_writable(out / name)
+    sweep.tidy(out / "runs")
     data = synthetic.generate(0) if data is None else data
     plans = [runs.plan(variant(name, RELEASED), data, RELEASED, 0, epochs) for name in NETWORKS]
     missing = [plan for plan in plans if not runs.finished(plan, out / "runs")]
@@ -80,7 +83,8 @@ def demo(
 def _train(plan: runs.Plan, data: Dataset, store: Path, ticks: Any) -> None:
     """Train one network in a process of its own."""
     backend.configure(threads=1)
-    runs.run(plan, data, store, lambda epoch, losses: ticks.put((plan.network.name, epoch, losses)))
+    with temporary_files(store):
+        runs.run(plan, data, store, lambda epoch, losses: ticks.put((plan.network.name, epoch, losses)))
 
 
 def _draw(plan: runs.Plan, out: Path) -> None:

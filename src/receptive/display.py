@@ -5,8 +5,12 @@ import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from matplotlib import rc_context
 from matplotlib.figure import Figure
+
+from receptive.errors import ReceptiveError
 
 RASTER = 150
 """Dots per inch of a PNG."""
@@ -22,6 +26,22 @@ class Html:
         return self.text
 
 
+def drawn(figure: Figure, format: str) -> bytes:
+    """Draw a figure as ``svg``, ``png`` or ``pdf``: the same figure as the same bytes, whenever and wherever.
+
+    Raises:
+        ReceptiveError: it is too large for the format.
+    """
+    undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format, {})
+    file = io.BytesIO()
+    with rc_context({"svg.hashsalt": "receptive"}):  # without a salt the ids in SVG are random
+        try:
+            figure.savefig(file, format=format, dpi=RASTER, metadata=undated)
+        except ValueError as error:
+            raise ReceptiveError(f"this figure cannot be drawn as {format.upper()}: {error}") from None
+    return file.getvalue()
+
+
 def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -> Html:
     """Show a figure inside the page.
 
@@ -31,10 +51,8 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
         caption: what to see in it; may hold HTML.
         raster: whether to draw it as PNG, which is smaller for sheets of many logos, instead of SVG.
     """
-    drawn = io.BytesIO()
     kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
-    figure.savefig(drawn, format=kind, dpi=RASTER, metadata={} if raster else {"Date": None})
-    source = base64.b64encode(drawn.getvalue()).decode()
+    source = base64.b64encode(drawn(figure, kind)).decode()
     image = f'<img src="data:{mime};base64,{source}" alt="{html.escape(alt)}">'
     return Html(f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>')
 

@@ -1,7 +1,11 @@
 """Errors that are the user's to mend: they are shown as one clear sentence, never as a traceback."""
 
-LONGEST = 800
-"""Letters of the longest message: what was found may be a whole file in one line."""
+import re
+
+WIDEST = 200
+"""Letters of the longest word that is shown whole."""
+MOST = 800
+"""Letters of the longest message that is shown whole."""
 
 
 class ReceptiveError(Exception):
@@ -14,7 +18,7 @@ class ReceptiveError(Exception):
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(brief(message))
+        super().__init__(clipped(message))
 
 
 class UsageError(ReceptiveError):
@@ -27,10 +31,23 @@ class ReceptiveWarning(UserWarning):
     """Something in a file was put right, or is less sure than it looks; the command line prints one line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(brief(message))
+        super().__init__(clipped(message))
 
 
-def brief(message: str) -> str:
-    """Cut the middle out of a message longer than :data:`LONGEST`."""
-    half = LONGEST // 2
-    return message if len(message) <= LONGEST else f"{message[:half]} … {message[-half:]}"
+def shown(text: str) -> str:
+    """Return text that came from a file or an argument as a terminal may have it.
+
+    Control characters, which a terminal would obey, and those that turn the direction of writing are spelled
+    out, as in ``\\x1b``.
+    """
+    return re.sub(
+        r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]",
+        lambda letter: letter[0].encode("unicode_escape").decode(),
+        text,
+    )
+
+
+def clipped(text: str) -> str:
+    """Leave the middle out of long words, and of a long message."""
+    text = re.sub(rf"\S{{{WIDEST + 1},}}", lambda word: f"{word[0][:120]}…{word[0][-60:]}", text)
+    return text if len(text) <= MOST else f"{text[: MOST // 2]} … {text[-MOST // 2 :]}"

@@ -5,9 +5,7 @@ Keras nor the weights, and runs none of the file's code.
 """
 
 import json
-import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import index
@@ -16,6 +14,7 @@ from typing import Any, cast
 
 from receptive.arithmetic import INPUT, Graph, Layer, Node
 from receptive.errors import ReceptiveError, UsageError
+from receptive.files import DAMAGED, check_file, read_member
 
 Entry = dict[str, Any]
 """A layer as Keras writes it: ``class_name``, ``module``, ``config`` and, in a graph, ``inbound_nodes``."""
@@ -191,12 +190,13 @@ def _turns(layer: Entry) -> bool:
 
 def _saved(path: Path) -> Entry:
     """The description of the model in a ``.keras`` file."""
+    check_file(path, "a model saved by Keras")
     try:
         with zipfile.ZipFile(path) as archive:
-            return cast(Entry, json.loads(archive.read("config.json")))
+            return cast(Entry, json.loads(read_member(archive, "config.json")))
     except OSError as error:
         raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, KeyError, ValueError, RuntimeError):
+    except (*DAMAGED, EOFError, KeyError, ValueError, RuntimeError):
         # RuntimeError: encrypted, compressed by an unknown method, or nested too deep
         raise ReceptiveError(f"{path}: {_FOREIGN}") from None
 

@@ -17,6 +17,7 @@ from typing import Any
 from receptive import claims, measured, predictions, tables, verdicts
 from receptive.claims import Statement
 from receptive.errors import ReceptiveError
+from receptive.files import kind, read_text
 from receptive.measured import Results
 from receptive.report import evidence
 from receptive.tables import COLUMNS_IN_VIVO, evidence_line, plus_minus
@@ -70,7 +71,8 @@ def of(store: Path, tests: Path, protocol: str = "released") -> tuple[Row, ...]:
     Raises:
         ReceptiveError: a run is damaged, or a test names a claim that there is not.
     """
-    results = {task: measured.held(store, protocol, task) for task in TASKS} if store.is_dir() else {}
+    there = kind(store) == "folder"
+    results = {task: measured.held(store, protocol, task) for task in TASKS} if there else {}
     return rows({task: found for task, found in results.items() if found.data}, tests_in(tests))
 
 
@@ -177,12 +179,14 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
     """
     found: dict[str, list[Test]] = {}
     for path in sorted(folder.glob("test_*.py")):
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, "Python", "utf-8")
         try:
-            tree = ast.parse(text)
+            marked = list(_marked(ast.parse(text)))
         except SyntaxError as error:
             raise ReceptiveError(f"{path}: not Python: {error.msg}, line {error.lineno}") from None
-        for function, marks in _marked(tree):
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise ReceptiveError(f"{path}: cannot be read as Python: {error}") from None
+        for function, marks in marked:
             first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
             source = "\n".join(text.splitlines()[first - 1 : function.end_lineno])
             test = Test(f"{folder.name}/{path.name}", function.name, source)

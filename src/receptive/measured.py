@@ -106,11 +106,13 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
             left_out.append(folder)
             continue
         try:
+            if not record["filters"]:
+                raise ValueError("no filters at all")
             read = _numbers(record)
             shares = {layer: _shares(found["by_factor"]) for layer, found in record["filters"].items()}
             by_class = _by_class(record["metrics"])
             data.setdefault(str(record["data"]["sha256"]), folder)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ReceptiveError(
                 f"{folder / 'run.json'}: damaged: {type(error).__name__} {error}; a run has its metrics, "
                 "filters and data"

@@ -5,7 +5,6 @@ without a single site is *dead*; it is written as rows of zeros, and nothing els
 """
 
 import gzip
-import os
 import re
 import warnings
 from collections.abc import Iterable, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
-from receptive.files import lines, read_text, write_text
+from receptive.files import kind, lines, read_text, write_text
 
 ALPHABET = "ACGT"
 
@@ -408,7 +407,7 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     """
     if source is None:
         return jaspar_2016()
-    if os.path.exists(source):  # noqa: PTH110 - Path.exists raises on a name that is too long
+    if kind(source):
         return read(source)
     if re.fullmatch(r"JASPAR\d{4}", source):
         return _jaspar_release(source)

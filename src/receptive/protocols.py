@@ -8,10 +8,13 @@ Every point of disagreement is one field here, so that any single difference can
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
-from math import isfinite
+from sys import float_info
 from typing import Any, Literal
 
 from receptive.errors import UsageError
+
+WIDEST_WINDOW = 1000
+"""Columns of the widest PWM that a filter is read as."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Protocol:
             "threshold": _number(self.threshold) and 0 <= self.threshold <= 1,
             "weighted": isinstance(self.weighted, bool),
             "ends": self.ends in ("pad", "drop"),
-            "window": self.window is None or _whole(self.window, 1),
+            "window": self.window is None or _whole(self.window, 1, WIDEST_WINDOW),
             "trim_bits": self.trim_bits is None or (_number(self.trim_bits) and self.trim_bits >= 0),
             "trim_pad": _whole(self.trim_pad, 0),
             "activation": self.activation in ACTIVATIONS,
@@ -156,11 +159,13 @@ ADDED: dict[str, Any] = {
 
 
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= float_info.max  # isfinite fails on whole numbers that are larger
 
 
-def _whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+def _whole(value: object, least: int, most: int = 2**31 - 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
 RELEASED = Protocol(
@@ -267,7 +272,7 @@ ABLATED = (
 """Fields that are switched one at a time. Not ``window``: 19 is the filter size of those networks anyway."""
 
 
-def protocol(name: str, **switches: Any) -> Protocol:
+def protocol(name: str, /, **switches: Any) -> Protocol:
     """Return the protocol ``name`` with some fields switched to other values, and a name that says so.
 
     Raises:

@@ -28,7 +28,7 @@ import numpy as np
 from receptive import arithmetic, filters, tomtom, training
 from receptive.backend import describe, save
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_writable, read_text, whole
+from receptive.files import check_writable, read_json, read_text, whole
 from receptive.motifs import Motif, database, format_meme, read_meme, relevant_to
 from receptive.networks import Variant, parameters
 from receptive.protocols import READING, Protocol
@@ -171,7 +171,7 @@ def load(folder: Path | str) -> dict[str, Any]:
     """
     path = Path(folder) / "run.json"
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
     except OSError as error:
         raise ReceptiveError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
@@ -286,7 +286,7 @@ def _store(
         "commit": commit(),
         "begin": begin,
         "end": now(),
-        "data": {"sha256": data.sha256, **data.attributes},
+        "data": {**data.attributes, "sha256": data.sha256},
         "plan": plan.record(),
         "history": trained.history,
     }
@@ -321,7 +321,7 @@ def repeat(
 
     Returns:
         ``same``: whether losses, scores and filters are the same to the last digit; ``differs``: what
-        of these is not, as ``{"stored", "now"}`` (of the losses those of the first epoch); ``recipe``: both recipes.
+        of these is not, as ``{"stored", "now"}`` (losses of the first epoch that does); ``recipe``: both.
 
     Raises:
         ReceptiveError: the data are others, or as :func:`run`.

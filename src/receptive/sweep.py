@@ -12,12 +12,11 @@ cluster the store has to be a folder that all machines share, and that honours `
 A run that fails leaves ``trial-<n>.failed.json`` where its folder would be. A later sweep tries it again.
 """
 
-import base64
 import fcntl
 import json
+import logging
 import os
 import pickle
-import shutil
 import signal
 import socket
 import subprocess
@@ -26,7 +25,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -37,9 +36,8 @@ from uuid import uuid4
 
 import joblib
 
-from receptive import arithmetic, backend, protocols, runs
+from receptive import arithmetic, backend, files, protocols, runs
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import write_text
 from receptive.networks import DEPTH, LARGE, NUMBERS, REGISTERED, SECOND, SMALL, VARIANTS, Variant, variant
 from receptive.protocols import AGAIN, RELEASED, Protocol, ablations, protocol, reread
 from receptive.runs import Plan
@@ -54,8 +52,6 @@ PROGRAM = "from receptive.sweep import _train; _train()"
 CONNECT_SECONDS = 5
 WAIT_SECONDS = 2
 """How long to wait before asking again for a run that another sweep is training."""
-STALE_SECONDS = 3600
-"""Age at which a half-written folder, the work of seconds, is surely left over from a killed process."""
 
 
 @dataclass(frozen=True)
@@ -330,6 +326,7 @@ def sweep(
     if workers < 1:
         raise UsageError(f"--workers is {workers}: expected at least 1, or auto")
     store, data = Path(store).absolute(), Path(data).absolute()
+    tidy(store)
     done, missing = split(wanted, store)
     if missing:
         with _lock(_private(store) / "lock"):
@@ -384,8 +381,6 @@ def attempt(
         found, missing = split(wanted, store)
         if not missing:
             return (Outcome("found"),) * len(wanted)
-        for plan in missing:
-            _tidy(plan.folder(store))
         ended = _watch(missing, data, store, report, lifeline, lock, keep)
         stored, _ = split(missing, store)  # A process that fails may have stored some of them before.
     outcomes = {**dict.fromkeys(found, Outcome("found")), **dict.fromkeys(stored, Outcome("trained"))}
@@ -402,11 +397,15 @@ def _watch(
     keep: bool,
 ) -> Outcome:
     """Start the process that trains, pass its reports on, and say how it ended."""
-    task = base64.b64encode(pickle.dumps((missing, data, store, keep))).decode()
     with (
+        TemporaryFile() as task,
         TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
-        subprocess.Popen(
-            [sys.executable, "-P", "-c", PROGRAM, str(missing[0].folder("")), task],
+    ):
+        # By a file: a command line has a limit, and everybody on the machine may read it.
+        task.write(pickle.dumps((missing, data, store, keep)))
+        task.seek(0)
+        with subprocess.Popen(
+            [sys.executable, "-P", "-c", PROGRAM, str(missing[0].folder("")), str(task.fileno())],
             stdin=lifeline,
             stdout=subprocess.PIPE,
             stderr=printed,
@@ -414,13 +413,12 @@ def _watch(
             env=_environment(),
             process_group=0,
             # The lock is held until both this process and the training have ended.
-            pass_fds=(lock.fileno(),),
-        ) as training,
-    ):
-        assert training.stdout is not None
-        for line in training.stdout:
-            report(*json.loads(line))
-        code = training.wait()
+            pass_fds=(lock.fileno(), task.fileno()),
+        ) as training:
+            assert training.stdout is not None
+            for line in training.stdout:
+                report(*json.loads(line))
+            code = training.wait()
         printed.seek(0)
         lines = printed.read().strip().splitlines()[-30:]
     if code == 0:
@@ -434,7 +432,8 @@ def _watch(
 
 def _train() -> None:
     """Be the process that trains: print epochs as lines of JSON, and errors on standard error."""
-    wanted, path, store, keep = pickle.loads(base64.b64decode(sys.argv[2]))
+    with os.fdopen(int(sys.argv[2]), "rb") as task:
+        wanted, path, store, keep = pickle.load(task)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Whatever else prints is kept out of the report.
@@ -447,7 +446,8 @@ def _train() -> None:
         if any(data.sha256 != plan.data_sha256 for plan in wanted):
             raise ReceptiveError(f"{path}: other data than were planned on; did the file change?")
         backend.configure(threads=1)
-        runs.run_readings(wanted, data, store, report, keep=keep)
+        with files.temporary_files(_private(store)):
+            runs.run_readings(wanted, data, store, report, keep=keep)
     except ReceptiveError as error:
         sys.exit(str(error))
 
@@ -468,7 +468,7 @@ def _private(store: Path | str) -> Path:
     """Make the sweeps' own folder in a store, which version control passes over."""
     folder = Path(store) / ".sweep"
     if not (folder / ".gitignore").exists():
-        write_text(folder / ".gitignore", "*\n")
+        files.write_text(folder / ".gitignore", "*\n")
     return folder
 
 
@@ -497,12 +497,11 @@ def _lock(path: Path) -> Iterator[IO[bytes] | None]:
         yield file
 
 
-def _tidy(folder: Path) -> None:
-    """Remove what a killed process had half written in place of a run."""
-    for part in folder.parent.glob(f".{folder.name}.*"):
-        with suppress(FileNotFoundError):  # another sweep may remove it first
-            if time.time() - part.stat().st_mtime > STALE_SECONDS:
-                shutil.rmtree(part, ignore_errors=True)
+def tidy(store: Path | str) -> None:
+    """Remove what killed trainings left in a store: half-written runs, and their temporary files."""
+    store = Path(store)
+    for folder in (store, store / ".sweep", *store.glob("*/*/*")):
+        files.tidy(folder)
 
 
 def _record(plan: Plan, store: Path, outcome: Outcome) -> None:
@@ -510,7 +509,7 @@ def _record(plan: Plan, store: Path, outcome: Outcome) -> None:
     what = {"key": plan.key, "task": plan.task, "variant": plan.network.name, "trial": plan.trial}
     why = {"error": outcome.error, "details": outcome.details, "host": outcome.host}
     record = {**what, "protocol": plan.protocol.name, **why}
-    write_text(failure_file(plan, store), runs.to_json(record))
+    files.write_text(failure_file(plan, store), runs.to_json(record))
 
 
 Training = tuple[Plan, ...]
@@ -614,6 +613,8 @@ def _connect(address: str) -> Any:
         raise UsageError(
             f"--scheduler {address}: expected an address like tcp://host:8786 ({error})"
         ) from None
+    # Of a lost scheduler Dask tells by a traceback; the sweep says it in a sentence.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
         return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:

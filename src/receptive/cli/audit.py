@@ -1,11 +1,12 @@
 """``receptive audit``: any Keras model, its filters and what they matter."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, emit, fixed, passes_bar, say, table
+from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, passes_bar, say, table
 
 
 def audit(
@@ -36,7 +37,9 @@ def audit(
         list[str] | None,
         typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Most threads TensorFlow may use.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=MOST_THREADS, help="Most threads TensorFlow may use.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Audit a Keras model of one-hot DNA: what it sees, its filters as motifs, and how much each matters.
@@ -53,7 +56,7 @@ def audit(
     from receptive.files import check_writable
     from receptive.protocols import protocol as look_up
 
-    if not threshold > 0:
+    if not 0 < threshold < inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
     chosen = look_up(protocol)
     for name in audits.FILES:

@@ -29,11 +29,12 @@ def claims(
     """
     from receptive import matrix, measured
     from receptive.errors import UsageError
+    from receptive.files import kind
 
     for folder in (store, tests):
-        if not folder.is_dir():
+        if kind(folder) != "folder":
             say(f"{folder}: no such folder; run this in a checkout, or give --store and --tests")
-    if store.is_dir() and not measured.folders(store, protocol=protocol):
+    if kind(store) == "folder" and not measured.folders(store, protocol=protocol):
         say(f"{store} has no runs under protocol {protocol!r}; nothing counts as measured")
     rows = {row.statement.id: row for row in matrix.of(store, tests, protocol)}
     for unknown in set(ids or ()) - set(rows):

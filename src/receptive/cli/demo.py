@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from receptive.cli.shared import epochs_bars, say, table
+from receptive.cli.shared import MOST_EPOCHS, epochs_bars, say, table
 
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the page, the logo sheets and the runs.")] = Path(
         "demo"
     ),
-    epochs: Annotated[int | None, typer.Option(min=1, help="Epochs of training; 25 by default.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, max=MOST_EPOCHS, help="Epochs of training; 25 by default.")
+    ] = None,
 ) -> None:
     """Train CNN-2 and CNN-25 on the full-size synthetic task and compare their filters, in a few minutes.
 
@@ -22,8 +24,10 @@ def demo(
     Example: receptive demo --out demo
     """
     from receptive import demo as demonstration
+    from receptive.files import check_writable
 
     count = demonstration.EPOCHS if epochs is None else epochs
+    check_writable(out / "index.html")
     say("Drawing 25,000 sequences with twelve known motifs, then training two networks at once.")
     with epochs_bars(demonstration.NETWORKS, count) as progress:
         records = demonstration.demo(out, progress, count)

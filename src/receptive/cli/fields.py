@@ -1,6 +1,5 @@
 """``receptive field``: what every neuron of a network sees."""
 
-import os.path
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from receptive.arithmetic import Graph, chain, parse
 from receptive.cli.shared import Json, emit
 from receptive.errors import UsageError
+from receptive.files import kind
 
 NETWORK = 'A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
 """What the commands take for a network, and the options that go with it."""
@@ -42,7 +42,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
     from receptive.networks import REGISTERED, VARIANTS
 
     known = VARIANTS | REGISTERED
-    if name.endswith(".keras") or os.path.isfile(name):  # noqa: PTH113 (Path.is_file raises on long texts)
+    if name.endswith(".keras") or kind(name) == "file":
         from receptive.keras_graph import read
 
         return read(name, passthrough)

@@ -1,5 +1,6 @@
 """``match``: any motifs against a database."""
 
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +32,7 @@ def match(
 
     if relevant not in motifs.RELEVANT:
         raise UsageError(f"--relevant {relevant}: expected one of {', '.join(motifs.RELEVANT)}")
-    if not threshold > 0:
+    if not 0 < threshold < inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
     queries, targets = motifs.read(filters), motifs.database(database)
     ids = motifs.relevant_in(targets, relevant)

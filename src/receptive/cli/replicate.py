@@ -1,6 +1,6 @@
 """``receptive replicate``: train everything that the tables rest on."""
 
-import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, Keep, ProtocolName, Store, Switches, emit, fixed, say, switched
-from receptive.errors import UsageError
+from receptive.cli.shared import (
+    MOST_EPOCHS,
+    Json,
+    Keep,
+    ProtocolName,
+    Store,
+    Switches,
+    emit,
+    fixed,
+    say,
+    switched,
+)
+from receptive.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from receptive.runs import Plan
@@ -24,7 +35,8 @@ def replicate(
         ),
     ] = None,
     trials: Annotated[
-        int | None, typer.Option(help="Trials of each network; by default 5, or 3 (see the targets).")
+        int | None,
+        typer.Option(max=1000, help="Trials of each network; by default 5, or 3 (see the targets)."),
     ] = None,
     protocol: ProtocolName = "released",
     switches: Switches = None,
@@ -53,7 +65,7 @@ def replicate(
     task: Annotated[
         str | None, typer.Option(help="The task; by default the target's, that of the file, or synthetic.")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="The most epochs of each training.")] = 100,
+    epochs: Annotated[int, typer.Option(max=MOST_EPOCHS, help="The most epochs of each training.")] = 100,
     keep: Keep = False,
     json: Json = False,
 ) -> None:
@@ -90,8 +102,6 @@ def replicate(
     tasks = (task,) if task else sweeps.tasks_of(names) or (None,)
     if data is not None and len(tasks) > 1:
         raise UsageError(f"--data is of one task, {' and '.join(names)} of {len(tasks)}: add --task")
-    # Dask tells of a lost scheduler by a traceback; the sweep says it in a sentence.
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     summaries = []
     for one in tasks:
         dataset = load_data(data, one, chosen)
@@ -135,8 +145,8 @@ def count(workers: str) -> int | None:
     """Read ``--workers``; ``None`` for auto."""
     if workers == "auto":
         return None
-    if not workers.isdecimal() or int(workers) < 1:
-        raise UsageError(f"--workers is {workers}: expected a whole number from 1, or auto")
+    if not re.fullmatch("[1-9][0-9]{0,3}", workers):
+        raise UsageError(f"--workers is {workers}: expected a whole number from 1 to 9999, or auto")
     return int(workers)
 
 
@@ -160,7 +170,7 @@ def board(
     costs = dict.fromkeys(missing, 0)
     costs |= {plans[0]: cost(plans[0].network, length) for plans in trainings(missing)}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(20),
         TextColumn("{task.fields[count]}"),
         TimeRemainingColumn(),
@@ -199,7 +209,9 @@ def board(
             advance(plan, plan.epochs)
             done += outcome.state != "failed"
             bars.update(whole, count=f"{done}/{planned} runs", loss="")
-            bars.console.print(ended(plan, outcome, store), markup=False, highlight=False, soft_wrap=True)
+            bars.console.print(
+                shown(ended(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
+            )
 
         yield on_epoch, on_end
 

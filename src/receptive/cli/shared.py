@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.errors import ReceptiveWarning, UsageError
+from receptive.errors import ReceptiveWarning, UsageError, clipped, shown
 from receptive.protocols import Protocol, protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+MOST_EPOCHS = 1_000_000
+MOST_THREADS = 1024
+"""More of which crash TensorFlow."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Store = Annotated[Path, typer.Option("--store", help="Folder of runs.")]
@@ -36,20 +40,20 @@ Keep = Annotated[
 
 def say(message: str) -> None:
     """Print a message for the person at the terminal, on standard error."""
-    print(message, file=sys.stderr, flush=True)
+    print(shown(message), file=sys.stderr, flush=True)
 
 
 @contextmanager
 def notes() -> Iterator[None]:
     """Say each warning of this package in one line, whatever Python was told to do with warnings."""
     with warnings.catch_warnings():
-        shown = warnings.showwarning
+        others = warnings.showwarning
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, ReceptiveWarning):
-                say(f"receptive: {message}")
+                say(f"receptive: {clipped(str(message))}")
             else:
-                shown(message, category, *where, **more)
+                others(message, category, *where, **more)
 
         warnings.showwarning = show
         warnings.simplefilter("always", ReceptiveWarning)
@@ -58,7 +62,7 @@ def notes() -> Iterator[None]:
 
 def emit(document: Mapping[str, Any] | Sequence[Any], text: str, as_json: bool) -> None:
     """Print a result on standard output, as JSON or as text."""
-    print(json.dumps(document, indent=1, allow_nan=False) if as_json else text, flush=True)
+    print(json.dumps(document, indent=1, allow_nan=False) if as_json else shown(text), flush=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -88,7 +92,7 @@ def switched(name: str, switches: Sequence[str] | None) -> Protocol:
             raise UsageError(f"--set {switch}: expected FIELD=VALUE, such as beta_1=0.9")
         try:
             values[field] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             values[field] = value
     return protocol(name, **values)
 
@@ -99,7 +103,7 @@ def progress(unit: str, ending: str = "") -> "Progress":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(20),
         MofNCompleteColumn(),
         TextColumn(unit),
@@ -135,5 +139,5 @@ def passes_bar(name: str) -> Iterator[Callable[[int, int], None]]:
         The function to call after each pass, with the passes done and how many there will be.
     """
     with progress("passes over the sequences,") as bars:
-        task = bars.add_task(name, total=None)
+        task = bars.add_task(shown(name), total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from receptive.cli.shared import (
+    MOST_EPOCHS,
+    MOST_THREADS,
     Json,
     Keep,
     ProtocolName,
@@ -77,11 +79,13 @@ def train(
     trial: Annotated[
         int, typer.Option(help="Number of the trial: the seed of weights, dropout and batches.")
     ] = 0,
-    epochs: Annotated[int, typer.Option(help="The most epochs.")] = 100,
+    epochs: Annotated[int, typer.Option(max=MOST_EPOCHS, help="The most epochs.")] = 100,
     protocol: ProtocolName = "released",
     switches: Switches = None,
     store: Store = Path("results"),
-    threads: Annotated[int | None, typer.Option(min=1, help="Most threads TensorFlow may use.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, max=MOST_THREADS, help="Most threads TensorFlow may use.")
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace another run in the same place.")
     ] = False,
@@ -104,7 +108,8 @@ def train(
 
     Example: receptive train cnn-25 --trial 0 --store results
     """
-    from receptive import backend, runs
+    from receptive import backend, runs, sweep
+    from receptive.files import temporary_files
     from receptive.networks import variant as look_up
 
     if (again is None) == (variant is None):
@@ -117,13 +122,14 @@ def train(
     network = look_up(variant or "", chosen, name)
     dataset = load_data(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
+    sweep.tidy(store)
     record = None if replace else runs.finished(wanted, store)
     if record:
         say(f"{wanted.folder(store)} has this run already")
     else:
         backend.configure(threads)
         title = f"{network.name}, trial {trial}"
-        with epochs_bars([title], epochs) as progress:
+        with temporary_files(store), epochs_bars([title], epochs) as progress:
             record = runs.run(wanted, dataset, store, partial(progress, title), replace, keep)
     emit(record, describe(record, wanted.folder(store)), json)
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from receptive.display import drawn
 from receptive.errors import UsageError
 from receptive.files import whole
 
@@ -19,11 +20,12 @@ def save(figure: Figure, path: Path) -> None:
 
     Raises:
         UsageError: the path has another ending.
-        ReceptiveError: the file cannot be written.
+        ReceptiveError: the figure is too large for its format, or the file cannot be written.
     """
     if path.suffix.lower() not in FORMATS:
         raise UsageError(
             f'figure {path}: expected a name ending in {", ".join(FORMATS)}, found "{path.suffix}"'
         )
+    picture = drawn(figure, path.suffix.lower()[1:])
     with whole(path) as part:
-        figure.savefig(part, format=path.suffix.lower()[1:], dpi=150)
+        part.write_bytes(picture)

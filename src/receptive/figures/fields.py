@@ -6,10 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from receptive.arithmetic import ReceptiveField, Row, interval
+from receptive.errors import UsageError, shown
 from receptive.figures.canvas import BLUE, GREY, SKY, VERMILLION
 
 _BAR = 0.17
 """Height of a neuron's bar, where a layer has height 1."""
+
+MOST_LAYERS = 200
 
 _TICKS = 250
 """Above so many neurons a band stands for the ticks."""
@@ -25,13 +28,18 @@ def receptive_fields(fields: ReceptiveField, neighbours: int = 3) -> Figure:
     Args:
         fields: what to draw; about twenty layers fit on a page.
         neighbours: number of neurons to draw in each layer.
+
+    Raises:
+        UsageError: more than `MOST_LAYERS` layers.
     """
+    if len(fields.rows) > MOST_LAYERS:
+        raise UsageError(f"a figure of {len(fields.rows)} layers: expected at most {MOST_LAYERS}")
     figure = Figure(figsize=(8.5, 1.1 + 0.72 * len(fields.rows)), layout="constrained")
     axes: Axes = figure.subplots()
     axes.axvspan(-0.5, fields.input_length - 0.5, color="0.94", zorder=0)
     for level, row in enumerate(fields.rows):
         _draw_layer(axes, row, level, neighbours)
-    axes.set_yticks(range(len(fields.rows)), [_label(row) for row in fields.rows])
+    axes.set_yticks(range(len(fields.rows)), [_label(row) for row in fields.rows], parse_math=False)
     axes.set_ylim(-0.55, len(fields.rows) - 0.4)
     axes.set_xlabel(f"input position (shaded: the sequence of {fields.input_length}; outside it, padding)")
     axes.set_title(
@@ -47,7 +55,7 @@ def receptive_fields(fields: ReceptiveField, neighbours: int = 3) -> Figure:
 def _label(row: Row) -> str:
     """A layer's name with the numbers that the drawing shows."""
     shared = f"{row.overlap} shared ({row.overlap_share:.0%})" if row.length > 1 else "one neuron"
-    return f"{row.name}: field {row.size}\n{shared}\nuncertainty {row.uncertainty}"
+    return f"{shown(row.name)}: field {row.size}\n{shared}\nuncertainty {row.uncertainty}"
 
 
 def _middle(row: Row, neighbours: int) -> Iterator[tuple[int, int]]:

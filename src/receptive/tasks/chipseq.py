@@ -14,9 +14,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import UsageError
 from receptive.motifs import FACTORS, Motif, embedded, scan
-from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, one_hot
+from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
 from receptive.tasks.synthetic import FRACTIONS
 
 GENOME_WIDE = ("Arid3a", "FOSL1", "Gabpa", "SP1", "SRF", "YY1")
@@ -42,7 +41,7 @@ def load(seed: int = 0) -> Dataset:
         that the sequence is from, counted in the attribute ``sources``, names separated by spaces.
 
     Raises:
-        UsageError: a negative seed.
+        UsageError: no such seed.
     """
     _, sources = table()
     return _dataset("chipseq", CLASSES, labels(sources), seed)
@@ -62,7 +61,7 @@ def shuffled(seed: int = 0) -> Dataset:
         The task ``chipseq-shuffled``, otherwise as :func:`load` has it.
 
     Raises:
-        UsageError: a negative seed.
+        UsageError: no such seed.
     """
     data, random = load(seed), np.random.default_rng((seed, 1))
     splits = {name: replace(split, Y=random.permutation(split.Y)) for name, split in data.splits.items()}
@@ -83,7 +82,7 @@ def which_list(seed: int = 0) -> Dataset:
         :func:`list_labels`.
 
     Raises:
-        UsageError: a negative seed.
+        UsageError: no such seed.
     """
     _, sources = table()
     return _dataset("chipseq-source", *list_labels(sources), seed)
@@ -91,8 +90,7 @@ def which_list(seed: int = 0) -> Dataset:
 
 def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int) -> Dataset:
     """Split the packaged loci, always the same way, and leave out those without a label."""
-    if seed < 0:
-        raise UsageError(f"--seed is {seed}: expected a whole number from 0")
+    check_seed(seed)
     sequences, sources = table()
     names = sorted({source for each in sources for source in each})
     index = {name: number for number, name in enumerate(names)}

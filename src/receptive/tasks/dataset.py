@@ -6,7 +6,8 @@ and so on for ``valid`` and ``test``), so that it serves the authors' scripts an
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from receptive import __version__
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import whole
+from receptive.files import check_file, check_memory, whole
 from receptive.motifs import ALPHABET
 
 SPLITS = ("train", "valid", "test")
@@ -28,6 +29,8 @@ UNKNOWN = -1
 """The label of what was not measured; it counts neither in a loss nor in a metric."""
 ROWS_READ = 4096
 """Sequences that are read at a time."""
+SEEDS = 2**64
+"""How many seeds there are: those that HDF5 can keep."""
 
 
 def one_hot(sequences: Sequence[str]) -> NDArray[np.uint8]:
@@ -100,23 +103,55 @@ def write(dataset: Dataset, path: Path | str) -> str:
     Raises:
         ReceptiveError: the file cannot be written.
     """
+    with writing(path) as file:
+        for name, value in {"task": dataset.task, "version": __version__, **dataset.attributes}.items():
+            file.attrs[name] = value
+        file.attrs["classes"] = list(dataset.classes)
+        for name, split in dataset.splits.items():
+            arrays = {"X": split.X.transpose(0, 2, 1), "Y": split.Y, **split.truth}
+            for key, array in arrays.items():
+                file.create_dataset(
+                    f"{key}_{name}",
+                    data=array,
+                    compression="gzip",
+                    compression_opts=4,
+                    shuffle=True,
+                    track_times=False,
+                )
+    return file_hash(path)
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[h5py.File]:
+    """Yield an HDF5 file in memory, and write it to ``path`` when the block succeeds.
+
+    HDF5 itself crashes the process if a disk is full.
+
+    Raises:
+        ReceptiveError: ``path`` cannot be written.
+    """
+    with h5py.File(path, "w", driver="core", backing_store=False, block_size=2**22) as file:
+        yield file
+        file.flush()
+        packed = file.id.get_file_image()
     with whole(path) as part:
-        with h5py.File(part, "w") as file:
-            for name, value in {"task": dataset.task, "version": __version__, **dataset.attributes}.items():
-                file.attrs[name] = value
-            file.attrs["classes"] = list(dataset.classes)
-            for name, split in dataset.splits.items():
-                arrays = {"X": split.X.transpose(0, 2, 1), "Y": split.Y, **split.truth}
-                for key, array in arrays.items():
-                    file.create_dataset(
-                        f"{key}_{name}",
-                        data=array,
-                        compression="gzip",
-                        compression_opts=4,
-                        shuffle=True,
-                        track_times=False,
-                    )
-        return hashlib.sha256(part.read_bytes()).hexdigest()
+        part.write_bytes(packed)
+
+
+def file_hash(path: Path | str) -> str:
+    """Return the sha256 of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that is none.
+
+    Raises:
+        UsageError: it is negative, or not below `SEEDS`.
+    """
+    if not 0 <= seed < SEEDS:
+        raise UsageError(f"--seed is {seed}: expected a whole number from 0 to {SEEDS - 1}")
 
 
 def read(path: Path | str, task: str | None = None) -> Dataset:
@@ -156,15 +191,16 @@ def read_split(path: Path | str, name: str = "test") -> tuple[Split, tuple[str, 
 
 def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], dict[str, Any]]:
     """The splits of a file, and its attributes."""
-    if not path.exists():
-        raise ReceptiveError(f"{path}: no such file; `receptive data synthetic --out {path}` makes one")
+    check_file(path, "an HDF5 file", f"; `receptive data synthetic --out {path}` makes one")
     try:
         with h5py.File(path, "r") as file:
             splits = {name: _read_split(file, name, path) for name in names}
             return splits, {name: _plain(value) for name, value in file.attrs.items()}
-    except OSError as error:
+    except MemoryError:
+        raise ReceptiveError(f"{path}: not enough memory to read it") from None
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, OverflowError) as error:
         raise ReceptiveError(
-            f"{path}: not a readable HDF5 file (truncated, or of another kind): {error}"
+            f"{path}: not a readable HDF5 file (truncated, damaged, or of another kind): {error}"
         ) from None
 
 
@@ -186,8 +222,8 @@ def _task(named: Any, asked: str | None, path: Path) -> str:
     if None not in (named, asked) and named != asked:
         raise UsageError(f"--task {asked}: {path} holds the task {named!r}")
     name = asked if named is None else named
-    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
-        raise ReceptiveError(f"{path}: task {name!r}: expected a word of a-z, 0-9, - and _")
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,99}", name):
+        raise ReceptiveError(f"{path}: task {name!r}: expected a word of a-z, 0-9, - and _, 100 at most")
     return name
 
 
@@ -217,6 +253,17 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
     for key, array in ((f"X_{name}", X), (f"Y_{name}", Y)):
         if array.dtype.kind not in "biuf":
             raise ReceptiveError(f"{path}: {key} holds text, expected numbers")
+    known = {key: file.get(f"{key}_{name}") for key in TRUTH}
+    truth = {key: array for key, array in known.items() if isinstance(array, h5py.Dataset)}
+    for key, array in truth.items():
+        if array.shape is None or array.shape[:1] != X.shape[:1]:
+            raise ReceptiveError(
+                f"{path}: {key}_{name} has shape {array.shape}, expected {X.shape[0]} rows, as X_{name}"
+            )
+    for array in (X, Y, *truth.values()):
+        if array.external or array.is_virtual or array.file.filename != file.filename:
+            raise ReceptiveError(f"{path}: {array.name} is kept in another file; expected it in this one")
+    check_memory(path, X.size + sum(array.size * array.dtype.itemsize for array in (Y, *truth.values())))
     labels = Y[:]
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
@@ -231,6 +278,4 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
                 f"{path}: X_{name} is not one-hot: sequence {start + row}, position {position} is {found}"
             )
         encoded[start : start + len(block)] = block.transpose(0, 2, 1)
-    known = {key: file.get(f"{key}_{name}") for key in TRUTH}
-    truth = {key: array[:] for key, array in known.items() if isinstance(array, h5py.Dataset)}
-    return Split(encoded, labels.astype(np.int8), truth)
+    return Split(encoded, labels.astype(np.int8), {key: array[:] for key, array in truth.items()})

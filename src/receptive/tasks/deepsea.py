@@ -33,8 +33,8 @@ from scipy.io.matlab import MatReadError
 
 from receptive import __version__
 from receptive.errors import ReceptiveError
-from receptive.files import whole
-from receptive.tasks.dataset import SPLITS
+from receptive.files import check_file, check_writable
+from receptive.tasks.dataset import SPLITS, file_hash, writing
 
 CLASSES = 919
 LENGTH = 1000
@@ -163,7 +163,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
     Rows with none of the twelve peaks are left out, channels are put in the order A, C, G, T, and DeepSEA's
     split is kept. The file is laid out as :func:`receptive.tasks.dataset.write` does it; the task is
     ``invivo``. Labels are read first, then the sequences of the rows that are kept, so that memory stays
-    small beside the bundle: the kept sequences at a byte per position, and one block.
+    small beside the bundle: the kept sequences at a byte per position, one block, and the packed file.
 
     Args:
         source: the folder with ``train.mat``, ``valid.mat`` and ``test.mat``.
@@ -176,6 +176,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
             ``out`` cannot be written.
     """
     tell = progress or (lambda *_: None)
+    check_writable(out)
     paths = {split: Path(source) / f"{split}.mat" for split in SPLITS}
     rows = {split: _check(path, split) for split, path in paths.items()}
     labels, kept = {}, {}
@@ -188,27 +189,24 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
 
     digest = hashlib.sha256()
     cg = gc = 0
-    with whole(out) as part:
-        with h5py.File(part, "w") as file:
-            file.attrs["task"] = "invivo"
-            file.attrs["version"] = __version__
-            file.attrs["source"] = "DeepSEA training bundle (Zhou & Troyanskaya 2015)"
-            file.attrs["classes"] = [track.factor for track in tracks()]
-            for split, path in paths.items():
-                codes = _codes(path, split, kept[split], tell)
-                _write(file, split, codes, labels[split], digest, tell)
-                if split == "train":
-                    cg, gc = _pairs(codes, 1, 2), _pairs(codes, 2, 1)
-                del codes
-        with part.open("rb") as written:
-            file_hash = hashlib.file_digest(written, "sha256").hexdigest()
+    with writing(out) as file:
+        file.attrs["task"] = "invivo"
+        file.attrs["version"] = __version__
+        file.attrs["source"] = "DeepSEA training bundle (Zhou & Troyanskaya 2015)"
+        file.attrs["classes"] = [track.factor for track in tracks()]
+        for split, path in paths.items():
+            codes = _codes(path, split, kept[split], tell)
+            _write(file, split, codes, labels[split], digest, tell)
+            if split == "train":
+                cg, gc = _pairs(codes, 1, 2), _pairs(codes, 2, 1)
+            del codes
     return Conversion(
         rows,
         {split: len(found) for split, found in kept.items()},
         {split: tuple(map(int, found.sum(0, dtype=np.int64))) for split, found in labels.items()},
         cg,
         gc,
-        file_hash,
+        file_hash(out),
         digest.hexdigest(),
     )
 
@@ -232,8 +230,7 @@ def _reading(path: Path, what: str) -> Iterator[None]:
 
 def _check(path: Path, split: str) -> int:
     """Refuse a file of the wrong format, split or shape; return its number of rows."""
-    if not path.is_file():
-        raise ReceptiveError(f"{path}: no such file; the bundle has train.mat, valid.mat and test.mat")
+    check_file(path, "a MATLAB file", "; the bundle has train.mat, valid.mat and test.mat")
     with _reading(path, "the file"), path.open("rb") as raw:
         start = raw.read(19)
     form = "v7.3" if h5py.is_hdf5(path) else "v5" if start == b"MATLAB 5.0 MAT-file" else "unknown"

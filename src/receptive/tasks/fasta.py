@@ -12,6 +12,8 @@ from receptive.files import lines, read_text
 from receptive.motifs import ALPHABET
 from receptive.tasks.dataset import one_hot
 
+MOST = 2**29
+"""Bytes of the longest file that is read, unpacked: 512 MiB."""
 UNKNOWN = "NRYSWKMBDHVX-.*"
 """Letters that do not say which nucleotide it is: IUPAC's, a gap, a stop; a position of zeros."""
 
@@ -27,7 +29,7 @@ def read(path: Path | str) -> tuple[tuple[str, ...], NDArray[np.uint8]]:
         ReceptiveError: the file cannot be read or has no sequence, a record is empty or of another length
             than the first, or holds another letter; the message names record and position.
     """
-    records = parse(read_text(path, "a FASTA or HDF5 file"), str(path))
+    records = parse(read_text(path, "a FASTA or HDF5 file", most=MOST), str(path))
     length = len(records[0][1])
     for name, sequence in records:
         if len(sequence) != length:

@@ -24,11 +24,13 @@ from receptive.motifs import (
     scan,
 )
 from receptive.protocols import RELEASED, Protocol, drawing
-from receptive.tasks.dataset import SPLITS, Dataset, Split
+from receptive.tasks.dataset import ROWS_READ, SPLITS, Dataset, Split, check_seed
 from receptive.tomtom import match
 
 SEQUENCES = 25_000
 """Sequences in the paper's data set (SYN-1)."""
+MOST = 2_000_000
+"""Sequences of the largest that is drawn."""
 LENGTH = 200
 """Nucleotides in a sequence (SYN-1)."""
 FRACTIONS = (0.7, 0.1, 0.2)
@@ -84,12 +86,14 @@ def generate(
         sequence), in order of position and -1 where there are fewer.
 
     Raises:
-        UsageError: fewer than 10 sequences, or motifs too wide for the sequence.
+        UsageError: fewer than 10 sequences or more than `MOST`, no such seed, or motifs too wide for the
+            sequence.
     """
     if sequences < 10:
         raise UsageError(f"--sequences is {sequences}: at least 10 are needed for three splits")
-    if seed < 0:
-        raise UsageError(f"--seed is {seed}: expected a whole number from 0")
+    if sequences > MOST:
+        raise UsageError(f"--sequences is {sequences}: expected at most {MOST}")
+    check_seed(seed)
     motifs = embedded() if motifs is None else motifs
     most = len(protocol.motif_counts)
     table = pool(motifs)
@@ -208,8 +212,11 @@ def sample(
 ) -> NDArray[np.uint8]:
     """Draw one sequence from each model: one-hot uint8 (N, L, 4)."""
     limits = np.cumsum(columns, axis=1)[:, :3]
-    base = (rng.random(rows.shape)[..., None] >= limits[rows]).sum(-1)
-    sequences: NDArray[np.uint8] = np.eye(4, dtype=np.uint8)[base]
+    sequences = np.empty((*rows.shape, 4), np.uint8)
+    for start in range(0, len(rows), ROWS_READ):  # the same draws as all at once, in less memory
+        part = rows[start : start + ROWS_READ]
+        base = (rng.random(part.shape)[..., None] >= limits[part]).sum(-1)
+        sequences[start : start + len(part)] = np.eye(4, dtype=np.uint8)[base]
     return sequences
 
 
