@@ -16,7 +16,7 @@ from hypothesis.strategies import DataObject
 from numpy.typing import NDArray
 from tests.strategies import motif_sets, pwms
 
-from receptive.errors import MOST, ReceptiveError, ReceptiveWarning, UsageError, clipped
+from receptive.errors import MOST, ReceptiveError, ReceptiveWarning, UsageError
 from receptive.motifs import (
     ALPHABET,
     FACTORS,
