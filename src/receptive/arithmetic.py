@@ -267,7 +267,8 @@ class Graph:
         nodes: layers whose names are all different.
         input_length: the length of sequence it was built for, if that is known.
         ends: nodes that dense or recurrent layers read, whatever else reads them.
-        turned: whether it takes (channels, positions), and turns them first.
+        turned: whether channels come before positions in its input.
+        notes: what should be known of how it was read, a sentence each.
 
     Raises:
         UsageError: no nodes, a name that is missing or used twice, an input that comes later or not at all,
@@ -278,6 +279,7 @@ class Graph:
     input_length: int | None = None
     ends: tuple[str, ...] = ()
     turned: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -444,7 +446,12 @@ class ReceptiveField:
             }
             for row in self.rows
         ]
-        return {"input_length": self.input_length, "covered": self.covered, "layers": layers}
+        return {
+            "input_length": self.input_length,
+            "covered": self.covered,
+            "layers": layers,
+            "notes": [*self.graph.notes],
+        }
 
     def __str__(self) -> str:
         return self.text({})
@@ -577,6 +584,12 @@ def _window(layer: Layer, length: int) -> tuple[int, int, int, tuple[int, int]]:
         sign = -1 if layer.kind == "crop" else 1
         ends = (sign * layer.padding[0], sign * layer.padding[1])
     return layer.size, layer.stride, layer.dilation, ends
+
+
+def windows(layer: Layer, length: int) -> int:
+    """Count the neurons that a layer has on ``length`` neurons below it; 0 if it does not fit."""
+    size, stride, dilation, ends = _window(layer, length)
+    return output_length(length, span(size, dilation), stride, ends)
 
 
 def _reach(row: Row) -> tuple[int, int]:

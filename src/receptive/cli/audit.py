@@ -10,7 +10,9 @@ from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, 
 
 
 def audit(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5, of any Keras.")
+    ],
     data: Annotated[
         Path,
         typer.Option(help="Sequences: FASTA, or an HDF5 file, of which the test split counts."),
@@ -81,7 +83,7 @@ def audit(
         )
     audits.write(found, out)
     record = auditing.document(found)
-    for warning in found.warnings if json else ():
+    for warning in (*found.notes, *found.warnings) if json else ():
         say(f"receptive: {warning}")
     emit(record, describe(record, out), json)
 
@@ -130,6 +132,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
             f"of {len(filters)} filters {shares['jaspar']:.3f} match{flat}, "
             f"{shares['relevant']:.3f} a relevant motif",
             f"read on shuffled sequences, {record['control']['fractions']['jaspar']:.3f} of them match",
+            *record["notes"],
             *record["warnings"],
             important,
             f"open {out / 'index.html'}",

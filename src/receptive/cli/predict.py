@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.cli.fields import INPUT_LENGTH, NETWORK, InputLength, Passthrough, network
+from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
 from receptive.cli.shared import Json, emit, fixed, table
 from receptive.errors import UsageError
 
@@ -48,10 +48,9 @@ def predict(
         document = scored(store) if store else put_down()
         emit(document, registered_text(document), json)
         return
-    from receptive import arithmetic, assembly
+    from receptive import assembly
 
-    graph = network(network_ or "", passthrough or [])
-    fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
+    fields = fields_of(network(network_ or "", passthrough or []), input_length)
     found = assembly.predict(fields)
     if not found:
         raise UsageError(f'"{network_}" has no convolution')
