@@ -638,9 +638,7 @@ def test_database_takes_a_file_or_the_packaged_motifs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["no-such-file.meme", "JASPAR20", "jaspar2026", "a" * 300])
 def test_a_database_that_is_neither_file_nor_release_is_refused(source: str) -> None:
-    with pytest.raises(
-        UsageError, match=f"database {clipped(source)}: expected a file of motifs or a release"
-    ):
+    with pytest.raises(UsageError, match=f"database {source[:100]}.*expected a file of motifs or a release"):
         database(source)
 
 
