@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 from typer.testing import CliRunner
 
 import receptive
-from receptive import matrix
 from receptive.cli.app import app
+from receptive.report import matrix
 
 sys.path.append(str(Path(__file__).parent))
 import results_page

@@ -5,8 +5,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from receptive import ablations, claims, measured, report, runs, tables
-from receptive.networks import REGISTERED, VARIANTS
+from receptive.evidence import ablations, claims, measured
+from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.replication import runs
+from receptive.report import report, tables
 
 
 def contents(store: Path) -> str:

@@ -9,9 +9,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from receptive import claims, matrix
-from receptive.matrix import MARKS, Row, Test
-from receptive.tables import COLUMNS_IN_VIVO, plus_minus
+from receptive.evidence import claims
+from receptive.report import matrix
+from receptive.report.matrix import MARKS, Row, Test
+from receptive.report.tables import COLUMNS_IN_VIVO, plus_minus
 
 PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
 

@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from receptive import ablations
 from receptive.errors import ReceptiveError
-from receptive.measured import FRACTIONS
+from receptive.evidence import ablations
+from receptive.evidence.measured import FRACTIONS
 from receptive.protocols import (
     ABLATED,
     ADDED,

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from receptive import authors, claims
-from receptive.motifs import FACTORS, RELEVANT, read_meme
+from receptive.evidence import authors, claims
+from receptive.motifs.jaspar import FACTORS, RELEVANT
+from receptive.motifs.meme import read_meme
 
 DATA = Path(__file__).parent / "data" / "authors" / "invivo"
 

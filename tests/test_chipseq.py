@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import motif_sets
 
-from receptive import runs, tomtom, training
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import FACTORS, RELEVANT, embedded, relevant_to
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, relevant_to
+from receptive.networks import training
+from receptive.replication import runs
 from receptive.tasks import chipseq, dataset, peaks
 from receptive.tasks.peaks import LENGTH, MOST, WORD, Peak
 

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from receptive.cli.train import load_data
-from receptive.motifs import Motif, embedded, write_meme
-from receptive.networks import VARIANTS
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.meme import write_meme
+from receptive.motifs.motif import Motif
+from receptive.networks.variants import VARIANTS
 from receptive.protocols import RELEASED
 from receptive.tasks import chipseq, dataset, synthetic
 

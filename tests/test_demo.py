@@ -4,9 +4,10 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from receptive import demo, runs
-from receptive.claims import cell, published
 from receptive.errors import ReceptiveError
+from receptive.evidence.claims import cell, published
+from receptive.replication import runs
+from receptive.report import demo
 
 
 def test_the_demo_trains_both_networks_and_writes_the_page(tmp_path, small):

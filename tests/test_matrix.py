@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from receptive import claims, matrix, verdicts
-from receptive.claims import Cell
 from receptive.errors import ReceptiveError
-from receptive.measured import Results
+from receptive.evidence import claims, rules, verdicts
+from receptive.evidence.claims import Cell
+from receptive.evidence.measured import Results
+from receptive.report import matrix
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,7 +45,7 @@ def test_claims_and_published_numbers_name_each_other():
     rows = {cell.id for cell in claims.published()}
     assert rows <= set(claims.statements())
     assert {name for name in claims.statements() if name[:3] in ("T1-", "T2-")} <= rows
-    assert {claim.id for claim in verdicts.CLAIMS} <= set(claims.statements())
+    assert {claim.id for claim in rules.CLAIMS} <= set(claims.statements())
 
 
 def test_the_project_s_own_matrix_has_no_gap():
@@ -137,7 +138,7 @@ def test_what_runs_do_not_decide_is_tested_if_tests_name_it():
 
 
 def test_a_claim_in_vivo_is_judged_on_the_papers_own_data_if_there_are_runs_of_it():
-    values = {cell.key: agreeing(cell) for cell in verdicts.leans_on(verdicts.IN_VIVO[2], "invivo")}
+    values = {cell.key: agreeing(cell) for cell in verdicts.leans_on(rules.IN_VIVO[2], "invivo")}
     results = {task: Results(values, {}, task=task) for task in ("invivo", "chipseq")}
     both = {row.statement.id: row for row in matrix.rows(results, {})}["VIVO-3"]
     assert both.judgement.task == "invivo"

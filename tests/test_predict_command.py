@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from receptive.arithmetic import field, parse
-from receptive.assembly import document, predict
-from receptive.networks import REGISTERED, VARIANTS
+from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.theory.assembly import document, predict
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import parse_layers
 
 RESULTS = Path(__file__).parents[1] / "results"
 CHAINS = {"conv19 conv1 pool100": "conv1", "conv19 conv5 conv5 pool100": "conv3", "conv19 pool2 conv5": None}
@@ -25,7 +26,7 @@ def answer(command, *arguments):
 def test_json_for_every_network_by_name_and_as_text(command, name):
     network = (VARIANTS | REGISTERED)[name]
     found = answer(command, name)
-    assert found == answer(command, str(network)) == document(predict(field(network.layers, 200)))
+    assert found == answer(command, str(network)) == document(predict(receptive_fields(network.layers, 200)))
     for layer in found["layers"]:
         assert {"name", "assembly_bits", "prediction"} <= set(layer)
 
@@ -33,7 +34,7 @@ def test_json_for_every_network_by_name_and_as_text(command, name):
 @pytest.mark.parametrize(("text", "whole"), CHAINS.items())
 def test_a_chain_of_layers_on_another_length(command, text, whole):
     found = answer(command, text, "--input", 1000)
-    assert found == document(predict(field(parse(text), 1000)))
+    assert found == document(predict(receptive_fields(parse_layers(text), 1000)))
     assert found["whole_motifs_in"] == whole
 
 

@@ -12,11 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from receptive import arithmetic, assembly, predictions
-from receptive.measured import Results
-from receptive.networks import REGISTERED, VARIANTS, parameters, variant
+from receptive.evidence import predictions
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
+from receptive.evidence.verdicts import judge
+from receptive.networks.variants import REGISTERED, VARIANTS, parameters, variant
 from receptive.protocols import RELEASED
-from receptive.verdicts import judge, key
+from receptive.theory import assembly
+from receptive.theory.fields import receptive_fields
 
 FILE = Path(__file__).parents[1] / "results" / "predictions.json"
 
@@ -99,18 +102,18 @@ def test_a_registered_network_is_cnn_2_but_for_its_name(network):
     assert pool.padding == ("same" if pool.stride < pool.size else "valid")
     like = VARIANTS["cnn-2"]
     assert (network.filters, network.units) == (like.filters, like.units)
-    assert arithmetic.field(network.layers, 200).rows[-1].length == 2
+    assert receptive_fields(network.layers, 200).rows[-1].length == 2
     more = (second.size - 5) * network.filters[0] * network.filters[1]
     assert parameters(network, 200) == parameters(like, 200) + more
 
 
 @pytest.mark.parametrize("name", ["cnn-pool8s2", "cnn-pool6s3", "cnn-pool1-conv1", "cnn-pool2-conv5d4"])
 def test_registered_networks_can_be_built(name):
-    from receptive.networks import build
+    from receptive.networks.variants import build
 
     network = REGISTERED[name]
     model = build(network, 200, 12, RELEASED)
-    rows = arithmetic.field(network.layers, 200).rows
+    rows = receptive_fields(network.layers, 200).rows
     assert model.get_layer("conv2").output.shape[1] == rows[2].length
     assert model.get_layer("flat").input.shape[1] == 2
     trainable = sum(int(np.prod(weights.shape)) for weights in model.trainable_weights)

@@ -6,11 +6,13 @@ from statistics import fmean
 
 import pytest
 
-from receptive import ablations, claims, predictions
-from receptive.networks import LARGE, SMALL
+from receptive.evidence import ablations, claims, predictions
+from receptive.evidence.rules import HALF, key
+from receptive.evidence.statistics import sample
+from receptive.evidence.verdicts import compare
+from receptive.networks.variants import LARGE, SMALL
 from receptive.protocols import AGAIN, PAPER, RELEASED, protocol, reread
-from receptive.tables import plus_minus
-from receptive.verdicts import HALF, compare, key, sample
+from receptive.report.tables import plus_minus
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

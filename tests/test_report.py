@@ -8,14 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import ablations, authors, claims, measured, report, tables, training
 from receptive.errors import ReceptiveError
+from receptive.evidence import ablations, authors, claims, measured
+from receptive.evidence.measured import Results
 from receptive.figures.matches import POOLS, match_fractions
-from receptive.measured import Results
-from receptive.motifs import FACTORS, embedded, write_meme
-from receptive.networks import NUMBERS, VARIANTS
+from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.motifs.meme import write_meme
+from receptive.networks import training
+from receptive.networks.variants import NUMBERS, VARIANTS
 from receptive.protocols import ABLATED
-from receptive.sweep import TABLE_2
+from receptive.replication.targets import TABLE_2
+from receptive.report import report, tables
 from receptive.tasks import chipseq
 
 TRIALS = {

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from receptive import measured, runs, sweep, tomtom
-from receptive.ablations import BY_THE_PAPER, switches
 from receptive.cli.train import load_data
-from receptive.motifs import database, read_meme
-from receptive.networks import parameters, variant
+from receptive.evidence import measured
+from receptive.evidence.ablations import BY_THE_PAPER, switches
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import database
+from receptive.motifs.meme import read_meme
+from receptive.networks.variants import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
+from receptive.replication import runs, targets, workers
 from receptive.tasks import synthetic
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -49,17 +52,17 @@ def plan_of(record) -> runs.Plan:
 ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "more-trials"}
 
 
-@pytest.mark.parametrize("target", sorted(sweep.TARGETS.keys() - ABSENT))
+@pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
 def test_every_planned_run_is_there(target):
-    (task,) = sweep.tasks_of([target])
+    (task,) = targets.tasks_of([target])
     data = load_data(None, task, RELEASED)
-    _, missing = sweep.split(sweep.plans([target], None, RELEASED, data), RESULTS)
+    _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
 
 def test_every_run_by_the_paper_s_protocol_is_there():
-    plans = sweep.plans(BY_THE_PAPER, 3, PAPER, synthetic.generate(0, PAPER), both_readings=True)
-    _, missing = sweep.split(plans, RESULTS)
+    plans = targets.plans(BY_THE_PAPER, 3, PAPER, synthetic.generate(0, PAPER), both_readings=True)
+    _, missing = workers.split(plans, RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
 

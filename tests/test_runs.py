@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import RELEVANT, Motif, format_meme, jaspar_2016, read_meme, trim
-from receptive.networks import VARIANTS, variant
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import RELEVANT, jaspar_2016
+from receptive.motifs.meme import format_meme, read_meme
+from receptive.motifs.motif import Motif, trim
+from receptive.networks import filters
+from receptive.networks.training import metrics, predict, train
+from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
+from receptive.replication import runs
 from receptive.tasks import dataset
-from receptive.training import metrics, predict, train
 
 CNN_25 = VARIANTS["cnn-25"]
 BASE = runs.Plan("synthetic", "0" * 64, CNN_25, RELEASED, 0, 100)

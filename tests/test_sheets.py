@@ -1,8 +1,10 @@
 import json
 
-from receptive import runs, tomtom
 from receptive.figures import logos, sheets
-from receptive.motifs import embedded, jaspar_2016, write_meme
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import embedded, jaspar_2016
+from receptive.motifs.meme import write_meme
+from receptive.replication import runs
 
 
 def test_every_run_has_a_column_with_its_first_filters(tmp_path):

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive import backend, networks
 from receptive.errors import ReceptiveError
-from receptive.motifs import read_meme
-from receptive.networks import VARIANTS, variant
+from receptive.motifs.meme import read_meme
+from receptive.networks import backend
+from receptive.networks import variants as networks
+from receptive.networks.training import metrics, predict, train
+from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import PROTOCOLS, RELEASED, protocol
 from receptive.tasks import dataset
-from receptive.training import metrics, predict, train
 
 LONG_STEPS = protocol("released", learning_rate=0.03)
 

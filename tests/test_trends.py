@@ -12,10 +12,13 @@ from itertools import product
 
 import pytest
 
-from receptive import claims, measured, runs
-from receptive.networks import LARGE, SMALL
-from receptive.predictions import DECIDED
-from receptive.verdicts import CLAIMS, HALF, PUBLISHED_TRIALS, Claim, Judgement, judge, key, sample
+from receptive.evidence import claims, measured
+from receptive.evidence.predictions import DECIDED
+from receptive.evidence.rules import CLAIMS, HALF, key
+from receptive.evidence.statistics import sample
+from receptive.evidence.verdicts import PUBLISHED_TRIALS, Claim, Judgement, judge
+from receptive.networks.variants import LARGE, SMALL
+from receptive.replication import runs
 
 QUICK = ("cnn-1", "cnn-2", "cnn-10", "cnn-25", "cnn-50-2", "cnn19-1-2")
 TRIALS = PUBLISHED_TRIALS

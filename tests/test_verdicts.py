@@ -6,28 +6,20 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from receptive import claims
-from receptive.measured import Results
-from receptive.networks import LARGE, NUMBERS, SMALL
-from receptive.verdicts import (
-    CLAIMS,
-    IN_VIVO,
-    LEAST_TRIALS,
+from receptive.evidence import claims
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import CLAIMS, IN_VIVO, above, below, closest, exceeds, key
+from receptive.evidence.statistics import LEAST_TRIALS, contrast, sample
+from receptive.evidence.verdicts import (
     PUBLISHED_TRIALS,
     TOLERANCE,
-    above,
-    below,
-    closest,
     compare,
-    contrast,
-    exceeds,
     judge,
     judge_all,
-    key,
     leans_on,
     published_sample,
-    sample,
 )
+from receptive.networks.variants import LARGE, NUMBERS, SMALL
 
 BY_ID = {claim.id: claim for claim in (*CLAIMS, *IN_VIVO)}
 PATTERN = (np.arange(5) - 2) / np.sqrt(2)

@@ -12,7 +12,7 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from errno import ENAMETOOLONG
 from glob import escape
@@ -331,3 +331,8 @@ def check_writable(path: Path | str) -> None:
         raise ReceptiveError(f"cannot write {above}: {error.strerror or error}") from None
     if any(len(os.fsencode(part)) > longest for part in path.parts):
         raise ReceptiveError(f"cannot write {given}: a name in it is longer than {longest} bytes")
+
+
+def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
+    """Format a document as indented JSON with a final newline."""
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

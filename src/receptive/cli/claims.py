@@ -9,7 +9,7 @@ import typer
 from receptive.cli.shared import Json, ProtocolName, emit, say, table
 
 if TYPE_CHECKING:
-    from receptive.matrix import Row
+    from receptive.report.matrix import Row
 
 
 def claims(
@@ -27,9 +27,10 @@ def claims(
 
     Example: receptive claims POOL-2
     """
-    from receptive import matrix, measured
     from receptive.errors import UsageError
+    from receptive.evidence import measured
     from receptive.files import kind
+    from receptive.report import matrix
 
     for folder in (store, tests):
         if kind(folder) != "folder":
@@ -45,7 +46,7 @@ def claims(
 
 def text(rows: "list[Row]", whole: bool) -> str:
     """The claims as text for the terminal, in a line each or in full."""
-    from receptive import matrix
+    from receptive.report import matrix
 
     if not whole:
         lines = [
@@ -61,7 +62,7 @@ def text(rows: "list[Row]", whole: bool) -> str:
 
 def full(row: "Row") -> str:
     """One claim in full."""
-    from receptive import matrix
+    from receptive.report import matrix
 
     claim = row.statement
     lines = [f"{claim.id}  {claim.title}: {row.verdict}"]

@@ -23,8 +23,8 @@ def demo(
 
     Example: receptive demo --out demo
     """
-    from receptive import demo as demonstration
     from receptive.files import check_writable
+    from receptive.report import demo as demonstration
 
     count = demonstration.EPOCHS if epochs is None else epochs
     check_writable(out / "index.html")

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from receptive.arithmetic import Graph, chain, parse
 from receptive.cli.shared import Json, emit
 from receptive.errors import UsageError
 from receptive.files import kind
+from receptive.theory.layers import Graph, chain, parse_layers
 
 NETWORK = 'A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
 """What the commands take for a network, and the options that go with it."""
@@ -39,11 +39,11 @@ def network(name: str, passthrough: list[str]) -> Graph:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
         ReceptiveError: the Keras model cannot be read.
     """
-    from receptive.networks import REGISTERED, VARIANTS
+    from receptive.networks.variants import REGISTERED, VARIANTS
 
     known = VARIANTS | REGISTERED
     if name.endswith(".keras") or kind(name) == "file":
-        from receptive.keras_graph import read
+        from receptive.models.keras import read
 
         return read(name, passthrough)
     if passthrough:
@@ -51,7 +51,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
     if name in known:
         return chain(known[name].layers)
     try:
-        return chain(parse(name))
+        return chain(parse_layers(name))
     except UsageError as error:
         near = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
         if near:
@@ -80,15 +80,16 @@ def field(
 
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """
-    from receptive import arithmetic, assembly
+    from receptive.theory import assembly
+    from receptive.theory.fields import receptive_fields
 
     graph = network(network_, passthrough or [])
-    fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
+    fields = receptive_fields(graph, input_length or graph.input_length or INPUT_LENGTH)
     if figure is not None:
         from receptive.figures import canvas
-        from receptive.figures.fields import receptive_fields
+        from receptive.figures.fields import draw_fields
 
-        canvas.save(receptive_fields(fields), figure)
+        canvas.save(draw_fields(fields), figure)
     bits = {each.name: each.bits for each in assembly.predict(fields)}
     document = fields.json()
     document["layers"] = [layer | {"assembly_bits": bits.get(layer["name"])} for layer in document["layers"]]

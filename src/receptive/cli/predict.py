@@ -10,7 +10,7 @@ from receptive.cli.shared import Json, emit, fixed, table
 from receptive.errors import UsageError
 
 if TYPE_CHECKING:
-    from receptive.assembly import Prediction
+    from receptive.theory.assembly import Prediction
 
 
 def predict(
@@ -48,10 +48,11 @@ def predict(
         document = scored(store) if store else put_down()
         emit(document, registered_text(document), json)
         return
-    from receptive import arithmetic, assembly
+    from receptive.theory import assembly
+    from receptive.theory.fields import receptive_fields
 
     graph = network(network_ or "", passthrough or [])
-    fields = arithmetic.field(graph, input_length or graph.input_length or INPUT_LENGTH)
+    fields = receptive_fields(graph, input_length or graph.input_length or INPUT_LENGTH)
     found = assembly.predict(fields)
     if not found:
         raise UsageError(f'"{network_}" has no convolution')
@@ -86,14 +87,14 @@ def layers(found: "tuple[Prediction, ...]") -> str:
 
 def put_down() -> dict[str, Any]:
     """Return the registered predictions."""
-    from receptive import predictions
+    from receptive.evidence import predictions
 
     return predictions.registered()
 
 
 def scored(store: Path) -> dict[str, Any]:
     """Return the score of the registered predictions and, apart, of the paper's networks."""
-    from receptive import measured, predictions
+    from receptive.evidence import measured, predictions
 
     results = measured.collect(store)
     return {

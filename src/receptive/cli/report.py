@@ -21,9 +21,9 @@ def report(
 
     Example: receptive report --store results --out report
     """
-    from receptive import ablations, measured
-    from receptive import report as reports
+    from receptive.evidence import ablations, measured
     from receptive.protocols import protocol as protocol_of
+    from receptive.report import report as reports
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
     others = measured.collect_others(store, protocol)
@@ -37,7 +37,7 @@ def report(
 
 def text(document: dict[str, Any]) -> str:
     """The report as text for the terminal."""
-    from receptive.tables import (
+    from receptive.report.tables import (
         RULES,
         TASK_WORDS,
         by_trial_line,
@@ -48,7 +48,7 @@ def text(document: dict[str, Any]) -> str:
         table_2,
         tally,
     )
-    from receptive.tables import table as rows
+    from receptive.report.tables import table as rows
 
     lines = [table(*rows(document)), "", fill(RULES, 110), ""]
     if document["table2"]["data_sha256"]:

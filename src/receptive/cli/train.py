@@ -32,7 +32,7 @@ def variants(json: Json = False) -> None:
 
     Example: receptive variants
     """
-    from receptive.networks import SMALL_CNN_50_2, VARIANTS, parameters
+    from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS, parameters
 
     document: dict[str, dict[str, Any]] = {}
     for variant in VARIANTS.values():
@@ -108,9 +108,10 @@ def train(
 
     Example: receptive train cnn-25 --trial 0 --store results
     """
-    from receptive import backend, runs, sweep
     from receptive.files import temporary_files
-    from receptive.networks import variant as look_up
+    from receptive.networks import backend
+    from receptive.networks.variants import variant as look_up
+    from receptive.replication import runs, sweep
 
     if (again is None) == (variant is None):
         raise UsageError("expected either a network (see receptive variants) or --again RUN.json")
@@ -136,7 +137,7 @@ def train(
 
 def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
     """Train a stored run once more and print how the two compare."""
-    from receptive import runs
+    from receptive.replication import runs
 
     stored = runs.load(path.parent if path.name == "run.json" else path)
     plan = runs.Plan.from_record(stored["plan"])

@@ -14,7 +14,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.motifs import FACTORS, Motif, embedded, scan
+from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.motifs.motif import Motif, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
 from receptive.tasks.synthetic import FRACTIONS
 
@@ -166,7 +167,7 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
         motifs: those of :data:`CLASSES` by default.
 
     Returns:
-        (N, M) bits; their AU-ROC is :func:`receptive.training.metrics` of labels and them.
+        (N, M) bits; their AU-ROC is :func:`receptive.networks.training.metrics` of labels and them.
     """
     if motifs is None:
         motifs = [motif for factor, motif in zip(FACTORS, embedded(), strict=True) if factor in CLASSES]

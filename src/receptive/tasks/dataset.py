@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from receptive import __version__
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_file, check_memory, whole
-from receptive.motifs import ALPHABET
+from receptive.motifs.motif import ALPHABET
 
 SPLITS = ("train", "valid", "test")
 TRUTH = ("motif", "strand", "start", "source")

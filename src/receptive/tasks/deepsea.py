@@ -63,7 +63,7 @@ class Track:
 
     Attributes:
         index: DeepSEA's class, from 0.
-        factor: as in :data:`receptive.motifs.FACTORS`.
+        factor: as in :data:`receptive.motifs.jaspar.FACTORS`.
         cell: cell line.
         treatment: ``none``, or what the cells were treated with.
         train_positives: rows of ``train.mat`` with a peak.

@@ -1,0 +1,518 @@
+"""Auditing a trained Keras model: what its filters are, how much each matters, and what was to be expected.
+
+The paper's reading of a filter, for any network: its sites in given sequences, aligned to a PWM, compared
+with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`assembly`), and what the paper's
+Discussion leaves open: how much the network would lose without each filter (`importance`).
+"""
+
+import json
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.audits.importance import Importance, measure, unlike
+from receptive.errors import ReceptiveError, UsageError
+from receptive.files import DAMAGED, check_archive, check_file, kind, read_member
+from receptive.models import keras as keras_graph
+from receptive.models.probe import Probe, operation
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
+from receptive.motifs.motif import ALPHABET, Motif
+from receptive.networks import filters
+from receptive.networks.filters import Window
+from receptive.protocols import RELEASED, Protocol
+from receptive.tasks import dataset, fasta, labels, shuffled
+from receptive.theory import assembly
+from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
+from receptive.theory.layers import INPUT
+
+RECTIFIED = ("relu", "relu6")
+"""Activations that are 0 where a filter finds nothing."""
+
+FEW_SITES = 50
+"""A PWM of fewer sites is judged by chance: docs/audit.md has how often, and how that was measured."""
+
+Progress = Callable[[int, int], None]
+"""Called after every pass over the sequences with the passes done and how many there will be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """What to audit a model on.
+
+    Attributes:
+        X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
+        Y: labels, int8 (N, C): 1, 0 or -1 (not measured); ``None`` if there are none.
+        classes: the C names of the labels.
+    """
+
+    X: NDArray[np.uint8]
+    Y: NDArray[np.int8] | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The same filters, read the same way on shuffled sequences, which hold motifs by chance alone.
+
+    Attributes:
+        sites: (F,) number of sites of each filter.
+        matched: (F,) whether it matches a motif.
+        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+    """
+
+    sites: NDArray[np.int64]
+    matched: NDArray[np.bool_]
+    fractions: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What was found out about a model.
+
+    Attributes:
+        name: what the model is called.
+        sequences: how many sequences it was audited on.
+        fields: the receptive fields of its layers.
+        predictions: what its architecture foretells of every convolution.
+        layer: the convolution whose filters were read.
+        read_from: the layer whose output is its map.
+        activation: the activation of that output.
+        rule: what counts as a site, in words.
+        reading: the filters.
+        kept: the filters as they were compared, trimmed.
+        matches: their hits, at most ``threshold``.
+        threshold: greatest E-value of a hit.
+        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+        relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
+        importance: how much each filter matters, or why that is not known.
+        control: what the filters come to on shuffled sequences.
+    """
+
+    name: str
+    sequences: int
+    fields: ReceptiveFields
+    predictions: tuple[assembly.Prediction, ...]
+    layer: str
+    read_from: str
+    activation: str
+    rule: str
+    reading: filters.Reading
+    kept: tuple[Motif, ...]
+    matches: tuple[tomtom.Match, ...]
+    threshold: float
+    fractions: dict[str, float]
+    relevant: tuple[str, ...]
+    importance: Importance | str
+    control: Control
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the matches less sure than they look, a sentence each."""
+        few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
+        matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
+        here, there = self.fractions["jaspar"], self.control.fractions["jaspar"]
+        said = []
+        if few.any():
+            said.append(
+                f"{few.sum()} of {len(few)} filters were read from fewer than {FEW_SITES} sites, {matched} "
+                "of which match a motif; of so few, chance decides much, and more sequences help"
+            )
+        if there >= here > 0:
+            said.append(
+                f"read on shuffled sequences as many filters match ({there:.0%}, here {here:.0%}); the share "
+                "that matches is no sign that the network found motifs in these sequences"
+            )
+        return tuple(said)
+
+
+# --- what comes in -------------------------------------------------------------------------------------
+
+
+def sequences(path: Path | str, table: Path | str | None = None, split: str | None = None) -> Sequences:
+    """Read the sequences of a FASTA file, or one split of an HDF5 file of this project with its labels.
+
+    Args:
+        path: the file.
+        table: the labels of a FASTA file, see :func:`receptive.tasks.labels.read`.
+        split: which part of an HDF5 file, "test" by default; it need hold no other.
+
+    Raises:
+        UsageError: labels for an HDF5 file, which has its own, or a split of a FASTA file, which has none.
+        ReceptiveError: a file is not as it should be.
+    """
+    path = Path(path)
+    if kind(path) == "file" and h5py.is_hdf5(path):
+        if table is not None:
+            raise UsageError(f"--labels {table}: {path} is an HDF5 file, which holds its own labels")
+        if split not in (None, *dataset.SPLITS):
+            raise UsageError(f"--split {split}: expected one of {', '.join(dataset.SPLITS)}")
+        part, classes = dataset.read_split(path, split or "test")
+        return Sequences(part.X, part.Y, classes)
+    names, X = fasta.read(path)
+    if split is not None:
+        raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
+    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
+
+
+def sample(data: Sequences, count: int) -> Sequences:
+    """Draw some of the sequences, always the same ones; all if there are not as many."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(data.X))[:count])
+    return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
+
+
+def load(path: Path | str) -> Any:
+    """Load a Keras model and the loss it was compiled with, if that can be had.
+
+    Raises:
+        ReceptiveError: the file is missing or no model, or the model needs code that the file does not hold.
+    """
+    import keras
+
+    path = Path(path)
+    check_file(path, "a model saved by Keras")
+    check_archive(path)
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever its readers and the layers' own code do
+        described = _description(path)
+        if described is None:
+            raise ReceptiveError(
+                f"{path}: expected a model saved by Keras, as .keras or .h5, found something else "
+                "(weights alone are no model)"
+            ) from None
+        if own := sorted(set(_foreign(described))):
+            raise ReceptiveError(
+                f"{path}: needs {', '.join(own)}, which Keras cannot load without your code; in Python, load "
+                "the model with custom_objects and pass it to receptive.audits.audit.audit"
+            ) from None
+        raise ReceptiveError(f"{path}: Keras cannot load this model: {str(error).splitlines()[0]}") from None
+    loss = (_description(path, compiled=True) or {}).get("loss")
+    try:
+        model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(loss)))
+    except Exception:  # a loss of the user's own: one is chosen by the outputs then
+        model.loss = None
+    return model
+
+
+def _description(path: Path, compiled: bool = False) -> dict[str, Any] | None:
+    """How the file describes its model, or how it was compiled; ``None`` if it does not."""
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path) as file:
+                text = file.attrs["training_config" if compiled else "model_config"]
+            return dict(json.loads(text))
+        with zipfile.ZipFile(path) as archive:
+            entry = json.loads(read_member(archive, "config.json"))
+        return dict((entry["compile_config"] or {}) if compiled else entry)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, *DAMAGED):
+        return None  # RuntimeError: encrypted, compressed by an unknown method, or nested too deep
+
+
+def _foreign(described: Any) -> Iterator[str]:
+    """Whatever in a description is not Keras's own, and what holds code."""
+    if isinstance(described, dict):
+        kind, module = described.get("class_name"), described.get("module")
+        if kind == "Lambda":
+            yield f'the code of Lambda "{described["config"].get("name", "")}"'
+        elif kind and "registered_name" in described and module != "builtins":
+            if not (module or "keras").startswith("keras"):
+                yield str(described["config"] if kind == "function" else kind)
+            elif module is None and ">" in str(described["registered_name"]):
+                yield str(kind)
+    if isinstance(described, dict | list):
+        for below in described.values() if isinstance(described, dict) else described:
+            yield from _foreign(below)
+
+
+# --- the audit -----------------------------------------------------------------------------------------
+
+
+def audit(
+    model: Any,
+    data: Sequences,
+    layer: str | None = None,
+    alphabet: str = ALPHABET,
+    targets: Sequence[Motif] | None = None,
+    threshold: float = tomtom.THRESHOLD,
+    protocol: Protocol = RELEASED,
+    passthrough: Sequence[str] = (),
+    name: str = "",
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit a model.
+
+    Args:
+        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L).
+        data: the sequences to scan, and their labels if importance is asked for.
+        layer: the convolution to read; the first by default.
+        alphabet: the order of the model's four channels.
+        targets: the motifs to compare with; JASPAR 2016 by default.
+        threshold: greatest E-value of a match.
+        protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
+        passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
+        name: what to call the model.
+        progress: called after every pass over the sequences.
+
+    Raises:
+        UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
+        ReceptiveError: the model is not one of DNA sequences as long as these.
+    """
+    if sorted(alphabet) != sorted(ALPHABET):
+        raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
+    if not 0 < threshold < np.inf:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if not len(data.X):
+        raise UsageError("expected sequences to audit the model on, found none")
+    targets = jaspar_2016() if targets is None else targets
+    shape = _input_shape(model)
+    graph = keras_graph.read(model, passthrough)
+    _check_input(shape, graph.turned, data.X.shape[1])
+    fields = receptive_fields(graph, data.X.shape[1])
+    row = _convolution(fields, layer)
+    place, function = keras_graph.activation(model, row.name)
+
+    def listen(X: NDArray[np.uint8]) -> Probe:
+        given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
+        return Probe(model, operation(model, place), given.swapaxes(1, 2) if graph.turned else given)
+
+    probe = listen(data.X)
+    missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
+    rectified = function in RECTIFIED
+    tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
+
+    levels = None if rectified and missing else probe.levels()
+    tick(levels is not None)
+    rest = np.float32(0) if rectified or levels is None else levels.mean
+
+    def scan(heard: Probe) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for first, maps in heard.maps():
+            if maps.shape[1] != row.length:
+                raise ReceptiveError(
+                    f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it has "
+                    f"{row.length}; does a layer that --passthrough names change positions?"
+                )
+            yield first, maps if rectified else np.maximum(maps - rest, 0)
+        tick()
+
+    protocol = replace(protocol, window=None)
+    window = Window(row.size, -row.start, row.jump)
+    relevant = _relevant(targets, data.classes)
+    reading = filters.read_maps(row.name, lambda: scan(probe), data.X, protocol, window)
+    kept = filters.trimmed(reading.motifs, protocol)
+    matches = tomtom.match(kept, targets, threshold)
+    X = shuffled.dinucleotides(data.X, seed=0)
+    chance = filters.read_maps(row.name, lambda: scan(listen(X)), X, protocol, window)
+    chance_matches = tomtom.match(filters.trimmed(chance.motifs, protocol), targets, threshold)
+    control = Control(
+        chance.sites,
+        np.array([bool(match.hits) for match in chance_matches]),
+        tomtom.fractions(chance_matches, relevant),
+    )
+    importance: Importance | str = missing
+    if levels is not None and data.Y is not None and not missing:
+        try:
+            importance = measure(probe, levels, data.Y, tick)
+        except ReceptiveError as error:  # no loss for such labels
+            importance = str(error)
+    return Audit(
+        name=name or model.name,
+        sequences=len(data.X),
+        fields=fields,
+        predictions=assembly.predict(fields),
+        layer=row.name,
+        read_from=place,
+        activation=function,
+        rule=_rule(protocol, rectified),
+        reading=reading,
+        kept=kept,
+        matches=matches,
+        threshold=threshold,
+        fractions=tomtom.fractions(matches, relevant),
+        relevant=tuple(relevant),
+        importance=importance,
+        control=control,
+    )
+
+
+def unreadable(fields: ReceptiveFields, name: str) -> str:
+    """Say why the filters of a convolution cannot be read from aligned sites; "" if they can.
+
+    The sequences around its sites are aligned only if each of its neurons knows from which positions its
+    inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
+    same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
+    """
+    below, waiting = set[str](), [name]
+    inputs = {node.layer.name: node.inputs for node in fields.graph.nodes}
+    while waiting:
+        waiting = [one for each in waiting for one in inputs[each] if one != INPUT and one not in below]
+        below.update(waiting)
+    for row in (row for row in fields.rows if row.name in below):
+        if row.uncertainty > 1:
+            return (
+                f"{row.name} pools before it, so that an input may come from any of {row.uncertainty} "
+                "positions; sites cannot be aligned"
+            )
+        if row.unaligned:
+            return f"{row.unaligned} Sites cannot be aligned"
+        if row.jump > 1:
+            return (
+                f"{row.name} before it moves by {row.jump} positions, so that a motif is seen in {row.jump} "
+                "phases; sites cannot be aligned"
+            )
+    if fields.row(name).size > tomtom.WIDEST:
+        return (
+            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
+            "motifs are compared in"
+        )
+    return ""
+
+
+def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
+    """The row of the convolution that is asked for, the first by default."""
+    rows = [row for row in fields.rows if row.kind == "conv"]
+    if not rows:
+        raise ReceptiveError("the model has no convolution over the sequence")
+    names = ", ".join(row.name for row in rows)
+    if layer is not None and layer not in [row.name for row in rows]:
+        raise UsageError(f"--layer {layer}: expected a convolution of the model: {names}")
+    row = rows[0] if layer is None else fields.row(layer)
+    if why := unreadable(fields, row.name):
+        which = f"the first convolution, {row.name}" if layer is None else f"--layer {row.name}"
+        raise UsageError(f"{which}: its filters cannot be read: {why}")
+    return row
+
+
+def _input_shape(model: Any) -> tuple[int | None, ...]:
+    """The shape of a model's one input; refuse what cannot be one-hot DNA."""
+    shapes = [tuple(each.shape) for each in model.inputs or ()]
+    if len(shapes) > 1:
+        raise ReceptiveError(
+            f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
+            "and nothing else, and filters read with made-up values elsewhere would say little"
+        )
+    shape = shapes[0] if shapes else ()
+    if len(shape) != 3 or 4 not in shape[1:]:
+        raise ReceptiveError(
+            f"expected a model of one-hot DNA, (batch, L, 4) or (batch, 4, L), found {shape}"
+        )
+    return shape
+
+
+def _check_input(shape: tuple[int | None, ...], turned: bool, length: int) -> None:
+    """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
+    if shape[1 if turned else 2] != 4:
+        raise ReceptiveError(
+            f"the model turns its input of {shape}, and so expected (batch, 4, L)"
+            if turned
+            else f"the model convolves over the letters of its input of {shape}: expected (batch, L, 4), or "
+            "(batch, 4, L) and a Permute that turns it first"
+        )
+    takes = shape[2 if turned else 1]
+    if takes not in (None, length):
+        raise ReceptiveError(f"the model takes sequences of {takes} nucleotides, the data have {length}")
+
+
+def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The relevant ids in a database, of the factors that the labels name, or of all twelve."""
+    asked = relevant_to(classes)
+    return {factor: ids for factor, ids in relevant_in(targets, "released").items() if factor in asked}
+
+
+def _rule(protocol: Protocol, rectified: bool) -> str:
+    """What counts as a site, in words."""
+    which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
+    if rectified:
+        return f"{which} above {protocol.threshold:g} of the filter's greatest activation"
+    return (
+        f"{which} above {protocol.threshold:g} of the way from the filter's mean activation to its greatest, "
+        "as this activation is not 0 where a filter finds nothing, and may be negative"
+    )
+
+
+def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
+    """Count passes over the sequences and report them."""
+    done = 0
+
+    def tick(passed: bool = True) -> None:
+        nonlocal done
+        done += passed
+        if progress and passed:
+            progress(done, steps)
+
+    return tick
+
+
+# --- what comes out ------------------------------------------------------------------------------------
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """Return an audit as ``receptive audit --json`` prints it."""
+    foretold = {each["name"]: each for each in assembly.document(audit.predictions)["layers"]}
+    layers = []
+    for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
+        found = foretold.get(row["name"], {})
+        is_conv = row["kind"] == "conv"
+        layers.append(
+            {
+                **row,
+                "assembly_bits": found.get("assembly_bits"),
+                "prediction": found.get("prediction"),
+                "predicted_relevant": found.get("relevant"),
+                "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
+            }
+        )
+    known = audit.importance if isinstance(audit.importance, Importance) else None
+    found_filters = []
+    for index, match in enumerate(audit.matches):
+        best = match.best
+        auroc = known.auroc_change if known else None
+        found_filters.append(
+            {
+                "id": match.id,
+                "sites": int(audit.reading.sites[index]),
+                "few_sites": bool(0 < audit.reading.sites[index] < FEW_SITES),
+                "greatest": float(audit.reading.maxima[index]),
+                "dead": match.dead,
+                "matches": len(match.hits),
+                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
+                "importance": float(known.loss_change[index]) if known else None,
+                "auroc_change": None if auroc is None else float(auroc[index]),
+                "control": {
+                    "sites": int(audit.control.sites[index]),
+                    "matches": bool(audit.control.matched[index]),
+                },
+            }
+        )
+    return {
+        "model": audit.name,
+        "sequences": audit.sequences,
+        "input_length": audit.fields.input_length,
+        "layers": layers,
+        "whole_motifs_in": assembly.whole_motifs_in(audit.predictions),
+        "unaligned": list(audit.fields.unaligned),
+        "layer": audit.layer,
+        "read_from": audit.read_from,
+        "activation": audit.activation,
+        "sites": audit.rule,
+        "threshold": audit.threshold,
+        "loss": {"name": known.loss_name, "value": known.loss} if known else None,
+        "auroc": known.auroc if known else None,
+        "importance_missing": None if known else audit.importance,
+        "filters": found_filters,
+        "fractions": audit.fractions,
+        "relevant_factors": list(audit.relevant),
+        "warnings": list(audit.warnings),
+        "control": {
+            "sequences": audit.sequences,
+            "shuffle": "dinucleotides",
+            "seed": 0,
+            "fractions": audit.control.fractions,
+        },
+    }
