@@ -1,9 +1,9 @@
-"""Measure a sweep against training one network after another: ``tox -e bench -- workers.py``.
+"""Measure a sweep against training one network after another: ``tox -e bench -- sweep.py``.
 
 Both train the same networks on the full-size task for the same few epochs, and read and match their filters,
 in turns on the same machine: a single process that gives every training all cores, as plain ``model.fit``
-does; then `receptive.sweep` with each number of workers, a process of one thread each. The clock on the wall
-counts, starting up included, so that with few epochs the many processes of a sweep count against it. On a
+does; then a sweep with each number of workers, a process of one thread each. The clock on the wall counts,
+starting up included, so that with few epochs the many processes of a sweep count against it. On a
 graphics card ``sweep.py --workers 1,2,4,8 --trials 8`` gives trainings per hour against the number of
 processes.
 """

@@ -106,7 +106,7 @@ def layer(name: str) -> int:
     """How far to the right in the flow of data a module stands, by the contract that lint checks."""
     (contract,) = pyproject["tool"]["importlinter"]["contracts"]
     for place, layer in enumerate(reversed(contract["layers"])):
-        if f"{name}.".startswith(f"{layer}."):
+        if any(f"{name}.".startswith(f"{wing}.") for wing in layer.split(" | ")):
             return place
     raise LookupError(f"{name} stands in no layer of [tool.importlinter] in pyproject.toml")
 

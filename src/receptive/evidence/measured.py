@@ -31,7 +31,8 @@ class Results:
         factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
         auroc: for every variant, trial by trial, the AU-ROC of each class.
         trials: for every variant the numbers of its trials.
-        by_trial: whether trials of one number, which share a seed, are pairs (:mod:`receptive.verdicts`).
+        by_trial: whether trials of one number, which share a seed, are pairs
+            (:mod:`receptive.evidence.rules`).
         data: hash of the data set that all runs share; empty without runs.
         left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
     """
