@@ -113,11 +113,11 @@ def times(store: Path) -> Iterator[str]:
     epochs: dict[str, list[int]] = {name: [] for name in names}
     machines = set()
     for folder in measured.folders(store, "synthetic", "released"):
-        record = runs.load(folder)
-        if record["full_protocol"]:
-            minutes[record["variant"]].append(record["seconds"] / 60)
-            epochs[record["variant"]].append(record["epochs"])
-            machines.add(f"{record['device']} ({record['machine']}, {record['backend']})")
+        found = runs.load(folder)
+        if found.full_protocol:
+            minutes[found.plan.network.name].append(found.seconds / 60)
+            epochs[found.plan.network.name].append(found.epochs)
+            machines.add(f"{found.device} ({found.machine}, {found.backend})")
     of_the_paper = [one for name in VARIANTS for one in minutes[name]]
     ours = [one for name in REGISTERED for one in minutes[name]]
     yield (

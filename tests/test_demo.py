@@ -1,12 +1,10 @@
-import os
 import re
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
 from receptive.errors import ReceptiveError
 from receptive.evidence.claims import cell, published
-from receptive.replication import runs
+from receptive.replication import runs, workers
 from receptive.report import demo
 
 
@@ -43,12 +41,10 @@ def test_a_failure_in_one_process_reaches_the_user(tmp_path, small, monkeypatch)
 
 
 def test_a_killed_process_is_said_in_a_sentence(tmp_path, small, monkeypatch):
-    class Pool(ProcessPoolExecutor):
-        def submit(self, job, *arguments):
-            return super().submit(os._exit, 9)
-
-    monkeypatch.setattr(demo, "ProcessPoolExecutor", Pool)
-    with pytest.raises(ReceptiveError, match="a training was killed"):
+    monkeypatch.setattr(workers, "PROGRAM", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(
+        ReceptiveError, match="the training of cnn-2 failed: its process was killed by SIGKILL"
+    ):
         demo.demo(tmp_path, lambda *tick: None, epochs=1, data=small)
 
 

@@ -107,7 +107,7 @@ def put_down(name):
 
 def begun(folders):
     """When each of some runs began, by its own record."""
-    return {folder: datetime.fromisoformat(runs.load(folder)["begin"]) for folder in folders}
+    return {folder: datetime.fromisoformat(runs.load(folder).begin) for folder in folders}
 
 
 needs_history = pytest.mark.skipif(

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims, rules, verdicts
@@ -186,11 +187,7 @@ def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verd
 
 
 def test_shortened_runs_decide_nothing(tmp_path):
-    folder = tmp_path / "synthetic" / "cnn-2" / "released" / "trial-0"
-    folder.mkdir(parents=True)
-    record = {"key": "made up", "plan": {}, "metrics": {}, "filters": {}, "complete": False}
-    record |= {"task": "synthetic", "variant": "cnn-2", "protocol": "released", "trial": 0}
-    (folder / "run.json").write_text(json.dumps(record))
+    put_run(tmp_path, make_run("cnn-2", epochs=99))
     assert matrix.summary(matrix.of(tmp_path, tmp_path))["not measured"] == len(claims.statements())
 
 

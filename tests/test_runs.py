@@ -108,7 +108,7 @@ def test_what_is_no_plan_is_refused(change, says):
 def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     """Only its key says that other code made it; a key that fits no recipe is a damaged record."""
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
     assert record["recipe"] == runs.RECIPE
     assert record["key"] == plan.key
@@ -117,7 +117,7 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     copy = plan.folder(tmp_path)
     copy.mkdir(parents=True)
     (copy / "run.json").write_text(json.dumps({**older, "key": runs.key_of(plan.record(), 1)}))
-    assert runs.finished(plan, tmp_path)["recipe"] == runs.FIRST_RECIPE
+    assert runs.finished(plan, tmp_path).recipe == runs.FIRST_RECIPE
     (copy / "run.json").write_text(json.dumps(older))
     with pytest.raises(ReceptiveError, match="its key is not that of its plan by recipe 1"):
         runs.finished(plan, tmp_path)
@@ -127,8 +127,8 @@ def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, 
     import keras
 
     plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
-    kept = runs.run(plan, small, tmp_path, keep=True)
-    plain = runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0")
+    kept = runs.run(plan, small, tmp_path, keep=True).record()
+    plain = runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0").record()
     for part in ("history", "metrics", "filters", "key"):
         assert kept[part] == plain[part]
     folder = plan.folder(tmp_path)
@@ -153,7 +153,7 @@ def test_a_run_folder_is_whole(store, small):
         "run.json",
     ]
     assert [path.name for path in folder.parent.iterdir()] == ["trial-0"]
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     assert (record["task"], record["variant"], record["trial"], record["protocol"]) == (
         "synthetic",
         "cnn-25",
@@ -175,9 +175,9 @@ def test_a_run_folder_is_whole(store, small):
 
 def test_a_run_is_scored_by_what_it_stored(store):
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
-    record = runs.load(folder)["filters"]["conv1"]
+    record = runs.load(folder).filters["conv1"].record()
     untrimmed, matches = runs.stored_matches(folder)
-    assert {key: value for key, value in record.items() if key != "sites"} == runs.summary(matches)
+    assert {**record, "sites": []} == runs.summary(matches).record()
     assert {motif.width for motif in untrimmed} == {19}
     assert [count == 0 for count in record["sites"]] == [motif.dead for motif in untrimmed]
 
@@ -190,7 +190,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
     train = runs.training.train
     monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(train(*args)) or trained[0])
     wanted = runs.plan(CNN_25, small, PROTOCOLS[name], 0, 2)
-    record = runs.run(wanted, small, tmp_path)
+    record = runs.run(wanted, small, tmp_path).record()
     model = trained[0].model
     assert record["metrics"] == {
         **metrics(small.test.Y, predict(model, small.test.X)),
@@ -233,7 +233,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     runs.run(one, small, tmp_path)
     other = replace(one, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
-    assert record["epochs"] == 2
+    assert record.epochs == 2
     assert runs.finished(other, tmp_path) == record
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
 
@@ -276,7 +276,7 @@ def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeyp
 @pytest.mark.claim("DEEP-2")
 def test_deeper_layers_are_read_where_no_pooling_is_below(small, tmp_path):
     network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
-    record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path)
+    record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path).record()
     assert {layer: found["n"] for layer, found in record["filters"].items()} == {
         "conv1": 3,
         "conv2": 4,
@@ -340,7 +340,7 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
         for file in plan.folder(tmp_path / "alone").iterdir():
             there = plan.folder(tmp_path / "both") / file.name
             if file.name == "run.json":
-                one, other = runs.load(file.parent), runs.load(there.parent)
+                one, other = runs.load(file.parent).record(), runs.load(there.parent).record()
                 assert {**one, **times} == {**other, **times}
                 assert other == record
             else:
@@ -403,10 +403,10 @@ def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, t
         "recipe": {"stored": runs.RECIPE, "now": runs.RECIPE},
     }
 
-    other = runs.load(folder)
+    other = runs.load(folder).record()
     other["history"]["loss"][1] += 1e-3
     other["filters"]["conv1"]["jaspar"] = 0.123
-    other["recipe"] = 1
+    other["recipe"], other["key"] = 1, runs.key_of(other["plan"], 1)
     copy = tmp_path / "copy" / "run.json"
     copy.parent.mkdir()
     copy.write_text(json.dumps(other))

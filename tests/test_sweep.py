@@ -20,6 +20,7 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made import make_run, put_run
 
 from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
@@ -70,27 +71,12 @@ sweep.sweep(planned, "small.h5", "store", on_epoch=say)
 
 
 def record(plan):
-    """The least that is taken for a finished run."""
-    return {
-        "key": plan.key,
-        "recipe": runs.RECIPE,
-        "plan": plan.record(),
-        "task": plan.task,
-        "variant": plan.network.name,
-        "trial": plan.trial,
-        "protocol": plan.protocol.name,
-        "metrics": {"auroc_mean": 0.5, "classes": list(plan.classes)},
-        "filters": {"conv1": {"jaspar": 0, "relevant": 0}},
-        "epochs": 1,
-        "seconds": 0,
-        "complete": True,
-    }
+    """What is taken for a finished run of a plan."""
+    return replace(make_run(), plan=plan).record()
 
 
 def put(plan, store):
-    folder = plan.folder(store)
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record(plan)))
+    put_run(store, replace(make_run(), plan=plan))
 
 
 @pytest.fixture
@@ -366,7 +352,7 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     assert "NaN or infinite in epoch 1" in summaries[planned + hopeless].failed[hopeless[0]]
     assert workers.split(planned + hopeless, store) == (planned, hopeless)
     assert first.folder(store).stat() == kept
-    assert runs.finished(second, store)["epochs"] == 2
+    assert runs.finished(second, store).epochs == 2
     left = sorted(path.name for path in second.folder(store).iterdir())
     assert left == ["conv1.meme", "conv1.tomtom.tsv", "conv1.untrimmed.meme", "run.json"]
     assert [path.name for path in second.folder(store).parent.iterdir()] == ["trial-0"]
@@ -394,7 +380,7 @@ def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
     assert not lost[0].is_running()
     assert (summary.planned, summary.done, summary.trained) == (3, 0, 2)
     assert "other data than were planned on" in summary.failed[hopeless]
-    assert [runs.finished(plan, store)["epochs"] for plan in planned] == [2, 2]
+    assert [runs.finished(plan, store).epochs for plan in planned] == [2, 2]
     assert workers.split(wanted, store) == (tuple(planned), (hopeless,))
 
 
@@ -440,7 +426,7 @@ def test_a_training_stores_a_run_for_every_reading(small, data_file, tmp_path):
     assert summary == sweep.Summary(planned=2, done=1, trained=1, failed={})
     assert epochs == [(planned[1], 1)]
     assert workers.split(planned, store) == (planned, ())
-    assert runs.load(planned[1].folder(store))["plan"]["protocol"]["threshold"] == 0.7
+    assert runs.load(planned[1].folder(store)).plan.protocol.threshold == 0.7
 
 
 def test_what_a_failing_process_had_stored_counts(small, stand_in, data_file):
@@ -468,7 +454,7 @@ def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone
         code, out, _ = command("replicate", *arguments)
         assert code == 0
         assert json.loads(out) == {"planned": 1, "done": 0, "trained": 1, "failed": 0, "errors": []}
-        record = runs.load(tmp_path / name / "cnn-100" / "released" / "trial-0")
+        record = runs.load(tmp_path / name / "cnn-100" / "released" / "trial-0").record()
         data = chipseq.TASKS[name]()
         assert (record["task"], record["data"]["sha256"]) == (name, data.sha256)
         assert record["metrics"]["classes"] == list(data.classes)

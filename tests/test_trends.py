@@ -55,8 +55,8 @@ def fresh(request, tmp_path_factory):
         done = _python(MAIN, "replicate", *names, "--trials", trials, "--store", store)
     assert done.returncode == 0, "not all runs were trained; the reasons stand above"
     for folder in measured.folders(store, "synthetic", "released"):
-        record = runs.load(folder)
-        trained_on = record["backend"], record["device"]
+        found = runs.load(folder)
+        trained_on = found.backend, found.device
         assert trained_on == (here["backend"], here["device"]), f"{folder} was trained on {trained_on}"
     return measured.collect(store)
 

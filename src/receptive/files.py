@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from errno import ENAMETOOLONG
 from glob import escape
+from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -132,6 +133,11 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path | str, most: int) -> bytea
         if len(found) > most:
             raise ReceptiveError(f"{path}: expected at most {most // 2**20} MiB, unpacked; it holds more")
     return found
+
+
+def packaged(name: str) -> bytes:
+    """Read a file that ships with the package, under ``data``."""
+    return resources.files("receptive").joinpath("data", name).read_bytes()
 
 
 def read_json(path: Path | str) -> Any:

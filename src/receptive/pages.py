@@ -6,7 +6,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from string import Template
 from typing import Any
 
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
+from receptive.files import packaged
 from receptive.motifs.motif import ALPHABET, information_content
 
 RASTER = 150
@@ -86,7 +86,7 @@ LEAST = 0.04
 
 def frame(title: str, body: str) -> str:
     """Return an HTML page, light or dark as its reader's screen is, with ``body`` (HTML) under ``title``."""
-    template = Template(files("receptive").joinpath("data/page.html").read_text(encoding="utf-8"))
+    template = Template(packaged("page.html").decode())
     return template.substitute(title=html.escape(title), body=body)
 
 

@@ -230,10 +230,10 @@ def ended(plan: "Plan", outcome: "Outcome", store: Path) -> str:
 
     if outcome.state == "failed":
         return f"{title(plan)}: failed: {outcome.error}"
-    record = runs.load(plan.folder(store))
-    layer = record["filters"]["conv1"]
+    found = runs.load(plan.folder(store))
+    layer = found.filters["conv1"]
     return (
-        f"{title(plan)}: {record['epochs']} epochs in {record['seconds']:.0f} s, "
-        f"AU-ROC {fixed(record['metrics']['auroc_mean'])}, JASPAR {layer['jaspar']:.3f}, "
-        f"relevant {layer['relevant']:.3f}" + (", by another sweep" if outcome.state == "found" else "")
+        f"{title(plan)}: {found.epochs} epochs in {found.seconds:.0f} s, "
+        f"AU-ROC {fixed(found.auroc_mean)}, JASPAR {layer.jaspar:.3f}, "
+        f"relevant {layer.relevant:.3f}" + (", by another sweep" if outcome.state == "found" else "")
     )

@@ -44,6 +44,7 @@ def text(document: dict[str, Any]) -> str:
         chipseq_table,
         class_table,
         evidence_line,
+        mixed_recipes,
         switch_table,
         table_2,
         tally,
@@ -80,6 +81,7 @@ def text(document: dict[str, Any]) -> str:
         if measured := [row for row in document.get(name, ()) if row["n"]]:
             lines += ["", table(*switch_table(measured))]
     lines += ["", f"Protocol {document['protocol']}. {tally(document)}"]
+    lines += filter(None, [mixed_recipes(document)])
     if document["left_out"]:
         lines.append(f"Left out, incomplete or shortened: {', '.join(document['left_out'])}")
     return "\n".join(lines)

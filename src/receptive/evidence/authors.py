@@ -6,9 +6,11 @@ set beside Table 2's without the data. CNN-50-2 is the small one there (D-5).
 """
 
 import gzip
+import json
 from functools import cache
-from importlib.resources import files
+from typing import Any
 
+from receptive.files import packaged
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_in
 from receptive.motifs.meme import parse_meme
@@ -20,8 +22,8 @@ INVIVO = ("cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-50", "cnn-100", "cnn9-4", "
 
 def filters(variant: str) -> tuple[Motif, ...]:
     """Return the 30 first-layer filters of a variant of :data:`INVIVO`, trimmed (D-8)."""
-    name = f"data/authors_invivo/{variant}.meme.gz"
-    return parse_meme(gzip.decompress(files("receptive").joinpath(name).read_bytes()).decode("utf-8"), name)
+    name = f"authors_invivo/{variant}.meme.gz"
+    return parse_meme(gzip.decompress(packaged(name)).decode("utf-8"), name)
 
 
 @cache
@@ -31,6 +33,18 @@ def matches(variant: str) -> tuple[tomtom.Match, ...]:
 
 
 def fractions(variant: str) -> dict[str, float]:
+    """Return the :func:`score` of a variant, as it ships with the package: a constant that takes a second."""
+    shares: dict[str, float] = constants()["authors_invivo"][variant]
+    return shares
+
+
+@cache
+def constants() -> dict[str, Any]:
+    """Return what ``tools/constants.py`` has computed."""
+    return dict(json.loads(packaged("constants.json")))
+
+
+def score(variant: str) -> dict[str, float]:
     """Score the filters of a variant by :mod:`receptive.motifs.tomtom`, as those of our runs are.
 
     Returns:

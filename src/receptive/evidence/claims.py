@@ -8,8 +8,9 @@ import csv
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
+
+from receptive.files import packaged
 
 Key = tuple[str, str, str]
 """A quantity of a network: variant, layer (empty for a classification score) and column."""
@@ -46,7 +47,7 @@ class Cell:
 @cache
 def published() -> tuple[Cell, ...]:
     """Return every published number (Tables 1 and 2, and Results for deeper layers), in the paper's order."""
-    text = files("receptive").joinpath("data/published.tsv").read_text(encoding="utf-8")
+    text = packaged("published.tsv").decode()
     rows = csv.DictReader(text.splitlines(), delimiter="\t")
     return tuple(_cell(row) for row in rows)
 
@@ -90,7 +91,7 @@ class Statement:
 @cache
 def statements() -> dict[str, Statement]:
     """Return every claim by its id, in the order of the specification."""
-    text = files("receptive").joinpath("data/claims.toml").read_text(encoding="utf-8")
+    text = packaged("claims.toml").decode()
     return {name: _statement(name, entry) for name, entry in tomllib.loads(text).items()}
 
 

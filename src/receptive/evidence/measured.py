@@ -4,15 +4,15 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from receptive.errors import ReceptiveError
 from receptive.evidence.claims import Key
 from receptive.replication import runs
+from receptive.replication.runs import Run
 from receptive.tasks import chipseq
 
 SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
-"""Columns of classification scores, with their names in a run's metrics."""
+"""Columns of classification scores, with their names in a run."""
 FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 """Columns of match fractions, as in a run's filters (D-9, D-19)."""
 
@@ -31,6 +31,7 @@ class Results:
         factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
         auroc: for every variant, trial by trial, the AU-ROC of each class.
         trials: for every variant the numbers of its trials.
+        recipes: for every variant the recipes of its runs; more than one: of code that makes other networks.
         by_trial: whether trials of one number, which share a seed, are pairs
             (:mod:`receptive.evidence.rules`).
         data: hash of the data set that all runs share; empty without runs.
@@ -45,6 +46,7 @@ class Results:
     auroc: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
     trials: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     by_trial: bool = False
+    recipes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, key: Key) -> tuple[float, ...]:
         """Return the values of a quantity, none if it was not measured."""
@@ -97,38 +99,29 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
     layers: dict[str, Mapping[str, tuple[str, ...]]] = {}
     data: dict[str, Path] = {}
     left_out: list[Path] = []
+    recipes: dict[str, set[int]] = {}
     for folder in folders(store, task, protocol):
-        record = runs.load(folder)
-        place = (str(record[name]) for name in ("task", "variant", "protocol"))
-        own = Path(*place, f"trial-{record['trial']}")
-        if folder != Path(store) / own:
-            raise ReceptiveError(f"{folder} holds another run, {own}")
-        if not (record["complete"] and record.get("full_protocol")):
+        found = runs.load(folder)
+        if folder != found.plan.folder(store):
+            raise ReceptiveError(f"{folder} holds another run, {found.plan.folder('')}")
+        if not (found.complete and found.full_protocol):
             left_out.append(folder)
             continue
-        try:
-            if not record["filters"]:
-                raise ValueError("no filters at all")
-            read = _numbers(record)
-            shares = {layer: _shares(found["by_factor"]) for layer, found in record["filters"].items()}
-            by_class = _by_class(record["metrics"])
-            data.setdefault(str(record["data"]["sha256"]), folder)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise ReceptiveError(
-                f"{folder / 'run.json'}: damaged: {type(error).__name__} {error}; a run has its metrics, "
-                "filters and data"
-            ) from None
-        kinds = {layer: tuple(by_factor) for layer, by_factor in shares.items()}
-        if kinds != layers.setdefault(record["variant"], kinds):
+        network = found.plan.network.name
+        data.setdefault(found.data["sha256"], folder)
+        kinds = {layer: tuple(each.by_factor) for layer, each in found.filters.items()}
+        if kinds != layers.setdefault(network, kinds):
             raise ReceptiveError(
                 f"{folder / 'run.json'}: other layers or factors than in the trials before it"
             )
-        for key, value in read.items():
+        for key, value in _numbers(found, folder).items():
             values.setdefault(key, []).append(value)
-        for layer, by_factor in shares.items():
-            factors.setdefault((record["variant"], layer), []).append(by_factor)
-        auroc.setdefault(record["variant"], []).append(by_class)
-        trials.setdefault(record["variant"], []).append(record["trial"])
+        for layer, each in found.filters.items():
+            factors.setdefault((network, layer), []).append(each.by_factor)
+        scores = zip(found.plan.classes, found.auroc, strict=False)
+        auroc.setdefault(network, []).append({name: score for name, score in scores if score is not None})
+        trials.setdefault(network, []).append(found.plan.trial)
+        recipes.setdefault(network, set()).add(found.recipe)
     if len(data) > 1:
         raise ReceptiveError(f"{' and '.join(map(str, data.values()))} were trained on different data")
     return Results(
@@ -139,6 +132,7 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
         task,
         {variant: tuple(each) for variant, each in auroc.items()},
         {variant: tuple(each) for variant, each in trials.items()},
+        recipes={variant: tuple(sorted(each)) for variant, each in recipes.items()},
     )
 
 
@@ -170,28 +164,12 @@ def _holdings(store: Path) -> str:
     return ", ".join(held) or "no run at all"
 
 
-def _by_class(metrics: Mapping[str, Any]) -> dict[str, float]:
-    """Read the AU-ROC of the classes that had both labels."""
-    named = zip(metrics.get("classes", ()), metrics.get("auroc", ()), strict=True)
-    return {name: float(value) for name, value in named if value is not None}
-
-
-def _shares(by_factor: Mapping[str, Any]) -> dict[str, float]:
-    """Read the fractions of filters that match each factor."""
-    return {name: _checked(f"by_factor {name}", float(share)) for name, share in by_factor.items()}
-
-
-def _checked(what: str, value: float) -> float:
-    """Return a score or a fraction if it is one."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{what} is {value}, not between 0 and 1")
-    return value
-
-
-def _numbers(record: Mapping[str, Any]) -> dict[Key, float]:
-    """Read the scores and fractions of a run; each lies between 0 and 1."""
-    variant = record["variant"]
-    numbers = {(variant, "", column): float(record["metrics"][name]) for column, name in SCORES.items()}
-    for layer, found in record["filters"].items():
-        numbers |= {(variant, layer, column): float(found[column]) for column in FRACTIONS}
-    return {key: _checked(" ".join(filter(None, key[1:])), value) for key, value in numbers.items()}
+def _numbers(found: Run, folder: Path) -> dict[Key, float]:
+    """Return the scores and fractions of a run."""
+    network = found.plan.network.name
+    if found.auroc_mean is None or found.aupr_mean is None:
+        raise ReceptiveError(f"{folder / 'run.json'}: damaged: no class has a score")
+    numbers: dict[Key, float] = {(network, "", name): getattr(found, of) for name, of in SCORES.items()}
+    for layer, each in found.filters.items():
+        numbers |= {(network, layer, column): getattr(each, column) for column in FRACTIONS}
+    return numbers

@@ -23,7 +23,7 @@ def named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[s
         ReceptiveError: the run cannot be read.
     """
     motifs, matches = runs.stored_matches(folder, layer)
-    return motifs, best_factors(matches, relevant_to(runs.load(folder)["metrics"].get("classes", ())))
+    return motifs, best_factors(matches, relevant_to(runs.load(folder).plan.classes))
 
 
 def names_in_words(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> str:

@@ -4,12 +4,11 @@ import gzip
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 
 from receptive.errors import UsageError
-from receptive.files import kind
+from receptive.files import kind, packaged
 from receptive.motifs.formats import read_motifs
 from receptive.motifs.meme import parse_meme
 from receptive.motifs.motif import ALPHABET, Motif, from_counts
@@ -58,7 +57,7 @@ NFYA (MA0060.2); its other ids are absent from JASPAR 2016, most of them older v
 def jaspar_2016() -> tuple[Motif, ...]:
     """The 519 motifs of JASPAR 2016 CORE vertebrates, as the authors used them (CC BY 4.0)."""
     name = "JASPAR_CORE_2016_vertebrates.meme.gz"
-    packed = files("receptive").joinpath("data", name).read_bytes()
+    packed = packaged(name)
     return parse_meme(gzip.decompress(packed).decode("utf-8"), name)
 
 

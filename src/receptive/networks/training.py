@@ -1,7 +1,7 @@
 """Training one network on one data set, and measuring how well it classifies (TRAIN-1)."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -169,8 +169,10 @@ def metrics(Y: NDArray[np.int8], probabilities: NDArray[np.float32]) -> dict[str
         auroc.append(float(roc_auc_score(labels, scores)))
         aupr.append(float(auc(recall, precision)))
 
-    def mean(values: list[float | None]) -> float | None:
-        given = [value for value in values if value is not None]
-        return float(np.mean(given)) if given else None
+    return {"auroc_mean": mean_score(auroc), "auroc": auroc, "aupr_mean": mean_score(aupr), "aupr": aupr}
 
-    return {"auroc_mean": mean(auroc), "auroc": auroc, "aupr_mean": mean(aupr), "aupr": aupr}
+
+def mean_score(values: Sequence[float | None]) -> float | None:
+    """Average the scores of the classes that have one; ``None`` if none has."""
+    given = [value for value in values if value is not None]
+    return float(np.mean(given)) if given else None

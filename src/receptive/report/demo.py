@@ -3,25 +3,20 @@
 import base64
 import html
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from importlib.resources import files
-from multiprocessing import get_context
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from receptive import __version__
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims
 from receptive.figures import logos
 from receptive.figures.canvas import save
-from receptive.files import check_writable, temporary_files, write_text
-from receptive.networks import backend
+from receptive.files import check_writable, packaged, write_text
 from receptive.networks.variants import variant
 from receptive.pages import frame
 from receptive.protocols import RELEASED
 from receptive.replication import runs, sweep
+from receptive.replication.runs import Run
 from receptive.tasks import synthetic
 from receptive.tasks.dataset import Dataset
 
@@ -34,10 +29,8 @@ Progress = Callable[[str, int, dict[str, float]], None]
 """Called with the network, the epochs done and the losses."""
 
 
-def demo(
-    out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Dataset | None = None
-) -> list[dict[str, Any]]:
-    """Train both networks at once, a process and a thread each, and write the page that compares them.
+def demo(out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Dataset | None = None) -> list[Run]:
+    """Train both networks at once, by a sweep of two workers, and write the page that compares them.
 
     Args:
         out: folder for ``index.html``, a logo sheet per network (PNG and SVG) and the runs, under ``runs``.
@@ -57,37 +50,20 @@ def demo(
     sweep.tidy(out / "runs")
     data = synthetic.generate(0) if data is None else data
     plans = [runs.plan(variant(name, RELEASED), data, RELEASED, 0, epochs) for name in NETWORKS]
-    missing = [plan for plan in plans if not runs.finished(plan, out / "runs")]
-    processes = get_context("spawn")
-    with processes.Manager() as manager, ProcessPoolExecutor(len(plans), processes) as pool:
-        ticks = manager.Queue()
-        trained = [pool.submit(_train, plan, data, out / "runs", ticks) for plan in missing]
-        for future in trained:
-            future.add_done_callback(lambda _: ticks.put(None))
-        for _ in trained:
-            while tick := ticks.get():
-                progress(*tick)
-        for future in as_completed(trained):
-            try:
-                future.result()
-            except BrokenProcessPool:
-                raise ReceptiveError(
-                    "a training was killed; is there enough memory (about 1 GB each)?"
-                ) from None
-    records = [runs.finished(plan, out / "runs") or {} for plan in plans]
+    summary = sweep.sweep(
+        plans,
+        sweep.keep(data, out / "runs"),
+        out / "runs",
+        workers=len(plans),
+        on_epoch=lambda plan, epoch, loss: progress(plan.network.name, epoch, {"val_loss": loss}),
+    )
+    for plan, why in summary.failed.items():
+        raise ReceptiveError(f"the training of {plan.network.name} failed: {why}")
+    found = [runs.load(plan.folder(out / "runs")) for plan in plans]
     for plan in plans:
         _draw(plan, out)
-    write_text(
-        out / "index.html", page(records, out, len(data.train.Y) + len(data.valid.Y) + len(data.test.Y))
-    )
-    return records
-
-
-def _train(plan: runs.Plan, data: Dataset, store: Path, ticks: Any) -> None:
-    """Train one network in a process of its own."""
-    backend.configure(threads=1)
-    with temporary_files(store):
-        runs.run(plan, data, store, lambda epoch, losses: ticks.put((plan.network.name, epoch, losses)))
+    write_text(out / "index.html", page(found, out, len(data.train.Y) + len(data.valid.Y) + len(data.test.Y)))
+    return found
 
 
 def _draw(plan: runs.Plan, out: Path) -> None:
@@ -102,37 +78,33 @@ def _draw(plan: runs.Plan, out: Path) -> None:
         save(sheet, out / f"{plan.network.name}.{suffix}")
 
 
-def page(records: list[dict[str, Any]], out: Path, sequences: int) -> str:
+def page(found: list[Run], out: Path, sequences: int) -> str:
     """Return the HTML page, with everything it shows inside it."""
     rows, sheets = [], []
-    for record in records:
-        name = record["variant"]
+    for each in found:
+        name, layer = each.plan.network.name, each.filters["conv1"]
         cells = [
             f'<td class="ours">{value}</td><td>{known}</td>'
-            for value, known in zip(*compared(record), strict=True)
+            for value, known in zip(*compared(each), strict=True)
         ]
         rows.append(f"<tr><td>{name.upper()}</td>{''.join(cells)}</tr>")
         image = base64.b64encode((out / f"{name}.png").read_bytes()).decode()
-        share = record["filters"]["conv1"]["relevant"]
-        what = (
-            f"Sequence logos of the {record['filters']['conv1']['n']} first-layer filters of {name.upper()}"
-        )
+        what = f"Sequence logos of the {layer.n} first-layer filters of {name.upper()}"
         sheets.append(
             f'<figure><h2>{name.upper()}</h2><img src="data:image/png;base64,{image}" '
-            f'alt="{what}; {share:.0%} match a relevant motif."><figcaption>{what}. A name on the left is '
-            f"the factor whose motif the filter matches. "
+            f'alt="{what}; {layer.relevant:.0%} match a relevant motif."><figcaption>{what}. '
+            f"A name on the left is the factor whose motif the filter matches. "
             f'Also as <a href="{name}.svg">SVG</a>.</figcaption></figure>'
         )
-    first = records[0]
-    seconds = max(record["seconds"] for record in records)
-    machine = f"Trained in {seconds:.0f} s on {first['backend']}, {first['device']} ({first['machine']})"
-    template = Template(files("receptive").joinpath("data/demo.html").read_text(encoding="utf-8"))
+    first = found[0]
+    seconds = max(each.seconds for each in found)
+    machine = f"Trained in {seconds:.0f} s on {first.backend}, {first.device} ({first.machine})"
+    template = Template(packaged("demo.html").decode())
+    trained = {each.epochs for each in found}
     body = template.substitute(
         sequences=f"{sequences:,}",
-        filters=first["filters"]["conv1"]["n"],
-        epochs=first["epochs"]
-        if first["epochs"] == records[-1]["epochs"]
-        else f"at most {first['plan']['epochs']}",
+        filters=first.filters["conv1"].n,
+        epochs=first.epochs if len(trained) == 1 else f"at most {first.plan.epochs}",
         machine=html.escape(machine),
         rows="\n".join(rows),
         sheets="\n".join(sheets),
@@ -141,9 +113,9 @@ def page(records: list[dict[str, Any]], out: Path, sequences: int) -> str:
     return frame("receptive: CNN-2 and CNN-25", body)
 
 
-def compared(record: dict[str, Any]) -> tuple[list[str], list[str]]:
+def compared(found: Run) -> tuple[list[str], list[str]]:
     """Return a run's AU-ROC and match fractions, and what was published, as text."""
-    layer = record["filters"]["conv1"]
-    ours = [record["metrics"]["auroc_mean"] or float("nan"), layer["jaspar"], layer["relevant"]]
-    cells = [claims.cell(record["variant"], column) for column in COLUMNS]
+    layer = found.filters["conv1"]
+    ours = [found.auroc_mean or float("nan"), layer.jaspar, layer.relevant]
+    cells = [claims.cell(found.plan.network.name, column) for column in COLUMNS]
     return [f"{value:.3f}" for value in ours], [f"{c.mean:.3f} ± {c.sd:.3f}" if c else "–" for c in cells]

@@ -177,6 +177,7 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         f"{len(document['left_out'])} shortened or incomplete runs are left out."
         if document["left_out"]
         else "",
+        mixed_recipes(document),
         RULES,
         grid(*table(document)),
         "## Claims",
@@ -273,6 +274,15 @@ def _factor_grid(rows: Sequence[Document]) -> str:
             for row in rows
         ],
     )
+
+
+def mixed_recipes(document: Document) -> str:
+    """Say which networks have runs by code that makes different networks of one plan; empty if none has."""
+    mixed = [name for name, recipes in document["recipes"].items() if len(recipes) > 1]
+    if not mixed:
+        return ""
+    names = ", ".join(mixed)
+    return f"Runs of more than one recipe (see run.json), trials of different code, are together in {names}."
 
 
 def _authors_grid(document: Document) -> str:

@@ -9,11 +9,11 @@ import gzip
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
+from receptive.files import packaged
 from receptive.motifs.jaspar import FACTORS, embedded
 from receptive.motifs.motif import Motif, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
@@ -108,7 +108,7 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
 
 def table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Read the packaged loci: their sequences, and the sources of each, that of the sequence first."""
-    packed = files("receptive").joinpath("data", "chipseq.tsv.gz").read_bytes()
+    packed = packaged("chipseq.tsv.gz")
     rows = [line.split("\t") for line in gzip.decompress(packed).decode().splitlines()[1:]]
     return tuple(row[1] for row in rows), tuple(tuple(row[0].split(",")) for row in rows)
 

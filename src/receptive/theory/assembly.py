@@ -30,7 +30,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise, product
 from math import exp, log, log2
 from typing import Any, Literal
@@ -40,6 +39,7 @@ from numpy.typing import NDArray
 from scipy.special import entr
 
 from receptive.errors import UsageError
+from receptive.files import packaged
 from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import INPUT, Node
 
@@ -261,7 +261,7 @@ class Curve:
 @cache
 def fitted() -> Curve:
     """Return the curve fitted to the relevant fractions of the paper's Table 1 (`predictions.fit`)."""
-    text = files("receptive").joinpath("data/assembly.json").read_text(encoding="utf-8")
+    text = packaged("assembly.json")
     return Curve(**json.loads(text))
 
 
