@@ -1,7 +1,7 @@
 """Ablations: differences from ``released``, and which discrepancy explains a number."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import assume, given
@@ -154,6 +154,6 @@ def test_several_switches_at_once_explain_nothing(tmp_path):
 
 @pytest.mark.parametrize("value", [None, 2])
 def test_a_damaged_run_is_refused_under_any_protocol(tmp_path, value):
-    put(tmp_path, "cnn-2", TRAINED, [0.9], auroc=(value,))
+    put_run(tmp_path, replace(make_run("cnn-2", protocol=TRAINED), auroc=(value,)))
     with pytest.raises(ReceptiveError, match="damaged"):
         ablations.document(tmp_path)

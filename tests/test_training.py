@@ -145,7 +145,7 @@ def test_tensorflow_is_not_compiled_with_xla(trained):
 def test_threads_can_be_set():
     """In a process of its own: TensorFlow takes the numbers once."""
     code = (
-        "from receptive import backend; backend.configure(threads=1); import tensorflow as tf;"
+        "from receptive.networks import backend; backend.configure(threads=1); import tensorflow as tf;"
         "print(tf.config.threading.get_intra_op_parallelism_threads(),"
         "tf.config.threading.get_inter_op_parallelism_threads())"
     )

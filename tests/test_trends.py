@@ -24,7 +24,8 @@ QUICK = ("cnn-1", "cnn-2", "cnn-10", "cnn-25", "cnn-50-2", "cnn19-1-2")
 TRIALS = PUBLISHED_TRIALS
 MAIN = "from receptive.cli import main; main()"
 DESCRIBE = (
-    "import json; from receptive import backend; backend.configure(); print(json.dumps(backend.describe()))"
+    "import json; from receptive.networks import backend; backend.configure(); "
+    "print(json.dumps(backend.describe()))"
 )
 
 

@@ -154,7 +154,7 @@ def registered(real: Results) -> dict[str, Any]:
         "protocol released.",
         "command": COMMAND,
         "date": DATE,
-        "definition": "receptive.theory.assembly.coincidence; the registered forecast is that of reach 4.",
+        "definition": "receptive.assembly.coincidence; the registered forecast is that of reach 4.",
         "curves": {
             str(reach): {**_rounded(asdict(curve)), "squares": round(squares, DIGITS)}
             for reach, (curve, squares) in fits.items()

@@ -86,7 +86,7 @@ def workers_here() -> int:
     """
     cores = int(joblib.cpu_count())
     # Asked in a process of its own, since looking may already take memory on the card.
-    program = "from receptive import backend as b; b.configure(); print(b.describe()['device'])"
+    program = "from receptive.networks import backend as b; b.configure(); print(b.describe()['device'])"
     asked = subprocess.run(
         [sys.executable, "-P", "-c", program],
         capture_output=True,

@@ -31,12 +31,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import pairwise, product
-from math import exp, log, log2
+from math import exp, log2
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from receptive.errors import UsageError
 from receptive.files import packaged
@@ -221,7 +220,8 @@ def coincidence(pool: int, stride: int, taps: int, dilation: int = 1, reach: int
 
 
 def _binary_entropy(p: FloatArray) -> FloatArray:
-    entropy: FloatArray = (entr(p) + entr(1 - p)) / log(2)
+    both = np.stack([p, 1 - p])
+    entropy: FloatArray = -(both * np.log2(np.where(both > 0, both, 1.0))).sum(axis=0)
     return entropy
 
 
