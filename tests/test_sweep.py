@@ -4,6 +4,7 @@ Most tests put a stand-in for the training, a program that takes milliseconds; t
 """
 
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -266,6 +267,25 @@ def test_the_record_of_a_failure_goes_when_the_run_is_there_and_no_lock_is_neede
     assert sweep.sweep(planned, data_file, "store") == sweep.Summary(1, 1, 0, {})
     assert not record.exists()
     assert not Path("store/.sweep").exists()
+
+
+def test_a_plan_may_be_longer_than_a_command_line(small, monkeypatch, tmp_path, data_file):
+    (planned,) = targets.plans(["cnn-25"], 1, RELEASED, small)
+    planned = replace(planned, classes=tuple(f"{number:050}" for number in range(10_000)))
+    count = "import os, pickle, sys; plans, *_ = pickle.load(os.fdopen(int(sys.argv[2]), 'rb')); "
+    monkeypatch.setattr(workers, "PROGRAM", f"{count} sys.exit(f'{{len(plans[0].classes)}} classes')")
+    (outcome,) = workers.attempt([planned], data_file, tmp_path / "store", lambda *_: None)
+    assert (outcome.state, outcome.error) == ("failed", "10000 classes")
+
+
+def test_dask_is_silent_about_a_lost_scheduler(monkeypatch):
+    """Its import sets how much it says, so that only what is set later counts."""
+    logger = logging.getLogger("distributed.client")
+    logger.setLevel(logging.WARNING)
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
+    with pytest.raises(ReceptiveError, match="no Dask scheduler answers"):
+        workers._connect("tcp://127.0.0.1:9")
+    assert logger.level == logging.CRITICAL
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -173,11 +173,11 @@ def load(path: Path | str) -> Any:
     Raises:
         ReceptiveError: the file is missing or no model, or the model needs code that the file does not hold.
     """
-    import keras
-
     path = Path(path)
     check_file(path, "a model saved by Keras")
     check_archive(path)
+    import keras
+
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever its readers and the layers' own code do

@@ -68,11 +68,11 @@ def _middle(row: LayerField, neighbours: int) -> Iterator[tuple[int, int]]:
 
 def _draw_layer(axes: Axes, row: LayerField, level: int, neighbours: int) -> None:
     """Draw one layer between ``level - 0.5`` and ``level + 0.5``."""
-    ticks = [row.centre + i * row.jump for i in range(row.length)]
     if row.length <= _TICKS:
+        ticks = [row.centre + i * row.jump for i in range(row.length)]
         axes.vlines(ticks, level + 0.3, level + 0.4, color=GREY, linewidth=0.6)
     else:
-        axes.broken_barh([(ticks[0], ticks[-1] - ticks[0])], (level + 0.3, 0.1), facecolor=GREY)
+        axes.broken_barh([(row.centre, (row.length - 1) * row.jump)], (level + 0.3, 0.1), facecolor=GREY)
     for neuron, shift in _middle(row, neighbours):
         bottom = level - _BAR / 2 - shift * (_BAR + 0.02)
         whole, inside = interval(row, neuron, clipped=False), interval(row, neuron)

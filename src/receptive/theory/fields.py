@@ -20,8 +20,8 @@ import numpy.typing as npt
 from receptive.errors import UsageError
 from receptive.theory.layers import INPUT, JOINS, POOLING, Graph, Kind, Layer, Node, chain
 
-MOST_NEURONS = 10**9
-"""Positions in all layers together, of which every one is followed."""
+MOST_FOLLOWED = 2 * 10**8
+"""Neurons that are followed one by one where layers leave gaps in what they see."""
 
 
 def span(size: int, dilation: int = 1) -> int:
@@ -168,7 +168,8 @@ class ReceptiveFields:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
         outputs = (row for row in self.rows if row.name not in read)
-        return int(_reached(self, {row.name: np.ones(row.length, bool) for row in outputs}).sum())
+        reached = _reached(self, {row.name: range(row.length) for row in outputs})
+        return len(reached) if isinstance(reached, range) else int(reached.sum())
 
     @property
     def unaligned(self) -> tuple[str, ...]:
@@ -231,7 +232,7 @@ def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> Rec
 
     Raises:
         UsageError: the sequence is empty, or too short for a layer to have any neuron, or branches of
-            different lengths meet, which names the layer; or there are more than `MOST_NEURONS`.
+            different lengths meet; the message names the layer.
     """
     if input_length < 1:
         raise UsageError(f"the input length must be 1 or more, not {input_length}")
@@ -243,11 +244,6 @@ def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> Rec
             rows[node.layer.name] = _joined(graph, node, below)
         else:
             rows[node.layer.name] = _grown(node.layer, below[0], input_length)
-    if (neurons := sum(row.length for row in rows.values())) > MOST_NEURONS:
-        raise UsageError(
-            f"the layers have {neurons:,} positions in all on an input of {input_length:,}: expected at most "
-            f"{MOST_NEURONS:,}"
-        )
     return ReceptiveFields(graph, input_length, tuple(rows[node.layer.name] for node in graph.nodes))
 
 
@@ -271,25 +267,79 @@ def seen(fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = Non
     row = fields.row(name)
     if neurons is not None and not all(0 <= neuron < row.length for neuron in neurons):
         raise UsageError(f"layer {name} has neurons 0 to {row.length - 1}, not all of {list(neurons)}")
-    chosen = np.zeros(row.length, bool)
-    chosen[slice(None) if neurons is None else list(neurons)] = True
-    return np.flatnonzero(_reached(fields, {name: chosen}))
+    return np.flatnonzero(_mask(_reached(fields, {name: _marks(row.length, neurons)}), fields.input_length))
 
 
-def _reached(fields: ReceptiveFields, reached: dict[str, npt.NDArray[np.bool_]]) -> npt.NDArray[np.bool_]:
-    """Which input positions the neurons see that are marked, layer by layer, in one walk down."""
+Marks = range | npt.NDArray[np.bool_]
+"""Some neurons of a layer: those from one to another, or a mask of all."""
+
+
+def _marks(length: int, neurons: Sequence[int] | None) -> Marks:
+    """Mark some neurons of a layer of ``length``; all by default."""
+    if neurons is None:
+        return range(length)
+    chosen = np.zeros(length, bool)
+    chosen[list(neurons)] = True
+    return chosen
+
+
+def _mask(marks: Marks, length: int) -> npt.NDArray[np.bool_]:
+    """The mask of some of ``length`` neurons."""
+    if not isinstance(marks, range):
+        return marks
+    mask = np.zeros(length, bool)
+    mask[marks.start : marks.stop] = True
+    return mask
+
+
+def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
+    """Which input positions the marked neurons of some layers see, in one walk down.
+
+    Raises:
+        UsageError: more than `MOST_FOLLOWED` neurons would have to be followed one by one.
+    """
     lengths = {INPUT: fields.input_length} | {row.name: row.length for row in fields.rows}
+    followed = 0
     for node in reversed(fields.graph.nodes):
-        if node.layer.name not in reached:
+        layer = node.layer
+        if layer.name not in marked:
             continue
-        above = np.flatnonzero(reached.pop(node.layer.name))
+        marks = marked.pop(layer.name)
         for below in node.inputs:
-            size, stride, dilation, (left, _) = _window(node.layer, lengths[below])
-            if _broadcast(lengths[below], lengths[node.layer.name], node.layer):
+            length = lengths[below]
+            size, stride, dilation, (left, _) = _window(layer, length)
+            if _broadcast(length, lengths[layer.name], layer):
                 stride = 0
-            tapped = _tapped(above * stride - left, size, dilation, lengths[below])
-            reached[below] = reached[below] | tapped if below in reached else tapped
-    return reached[INPUT]
+            found = _seen_range(marks, size, stride, dilation, left, length)
+            if found is None:
+                followed += length
+                if followed > MOST_FOLLOWED:
+                    raise UsageError(
+                        f"layer {layer.label}: what it sees has gaps, too many to be followed on an input of "
+                        f"{fields.input_length:,}"
+                    )
+                above = np.flatnonzero(_mask(marks, lengths[layer.name]))
+                found = _tapped(above * stride - left, size, dilation, length)
+            marked[below] = _both(found, marked[below], length) if below in marked else found
+    return marked[INPUT]
+
+
+def _both(one: Marks, other: Marks, length: int) -> Marks:
+    """Mark what either marks of ``length`` neurons."""
+    if isinstance(one, range) and isinstance(other, range) and one == other:
+        return one
+    return _mask(one, length) | _mask(other, length)
+
+
+def _seen_range(marks: Marks, size: int, stride: int, dilation: int, left: int, length: int) -> Marks | None:
+    """What the windows of neurons side by side see of ``length`` neurons, ``None`` if that leaves gaps."""
+    if not isinstance(marks, range) or not marks:
+        return None
+    if not (dilation == 1 and stride <= size) and not (stride == 1 and dilation <= len(marks)):
+        return None
+    first, last = (neuron * stride - left for neuron in (marks[0], marks[-1]))
+    start = min(max(first, 0), length)
+    return range(start, max(start, min(last + span(size, dilation), length)))
 
 
 def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
