@@ -1,11 +1,13 @@
 """The package as a whole: what it imports, what it ships, and that its documents keep up with it."""
 
+import doctest
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from gzip import decompress
+from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -68,6 +70,29 @@ def test_help_imports_no_framework_and_shows_an_example(path: tuple[str, ...]) -
     shown = CliRunner().invoke(app, [*path, "--help"])
     assert shown.exit_code == 0
     assert "Example: receptive" in shown.output
+
+
+def test_public_names_are_found_and_typed_alike() -> None:
+    for name in receptive.__all__:
+        home = f"receptive.{receptive._HOMES[name]}"
+        assert getattr(receptive, name) is getattr(import_module(home), name)
+        assert f"    from {home} import" in Path(receptive.__file__).read_text("utf-8")
+    assert sorted(receptive.__all__) == sorted(receptive._HOMES)
+    assert set(receptive.__all__) <= set(dir(receptive))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = receptive.nonsense
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    found = doctest.testmod(import_module(name))
+    assert found.failed == 0
+
+
+def test_there_are_examples() -> None:
+    finder = doctest.DocTestFinder()
+    examples = [e for name in MODULES for test in finder.find(import_module(name)) for e in test.examples]
+    assert len(examples) >= 8
 
 
 def test_version_is_the_same_everywhere() -> None:

@@ -136,6 +136,20 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
     )
 
 
+def read_runs(store: Path | str, task: str = "*", protocol: str = "*") -> tuple[Run, ...]:
+    """Read the runs of a store, by network, protocol and trial.
+
+    Args:
+        store: folder of runs.
+        task: of one task alone.
+        protocol: under one protocol alone.
+
+    Raises:
+        ReceptiveError: there is no such folder, or a run is damaged.
+    """
+    return tuple(runs.load(folder) for folder in folders(store, task, protocol))
+
+
 def folders(store: Path | str, task: str = "*", protocol: str = "*") -> list[Path]:
     """Return the run folders of a store, by variant, protocol and trial.
 

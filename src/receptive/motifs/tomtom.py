@@ -90,6 +90,10 @@ def match(
 
     Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).
 
+    >>> from receptive.motifs.jaspar import embedded, jaspar_2016
+    >>> [found.best.name for found in match(embedded()[:3], jaspar_2016())]
+    ['Arid3a', 'CEBPB', 'FOSL1']
+
     Raises:
         ReceptiveError: there is no target, one is dead, or a motif is wider than :data:`WIDEST`.
     """

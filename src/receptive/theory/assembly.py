@@ -309,6 +309,11 @@ def predict(fields: ReceptiveFields, curve: Curve | None = None) -> tuple[Predic
     more than `WIDEST` taps are counted as that wide: the offset spans no more, and further taps would only
     add chance hits.
 
+    >>> from receptive import parse_layers, receptive_fields
+    >>> networks = ("conv19 pool2 conv5 pool50", "conv19 pool25 conv5 pool4")
+    >>> [predict(receptive_fields(parse_layers(layers), 200))[0].kind for layers in networks]
+    ['distributed', 'localist']
+
     Args:
         fields: the network's receptive fields.
         curve: from bits to fractions; by default the one `fitted` to the paper.

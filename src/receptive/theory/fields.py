@@ -226,6 +226,11 @@ class ReceptiveFields:
 def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> ReceptiveFields:
     """Compute what every neuron of a network sees (RF-1 to RF-6).
 
+    >>> from receptive import parse_layers
+    >>> pooled = receptive_fields(parse_layers("conv19 pool25"), input_length=200).row("pool1")
+    >>> pooled.size, pooled.jump, pooled.length, pooled.uncertainty
+    (43, 25, 8, 25)
+
     Args:
         network: a chain of layers, or a graph.
         input_length: positions in the sequence.

@@ -117,7 +117,10 @@ def parse_layers(text: str) -> tuple[Layer, ...]:
 
     Left out, a convolution has stride 1 and ``same`` padding, as in the paper (ARCH-1), and pooling moves by
     its size without padding, as in Keras: ``conv19s2d4same``, ``pool50s2``, ``pool50s2same``, ``conv5p4,0``.
-    `format` is the inverse.
+    `format_layers` is the inverse.
+
+    >>> [layer.size for layer in parse_layers("conv19 pool25 conv5 pool4")]
+    [19, 25, 5, 4]
 
     Raises:
         UsageError: the text is not of this form, or a layer is impossible; a caret shows where.
