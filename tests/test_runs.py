@@ -342,7 +342,7 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
             if file.name == "run.json":
                 one, other = runs.load(file.parent).record(), runs.load(there.parent).record()
                 assert {**one, **times} == {**other, **times}
-                assert other == record
+                assert other == record.record()
             else:
                 assert file.read_bytes() == there.read_bytes()
     untrimmed = [(plan.folder(tmp_path / "both") / "conv1.untrimmed.meme").read_bytes() for plan in wanted]
@@ -353,7 +353,12 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot read"), ("{", "not JSON"), ("{}", "not a run, no field"), ("[1]", "not a run, no field")],
+    [
+        (None, "cannot read"),
+        ("{", "not JSON"),
+        ("{}", "not a run, no field"),
+        ("[1]", "not a run, expected an object"),
+    ],
 )
 def test_what_is_no_run_is_refused(tmp_path, content, message):
     if content is not None:

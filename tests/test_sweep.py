@@ -513,7 +513,7 @@ def test_the_command_says_what_it_did(command, small, stand_in, data_file):
     }
     assert [each["trial"] for each in document["errors"]] == [1, 1]
     assert "4 runs planned on synthetic, 1 of them in store" in err
-    assert "cnn-25, trial 0: 1 epochs in 0 s, AU-ROC 0.500" in err
+    assert "cnn-25, trial 0: 1 epochs in 1 s, AU-ROC 0.970" in err
     assert "trial 1: failed: its process was killed by SIGKILL" in err
     stand_in(planned)
     code, out, _ = command(*arguments, "--workers", 2)
