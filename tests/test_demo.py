@@ -43,7 +43,7 @@ def test_a_failure_in_one_process_reaches_the_user(tmp_path, small, monkeypatch)
 def test_a_killed_process_is_said_in_a_sentence(tmp_path, small, monkeypatch):
     monkeypatch.setattr(workers, "PROGRAM", "import os; os.kill(os.getpid(), 9)")
     with pytest.raises(
-        ReceptiveError, match="the training of cnn-.* failed: its process was killed by SIGKILL"
+        ReceptiveError, match=r"the training of cnn-.* failed: its process was killed by SIGKILL"
     ):
         demo.demo(tmp_path, lambda *tick: None, epochs=1, data=small)
 

@@ -399,6 +399,11 @@ def streamed(shell, **environment):
         ("receptive --version >/dev/full", 1, "cannot write the output: No space left on device"),
         ("receptive toy >&-", 0, ""),
         ("receptive field nothing 2>&-", 2, ""),
+        (
+            "receptive data synthetic --sequences 20 --out /dev/stdout | cat",
+            0,
+            "cannot write /dev/stdout: expected",
+        ),
         ("receptive toy <&- >&- 2>&-", 0, ""),
         (
             "mkdir {tmp}/d; cd {tmp}/d; rmdir ../d; receptive toy --figure x.svg",

@@ -15,7 +15,7 @@ from receptive.networks.variants import (
     shapes,
     variant,
 )
-from receptive.protocols import PAPER, RELEASED
+from receptive.protocols import PAPER, RELEASED, protocol
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
@@ -177,3 +177,8 @@ def test_cross_entropy_of_a_sure_mistake_is_finite():
 def test_an_unknown_variant_is_refused_with_a_hint(name, hint):
     with pytest.raises(UsageError, match=f"unknown variant '{name}'.*{hint}"):
         variant(name)
+
+
+def test_a_learning_rate_may_be_a_whole_number():
+    model = build(VARIANTS["cnn-100"], 200, 12, protocol("released", learning_rate=1))
+    assert float(model.optimizer.learning_rate) == 1

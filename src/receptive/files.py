@@ -211,7 +211,7 @@ def whole(path: Path | str, replace: bool = False) -> Iterator[Path]:
         ReceptiveError: ``path`` is a device or a pipe, or its folder cannot be made or written to.
     """
     given, path = path, Path(os.path.realpath(path))
-    if kind(path) == "other":
+    if kind(given) == "other":
         raise ReceptiveError(f"cannot write {given}: expected a file, found a pipe or a device")
     try:
         tidy(path.parent, path.name)
@@ -298,7 +298,8 @@ def temporary_files(folder: Path) -> Iterator[None]:
     """
     before = tempfile.tempdir
     with scratch(folder / "training") as place:
-        tempfile.tempdir = str(place)
+        if os.fsencode(place) == str(place).encode(errors="replace"):  # TensorFlow knows no other names
+            tempfile.tempdir = str(place)
         try:
             yield
         finally:
@@ -327,7 +328,7 @@ def check_writable(path: Path | str) -> None:
             exists cannot be written to.
     """
     given, path = path, Path(os.path.realpath(path))
-    if kind(path) == "other":
+    if kind(given) == "other":
         raise ReceptiveError(f"cannot write {given}: expected a file or a folder, found a pipe or a device")
     above = next(folder for folder in path.parents if kind(folder))
     try:

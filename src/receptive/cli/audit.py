@@ -52,7 +52,7 @@ def audit(
     from receptive.audits import audit as auditing
     from receptive.audits import page as audits
     from receptive.errors import UsageError
-    from receptive.files import check_writable
+    from receptive.files import check_file, check_writable
     from receptive.motifs.jaspar import database as motifs_of
     from receptive.networks import backend
     from receptive.protocols import protocol as look_up
@@ -65,6 +65,7 @@ def audit(
     targets, given = motifs_of(database), auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
+    check_file(model, "a model saved by Keras")  # before the framework is imported, which takes its time
     backend.configure(threads)
     loaded = auditing.load(model)
     with passes_bar(model.name) as progress:

@@ -316,7 +316,7 @@ def build(network: Variant, length: int, classes: int, protocol: Protocol) -> An
     x = layers.Dropout(dense_drop, name="drop")(active(x, ""))
     x = layers.Dense(classes, activation="sigmoid", name="output", **weights)(x)
     model = keras.Model(inputs, x, name=network.name)
-    rate, momentum = protocol.learning_rate, protocol.beta_1
+    rate, momentum = float(protocol.learning_rate), protocol.beta_1
     optimizer = (
         keras.optimizers.Adam(rate, momentum, epsilon=ADAM_EPSILON)
         if protocol.optimizer == "adam"
