@@ -6,9 +6,12 @@ Discussion leaves open: how much the network would lose without each filter (`im
 """
 
 import json
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +21,9 @@ from numpy.typing import NDArray
 
 from receptive.audits.importance import Importance, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import DAMAGED, check_archive, check_file, kind, read_member
+from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
+from receptive.models import saved
 from receptive.models.probe import Probe, operation
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
@@ -30,7 +34,7 @@ from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
 from receptive.theory import assembly
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.layers import INPUT
+from receptive.theory.layers import INPUT, Graph
 
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
@@ -93,6 +97,7 @@ class Audit:
         relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
         importance: how much each filter matters, or why that is not known.
         control: what the filters come to on shuffled sequences.
+        notes: what should be known of the layer and of how the model was read, a sentence each.
     """
 
     name: str
@@ -111,6 +116,7 @@ class Audit:
     relevant: tuple[str, ...]
     importance: Importance | str
     control: Control
+    notes: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -170,65 +176,126 @@ def sample(data: Sequences, count: int) -> Sequences:
 def load(path: Path | str) -> Any:
     """Load a Keras model and the loss it was compiled with, if that can be had.
 
+    Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3.
+
     Raises:
-        ReceptiveError: the file is missing or no model, or the model needs code that the file does not hold.
+        ReceptiveError: the file is missing or no model, needs code that the file does not hold, or is of an
+            old Keras and cannot be converted; the message says what can be done.
     """
     path = Path(path)
-    check_file(path, "a model saved by Keras")
+    file = saved.read(path)
+    try:
+        file = replace(file, model=saved.modern(file.model))
+    except saved.MALFORMED:
+        raise ReceptiveError(f"{path}: {saved.NO_MODEL}") from None
+    keras_graph.check_connected(file.model, str(path))
+    if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
+        raise ReceptiveError(f"{path}: needs {', '.join(own)}, {_OWN}")
+    if file.form == "json":
+        raise ReceptiveError(
+            f"{path}: describes a model without its weights: in Python, keras.models.model_from_json, then "
+            "load_weights and save as .keras"
+        )
+    if file.backend == "theano":
+        raise ReceptiveError(
+            f"{path}: trained on Theano, which turns kernels around, and Keras 3 would read them backwards; "
+            "load it with Keras 2.2 on TensorFlow, which turns them, and save it anew"
+        )
     check_archive(path)
     import keras
 
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = _loaded(path, file)
     except Exception as error:  # Keras raises whatever its readers and the layers' own code do
-        described = _description(path)
-        if described is None:
-            raise ReceptiveError(
-                f"{path}: expected a model saved by Keras, as .keras or .h5, found something else "
-                "(weights alone are no model)"
-            ) from None
-        if own := sorted(set(_foreign(described))):
-            raise ReceptiveError(
-                f"{path}: needs {', '.join(own)}, which Keras cannot load without your code; in Python, load "
-                "the model with custom_objects and pass it to receptive.audits.audit.audit"
-            ) from None
-        raise ReceptiveError(f"{path}: Keras cannot load this model: {str(error).splitlines()[0]}") from None
-    loss = (_description(path, compiled=True) or {}).get("loss")
+        raise ReceptiveError(f"{path}: {_why(path, file, error)}") from None
     try:
-        model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(loss)))
+        model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
         model.loss = None
     return model
 
 
-def _description(path: Path, compiled: bool = False) -> dict[str, Any] | None:
-    """How the file describes its model, or how it was compiled; ``None`` if it does not."""
-    try:
-        if h5py.is_hdf5(path):
-            with h5py.File(path) as file:
-                text = file.attrs["training_config" if compiled else "model_config"]
-            return dict(json.loads(text))
-        with zipfile.ZipFile(path) as archive:
-            entry = json.loads(read_member(archive, "config.json"))
-        return dict((entry["compile_config"] or {}) if compiled else entry)
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError, *DAMAGED):
-        return None  # RuntimeError: encrypted, compressed by an unknown method, or nested too deep
+_OWN = (
+    "which Keras cannot load without your code; in Python, load the model with custom_objects and pass it to "
+    "receptive.audits.audit.audit"
+)
 
 
-def _foreign(described: Any) -> Iterator[str]:
-    """Whatever in a description is not Keras's own, and what holds code."""
-    if isinstance(described, dict):
-        kind, module = described.get("class_name"), described.get("module")
-        if kind == "Lambda":
-            yield f'the code of Lambda "{described["config"].get("name", "")}"'
-        elif kind and "registered_name" in described and module != "builtins":
-            if not (module or "keras").startswith("keras"):
-                yield str(described["config"] if kind == "function" else kind)
-            elif module is None and ">" in str(described["registered_name"]):
-                yield str(kind)
-    if isinstance(described, dict | list):
-        for below in described.values() if isinstance(described, dict) else described:
-            yield from _foreign(below)
+def _loaded(path: Path, file: saved.Saved) -> Any:
+    """The model of a file, as Keras 3 loads it."""
+    import keras
+
+    if not file.old:
+        return keras.models.load_model(path, compile=False)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"model{'.h5' if file.form == 'hdf5' else '.keras'}"
+        description = json.dumps(saved.loadable(file.model, file.form == "keras")).encode()
+        if file.form == "hdf5":
+            shutil.copyfile(path, copy)
+            with h5py.File(copy, "r+") as opened:
+                opened.attrs["model_config"] = description
+        else:
+            with zipfile.ZipFile(path) as given, zipfile.ZipFile(copy, "w") as made:
+                for name in given.namelist():
+                    made.writestr(name, description if name == "config.json" else given.read(name))
+        model = keras.models.load_model(copy, compile=False)
+    for layer in _layers(model):
+        for name in ("activation", "recurrent_activation"):
+            if vars(layer).get(name) is keras.activations.hard_sigmoid:
+                setattr(layer, name, _old_hard_sigmoid)
+    return model
+
+
+def _layers(layer: Any) -> Iterator[Any]:
+    """A model's layers, those within models and wrappers, and the cells of recurrent ones."""
+    yield layer
+    for each in (
+        *getattr(layer, "layers", ()),
+        *(getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer", "cell")),
+    ):
+        if each is not None:
+            yield from _layers(each)
+
+
+def _old_hard_sigmoid(x: Any) -> Any:
+    """Return the hard sigmoid as it was until Keras 2, of slope 1/5; today's is of slope 1/6."""
+    from keras import ops
+
+    return ops.clip(0.2 * x + 0.5, 0, 1)
+
+
+def _why(path: Path, file: saved.Saved, error: Exception) -> str:
+    """Why Keras cannot load a file, and what can be done."""
+    import keras
+
+    missing = {
+        name
+        for name in saved.layer_classes(file.model)
+        if name not in saved.MODELS and not hasattr(keras.layers, name)
+    }
+    operations = sorted(missing & {"TFOpLambda", "SlicingOpLambda"})
+    first = next(iter(str(error).splitlines()), "").split(". ")[0] or type(error).__name__
+    if file.old and operations:
+        return (
+            f"written by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not have; "
+            f'build the model anew in Python, model.load_weights("{path.name}"), and save it'
+        )
+    if own := sorted({*saved.own_classes(file.model)} or missing - set(saved.GONE)):
+        return f"needs {', '.join(own)}, {_OWN}"
+    if file.version.startswith("1."):
+        return (
+            f"written by Keras {file.version}, whose weights Keras {keras.__version__} cannot load; load it "
+            "with Keras 2.2 (Python 3.6, pip install keras==2.2.4 tensorflow==1.12) and save it anew; "
+            "`receptive field` and `predict` read it as it is"
+        )
+    if file.old:
+        return (
+            f"written by Keras {file.version}, and Keras {keras.__version__} cannot load it ({first}); "
+            f"convert it: {saved.converting(path)}"
+        )
+    if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
+        return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
+    return f"Keras cannot load this model: {first}"
 
 
 # --- the audit -----------------------------------------------------------------------------------------
@@ -249,7 +316,8 @@ def audit(
     """Audit a model.
 
     Args:
-        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L).
+        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L), or these
+            with an axis of 1 as in 2-D, or flat, (4L,).
         data: the sequences to scan, and their labels if importance is asked for.
         layer: the convolution to read; the first by default.
         alphabet: the order of the model's four channels.
@@ -273,14 +341,18 @@ def audit(
     targets = jaspar_2016() if targets is None else targets
     shape = _input_shape(model)
     graph = keras_graph.read(model, passthrough)
-    _check_input(shape, graph.turned, data.X.shape[1])
+    _check_input(shape, graph, data.X.shape[1])
     fields = receptive_fields(graph, data.X.shape[1])
     row = _convolution(fields, layer)
     place, function = keras_graph.activation(model, row.name)
 
+    first = getattr(operation(model, row.name), "data_format", None) == "channels_first"
+
     def listen(X: NDArray[np.uint8]) -> Probe:
         given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
-        return Probe(model, operation(model, place), given.swapaxes(1, 2) if graph.turned else given)
+        given = given.swapaxes(1, 2) if graph.turned else given
+        sizes = [X.shape[1] if size is None else size for size in shape[1:]]
+        return Probe(model, operation(model, place), given.reshape(len(X), *sizes), 1 if first else -1)
 
     probe = listen(data.X)
     missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
@@ -338,7 +410,23 @@ def audit(
         relevant=tuple(relevant),
         importance=importance,
         control=control,
+        notes=(*_notes(fields, row), *graph.notes),
     )
+
+
+def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
+    """What to know of the layer that was read: whether it sees more than one nucleotide, and which does."""
+    if row.size > 1:
+        return ()
+    wider = [each.name for each in fields.rows if each.kind == "conv" and each.size > 1]
+    readable = [name for name in wider if not unreadable(fields, name)]
+    if readable:
+        more = f"--layer {readable[0]} sees {fields.row(readable[0]).size}"
+    elif wider:
+        more = f"{wider[0]}, which sees more, cannot be read: {unreadable(fields, wider[0])}"
+    else:
+        more = "no convolution sees more"
+    return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
 
 
 def unreadable(fields: ReceptiveFields, name: str) -> str:
@@ -379,9 +467,9 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     rows = [row for row in fields.rows if row.kind == "conv"]
     if not rows:
         raise ReceptiveError("the model has no convolution over the sequence")
-    names = ", ".join(row.name for row in rows)
     if layer is not None and layer not in [row.name for row in rows]:
-        raise UsageError(f"--layer {layer}: expected a convolution of the model: {names}")
+        known = "; ".join([", ".join(row.name for row in rows), *fields.graph.notes])
+        raise UsageError(f"--layer {layer}: expected a convolution of the model: {known}")
     row = rows[0] if layer is None else fields.row(layer)
     if why := unreadable(fields, row.name):
         which = f"the first convolution, {row.name}" if layer is None else f"--layer {row.name}"
@@ -391,32 +479,39 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
 
 def _input_shape(model: Any) -> tuple[int | None, ...]:
     """The shape of a model's one input; refuse what cannot be one-hot DNA."""
-    shapes = [tuple(each.shape) for each in model.inputs or ()]
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        keras_graph.read(model)  # says what else it is
+        raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
+    shapes = [tuple(each.shape) for each in inputs]
     if len(shapes) > 1:
         raise ReceptiveError(
             f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
             "and nothing else, and filters read with made-up values elsewhere would say little"
         )
-    shape = shapes[0] if shapes else ()
-    if len(shape) != 3 or 4 not in shape[1:]:
+    (shape,) = shapes
+    sizes = [size for size in shape[1:] if size != 1]
+    if not ((len(sizes) == 2 and 4 in sizes) or (len(sizes) == 1 and (sizes[0] or 1) % 4 == 0)):
         raise ReceptiveError(
             f"expected a model of one-hot DNA, (batch, L, 4) or (batch, 4, L), found {shape}"
         )
     return shape
 
 
-def _check_input(shape: tuple[int | None, ...], turned: bool, length: int) -> None:
+def _check_input(shape: tuple[int | None, ...], graph: Graph, length: int) -> None:
     """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
-    if shape[1 if turned else 2] != 4:
+    sizes = [size for size in shape[1:] if size is not None]
+    if prod(sizes) // (graph.input_length or 1) != 4:
         raise ReceptiveError(
             f"the model turns its input of {shape}, and so expected (batch, 4, L)"
-            if turned
+            if graph.turned
             else f"the model convolves over the letters of its input of {shape}: expected (batch, L, 4), or "
             "(batch, 4, L) and a Permute that turns it first"
         )
-    takes = shape[2 if turned else 1]
-    if takes not in (None, length):
-        raise ReceptiveError(f"the model takes sequences of {takes} nucleotides, the data have {length}")
+    if graph.input_length not in (None, length):
+        raise ReceptiveError(
+            f"the model takes sequences of {graph.input_length} nucleotides, the data have {length}"
+        )
 
 
 def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -509,6 +604,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "fractions": audit.fractions,
         "relevant_factors": list(audit.relevant),
         "warnings": list(audit.warnings),
+        "notes": list(audit.notes),
         "control": {
             "sequences": audit.sequences,
             "shuffle": "dinucleotides",

@@ -64,7 +64,7 @@ def measure(
     losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
     for index, mean in enumerate(levels.mean):
         if levels.least[index] < levels.greatest[index]:
-            scores = probe.scores(held(index, mean))
+            scores = probe.scores(held(index, mean, probe.axis))
             losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
         if not np.isfinite(losses[index]):
             raise ReceptiveError(f"{name}, is no number when filter {index} is held at its mean")
@@ -72,11 +72,16 @@ def measure(
     return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
 
 
-def held(index: int, mean: np.float32) -> Callable[[Any], Any]:
-    """Return what holds one filter of maps (n, P, F) at a value, and leaves the others as they are."""
+def held(index: int, mean: np.float32, axis: int = -1) -> Callable[[Any], Any]:
+    """Return what holds one filter of maps at a value; ``axis`` is that of the filters."""
     from keras import ops
 
-    return lambda maps: ops.where(np.arange(maps.shape[2]) == index, mean, maps)
+    def hold(maps: Any) -> Any:
+        sizes = [1] * len(maps.shape)
+        sizes[axis] = maps.shape[axis]
+        return ops.where(np.arange(maps.shape[axis]).reshape(sizes) == index, mean, maps)
+
+    return hold
 
 
 def unlike(model: Any, Y: NDArray[np.int8]) -> str:

@@ -82,7 +82,8 @@ def _summary(found: dict[str, Any]) -> str:
         f"{found['control']['fractions']['jaspar']:.0%} match: what the filters' own preferences and chance "
         "come to where there are no sites of factors."
     )
-    return text + "".join(f"</p><p><strong>{html.escape(each)}.</strong>" for each in found["warnings"])
+    said = (*found["notes"], *found["warnings"])
+    return text + "".join(f"</p><p><strong>{html.escape(each)}.</strong>" for each in said)
 
 
 def _layers(found: dict[str, Any]) -> str:

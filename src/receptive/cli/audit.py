@@ -10,7 +10,9 @@ from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, 
 
 
 def audit(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5, of any Keras.")
+    ],
     data: Annotated[
         Path,
         typer.Option(help="Sequences: FASTA, or an HDF5 file, of which the test split counts."),
@@ -52,7 +54,7 @@ def audit(
     from receptive.audits import audit as auditing
     from receptive.audits import page as audits
     from receptive.errors import UsageError
-    from receptive.files import check_file, check_writable
+    from receptive.files import check_writable
     from receptive.motifs.jaspar import database as motifs_of
     from receptive.networks import backend
     from receptive.protocols import protocol as look_up
@@ -65,7 +67,6 @@ def audit(
     targets, given = motifs_of(database), auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
-    check_file(model, "a model saved by Keras")  # before the framework is imported, which takes its time
     backend.configure(threads)
     loaded = auditing.load(model)
     with passes_bar(model.name) as progress:
@@ -83,7 +84,7 @@ def audit(
         )
     audits.write(found, out)
     record = auditing.document(found)
-    for warning in found.warnings if json else ():
+    for warning in (*found.notes, *found.warnings) if json else ():
         say(f"receptive: {warning}")
     emit(record, describe(record, out), json)
 
@@ -132,6 +133,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
             f"of {len(filters)} filters {shares['jaspar']:.3f} match{flat}, "
             f"{shares['relevant']:.3f} a relevant motif",
             f"read on shuffled sequences, {record['control']['fractions']['jaspar']:.3f} of them match",
+            *record["notes"],
             *record["warnings"],
             important,
             f"open {out / 'index.html'}",

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from receptive.cli.shared import Json, emit
+from receptive.cli.shared import Json, emit, say
 from receptive.errors import UsageError
 from receptive.files import kind
+from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import Graph, chain, parse_layers
 
-NETWORK = 'A variant, a .keras file, or layers: "conv19 pool25 conv5 pool4".'
+NETWORK = 'A variant, a Keras model (.keras, .h5), or layers: "conv19 pool25 conv5 pool4".'
 """What the commands take for a network, and the options that go with it."""
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK)]
 InputLength = Annotated[
@@ -28,12 +29,14 @@ Passthrough = Annotated[
     typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
 ]
 
+ENDINGS = (".keras", ".h5", ".hdf5", ".json", ".pt", ".pth", ".pt2", ".pkl", ".pb", ".onnx")
+"""How names of model files end, of those that can be read and of those that get a sentence."""
 INPUT_LENGTH = 200
 """Length of the paper's synthetic sequences, where neither the user nor a model says otherwise."""
 
 
 def network(name: str, passthrough: list[str]) -> Graph:
-    """Find the network that a user means: a variant's name, a ``.keras`` file, or layers as text.
+    """Find the network that a user means: a variant's name, the file of a Keras model, or layers as text.
 
     Raises:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
@@ -42,26 +45,53 @@ def network(name: str, passthrough: list[str]) -> Graph:
     from receptive.networks.variants import REGISTERED, VARIANTS
 
     known = VARIANTS | REGISTERED
-    if name.endswith(".keras") or kind(name) == "file":
-        from receptive.models.keras import read
-
-        return read(name, passthrough)
+    if kind(name) == "file" or name.endswith(ENDINGS):
+        return model(name, passthrough)
     if passthrough:
-        raise UsageError(f'--passthrough is for Keras models; "{name}" is not the name of a .keras file')
+        raise UsageError(f'--passthrough is for Keras models; "{name}" is not the name of a file of one')
     if name in known:
         return chain(known[name].layers)
     try:
         return chain(parse_layers(name))
     except UsageError as error:
+        if kind(name) == "folder":
+            return model(name, passthrough)
         near = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
         if near:
             raise UsageError(f'no network is called "{name}"; did you mean {near[0]}?') from None
         raise UsageError(
-            f"{error}\n(or give a name that `receptive variants` lists, or a .keras file)"
+            f"{error}\n(or give a name that `receptive variants` lists, or the file of a Keras model)"
         ) from None
 
 
-def field(
+def model(path: str, passthrough: list[str]) -> Graph:
+    """Read a Keras model, and say on standard error what should be known of how it was read."""
+    from receptive.models.keras import read
+
+    graph = read(path, passthrough)
+    for note in graph.notes:
+        say(f"receptive: {note}")
+    return graph
+
+
+def fields_of(graph: Graph, input_length: int | None) -> ReceptiveFields:
+    """Compute the fields on the length that is asked for, the network's own, or `INPUT_LENGTH`.
+
+    Raises:
+        UsageError: the sequence is too short for a layer.
+    """
+    from receptive.theory.fields import receptive_fields
+
+    given = input_length or graph.input_length
+    try:
+        return receptive_fields(graph, given or INPUT_LENGTH)
+    except UsageError as error:
+        if given:
+            raise
+        raise UsageError(f"{error}, taken as no length is given: give one with --input") from None
+
+
+def receptive_fields(
     network_: Network,
     input_length: InputLength = None,
     json: Json = False,
@@ -81,10 +111,8 @@ def field(
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """
     from receptive.theory import assembly
-    from receptive.theory.fields import receptive_fields
 
-    graph = network(network_, passthrough or [])
-    fields = receptive_fields(graph, input_length or graph.input_length or INPUT_LENGTH)
+    fields = fields_of(network(network_, passthrough or []), input_length)
     if figure is not None:
         from receptive.figures import canvas
         from receptive.figures.fields import draw_fields

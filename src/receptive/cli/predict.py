@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.cli.fields import INPUT_LENGTH, NETWORK, InputLength, Passthrough, network
+from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
 from receptive.cli.shared import Json, emit, fixed, table
 from receptive.errors import UsageError
 
@@ -49,10 +49,8 @@ def predict(
         emit(document, registered_text(document), json)
         return
     from receptive.theory import assembly
-    from receptive.theory.fields import receptive_fields
 
-    graph = network(network_ or "", passthrough or [])
-    fields = receptive_fields(graph, input_length or graph.input_length or INPUT_LENGTH)
+    fields = fields_of(network(network_ or "", passthrough or []), input_length)
     found = assembly.predict(fields)
     if not found:
         raise UsageError(f'"{network_}" has no convolution')

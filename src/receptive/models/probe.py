@@ -6,6 +6,7 @@ backend will do.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -34,12 +35,15 @@ class Probe:
     Attributes:
         model: the Keras model.
         operation: the layer, or operation, of it or of a model within it.
-        X: uint8 (N, L, 4) or (N, 4, L), channels in the model's order.
+        X: uint8 (N, L, 4), or as the model takes it: (N, 4, L), (N, L, 1, 4), (N, 4L), …; channels in the
+            model's order.
+        axis: the axis of the layer's output that holds its filters, 1 or -1.
     """
 
     model: Any
     operation: Any
     X: NDArray[np.uint8]
+    axis: int = -1
 
     @property
     def channels(self) -> int:
@@ -52,13 +56,15 @@ class Probe:
         Yields:
             The index of the first sequence of the batch, and the outputs of the model side by side, (n, C).
         """
-        from keras import tree
+        from keras import Sequential, tree
 
         call = self.operation.call
         size = max(min(filters.BATCH, POSITIONS // max(self.X.shape[1:])), 1)
         for first in range(0, len(self.X), size):
             batch = self.X[first : first + size].astype(np.float32)
-            given = tree.map_structure(lambda _, batch=batch: batch, self.model.input)  # a list of one, maybe
+            given = batch
+            if not isinstance(self.model, Sequential):  # a list of one, maybe
+                given = tree.map_structure(lambda _, batch=batch: batch, self.model.input)
             # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
             object.__setattr__(self.operation, "call", lambda *a, **k: change(call(*a, **k)))
             try:
@@ -89,7 +95,14 @@ class Probe:
                     f"layer {self.operation.name}: the model calls it {len(heard)} times, so that it has "
                     f"{len(heard)} maps of each sequence; an audit reads layers that are called once"
                 )
-            maps = _numbers(heard.pop())
+            maps = np.moveaxis(_numbers(heard.pop()), self.axis, -1)
+            sizes = [size for size in maps.shape[1:-1] if size > 1]
+            if len(sizes) > 1:
+                raise ReceptiveError(
+                    f"layer {self.operation.name}: returns maps of {' × '.join(map(str, sizes))}, expected "
+                    "one number for each position; do its filters see letters apart?"
+                )
+            maps = maps.reshape(len(maps), prod(sizes), maps.shape[-1])
             if not np.isfinite(maps).all():
                 raise ReceptiveError(
                     f"layer {self.operation.name}: returns values that are NaN or infinite; did training "

@@ -193,7 +193,12 @@ class ReceptiveFields:
             }
             for row in self.rows
         ]
-        return {"input_length": self.input_length, "covered": self.covered, "layers": layers}
+        return {
+            "input_length": self.input_length,
+            "covered": self.covered,
+            "layers": layers,
+            "notes": [*self.graph.notes],
+        }
 
     def __str__(self) -> str:
         return self.text({})
@@ -380,6 +385,12 @@ def _window(layer: Layer, length: int) -> tuple[int, int, int, tuple[int, int]]:
         sign = -1 if layer.kind == "crop" else 1
         ends = (sign * layer.padding[0], sign * layer.padding[1])
     return layer.size, layer.stride, layer.dilation, ends
+
+
+def windows(layer: Layer, length: int) -> int:
+    """Count the neurons that a layer has on ``length`` neurons below it; 0 if it does not fit."""
+    size, stride, dilation, ends = _window(layer, length)
+    return output_length(length, span(size, dilation), stride, ends)
 
 
 def _reach(row: LayerField) -> tuple[int, int]:

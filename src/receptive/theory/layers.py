@@ -212,7 +212,8 @@ class Graph:
         nodes: layers whose names are all different.
         input_length: the length of sequence it was built for, if that is known.
         ends: nodes that dense or recurrent layers read, whatever else reads them.
-        turned: whether it takes (channels, positions), and turns them first.
+        turned: whether channels come before positions in its input.
+        notes: what should be known of how it was read, a sentence each.
 
     Raises:
         UsageError: no nodes, a name that is missing or used twice, an input that comes later or not at all,
@@ -223,6 +224,7 @@ class Graph:
     input_length: int | None = None
     ends: tuple[str, ...] = ()
     turned: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.nodes:
