@@ -91,7 +91,7 @@ def fields_of(graph: Graph, input_length: int | None) -> ReceptiveFields:
         raise UsageError(f"{error}, taken as no length is given: give one with --input") from None
 
 
-def receptive_fields(
+def field(
     network_: Network,
     input_length: InputLength = None,
     json: Json = False,
