@@ -21,7 +21,7 @@ def contents(store: Path) -> str:
             f"By the protocol `released`. {tables.tally(document)}",
             table(*tables.table(document)),
             tables.RULES,
-            "## What is not reproduced",
+            "## What is undecided or not reproduced",
             *failed_claims(document),
             by_trial(document),
             *not_reproduced(document),
@@ -43,12 +43,13 @@ def framed(part: str) -> str:
 
 
 def failed_claims(document: dict[str, Any]) -> Iterator[str]:
-    """Every claim that is not reproduced, with what is known of why."""
+    """Every claim that is undecided or not reproduced, with what is known of why."""
     for judged in document["claims"]:
-        if judged["verdict"] == "not reproduced":
+        if judged["verdict"] in ("undecided", "not reproduced"):
             stated = claims.statements()[judged["id"]]
             place = f"[{stated.id}](../spec/{stated.chapter}.md)"
-            yield f"The claim {place}, “{stated.title}”. {stated.explanation}".rstrip()
+            said = f"The claim {place}, “{stated.title}”, is {judged['verdict']}."
+            yield f"{said} {stated.explanation}".rstrip()
 
 
 def not_reproduced(document: dict[str, Any]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from receptive.networks.variants import VARIANTS
 from receptive.theory import assembly
 from receptive.theory.assembly import WIDEST, Curve, bits, document, predict, whole_motifs_in
 from receptive.theory.fields import receptive_fields
+from receptive.theory.fields import seen as neurons_see
 from receptive.theory.layers import Graph, Layer, Node, chain, parse_layers
 
 CURVE = Curve(chance=1 / 64, midpoint=0.7, slope=6.0)
@@ -332,3 +333,51 @@ def test_document():
     assert written["layers"][0]["assembly_bits"] == found[0].bits
     assert written["layers"][0]["relevant"] == found[0].fraction
     assert written["layers"][0]["prediction"] == "localist"
+
+
+@pytest.mark.parametrize(
+    ("text", "outside", "whole"),
+    [
+        ("conv3 pool50 conv5 pool2", ["conv1"], None),
+        ("conv10 pool25 conv5 pool4", ["conv1"], None),
+        ("conv11 pool25 conv5 pool4", [], "conv1"),
+        ("conv5d4 pool25 conv5 pool4", ["conv1"], None),
+        ("conv3 pool2 conv5 pool50", ["conv1"], "conv2"),
+        ("conv3 pool50 conv3 pool2", ["conv1", "conv2"], None),
+        ("conv3 conv3d9 pool25", ["conv1", "conv2"], None),
+        ("conv7 conv7 pool100", ["conv1"], "conv2"),
+        ("conv19 conv1 pool100", ["conv1"], None),
+        ("conv19s4 conv1 pool25", ["conv1"], None),
+        ("conv19 conv5 conv1 pool100", ["conv2"], None),
+        ("conv19 pool2 conv1 pool50", [], "conv1"),
+        ("conv19 conv5 pool100", [], "conv2"),
+    ],
+)
+def test_where_the_curve_is_known_to_fail_there_is_no_number(text, outside, whole):
+    found = document(predict(receptive_fields(parse_layers(text), 200)))
+    assert [layer["name"] for layer in found["layers"] if layer["outside"]] == outside
+    assert found["whole_motifs_in"] == whole
+    for layer in found["layers"]:
+        assert layer["assembly_bits"] >= 0
+        unknown = (layer["relevant"], layer["prediction"]) == (None, None)
+        assert unknown == (layer["outside"] is not None) == (layer["name"] in outside)
+
+
+convolutions = st.builds(
+    lambda size, dilation, stride: Layer("conv", size, stride=stride, dilation=dilation, padding="valid"),
+    st.integers(1, 9),
+    st.integers(1, 5),
+    st.integers(1, 3),
+)
+
+
+@given(st.lists(convolutions, min_size=1, max_size=3))
+def test_no_neuron_checks_more_letters_than_are_counted(layers):
+    """The letters that a neuron reaches, followed tap by tap; without dilation and strides, just these."""
+    fields = receptive_fields(layers, 500)
+    name = fields.rows[-1].name
+    reached = len(neurons_see(fields, name, [0]))
+    counted = assembly._covered(fields)[name]
+    assert reached <= counted
+    if all((layer.dilation, layer.stride) == (1, 1) for layer in layers):
+        assert reached == counted == fields.rows[-1].size

@@ -177,6 +177,8 @@ def test_the_command_prints_a_list_one_claim_and_json(command):
     assert code == 0
     assert out.startswith("POOL-2")
     assert "published 0.980±0.027" in out
+    assert "✓ cnn-25 relevant" in out
+    assert "(✓) cnn-50 relevant" in out
 
 
 def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verdict(command, tmp_path):
@@ -184,6 +186,54 @@ def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verd
     assert code == 0
     assert f"{len(claims.statements())} not measured" in out
     assert "no such folder" in err
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder that is no checkout, though it has runs and tests of its own."""
+    for name in ("results", "tests"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_ships_is_what_the_runs_and_tests_of_the_repository_say():
+    now = [matrix.document(row) for row in matrix.of(ROOT / "results", ROOT / "tests")]
+    remedy = "receptive claims --json > rules.json && mv rules.json src/receptive/data/"
+    assert matrix.shipped() == json.loads(json.dumps(now)), f"make it anew: {remedy}"
+
+
+def test_outside_a_checkout_claims_have_the_verdicts_they_shipped_with(command, elsewhere):
+    code, out, err = command("claims", "--json")
+    assert code == 0
+    assert json.loads(out) == matrix.shipped()
+    assert "the runs that this version was released with" in err
+    verdicts_ = {row["id"]: row["verdict"] for row in json.loads(out)}
+    assert (verdicts_["POOL-2"], verdicts_["POOL-3"], verdicts_["RF-1"]) == (
+        "reproduced",
+        "undecided",
+        "tested",
+    )
+    code, out, _ = command("claims", "POOL-3")
+    assert code == 0
+    assert "? cnn-1 jaspar − cnn-1 relevant: 0.160 [0.075, 0.245], to be above 0.1" in out
+    assert "In the repository's runs: The gap is above zero" in out
+    code, out, _ = command("claims")
+    assert (code, " 5 undecided" in out) == (0, True)
+
+
+def test_outside_a_checkout_laws_stay_tested_beside_ones_own_runs(command, elsewhere):
+    code, out, _ = command("claims", "--store", "results", "--json")
+    found = {row["id"]: row for row in json.loads(out)}
+    assert (code, found["POOL-2"]["verdict"], found["RF-1"]["verdict"]) == (0, "not measured", "tested")
+    assert found["RF-1"]["tests"]
+
+
+@pytest.mark.parametrize("option", [("--protocol", "paper"), ("--tests", "tests")])
+def test_what_shipped_is_of_one_protocol_and_its_own_tests(command, elsewhere, option):
+    code, out, err = command("claims", *option)
+    assert (code, out) == (2, "")
+    assert "need runs: give --store" in err
 
 
 def test_shortened_runs_decide_nothing(tmp_path):

@@ -1,5 +1,6 @@
 """The package as a whole: what it imports, what it ships, and that its documents keep up with it."""
 
+import ast
 import doctest
 import re
 import subprocess
@@ -122,6 +123,40 @@ def test_every_dependency_has_its_reason_in_the_documents() -> None:
     required += [line for group in groups.values() for line in group if isinstance(line, str)]
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8").lower()
     assert not {name for name in names(required) if not re.search(rf"\b{re.escape(name)}\b", text)}
+
+
+def imported(folder: str) -> set[str]:
+    """The top-level names that the Python files of a folder import, wherever in a file they do."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / folder).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+    wanted = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in plain | wanted}
+
+
+OWN = {"receptive", "tests", *sys.stdlib_module_names}
+SAME = {"sklearn": "scikit-learn", "dask_jobqueue": "dask", "distributed": "dask"}
+
+
+@pytest.mark.parametrize(("folder", "groups"), [("src", []), ("tests", ["tests", "browser"])])
+def test_whatever_is_imported_is_declared(folder: str, groups: list[str]) -> None:
+    project = PYPROJECT["project"]
+    lines = [
+        *project["dependencies"],
+        *(line for e in project["optional-dependencies"].values() for line in e),
+    ]
+    lines += [line for group in groups for line in PYPROJECT["dependency-groups"][group]]
+    declared = names([line for line in lines if isinstance(line, str)])
+    assert {SAME.get(name, name) for name in imported(folder) - OWN} <= declared
+
+
+def test_the_source_distribution_has_all_that_its_tests_need() -> None:
+    included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    always = {"README.md", "LICENSE", "pyproject.toml", ".gitignore"}
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False)
+    tops = {line.partition("/")[0] for line in listed.stdout.split()}
+    assert {name for name in tops if not name.startswith(".")} <= {*included, *always}
+    assert "conftest.py" in included
 
 
 def test_every_module_stands_in_a_layer_and_in_the_architecture() -> None:

@@ -13,7 +13,12 @@ from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
 RESULTS = Path(__file__).parents[1] / "results"
-CHAINS = {"conv19 conv1 pool100": "conv1", "conv19 conv5 conv5 pool100": "conv3", "conv19 pool2 conv5": None}
+CHAINS = {
+    "conv19 pool4 conv1 pool25": "conv1",
+    "conv19 conv1 pool100": None,
+    "conv19 conv5 conv5 pool100": "conv3",
+    "conv19 pool2 conv5": None,
+}
 
 
 def answer(command, *arguments):
@@ -79,6 +84,38 @@ def test_what_cannot_be_meant(command, arguments, words):
     assert words in err
 
 
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        ("cnn3-50", "conv1 is outside what was tested: its filters see 3 letters"),
+        ("conv19 conv1 pool100", "conv1 is outside what was tested: conv2 reads it with one tap"),
+    ],
+)
+def test_a_layer_outside_what_was_tested_has_bits_and_a_reason(command, network, said):
+    _, out, _ = command("predict", network)
+    assert said in out
+    assert "which convolution holds whole motifs, if any, cannot be said" in out
+    (row,) = (
+        line.split() for line in out.splitlines() if line.startswith("conv1 ") and "outside" not in line
+    )
+    assert row[-2:] == ["–", "–"]
+    assert "whole motifs in" not in out
+
+
+def test_no_prediction_that_is_given_was_refuted_but_those_said_to_be(committed):
+    """Of every network measured, a class off by two; the note on overlapping windows is for the one."""
+    from receptive.evidence import predictions
+
+    every = [*predictions.score(committed["synthetic"], (VARIANTS | REGISTERED).values()).outcomes]
+    assert len(every) > 30
+    wrong = {
+        each.network
+        for each in every
+        if not each.predicted.outside and {each.kind, each.predicted.kind} == {"localist", "distributed"}
+    }
+    assert wrong == {"cnn-pool8s4"}
+
+
 @pytest.mark.parametrize(("network", "noted"), [("cnn-pool8s2", True), ("cnn-50-2", False), ("cnn-2", False)])
 def test_overlapping_windows_are_pointed_out(command, network, noted):
     """The registered predictions were wrong where windows overlap (ASM-3)."""
@@ -103,6 +140,10 @@ def test_their_score(command):
     assert code == 0
     assert f"registered: {registered['hits']} of {registered['measured']} networks" in out
     assert f"fitted: {fitted['hits']} of {fitted['measured']} networks" in out
+    alone = registered["pool_alone"]
+    assert (
+        f"Spearman's rho {alone['rho']:.2f}, {alone['error']:.3f} off on average, {alone['hits']} in" in out
+    )
 
 
 def test_an_empty_store_has_nothing_to_score_by(command, tmp_path):

@@ -278,7 +278,18 @@ def test_text_csv_markdown_and_json_agree(numbers):
     rows = list(csv.DictReader(tables.table_csv(document).splitlines()))
     assert len(rows) == len(document["cells"])
     for row, each in zip(rows, document["cells"], strict=True):
-        for name in ("id", "variant", "layer", "column", "published_mean", "mean", "sd", "n", "verdict"):
+        for name in (
+            "id",
+            "variant",
+            "layer",
+            "column",
+            "published_mean",
+            "mean",
+            "sd",
+            "n",
+            "verdict",
+            "shown",
+        ):
             assert row[name] == ("" if each[name] is None else str(each[name]))
         assert (row["difference"] == "") == (each["verdict"] == "not measured")
     page, text = tables.markdown(document, {}), command_text(document)
@@ -288,7 +299,13 @@ def test_text_csv_markdown_and_json_agree(numbers):
         assert " ".join(" ".join(line).split()) in [" ".join(each.split()) for each in text.splitlines()]
     marks = [mark for line in lines for mark in line[5::3] if mark]
     verdicts = [each["verdict"] for each in document["cells"]]
-    assert sorted(marks) == sorted(tables.MARKS[verdict] for verdict in verdicts)
+    shown = [each["shown"] for each in document["cells"]]
+    assert marks.count("✓") == shown.count(True)
+    assert marks.count("✓") + marks.count("(✓)") == verdicts.count("reproduced")
+    for verdict, mark in (("not reproduced", "✗"), ("not measured", "·")):
+        assert marks.count(mark) == verdicts.count(verdict)
+    assert len(marks) == len(verdicts)
+    assert f"agreement is shown of {shown.count(True)} of those reproduced" in tables.tally(document)
     for each in document["claims"]:
         assert f"**{each['id']}** – *{each['verdict']}*. {each['statement']}" in page
         assert f"{each['id']}: {each['verdict']}." in text
@@ -387,7 +404,7 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         "0",
         "0.500±0.000 ✗",
         "+0.100 [+0.100, +0.100]",
-        "0.200±0.100 ✓",
+        "0.200±0.100 (✓)",
         "+0.100 [+0.100, +0.100]",
     ]
     whole = [line[1] for line in tables.switch_table(document["protocols"])[1]]
@@ -440,7 +457,7 @@ def test_a_verdict_that_depends_on_pairing_is_said(tmp_path):
     others = measured.collect_others(tmp_path)
     document = report.document(Results({}, {}), "released", ablations.document(tmp_path), others)
     judged = {claim["id"]: (claim["verdict"], claim["by_trial"]) for claim in document["claims"]}
-    assert judged["VIVO-4"] == ("not reproduced", "trend only")
+    assert judged["VIVO-4"] == ("undecided", "trend only")
     assert judged["VIVO-1"] == ("not measured", "not measured")
     for page in (command_text(document), tables.markdown(document, {})):
         assert page.count("taken trial by trial it would be trend only") == 1
@@ -474,7 +491,7 @@ def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     assert {tuple(row["covered"].values()) for row in part["factors"]} == {(8, 0)}
     judged = {claim["id"]: claim for claim in document["claims"] if claim["id"].startswith("VIVO")}
     assert {claim["task"] for claim in judged.values()} == {"chipseq"}
-    assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "not reproduced"}
+    assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "undecided", "not reproduced"}
     assert all(claim["evidence"] and not claim["leans_on"] for claim in judged.values())
     header, rows = tables.chipseq_table(part)
     for line in (header, *rows):

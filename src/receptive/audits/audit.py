@@ -560,6 +560,7 @@ def document(audit: Audit) -> dict[str, Any]:
                 "assembly_bits": found.get("assembly_bits"),
                 "prediction": found.get("prediction"),
                 "predicted_relevant": found.get("relevant"),
+                "outside": found.get("outside"),
                 "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
             }
         )

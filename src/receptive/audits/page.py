@@ -75,6 +75,8 @@ def _summary(found: dict[str, Any]) -> str:
             f" By architecture alone the layer is expected to be <strong>{row['prediction']}</strong>: with "
             f"{row['assembly_bits']:.2f} bits of assembly information it {means}."
         )
+    elif row["outside"]:
+        text += f" What to expect of it cannot be said from the architecture: {html.escape(row['outside'])}."
     dead = sum(each["dead"] for each in found["filters"])
     text += f" {dead} never found anything." if dead else ""
     text += (

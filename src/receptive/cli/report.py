@@ -19,6 +19,9 @@ def report(
 ) -> None:
     """Set the paper's numbers beside those of the stored runs, with a verdict for each and for every claim.
 
+    A number is reproduced if nothing contradicts it; beside it stands whether agreement is shown, too. A
+    claim is not reproduced if it is contradicted, and undecided if a limit lies inside its 95% interval.
+
     Example: receptive report --store results --out report
     """
     from receptive.evidence import ablations, measured

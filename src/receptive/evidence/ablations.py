@@ -101,7 +101,7 @@ def document(store: Path | str) -> dict[str, Any]:
 
     Every row has its ``variant``, ``protocol``, ``switches``, the ``discrepancies`` that they stand for and
     ``n`` trials; for each column ``mean``, ``sd``, the ``difference`` from ``released``, the ``published``
-    number and the ``verdict`` on it.
+    number, the ``verdict`` on it and whether agreement is ``shown``.
     """
     single = {
         variant: (RELEASED, *own, *((PAPER,) if variant in BY_THE_PAPER else ()))
@@ -140,12 +140,14 @@ def _number(row: Row, column: str) -> dict[str, Any]:
     values, difference = list(row.values[column].values()), row.differences[column]
     one = sample(values) if values else None
     cell = claims.cell(row.variant, column)
+    found = compare(cell, values) if cell else None
     return {
         "mean": one.mean if one else None,
         "sd": None if one is None or isnan(one.sd) else one.sd,
         "difference": asdict(difference) if difference else None,
         "published": {"mean": cell.mean, "sd": cell.sd} if cell else None,
-        "verdict": compare(cell, values).verdict if cell else None,
+        "verdict": found.verdict if found else None,
+        "shown": found.shown if found else None,
     }
 
 

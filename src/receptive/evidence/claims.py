@@ -75,8 +75,8 @@ class Statement:
         source: where the paper says it.
         chapter: the chapter of the specification that argues it, the name of its file without ending.
         code: dotted names of what computes it.
-        explanation: why it is not reproduced, if it is not; a test demands one of every claim that fails (but
-            not of rows of numbers).
+        explanation: why it is undecided or not reproduced, if it is; a test demands one of every such claim
+            (but not of rows of numbers).
     """
 
     id: str

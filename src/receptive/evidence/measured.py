@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence.claims import Key
+from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.replication import runs
 from receptive.replication.runs import Run
 from receptive.tasks import chipseq
@@ -49,8 +50,12 @@ class Results:
     recipes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def of(self, key: Key) -> tuple[float, ...]:
-        """Return the values of a quantity, none if it was not measured."""
-        return self.values.get(key, ())
+        """Return the values of a quantity, none if it was not measured.
+
+        Raises:
+            UsageError: there cannot be such a quantity, see :func:`name_quantity`.
+        """
+        return self.values.get(name_quantity(*key), ())
 
     def numbered(self, variant: str, values: Sequence[float]) -> dict[int, float]:
         """Give values of a variant, in the order of its trials, the numbers of these trials."""
@@ -59,6 +64,27 @@ class Results:
     def covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
         """Return, trial by trial, how many factors have a filter of a layer that matches them."""
         return tuple(sum(share > 0 for share in trial.values()) for trial in self.factors[variant, layer])
+
+
+def name_quantity(variant: str, layer: str, column: str) -> Key:
+    """Name a quantity that can be measured: a score, without a layer, or a match fraction of a convolution.
+
+    Raises:
+        UsageError: there is no such column, the column and the layer do not go together, or a network of ours
+            or the paper's has no such layer. Other networks are taken at their word.
+    """
+    if column not in (*SCORES, *FRACTIONS):
+        raise UsageError(f"no column {column!r}; there are {', '.join((*SCORES, *FRACTIONS))}")
+    if column in SCORES:
+        if layer:
+            raise UsageError(f"{column} is of a network, not of a layer ({layer!r})")
+        return variant, layer, column
+    known = (VARIANTS | REGISTERED).get(variant)
+    number = re.fullmatch(r"conv([1-9]\d*)", layer)
+    if number is None or (known and int(number[1]) > len(known.filters)):
+        layers = ", ".join(f"conv{place + 1}" for place in range(len(known.filters) if known else 1))
+        raise UsageError(f"no layer {layer!r} of {variant} has a share of matches; expected {layers}")
+    return variant, layer, column
 
 
 def collect(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:

@@ -5,8 +5,9 @@ curve that turns assembly information into a relevant fraction was fitted to the
 alone, by `fit`; the package keeps the result (`assembly.fitted`).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,36 @@ def fit_at(chance: float) -> tuple[Curve, float]:
     return Curve(chance, *found.x.tolist()), 2 * float(found.cost)
 
 
+def pool_alone(first: Prediction) -> float:
+    """The simplest number to compare with, without any theory: log2 of the size of the first pool."""
+    return log2(first.pool)
+
+
+def fit_to(number: Callable[[Prediction], float]) -> tuple[Callable[[Prediction], float], float]:
+    """Fit a logistic curve in any number of a first layer to the published fractions of `fitted_to`.
+
+    Least squares as in `fit`; the curve may rise or fall.
+
+    Returns:
+        What turns a first layer into a relevant fraction, and the sum of squares that it leaves.
+    """
+    cells = fitted_to()
+    published = np.array([cell.mean for cell in cells])
+    numbers = np.array([number(first_layer(VARIANTS[cell.variant])) for cell in cells])
+    middle, spread = numbers.mean(), numbers.std()
+
+    def fraction(standard: Any, shape: FloatArray) -> Any:
+        return 1 / (1 + np.exp(np.clip(shape[1] * (standard - shape[0]), -50, 50)))
+
+    def misses(shape: FloatArray) -> FloatArray:
+        left: FloatArray = fraction((numbers - middle) / spread, shape) - published
+        return left
+
+    falls = np.corrcoef(numbers, published)[0, 1] < 0
+    found = least_squares(misses, (0.0, 2.0 if falls else -2.0), xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    return lambda first: float(fraction((number(first) - middle) / spread, found.x)), 2 * float(found.cost)
+
+
 def registered() -> dict[str, Any]:
     """Return the predictions for the networks of `REGISTERED`, and what they rest on, as a JSON document."""
     low, high = assembly.MIXED
@@ -114,7 +145,7 @@ def _row(network: Variant) -> dict[str, Any]:
         "assembly_bits": round(found[0].bits, DIGITS),
         "relevant": round(found[0].fraction, DIGITS),
         "prediction": found[0].kind,
-        "whole_motifs_in": assembly.whole_motifs_in(found),
+        "whole_motifs_in": next((each.name for each in found if each.kind == "localist"), None),
     }
 
 
@@ -141,6 +172,23 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class Rival:
+    """How another number of the first layer does, by its own curve from `fit_to`, on measured networks.
+
+    Attributes:
+        left_over: sum of squares that its curve leaves of what it was fitted to.
+        rho: Spearman's rank correlation of the number and the measured fraction; ``None`` as in `Score`.
+        hits: networks in the class that it predicts.
+        error: mean distance of measured and predicted fractions.
+    """
+
+    left_over: float
+    rho: float | None
+    hits: int
+    error: float
+
+
+@dataclass(frozen=True)
 class Score:
     """How predictions did.
 
@@ -151,6 +199,7 @@ class Score:
             interval over networks; ``None`` with fewer than three networks, or if all are alike.
         bias: mean of measured minus predicted fractions; ``None`` without outcomes.
         error: mean of their absolute differences; likewise.
+        baseline: how `pool_alone` does on the same networks; likewise.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -158,6 +207,7 @@ class Score:
     rho: Interval | None
     bias: float | None
     error: float | None
+    baseline: "Rival | None" = None
 
     @property
     def hits(self) -> int:
@@ -175,6 +225,7 @@ class Score:
             "rho": asdict(self.rho) if self.rho else None,
             "bias": self.bias,
             "error": self.error,
+            "pool_alone": asdict(self.baseline) if self.baseline else None,
             "classes": {said: {seen: pairs.count((said, seen)) for seen in kinds} for said in kinds},
             "networks": {
                 each.network: {
@@ -209,7 +260,18 @@ def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.val
         return Score((), waits_for, None, None, None)
     misses = np.array([each.measured.mean - each.predicted.fraction for each in outcomes])
     rho = spearman([(each.predicted.bits, each.measured.mean) for each in outcomes])
-    return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()))
+    baseline = rival(pool_alone, outcomes)
+    return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline)
+
+
+def rival(number: Callable[[Prediction], float], outcomes: Collection[Outcome]) -> Rival:
+    """Score another number of the first layer on networks that were measured, at least one."""
+    curve, left_over = fit_to(number)
+    expected = [curve(each.predicted) for each in outcomes]
+    rho = spearman([(number(each.predicted), each.measured.mean) for each in outcomes])
+    hits = [assembly.kind_of(one) == each.kind for one, each in zip(expected, outcomes, strict=True)]
+    misses = [each.measured.mean - one for one, each in zip(expected, outcomes, strict=True)]
+    return Rival(left_over, rho.estimate if rho else None, sum(hits), float(np.abs(misses).mean()))
 
 
 def _they_come_true(results: Results) -> Iterator[Evidence]:

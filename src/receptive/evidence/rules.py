@@ -9,14 +9,16 @@ from numpy.typing import NDArray
 
 from receptive.evidence import claims
 from receptive.evidence.claims import Key
-from receptive.evidence.measured import Results
+from receptive.evidence.measured import SCORES, Results, name_quantity
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
 from receptive.evidence.verdicts import Claim, Evidence, Rule
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 
+EQUIVALENCE = 0.90
+"""Confidence of the interval that stands for two one-sided tests at 5%."""
 CLEAR = 0.1
 """A difference that counts where the paper says "far" or "about": three filters of thirty, or a fifth of the
-way from guessing to certainty in AU-ROC."""
+way from guessing to certainty in AU-ROC. The number is ours."""
 HALF = 0.5
 """Above this fraction of filters a layer holds mostly whole motifs, below it mostly others."""
 CHANGING = 0.5
@@ -27,12 +29,16 @@ CHANGING = 0.5
 
 
 def key(variant: str, column: str, layer: str = "conv1") -> Key:
-    """Name a quantity; ``layer`` is for match fractions."""
-    return (variant, layer if column in ("jaspar", "relevant") else "", column)
+    """Name a quantity; ``layer`` is for match fractions.
+
+    Raises:
+        UsageError: there cannot be such a quantity.
+    """
+    return name_quantity(variant, "" if column in SCORES else layer, column)
 
 
-def _name(quantity: Key) -> str:
-    variant, layer, column = quantity
+def _name(what: Key) -> str:
+    variant, layer, column = what
     return " ".join([variant, *([layer] if layer not in ("", "conv1") else []), column])
 
 
@@ -57,6 +63,8 @@ def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
     if not by_trial:
         return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
     shared = set.intersection(*(set(trials) for _, trials in terms))
+    if not shared:
+        return Interval(float("nan"), float("nan"), float("nan"))
     sums = [sum(weight * trials[number] for weight, trials in terms) for number in sorted(shared)]
     return contrast((1, sample(sums)))
 
@@ -84,9 +92,12 @@ def _slope(results: Results, quantities: Sequence[Key], scale: Sequence[float] =
 
 
 def closest(evidence: Iterable[Evidence]) -> Evidence:
-    """Return the inequality that holds by the least, or fails by the most, for all of them."""
+    """Return the inequality that decides about all: one contradicted, else that which holds by the least."""
     every = list(evidence)
-    least = min(every, key=lambda each: each.margin if isnan(each.clearance) else each.clearance)
+    least = min(
+        every,
+        key=lambda each: (not each.contradicted, each.margin if isnan(each.clearance) else each.clearance),
+    )
     return Evidence(least.what, least.found, least.side, least.limit, len(every))
 
 

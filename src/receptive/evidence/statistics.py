@@ -36,7 +36,7 @@ class Interval:
     high: float
 
 
-def contrast(*terms: tuple[float, Sample]) -> Interval:
+def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> Interval:
     """Estimate a weighted sum of means with its interval, by Welch and Satterthwaite.
 
     ``contrast((1, a), (-1, b))`` is Welch's interval of a difference. Samples without any spread give an
@@ -44,6 +44,7 @@ def contrast(*terms: tuple[float, Sample]) -> Interval:
 
     Args:
         terms: weights and samples.
+        confidence: of the interval.
     """
     estimate = sum(weight * one.mean for weight, one in terms)
     if any(one.n < 2 for _, one in terms):
@@ -55,5 +56,5 @@ def contrast(*terms: tuple[float, Sample]) -> Interval:
     shares = [
         (variance / total) ** 2 / (one.n - 1) for variance, (_, one) in zip(variances, terms, strict=True)
     ]
-    half = float(stdtrit(1 / sum(shares), (1 + CONFIDENCE) / 2)) * sqrt(total)
+    half = float(stdtrit(1 / sum(shares), (1 + confidence) / 2)) * sqrt(total)
     return Interval(estimate, estimate - half, estimate + half)

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isnan, sqrt
 from typing import Literal
 
 from receptive.evidence import claims
 from receptive.evidence.claims import Cell, Key
 from receptive.evidence.measured import Results
+from receptive.evidence.rules import EQUIVALENCE
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, contrast, sample
 
-Verdict = Literal["reproduced", "trend only", "not reproduced", "not measured"]
+Verdict = Literal["reproduced", "trend only", "undecided", "not reproduced", "not measured"]
 PUBLISHED_TRIALS = 5
 """The paper's trials of every network, and the least that a claim is judged by."""
 TOLERANCE = {"auroc": 0.01, "aupr": 0.01, "jaspar": 0.05, "relevant": 0.05}
@@ -33,12 +34,14 @@ class Comparison:
         measured: ``None`` without a trial.
         difference: measured minus published; ``None`` if not measured often enough.
         verdict: by the rule for numbers.
+        shown: whether agreement within the tolerance is shown, too; ``None`` if not measured often enough.
     """
 
     cell: Cell
     measured: Sample | None
     difference: Interval | None
     verdict: Verdict
+    shown: bool | None = None
 
 
 def compare(cell: Cell, values: Sequence[float]) -> Comparison:
@@ -46,16 +49,18 @@ def compare(cell: Cell, values: Sequence[float]) -> Comparison:
     measured = sample(values) if len(values) else None
     if measured is None or measured.n < LEAST_TRIALS:
         return Comparison(cell, measured, None, "not measured")
-    found = contrast((1, measured), (-1, published_sample(cell)))
-    same = found.low <= 0 <= found.high or abs(found.estimate) < TOLERANCE[cell.column]
-    return Comparison(cell, measured, found, "reproduced" if same else "not reproduced")
+    terms, tolerance = ((1, measured), (-1, published_sample(cell))), TOLERANCE[cell.column]
+    found, narrow = contrast(*terms), contrast(*terms, confidence=EQUIVALENCE)
+    same = found.low <= 0 <= found.high or abs(found.estimate) < tolerance
+    shown = -tolerance < narrow.low and narrow.high < tolerance
+    return Comparison(cell, measured, found, "reproduced" if same else "not reproduced", shown)
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One inequality of a claim: ``what`` lies above or below ``limit``, with its whole interval.
+    """One inequality of a claim: ``what`` lies above or below ``limit``.
 
-    ``closest_of``: how many inequalities of one kind it stands for, of which it holds by the least.
+    ``closest_of``: how many inequalities of one kind it stands for, see :func:`closest`.
     """
 
     what: str
@@ -75,9 +80,19 @@ class Evidence:
         return self.found.low - self.limit if self.side == "above" else self.limit - self.found.high
 
     @property
+    def reach(self) -> float:
+        """The same of the farther end of the interval."""
+        return self.found.high - self.limit if self.side == "above" else self.limit - self.found.low
+
+    @property
     def holds(self) -> bool:
         """Whether the whole interval lies on the claimed side."""
         return self.clearance > 0
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether no part of the interval lies on the claimed side."""
+        return self.reach <= 0
 
 
 Rule = Callable[[Results], Iterable[Evidence]]
@@ -127,8 +142,12 @@ def judge(claim: Claim, results: Results) -> Judgement:
     if few:
         return Judgement(claim, results.task, "not measured", waits_for=tuple(dict.fromkeys(few)))
     evidence = tuple(claim.rule(results))
-    if not all(each.holds for each in evidence):
+    if any(isnan(each.clearance) for each in evidence):
+        return Judgement(claim, results.task, "not measured", evidence)
+    if any(each.contradicted for each in evidence):
         return Judgement(claim, results.task, "not reproduced", evidence)
+    if not all(each.holds for each in evidence):
+        return Judgement(claim, results.task, "undecided", evidence)
     numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim, results.task)}
     needs_none = not leans_on(claim, claim.tasks[0])
     verdict: Verdict = "reproduced" if needs_none or numbers == {"reproduced"} else "trend only"

@@ -76,9 +76,8 @@ VARIANTS = {
 }
 """The variants by name, as the paper describes them.
 
-The released files differ in three: CNN-50-2 is smaller (D-5), CNN-25 with 60, 90 and 120 filters are CNN-25
-itself (D-6), and in CNN-1-1-100 the second layer takes the name of the first and so replaces it, which leaves
-two convolutions of 128 filters of size 5.
+The released files differ in two points: CNN-50-2 is smaller (D-5), and CNN-25 with 60, 90 and 120 filters are
+CNN-25 itself (D-6).
 """
 
 SMALL = ("cnn-1", "cnn-2", "cnn-4")

@@ -7,6 +7,7 @@ arithmetic, or is a fact about data and code, is checked by tests that name the 
 
 import ast
 import fnmatch
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from receptive.evidence import claims, measured, predictions, verdicts
 from receptive.evidence.claims import Statement
 from receptive.evidence.measured import Results
 from receptive.evidence.verdicts import Comparison, Judgement
-from receptive.files import kind, read_text
+from receptive.files import kind, packaged, read_text
 from receptive.report import tables
 from receptive.report.report import evidence
-from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, plus_minus
+from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, number_mark, plus_minus
 
-VERDICTS = ("reproduced", "trend only", "not reproduced", "not measured", "tested")
+VERDICTS = ("reproduced", "trend only", "undecided", "not reproduced", "not measured", "tested")
 MARKS = {**tables.MARKS, "trend only": "≈", "tested": "⊢"}
 """A sign for every verdict, to be read without colour."""
 TASKS = ("synthetic", "invivo", "chipseq")
@@ -66,15 +67,18 @@ class Row:
     verdict: str
 
 
-def of(store: Path, tests: Path, protocol: str = "released") -> tuple[Row, ...]:
+def of(store: Path, tests: Path | None, protocol: str = "released") -> tuple[Row, ...]:
     """Lay out the matrix from a folder of runs and one of tests; a folder that is missing counts as empty.
+
+    ``tests``: if ``None``, their names are those `shipped`.
 
     Raises:
         ReceptiveError: a run is damaged, or a test names a claim that there is not.
     """
     there = kind(store) == "folder"
     results = {task: measured.held(store, protocol, task) for task in TASKS} if there else {}
-    return rows({task: found for task, found in results.items() if found.data}, tests_in(tests))
+    named = _shipped_tests() if tests is None else tests_in(tests)
+    return rows({task: found for task, found in results.items() if found.data}, named)
 
 
 def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) -> tuple[Row, ...]:
@@ -122,7 +126,7 @@ def summary(matrix: Sequence[Row]) -> dict[str, int]:
 
 
 def document(row: Row) -> dict[str, Any]:
-    """Return a claim as ``receptive claims --json`` prints it."""
+    """Return a claim as ``receptive claims --json`` prints it, each number and inequality in a line."""
     claim = row.statement
     return {
         "id": claim.id,
@@ -133,13 +137,31 @@ def document(row: Row) -> dict[str, Any]:
         "code": list(claim.code),
         "tests": [str(test) for test in row.tests],
         "verdict": row.verdict,
+        "numbers": number_lines(row),
+        "evidence": evidence_lines(row),
+        "explanation": claim.explanation,
     }
+
+
+def shipped() -> list[dict[str, Any]]:
+    """Return the claims as `document` has them for the runs and tests of this version's repository.
+
+    ``receptive claims --json`` in a checkout makes the file, and a test holds it to the runs.
+    """
+    found: list[dict[str, Any]] = json.loads(packaged("verdicts.json"))
+    return found
+
+
+def _shipped_tests() -> dict[str, list[Test]]:
+    named = {row["id"]: [test.split("::") for test in row["tests"]] for row in shipped()}
+    return {claim: [Test(file, name, "") for file, name in tests] for claim, tests in named.items()}
 
 
 def number_lines(row: Row) -> list[str]:
     """Return a line for every published number of a claim, with the measured one and its verdict."""
     return [
-        f"{MARKS[each.verdict]} {quantity(each.cell)}: published {plus_minus(each.cell.mean, each.cell.sd)}, "
+        f"{number_mark(each.verdict, each.shown)} {quantity(each.cell)}: "
+        f"published {plus_minus(each.cell.mean, each.cell.sd)}, "
         f"measured {measured_text(each)}"
         for each in row.numbers
     ]

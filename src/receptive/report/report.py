@@ -58,9 +58,10 @@ def document(
         others: the runs of other tasks, :func:`receptive.evidence.measured.collect_others`.
 
     Returns:
-        ``cells`` (``mean`` is null without a run, ``sd`` with fewer than two, the difference and its interval
-        with fewer than :data:`~receptive.evidence.statistics.LEAST_TRIALS`); ``claims`` with their
-        inequalities, and what the verdict would be ``by_trial``;
+        ``cells`` (``mean`` is null without a run, ``sd`` with fewer than two; the difference, its interval
+        and whether agreement is ``shown``, with fewer than
+        :data:`~receptive.evidence.statistics.LEAST_TRIALS`); ``claims`` with their inequalities, and what
+        the verdict would be ``by_trial``;
         ``fractions`` of every layer, counted four ways (D-9, D-19); ``factors``, how many filters match each;
         ``table2``, the cells of DeepSEA's sequences; ``authors_invivo``, the fractions of the authors' own
         in vivo filters beside Table 2's; ``chipseq``, the numbers of other real sequences and of controls,
@@ -176,6 +177,7 @@ def _cell(found: Comparison, results: Results) -> Document:
         "n": len(values),
         "difference": asdict(found.difference) if found.difference else None,
         "verdict": found.verdict,
+        "shown": found.shown,
     }
 
 
@@ -201,6 +203,7 @@ def evidence(each: Evidence) -> Document:
         "expected": f"{each.side} {each.limit:g}",
         "closest_of": each.closest_of,
         "holds": each.holds,
+        "contradicted": each.contradicted,
     }
 
 

@@ -17,7 +17,9 @@ Document = dict[str, Any]
 
 COLUMNS = {"auroc": "AU-ROC", "jaspar": "JASPAR", "relevant": "relevant"}
 COLUMNS_IN_VIVO = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "relevant": "relevant"}
-MARKS = {"reproduced": "✓", "not reproduced": "✗", "not measured": "·"}
+MARKS = {"reproduced": "✓", "undecided": "?", "not reproduced": "✗", "not measured": "·"}
+UNSHOWN = "(✓)"
+"""The mark of a number that is reproduced without its agreement being shown."""
 TASK_WORDS = {
     "invivo": "on DeepSEA's sequences, the paper's own",
     "chipseq": "on the ChIP-seq task, which is not the paper's data",
@@ -30,9 +32,11 @@ CONTROL_WORDS = {
 }
 RULES = (
     "✓ reproduced: the 95% Welch interval of measured − published holds 0, or they differ by less than 0.05 "
-    f"(fractions) or 0.01 (AU-ROC). ✗ not reproduced. · not measured: fewer than {LEAST_TRIALS} full runs "
-    "(n). ± is the standard deviation over trials, of which the measured one divides by n − 1 and the "
-    "published one by n; the interval takes this into account."
+    "(fractions) or 0.01 (AU-ROC), and agreement within these limits is shown, too: the 90% interval of the "
+    f"difference lies between them (two one-sided tests at 5%). {UNSHOWN} reproduced, but not shown: the "
+    "trials scatter too much, and nothing contradicts it. ✗ not reproduced. · not measured: fewer than "
+    f"{LEAST_TRIALS} full runs (n). ± is the standard deviation over trials, of which the measured one "
+    "divides by n − 1 and the published one by n; the interval takes this into account."
 )
 
 
@@ -118,7 +122,12 @@ def _three(cell: Document | None) -> list[str]:
     if cell is None:
         return ["", "", ""]
     published = plus_minus(cell["published_mean"], cell["published_sd"])
-    return [published, plus_minus(cell["mean"], cell["sd"]), MARKS[cell["verdict"]]]
+    return [published, plus_minus(cell["mean"], cell["sd"]), number_mark(cell["verdict"], cell["shown"])]
+
+
+def number_mark(verdict: str, shown: bool | None) -> str:
+    """Return the mark of a number: of its verdict, and whether its agreement is shown."""
+    return UNSHOWN if verdict == "reproduced" and not shown else MARKS[verdict]
 
 
 def tally(document: Document) -> str:
@@ -129,11 +138,13 @@ def tally(document: Document) -> str:
         return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts)
 
     cells, judged = document["cells"], document["claims"]
+    shown = sum(cell["shown"] is True for cell in cells)
     twice = " (each data set by itself)" if len({each["id"] for each in judged}) < len(judged) else ""
     return (
         f"Of {len(cells)} numbers {counted(cells, 'reproduced', 'not reproduced', 'not measured')}; "
-        f"of {len(judged)} claims{twice} "
-        f"{counted(judged, 'reproduced', 'trend only', 'not reproduced', 'not measured')}."
+        f"agreement is shown of {shown} of those reproduced, and the others are not contradicted. "
+        f"Of {len(judged)} claims{twice} "
+        f"{counted(judged, 'reproduced', 'trend only', 'undecided', 'not reproduced', 'not measured')}."
     )
 
 
@@ -141,7 +152,8 @@ def evidence_line(each: Document) -> str:
     """One inequality of a claim as text."""
     closest = f", the closest of {each['closest_of']}" if each["closest_of"] > 1 else ""
     interval = f"{each['estimate']:.3f} [{each['low']:.3f}, {each['high']:.3f}]"
-    return f"{'✓' if each['holds'] else '✗'} {each['what']}: {interval}, to be {each['expected']}{closest}"
+    mark = "✓" if each["holds"] else "✗" if each["contradicted"] else "?"
+    return f"{mark} {each['what']}: {interval}, to be {each['expected']}{closest}"
 
 
 def by_trial_line(claim: Document) -> str:
@@ -183,7 +195,9 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "## Claims",
         "A claim is *reproduced* if the whole 95% interval of each of its inequalities lies on the claimed "
         "side and the published numbers it leans on are reproduced too; *trend only* if the inequalities "
-        "hold but not the numbers, or none was published of such data; *not measured* while a variant that "
+        "hold but not the numbers, or none was published of such data; *not reproduced* if an interval lies "
+        "wholly on the other side (✗); else *undecided*: the limit lies inside an interval (?). It is *not "
+        "measured* while a variant that "
         f"it needs has fewer than {PUBLISHED_TRIALS} full runs, or {LEAST_TRIALS} for ASM-3 and for a claim "
         "in vivo.",
         *(_claim_section(claim) for claim in document["claims"]),
@@ -342,7 +356,8 @@ def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
         shown = ", ".join(reasons) if len(reasons) < 3 else f"{reasons[0]} … {reasons[-1]}"
         line = [row["variant"], ablations.in_words(row), shown, str(row["n"])]
         for column in COLUMNS:
-            number, mark = row[column], MARKS[row[column]["verdict"]]
+            number = row[column]
+            mark = number_mark(number["verdict"], number["shown"])
             mean = plus_minus(number["mean"], number["sd"])
             line += [f"{mean} {mark}" if row["n"] else mark, difference_text(number["difference"])]
         lines.append(line)

@@ -28,7 +28,7 @@ of a part is known at best to the window that all pooling below and above the la
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import pairwise, product
 from math import exp, log2
@@ -46,6 +46,9 @@ REACH = 4
 """The largest residual offset of two parts, in input positions."""
 CHANCE = 1 / 64
 """How often a filter fires by chance: that of a part of three nucleotides."""
+SHORTEST = 11
+"""Letters that a filter has to see for a prediction: nine of the twelve embedded motifs are as long. Among
+shorter filters, 9 and 3, are networks for which the curve, fitted to filters of 19, is known to fail."""
 WIDEST = 11
 """Taps of the widest filter of which every pattern is told apart: 2**11 patterns of each channel."""
 
@@ -278,7 +281,8 @@ class Prediction:
         dilation: such neurons from one tap to the next.
         step: such neurons from one place of the filter to the next.
         bits: assembly information.
-        fraction: predicted share of filters that are relevant motifs.
+        fraction: share of filters that are relevant motifs, by the curve.
+        outside: why the curve is not to be trusted here, if it is known to fail; else empty.
     """
 
     name: str
@@ -290,10 +294,11 @@ class Prediction:
     step: int
     bits: float
     fraction: float
+    outside: str = ""
 
     @property
     def kind(self) -> Kind:
-        """The class of the predicted fraction."""
+        """The class of that fraction."""
         return kind_of(self.fraction)
 
 
@@ -321,16 +326,48 @@ def predict(fields: ReceptiveFields, curve: Curve | None = None) -> tuple[Predic
     Returns:
         One prediction for each convolution, in the order of the network.
     """
-    return tuple(_prediction(name, readers, curve or fitted()) for name, readers in _readers(fields).items())
+    covered, chosen = _covered(fields), curve or fitted()
+    return tuple(
+        _prediction(name, readers, chosen, covered[name]) for name, readers in _readers(fields).items()
+    )
 
 
-def _prediction(name: str, readers: Sequence[Reader], curve: Curve) -> Prediction:
+def _prediction(name: str, readers: Sequence[Reader], curve: Curve, covered: int) -> Prediction:
     found = []
     for reader, pool, stride, taps, dilation, step in readers:
         known = bits(pool, stride, min(taps, WIDEST), dilation, curve.chance, step=step)
         shape = (pool, stride, taps, dilation, step)
         found.append(Prediction(name, reader, *shape, known, curve.fraction(known)))
-    return max(found, key=lambda each: each.bits)
+    best = max(found, key=lambda each: each.bits)
+    return replace(best, outside=_outside(best, covered))
+
+
+def _outside(found: Prediction, covered: int) -> str:
+    """Say why the curve is known to fail for a layer whose filters see so many letters, if it is."""
+    if covered < SHORTEST:
+        return f"its filters see {covered} letters, and most motifs have {SHORTEST} or more"
+    if found.read_by and found.taps == found.pool == 1:
+        return (
+            f"{found.read_by} reads it with one tap and nothing is pooled, so that it recognises one offset "
+            "sharply, and training may move the parts there"
+        )
+    return ""
+
+
+def _covered(fields: ReceptiveFields) -> dict[str, int]:
+    """How many letters a neuron of each layer can check at once.
+
+    Gaps that dilation leaves do not count, and a pool checks no more than the one neuron that it passes on.
+    They are at most as many as all taps have together, and as lie between the first and the last.
+    """
+    covered, span, jump = {INPUT: 1}, {INPUT: 1}, {INPUT: 1}
+    for node, row in zip(fields.graph.nodes, fields.rows, strict=True):
+        taps = node.layer.size if row.kind == "conv" else 1
+        step = node.layer.dilation * max(jump[below] for below in node.inputs)
+        span[row.name] = max(span[below] for below in node.inputs) + (taps - 1) * step
+        most = taps * max(covered[below] for below in node.inputs)
+        covered[row.name], jump[row.name] = min(span[row.name], most), row.jump
+    return covered
 
 
 def _readers(fields: ReceptiveFields) -> dict[str, list[Reader]]:
@@ -373,23 +410,33 @@ def _lost(fields: ReceptiveFields, node: Node) -> int:
 
 
 def whole_motifs_in(predictions: tuple[Prediction, ...]) -> str | None:
-    """Return the first convolution that is expected to hold whole motifs, ``None`` if none is."""
-    return next((each.name for each in predictions if each.kind == "localist"), None)
+    """Return the first convolution that is expected to hold whole motifs.
+
+    ``None`` if none is, or if the first is outside what was tested: whether it does is then open.
+    """
+    first = next((each for each in predictions if each.kind == "localist"), None)
+    return first.name if first and not first.outside else None
 
 
 def document(predictions: tuple[Prediction, ...]) -> dict[str, Any]:
-    """Return predictions as the JSON document of ``receptive predict --json``."""
+    """Return predictions as the JSON document of ``receptive predict --json``.
+
+    Outside of what was tested a layer has its bits alone, and says why under ``outside``.
+    """
     layers = []
     for each in predictions:
         rest = {
-            name: value for name, value in asdict(each).items() if name not in ("name", "bits", "fraction")
+            name: value
+            for name, value in asdict(each).items()
+            if name not in ("name", "bits", "fraction", "outside")
         }
         layers.append(
             {
                 "name": each.name,
                 "assembly_bits": each.bits,
-                "relevant": each.fraction,
-                "prediction": each.kind,
+                "relevant": None if each.outside else each.fraction,
+                "prediction": None if each.outside else each.kind,
+                "outside": each.outside or None,
                 **rest,
             }
         )
