@@ -14,8 +14,6 @@ from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, samp
 from receptive.evidence.verdicts import Claim, Evidence, Rule
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 
-EQUIVALENCE = 0.90
-"""Confidence of the interval that stands for two one-sided tests at 5%."""
 CLEAR = 0.1
 """A difference that counts where the paper says "far" or "about": three filters of thirty, or a fifth of the
 way from guessing to certainty in AU-ROC. The number is ours."""

@@ -9,6 +9,8 @@ from scipy.special import stdtrit
 
 LEAST_TRIALS = 3
 """For a number: two give next to no idea of their spread, and an interval that nearly anything falls in."""
+EQUIVALENCE = 0.90
+"""Confidence of the interval that stands for two one-sided tests at 5%."""
 CONFIDENCE = 0.95
 
 

@@ -8,8 +8,7 @@ from typing import Literal
 from receptive.evidence import claims
 from receptive.evidence.claims import Cell, Key
 from receptive.evidence.measured import Results
-from receptive.evidence.rules import EQUIVALENCE
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, contrast, sample
+from receptive.evidence.statistics import EQUIVALENCE, LEAST_TRIALS, Interval, Sample, contrast, sample
 
 Verdict = Literal["reproduced", "trend only", "undecided", "not reproduced", "not measured"]
 PUBLISHED_TRIALS = 5
