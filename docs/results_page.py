@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from receptive.evidence import ablations, claims, measured
-from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.networks.variants import OWN, VARIANTS
 from receptive.replication import runs
 from receptive.report import report, tables
 
@@ -109,18 +109,18 @@ def by_trial(document: dict[str, Any]) -> str:
 
 def times(store: Path) -> Iterator[str]:
     """The time of the trainings by the protocol released, on the machines that they ran on."""
-    names = (*VARIANTS, *REGISTERED)
+    names = (*VARIANTS, *OWN)
     minutes: dict[str, list[float]] = {name: [] for name in names}
     epochs: dict[str, list[int]] = {name: [] for name in names}
     machines = set()
     for folder in measured.folders(store, "synthetic", "released"):
         found = runs.load(folder)
-        if found.full_protocol:
+        if found.full_protocol and found.plan.network.name in minutes:
             minutes[found.plan.network.name].append(found.seconds / 60)
             epochs[found.plan.network.name].append(found.epochs)
             machines.add(f"{found.device} ({found.machine}, {found.backend})")
     of_the_paper = [one for name in VARIANTS for one in minutes[name]]
-    ours = [one for name in REGISTERED for one in minutes[name]]
+    ours = [one for name in OWN for one in minutes[name]]
     yield (
         f"The paper's networks: {len(of_the_paper)} trainings, {sum(of_the_paper) / 60:.1f} hours in all; "
         f"the registered ones: {len(ours)}, {sum(ours) / 60:.1f} hours. Each was trained on one thread, "
