@@ -1,12 +1,14 @@
 """Auditing models of many kinds, against numpy and against the definitions written out."""
 
 import gzip
+import html
 import json
 import re
 import warnings
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise, permutations
+from pathlib import Path
 
 import h5py
 import keras
@@ -21,6 +23,7 @@ from scipy.stats import chisquare
 from receptive.audits import audit as auditing
 from receptive.audits import page as audits
 from receptive.audits.audit import FEW_SITES, Sequences, audit, unreadable
+from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
 from receptive.models.probe import Probe
@@ -259,6 +262,23 @@ def test_without_fitting_labels_filters_are_read_and_importance_is_not_known(mod
     assert why.split(",")[0] in audits.render(found)
 
 
+def test_one_output_that_is_a_track_is_unlike_labels():
+    x = inputs = keras.Input((LENGTH, 4))
+    x = layers.Conv1D(2, 5, padding="same", activation="relu", name="conv")(x)
+    heads = [layers.Dense(1)(layers.GlobalMaxPooling1D()(x)), layers.Conv1D(1, 1)(x)]
+    why = "the model's outputs (None, 1), (None, 24, 1) are not one number for each label"
+    assert run(keras.Model(inputs, heads)).importance == why
+
+
+def test_one_output_that_is_always_1_is_no_softmax():
+    model = network(outputs=1)
+    kernel, bias = model.get_layer("head").get_weights()
+    model.get_layer("head").set_weights([kernel * 0, bias + 20])
+    data = dna()
+    found = run(model, Sequences(data.X, data.Y[:, :1]))
+    assert found.importance.loss_name.startswith("binary cross-entropy")
+
+
 # --- reading -------------------------------------------------------------------------------------------
 
 
@@ -467,6 +487,155 @@ def test_a_deeper_layer_is_read_over_its_whole_field():
         run(pooled, layer="third")
 
 
+def test_a_layer_that_comes_after_what_cannot_be_followed_is_named_with_why():
+    x = inputs = keras.Input((LENGTH, 4))
+    x = layers.UpSampling1D(2, name="up")(layers.Conv1D(2, 3, activation="relu", name="first")(x))
+    model = keras.Model(inputs, layers.Conv1D(2, 3, name="second")(x))
+    with pytest.raises(UsageError, match="--layer second: .* of the model: first; followed up to layer up"):
+        run(model, layer="second")
+    found = run(model)
+    (note,) = auditing.document(found)["notes"]
+    assert note.startswith("followed up to layer up (UpSampling1D): it stretches the sequence")
+    assert html.escape(note) in audits.render(found)
+
+
+AFTER = {
+    "u-net": lambda x: layers.Concatenate()([layers.UpSampling1D(2)(layers.MaxPooling1D(2)(x)), x]),
+    "transposed": lambda x: layers.Conv1DTranspose(3, 4, strides=2)(x),
+    "recurrent": lambda x: layers.Conv1D(2, 3)(layers.GRU(3, return_sequences=True)(x)),
+    "attention": lambda x: layers.Conv1D(2, 3)(layers.MultiHeadAttention(1, 2)(x, x)),
+    "own": lambda x: layers.Conv1D(2, 3)(Doubled()(x)),
+    "turned": lambda x: layers.Conv1D(2, 3)(layers.Permute((2, 1))(x)),
+    "reversed": lambda x: layers.Conv1D(2, 3)(x[:, ::-1]),
+}
+
+
+@pytest.mark.parametrize("after", AFTER)
+def test_what_comes_after_the_layer_that_is_read_never_stops_it(after):
+    """The filters are the same, whatever reads them."""
+    plain = network()
+    conv = layers.Conv1D(3, 5, padding="same", activation="relu", name="conv")
+    x = inputs = keras.Input((LENGTH, 4))
+    x = layers.GlobalMaxPooling1D()(AFTER[after](conv(x)))
+    model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x))
+    conv.set_weights(plain.get_layer("conv").get_weights())
+    one, other = run(plain), run(model)
+    assert one.reading.sites.tolist() == other.reading.sites.tolist()
+    for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
+        np.testing.assert_array_equal(ours.pwm, theirs.pwm)
+    assert len(other.importance.loss_change) == 3
+    assert [note.startswith("followed up to layer") for note in other.notes] == [True]
+
+
+def pointwise(*more):
+    """A network that begins, as SpliceAI does, with a convolution of one column."""
+    x = inputs = keras.Input((None, 4))
+    for layer in (layers.Conv1D(3, 1, name="point"), *more):
+        x = layer(x)
+    return keras.Model(inputs, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([layers.Conv1D(3, 1), layers.Conv1D(3, 7, name="wide")], "--layer wide sees 7"),
+        ([], "no convolution sees more"),
+        (
+            [layers.MaxPooling1D(2, name="pool"), layers.Conv1D(3, 7, name="wide")],
+            "wide, which sees more, cannot be read: pool pools before it",
+        ),
+    ],
+)
+def test_a_first_convolution_of_one_column_is_pointed_out(more, said):
+    found = run(pointwise(*more))
+    (note,) = found.notes
+    assert note.startswith(f"each filter of point sees one nucleotide, and can be no motif; {said}")
+    assert auditing.document(found)["notes"] == [note]
+    assert html.escape(note) in audits.render(found)
+    assert note in describe(auditing.document(found), Path("out"))
+    if "--layer" in said:
+        assert run(pointwise(*more), layer="wide").notes == ()
+
+
+# --- other ways to write a network -----------------------------------------------------------------------
+
+
+def folded(shape, conv, *before):
+    """A Sequential network like `network`, with its input and convolution in another shape."""
+    pool = layers.GlobalAveragePooling2D if isinstance(conv, layers.Conv2D) else layers.GlobalAveragePooling1D
+    tail = [
+        layers.ReLU(),
+        pool(data_format=conv.data_format),
+        layers.Dense(2, activation="sigmoid", name="head"),
+    ]
+    return keras.Sequential([keras.Input(shape), *before, conv, *tail])
+
+
+FOLDED = {
+    "(L, 4)": lambda **k: folded((LENGTH, 4), layers.Conv1D(3, 5, **k)),
+    "(L, 1, 4)": lambda **k: folded((LENGTH, 1, 4), layers.Conv2D(3, (5, 1), **k)),
+    "(1, L, 4)": lambda **k: folded((1, LENGTH, 4), layers.Conv2D(3, (1, 5), **k)),
+    "(L, 4, 1)": lambda **k: folded(
+        (LENGTH, 4, 1), layers.Conv2D(3, (5, 4), name="conv"), layers.ZeroPadding2D((2, 0))
+    ),
+    "(4, L, 1)": lambda **k: folded(
+        (4, LENGTH, 1), layers.Conv2D(3, (4, 5), name="conv"), layers.ZeroPadding2D((0, 2))
+    ),
+    "(4, L)": lambda **k: folded((4, LENGTH), layers.Conv1D(3, 5, data_format="channels_first", **k)),
+    "(4, 1, L)": lambda **k: folded(
+        (4, 1, LENGTH), layers.Conv2D(3, (1, 5), data_format="channels_first", **k)
+    ),
+    "(4L,)": lambda **k: folded((4 * LENGTH,), layers.Conv1D(3, 5, **k), layers.Reshape((LENGTH, 4))),
+    "(L·4,) turned": lambda **k: folded(
+        (4 * LENGTH,), layers.Conv1D(3, 5, **k), layers.Reshape((4, LENGTH)), layers.Permute((2, 1))
+    ),
+    "open": lambda **k: folded((None, 1, 4), layers.Conv2D(3, (5, 1), **k), layers.BatchNormalization()),
+}
+
+
+@pytest.mark.parametrize("form", FOLDED)
+def test_however_a_network_is_written_its_filters_and_their_importance_are_the_same(form):
+    """Whole weights make sums exact. A reading of (L, 4, 1) weighs letters where others weigh channels."""
+    plain = network()
+    kernel = np.random.default_rng(0).integers(-2, 3, (5, 4, 3)).astype(np.float32)
+    plain.get_layer("conv").set_weights([kernel, np.zeros(3)])
+    model = FOLDED[form](padding="same", name="conv")
+    if form == "(4, L, 1)":
+        kernel = kernel.swapaxes(0, 1)
+    shape = model.get_layer("conv").kernel.shape
+    model.get_layer("conv").set_weights([kernel.reshape(shape), np.zeros(3)])
+    model.get_layer("head").set_weights(plain.get_layer("head").get_weights())
+    one, other = run(plain), run(model)
+    assert one.reading.sites.tolist() == other.reading.sites.tolist()
+    for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
+        np.testing.assert_allclose(ours.pwm, theirs.pwm, atol=1e-9)
+    np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=2e-3)
+    assert other.fields.row("conv").size == 5
+
+
+def same_layers(model):
+    """The layers of `network`, in a Sequential model."""
+    return keras.Sequential([keras.Input((LENGTH, 4)), *model.layers[1:]], name="small")
+
+
+@pytest.mark.parametrize("how", ["live", "built", "called", "keras", "h5", "nested"])
+def test_a_sequential_model_is_audited_as_the_functional_one_of_its_layers(how, tmp_path):
+    plain = network(norm=True)
+    model = same_layers(plain)
+    if how in ("built", "called"):
+        model = keras.Sequential(plain.layers[1:])
+        model.build((None, LENGTH, 4)) if how == "built" else model(dna().X[:2].astype("f"))
+    if how in ("keras", "h5"):
+        model.save(tmp_path / f"model.{how}")
+        model = auditing.load(tmp_path / f"model.{how}")
+    if how == "nested":
+        model = keras.Sequential([keras.Input((LENGTH, 4)), model])
+    one, other = run(plain), run(model)
+    assert other.read_from == ("small/active" if how == "nested" else "active")
+    assert one.reading.sites.tolist() == other.reading.sites.tolist()
+    np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=1e-6)
+
+
 # --- refusals ------------------------------------------------------------------------------------------
 
 
@@ -519,7 +688,16 @@ def called_twice():
             keras.Sequential([keras.Input((24, 5)), layers.Conv1D(2, 3)]),
             r"one-hot DNA.* found \(None, 24, 5\)",
         ),
-        (keras.Sequential([keras.Input((24,)), layers.Dense(2)]), r"one-hot DNA.* found \(None, 24\)"),
+        (keras.Sequential([keras.Input((23,)), layers.Dense(2)]), r"one-hot DNA.* found \(None, 23\)"),
+        (keras.Sequential([keras.Input((96,)), layers.Dense(2)]), "no convolution or pooling"),
+        (
+            keras.Sequential([layers.Conv1D(2, 3), layers.Flatten()]),
+            r"not been built; begin it with keras.Input",
+        ),
+        (
+            keras.Sequential([keras.Input((LENGTH, 4, 1)), layers.Conv2D(2, (3, 1), name="each")]),
+            "layer each: returns maps of 22 × 4, expected one number for each position",
+        ),
         (keras.Sequential([keras.Input((24, 4)), layers.MaxPooling1D(2)]), "no convolution"),
     ],
 )
@@ -588,11 +766,6 @@ def test_files_that_need_code(layer, why, tmp_path):
 
 
 def test_files_that_are_no_models(tmp_path):
-    (tmp_path / "text.keras").write_text("not a model")
-    network().save_weights(tmp_path / "some.weights.h5")
-    for name in ("text.keras", "some.weights.h5"):
-        with pytest.raises(ReceptiveError, match=r"expected a model saved by Keras.*weights alone"):
-            auditing.load(tmp_path / name)
     with pytest.raises(ReceptiveError, match="no such file"):
         auditing.load(tmp_path / "none.keras")
 

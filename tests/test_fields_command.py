@@ -1,6 +1,7 @@
 """``receptive field``: the networks it understands, what it prints, and its figure."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -81,8 +82,54 @@ def test_a_layer_list_may_be_longer_than_the_name_of_a_file():
 def test_a_keras_model_has_its_own_length(model):
     assert json.loads(run(model, "--json", "--passthrough", "mine"))["input_length"] == 90
     assert json.loads(run(model, "--json", "--passthrough", "Own", "--input", 50))["input_length"] == 50
-    with pytest.raises(ReceptiveError, match=r"layer mine \(Own\).*--passthrough mine"):
-        run(model)
+    assert json.loads(run(model, "--json", "--passthrough", "mine"))["notes"] == []
+
+
+def test_where_a_model_could_not_be_followed_is_one_line_beside_the_table(model, command):
+    code, out, err = command("field", model, "--json")
+    (note,) = json.loads(out)["notes"]
+    assert (code, err) == (0, f"receptive: {note}\n")
+    assert re.search(r"followed up to layer mine \(Own\): .*--passthrough mine", note)
+    assert command("predict", model)[2] == err
+    code, out, err = command("field", model, "--passthrough", "Conv1D")
+    assert (code, out) == (2, "")
+    assert "layer conv (Conv1D) moves or combines positions" in err
+
+
+@pytest.mark.parametrize("ending", ["h5", "hdf5"])
+def test_hdf5_is_read_like_keras(tmp_path, ending):
+    import keras
+
+    layers = [keras.Input((90, 4)), keras.layers.Conv1D(2, 7, name="conv"), keras.layers.MaxPooling1D(5)]
+    small = keras.Sequential(layers)
+    small.save(tmp_path / f"model.{ending}")
+    small.save(tmp_path / "model.keras")
+    assert run(tmp_path / f"model.{ending}") == run(tmp_path / "model.keras")
+
+
+def test_a_length_is_asked_for_where_200_is_too_short(tmp_path, command):
+    import keras
+
+    open_ = keras.Sequential(
+        [keras.Input((None, 4)), keras.layers.Conv1D(2, 9), keras.layers.Cropping1D(100)]
+    )
+    open_.save(tmp_path / "model.keras")
+    for name in ("field", "predict"):
+        code, out, err = command(name, tmp_path / "model.keras")
+        assert (code, out) == (2, "")
+        assert "on an input of 200, taken as no length is given: give one with --input" in err
+        assert command(name, tmp_path / "model.keras", "--input", 300)[0] == 0
+        assert "--input" not in command(name, tmp_path / "model.keras", "--input", 100)[2]
+
+
+def test_a_folder_is_no_layer_list_and_hides_none(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("conv7", "cnn-25", "saved"):
+        (tmp_path / name).mkdir()
+    assert run("conv7").splitlines()[1].startswith("conv1 ")
+    assert run("cnn-25").splitlines()[1].startswith("conv1 ")
+    with pytest.raises(ReceptiveError, match="saved: a folder; expected a model that Keras saved"):
+        run("saved")
 
 
 @pytest.mark.parametrize(
@@ -105,9 +152,7 @@ def test_files_that_are_not_models(tmp_path):
     with pytest.raises(ReceptiveError, match=r"cannot read none\.keras"):
         run("none.keras")
     (tmp_path / "model.h5").write_text("")
-    with pytest.raises(
-        ReceptiveError, match=r"model\.h5: not a model that Keras 3 saved with the ending \.keras"
-    ):
+    with pytest.raises(ReceptiveError, match=r"model\.h5: not a model that Keras saved as \.keras or \.h5"):
         run(tmp_path / "model.h5")
 
 

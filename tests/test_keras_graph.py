@@ -1,25 +1,28 @@
 """The Keras reader against Keras itself: what a model answers is what the graph says it sees."""
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
 from tests import strategies
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.models.keras import read
+from receptive.models.keras import POSITIONS, _regrouped, activation, read
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
+from receptive.saved import NO_MODEL
 from receptive.theory.fields import interval, receptive_fields, seen
 from receptive.theory.layers import Layer, chain
 
@@ -106,6 +109,216 @@ def test_gradients_of_average_pooling_are_nonzero_exactly_in_the_interval(networ
     for neuron, value in enumerate(neurons):
         gradient = np.asarray(tape.gradient(value, x))[0, :, 0]
         assert np.flatnonzero(gradient).tolist() == list(interval(row, neuron))
+
+
+# --- other ways to write a 1-D network ---------------------------------------------------------------------
+
+
+def stretched(value, axis):
+    """A size of a 1-D layer as one of 2-D; padding is given for both ends."""
+    beside = (0, 0) if isinstance(value, tuple) else 1
+    return (value, beside) if axis == 0 else (beside, value)
+
+
+def built_flat(layer, axis, order, channels):
+    """The 2-D layer of Keras for one of ours, over one of its axes."""
+    form = {"name": layer.name, "data_format": order}
+    if layer.kind == "conv":
+        shape = {"strides": stretched(layer.stride, axis), "dilation_rate": stretched(layer.dilation, axis)}
+        size = stretched(layer.size, axis)
+        return layers.Conv2D(channels, size, padding=layer.padding, **shape, **form)
+    if layer.kind in ("pool", "mean"):
+        pool = layers.MaxPooling2D if layer.kind == "pool" else layers.AveragePooling2D
+        size, stride = stretched(layer.size, axis), stretched(layer.stride, axis)
+        return pool(size, strides=stride, padding=layer.padding, **form)
+    edge = layers.ZeroPadding2D if layer.kind == "pad" else layers.Cropping2D
+    return edge(stretched(layer.padding, axis), **form)
+
+
+@given(
+    keras_chains(),
+    st.sampled_from([0, 1]),
+    st.sampled_from(["channels_last", "channels_first"]),
+    st.booleans(),
+)
+@settings(max_examples=25)  # every example builds a Keras model
+def test_a_network_in_two_dimensions_over_one_axis_is_read_as_in_one(network, axis, order, reshaped):
+    chained, length = network
+    assume(not any(layer.kind == "conv" and isinstance(layer.padding, tuple) for layer in chained))  # causal
+    sizes = (length, 1) if axis == 0 else (1, length)
+    sizes = (*sizes, 4) if order == "channels_last" else (4, *sizes)
+    if reshaped and order == "channels_last":
+        stack = [keras.Input((length, 4)), layers.Reshape(sizes)]
+    else:
+        stack = [keras.Input(sizes)]
+    stack += [built_flat(layer, axis, order, 3) for layer in chained]
+    graph = read(keras.Sequential(stack))
+    assert graph.nodes == chain(chained).nodes
+    turned = order == "channels_first"
+    assert (graph.input_length, graph.turned, graph.notes) == (length, turned, ())
+
+
+@pytest.mark.parametrize("open_", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "kernel", "turned"),
+    [((30, 4, 1), (7, 4), False), ((4, 30, 1), (4, 7), True), ((30, 1, 4), (7, 1), False)],
+)
+def test_a_kernel_over_all_letters_is_one_over_positions(shape, kernel, turned, open_):
+    sizes = tuple(None if size == 30 and open_ else size for size in shape)
+    conv = layers.Conv2D(2, kernel, name="conv")
+    pool = layers.MaxPooling2D((1, 4) if turned else (4, 1), name="pool")
+    graph = read(keras.Sequential([keras.Input(sizes), conv, layers.BatchNormalization(), pool]))
+    assert graph.nodes == chain([Layer("conv", 7, name="conv"), Layer("pool", 4, 4, name="pool")]).nodes
+    assert (graph.input_length, graph.turned) == (None if open_ else 30, turned)
+
+
+@pytest.mark.parametrize(
+    ("shape", "conv"),
+    [((30, 4, 1), layers.Conv2D(2, (7, 4), padding="same")), ((28, 28, 1), layers.Conv2D(2, 3))],
+)
+def test_a_kernel_that_slides_both_ways_is_refused(shape, conv):
+    with pytest.raises(ReceptiveError, match=r"\(Conv2D\): slides over two axes"):
+        read(keras.Sequential([keras.Input(shape), conv]))
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(1, 6),
+    st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length, channels, target, turned):
+    """Against numpy: the number of each value's position, reshaped."""
+    axes = ((POSITIONS,), () if channels == 1 else (channels,))
+    numbers = np.broadcast_to(np.arange(length)[:, None], (length, channels))
+    if turned:
+        axes, numbers = axes[::-1], numbers.T
+    rest = length * channels // np.prod(target)
+    found = _regrouped(axes, [*target, -1], length)
+    if rest * np.prod(target) != length * channels:
+        assert found is None
+        return
+    reshaped = numbers.reshape((*target, -1))
+    alone = [
+        axis
+        for axis in range(reshaped.ndim)
+        if reshaped.shape[axis] == length
+        and (np.moveaxis(reshaped, axis, -1).reshape(-1, length) == np.arange(length)).all()
+    ]
+    if length == 1:
+        assert found is not None
+        assert not any(POSITIONS in axis for axis in found)
+    else:
+        assert [axis for axis in range(reshaped.ndim) if found and found[axis] == (POSITIONS,)] == alone
+
+
+@given(st.integers(5, 20), st.integers(-25, 25), st.integers(-25, 25), st.integers(1, 3), st.data())
+@settings(max_examples=25)  # every example builds a Keras model
+def test_a_slice_is_read_as_numpy_slices(length, start, stop, step, data):
+    start, stop = (data.draw(st.sampled_from([None, end])) for end in (start, stop))
+    kept = range(length)[start:stop:step]
+    assume(len(kept))
+    x = inputs = keras.Input((length, 4))
+    key = (slice(None), slice(start, stop, step)) if data.draw(st.booleans()) else None
+    x = x[key] if key else x[..., start:stop:step, :]
+    x = keras.ops.expand_dims(x, 1)[:, 0, :, 1:3]
+    graph = read(keras.Model(inputs, layers.Conv1D(2, 1, name="conv")(x)))
+    row = receptive_fields(graph, length).row("conv")
+    assert [row.start + i * row.jump for i in range(row.length)] == [*kept]
+    assert row.size == 1
+
+
+def test_a_slice_of_an_open_length_is_read_where_it_does_not_matter():
+    x = inputs = keras.Input((None, 4))
+    model = keras.Model(inputs, layers.Conv1D(2, 3, name="conv")(x[:, 2:-3]))
+    assert [row.length for row in receptive_fields(read(model), 30).rows] == [25, 23]
+    with pytest.raises(ReceptiveError, match="depends on the length of the sequence, which is open"):
+        read(keras.Model(inputs, layers.Conv1D(2, 3)(x[:, 2:20])))
+    x = fixed = keras.Input((30, 4))
+    (note,) = read(keras.Model(fixed, layers.Conv1D(2, 3)(x[:, 2:20]))).notes
+    assert re.fullmatch(r"the slice get_item\w* is read as it is of 30 positions", note)
+
+
+def test_a_flat_input_and_a_flattened_map_are_folded_again():
+    conv = [layers.Conv1D(2, 3, name="conv")]
+    for stack, turned in (
+        ([keras.Input((80,)), layers.Reshape((20, 4))], False),
+        ([keras.Input((80,)), layers.Reshape((4, 20)), layers.Permute((2, 1))], True),
+        ([keras.Input((20, 4)), layers.Flatten(), layers.Reshape((20, 4))], False),
+        (
+            [keras.Input((4, 20)), layers.Flatten(), layers.Reshape((4, 1, 20)), layers.Permute((3, 1, 2))],
+            True,
+        ),
+    ):
+        last = [layers.Reshape((20, 4))] if len(stack) == 4 else []
+        graph = read(keras.Sequential([*stack, *last, *conv]))
+        assert graph.nodes == chain([Layer("conv", 3, name="conv")]).nodes
+        assert (graph.input_length, graph.turned) == (20, turned)
+        conv = [layers.Conv1D(2, 3, name="conv")]
+    flat = keras.Sequential([keras.Input((20, 4)), *conv, layers.Flatten(), layers.ReLU(), layers.Dense(2)])
+    assert read(flat).ends == ("conv",)
+    assert read(keras.Sequential(flat.layers[:2])).ends == ("conv",)
+
+
+def test_reductions_over_positions_are_global_pooling():
+    for reduce in (keras.ops.max, keras.ops.mean, keras.ops.sum):
+        for keepdims in (False, True):
+            inputs = keras.Input((20, 4))
+            x = layers.Conv1D(2, 3, name="conv")(inputs)
+            x = layers.Dense(1)(reduce(x, axis=1, keepdims=keepdims))
+            assert [node.layer.kind for node in read(keras.Model(inputs, x)).nodes] == ["conv", "global"]
+            x = reduce(layers.Conv1D(2, 3, name="conv")(inputs), axis=-1, keepdims=keepdims)
+            assert [node.layer.kind for node in read(keras.Model(inputs, x)).nodes] == ["conv"]
+
+
+# --- several inputs ------------------------------------------------------------------------------------
+
+
+def test_of_several_inputs_the_sequence_is_followed():
+    inputs = [
+        keras.Input((8,), name="decay"),
+        keras.Input((40, 4), name="dna"),
+        keras.Input((38, 2), name="bias"),
+    ]
+    x = layers.Conv1D(6, 3, name="conv")(inputs[1])
+    x = layers.Concatenate(name="joined")([x, layers.Conv1D(2, 5, padding="same")(inputs[2])])
+    x = layers.Conv1D(3, 5, name="last")(x)
+    x = layers.Flatten()(layers.Multiply()([x, layers.Dense(3)(inputs[0])]))
+    model = keras.Model(inputs, layers.Dense(1)(layers.Concatenate()([x, inputs[0]])))
+    graph = read(model)
+    assert graph.nodes == chain([Layer("conv", 3, name="conv"), Layer("conv", 5, name="last")]).nodes
+    assert (graph.input_length, graph.ends) == (40, ("last",))
+    assert graph.notes == ("of 3 inputs dna, (40, 4), is followed",)
+    other = keras.Model(inputs[::2], layers.Concatenate()([inputs[0], layers.Flatten()(inputs[2])]))
+    with pytest.raises(ReceptiveError, match=r"found none of 2: decay \(8,\), bias \(38, 2\)$"):
+        read(other)
+
+
+# --- what comes after ----------------------------------------------------------------------------------
+
+
+def u_net():
+    inputs = keras.Input((32, 4))
+    first = layers.Conv1D(4, 5, padding="same", activation="relu", name="first")(inputs)
+    low = layers.Conv1D(4, 3, padding="same", name="low")(layers.MaxPooling1D(2, name="pool")(first))
+    x = layers.Concatenate()([layers.UpSampling1D(2, name="up")(low), first])
+    x = layers.Add()([layers.Conv1DTranspose(4, 2, strides=2)(low), layers.Conv1D(4, 3, padding="same")(x)])
+    return keras.Model(inputs, layers.Conv1D(1, 1, activation="sigmoid")(x))
+
+
+def test_a_u_net_is_read_on_its_way_down():
+    graph = read(u_net())
+    assert [node.layer.name for node in graph.nodes] == ["first", "pool", "low"]
+    assert set(graph.ends) == {"first", "low"}
+    (note,) = graph.notes
+    assert note.startswith("followed up to layer up (UpSampling1D): it stretches the sequence")
+
+
+def test_states_of_recurrent_layers_are_outputs_as_well():
+    inputs = keras.Input((32, 4))
+    _, *states = layers.LSTM(3, return_state=True)(layers.Conv1D(4, 5, name="conv")(inputs))
+    graph = read(keras.Model(inputs, layers.Dense(1)(layers.Concatenate()(states))))
+    assert ([node.layer.name for node in graph.nodes], graph.ends, graph.notes) == (["conv"], ("conv",), ())
 
 
 def residual(shared=False):
@@ -202,8 +415,10 @@ def test_a_turned_input_is_known_however_it_is_turned():
     outer = keras.Input((4, 30))
     assert read(keras.Model(outer, within(outer))).input_length == 30
     assert not read(residual()).turned
-    with pytest.raises(ReceptiveError, match=r"back \(Permute\): it moves values"):
-        read(keras.Sequential([*within.layers, layers.Permute((2, 1), name="back")]))
+    back = keras.Sequential([*within.layers, layers.Permute((2, 1))])
+    assert (read(back).nodes, read(back).turned) == (read(within).nodes, True)
+    kept = keras.Sequential([keras.Input((30, 4)), layers.Permute((1, 2)), layers.Conv1D(2, 3)])
+    assert not read(kept).turned
 
 
 def test_what_leaves_the_sequence_is_known_beside_what_goes_on():
@@ -295,58 +510,118 @@ def own():
 @pytest.mark.parametrize("passed", ["twice", "Doubled"])
 def test_a_custom_layer_can_be_passed_over_by_name_or_class(passed, tmp_path):
     own().save(tmp_path / "own.keras")
+    said = r"followed up to layer twice \(Doubled\).*Keras's own.*--passthrough twice or .* Doubled; what"
     for model in (own(), tmp_path / "own.keras"):
-        with pytest.raises(
-            ReceptiveError, match=r"twice \(Doubled\).*Keras's own.*--passthrough twice or .* Doubled"
-        ):
-            read(model)
+        graph = read(model)
+        assert [node.layer.name for node in graph.nodes] == ["conv"] == [*graph.ends]
+        assert re.match(said, *graph.notes)
         assert [node.layer.name for node in read(model, [passed]).nodes] == ["conv", "pool"]
 
 
+REFUSED = [
+    (layers.Conv1DTranspose(2, 3, name="up"), r"up \(Conv1DTranspose\): it stretches the sequence"),
+    (layers.UpSampling1D(2, name="up"), "stretches"),
+    (layers.Reshape((5, 16), name="other"), "moves values"),
+    (layers.RepeatVector(3, name="other"), "stretches"),
+    (lambda x: keras.ops.flip(x, 1), "moves values"),
+    (lambda x: x[:, ::-1], "turns the sequence around"),
+    (layers.Concatenate(axis=1, name="long"), "joins along positions; only channels can be joined"),
+]
+HARMLESS_PERHAPS = [
+    (layers.GroupNormalization(2, name="norm"), "combines all positions"),
+    (
+        layers.LayerNormalization(axis=1, name="norm"),
+        r"norm \(LayerNormalization\): it combines all positions",
+    ),
+    (layers.Softmax(axis=1, name="norm"), "combines all positions"),
+    (layers.EinsumDense("abc,bd->adc", (32, 4), name="mix"), r"mix \(EinsumDense\): its equation may"),
+    (
+        layers.Lambda(lambda x: x, name="any"),
+        r"any \(Lambda\): is not a layer whose receptive field is known",
+    ),
+]
+
+
+def stopped(layer, after):
+    """A model in which a layer cannot be followed, before or after its convolution."""
+    x = inputs = keras.Input((20, 4))
+    conv = layers.Conv1D(4, 3, padding="same", name="conv")
+    if isinstance(layer, layers.Concatenate):
+        layer = partial(lambda layer, x: layer([x, x]), layer)
+    if isinstance(layer, layers.RepeatVector):
+        layer = partial(lambda layer, x: layer(layers.GlobalMaxPooling1D(name="max")(x)), layer)
+    x = layer(conv(x) if after else x)
+    return keras.Model(inputs, x if after else conv(x))
+
+
+@pytest.mark.parametrize(("layer", "words"), REFUSED + HARMLESS_PERHAPS)
+def test_layers_that_cannot_be_followed(layer, words):
+    """What comes after them does not matter to what comes before; passing over is offered where it may do."""
+    if not isinstance(layer, layers.RepeatVector):
+        with pytest.raises(ReceptiveError, match=words) as caught:
+            read(stopped(layer, after=False))
+        assert ("--passthrough" in str(caught.value)) == ((layer, words) in HARMLESS_PERHAPS)
+    graph = read(stopped(layer, after=True))
+    assert graph.nodes[0].layer.name == "conv"
+    (note,) = graph.notes
+    assert re.search(f"^followed up to layer .*{words}", note)
+    assert ("--passthrough" in note) == ((layer, words) in HARMLESS_PERHAPS)
+    assert [*graph.ends] == [graph.nodes[-1].layer.name]
+
+
 @pytest.mark.parametrize(
-    ("layer", "words"),
+    "layer",
     [
-        (layers.Conv1DTranspose(2, 3, name="up"), r"up \(Conv1DTranspose\): it stretches the sequence"),
-        (layers.UpSampling1D(2, name="up"), "stretches"),
-        (layers.GroupNormalization(2, name="norm"), "combines all positions"),
-        (
-            layers.LayerNormalization(axis=1, name="norm"),
-            r"norm \(LayerNormalization\): it combines all positions",
-        ),
-        (layers.Reshape((5, 16), name="other"), "moves values"),
-        (layers.Reshape((1, 80), name="other"), "moves values"),
-        (layers.EinsumDense("abc,bd->adc", (32, 4), name="mix"), r"mix \(EinsumDense\): its equation may"),
-        (
-            layers.Conv1D(2, 3, data_format="channels_first", name="first"),
-            r"first \(Conv1D\): has its channels first; only \(batch, positions, channels\) can be read$",
-        ),
-        (
-            layers.Lambda(lambda x: x, name="any"),
-            r"any \(Lambda\): is not a layer whose receptive field is known",
-        ),
+        layers.Conv1DTranspose(2, 3),
+        layers.UpSampling1D(2),
+        layers.Reshape((20, 4)),
+        layers.Permute((1, 2)),
+        layers.Flatten(),
+        layers.Cropping1D(1),
+        layers.MaxPooling1D(2),
+        layers.Conv1D(4, 3),
+        lambda x: x[:, 2:],
+        lambda x: keras.ops.flip(x, 1),
+        lambda x: keras.ops.transpose(x, (0, 1, 2)),
     ],
 )
-def test_layers_that_are_refused(layer, words):
-    model = keras.Sequential([keras.Input((20, 4)), layer])
-    with pytest.raises(ReceptiveError, match=words):
-        read(model)
+def test_layers_that_move_positions_cannot_be_declared_harmless(layer):
+    x = inputs = keras.Input((20, 4))
+    x = layer(layers.Conv1D(4, 3, padding="same", name="conv")(x))
+    model = keras.Model(inputs, x)
+    moved = model.operations[-1]
+    for declared in (moved.name, type(moved).__name__):
+        with pytest.raises(
+            UsageError, match=r"--passthrough: layer .* moves or combines positions"
+        ) as caught:
+            read(model, [declared])
+        assert caught.value.exit_code == 2
 
 
-def test_joining_along_positions_is_refused():
-    inputs = keras.Input((20, 4))
-    model = keras.Model(inputs, layers.Concatenate(axis=1, name="long")([inputs, inputs]))
-    with pytest.raises(ReceptiveError, match=r"long \(Concatenate\): joins along positions"):
-        read(model)
+def test_a_slice_to_the_end_of_nothing_leaves_no_neuron():
+    x = inputs = keras.Input((20, 4))
+    graph = read(keras.Model(inputs, layers.Conv1D(4, 3)(x[:, 3:-3])))
+    with pytest.raises(UsageError, match="removes 6 neurons of the sequence"):
+        receptive_fields(graph, 6)
 
 
-def test_convolution_after_positions_are_mixed_is_refused():
-    model = keras.Sequential(
-        [keras.Input((20, 4)), layers.LSTM(4, return_sequences=True), layers.Conv1D(2, 3, name="late")]
-    )
-    with pytest.raises(
-        ReceptiveError, match=r"late \(Conv1D\): comes after a layer that mixes all positions"
-    ):
-        read(model)
+def test_over_channels_axes_are_counted_from_either_end():
+    for kind in (layers.LayerNormalization, layers.Softmax, layers.UnitNormalization):
+        for axis in (-1, 2):
+            x = inputs = keras.Input((20, 4))
+            x = layers.Conv1D(2, 3, name="last")(kind(axis=axis)(layers.Conv1D(4, 3, name="conv")(x)))
+            graph = read(keras.Model(inputs, x))
+            assert ([node.layer.name for node in graph.nodes], graph.notes) == (["conv", "last"], ())
+
+
+def test_a_convolution_after_positions_are_mixed_is_not_followed():
+    mixed = [layers.LSTM(4, return_sequences=True), layers.Conv1D(2, 3, name="late")]
+    why = r"late \(Conv1D\): comes after a layer that mixes all positions"
+    with pytest.raises(ReceptiveError, match=why):
+        read(keras.Sequential([keras.Input((20, 4)), *mixed]))
+    graph = read(keras.Sequential([keras.Input((20, 4)), layers.Conv1D(2, 3, name="conv"), *mixed]))
+    assert [node.layer.name for node in graph.nodes] == ["conv"] == [*graph.ends]
+    assert re.search(why, *graph.notes)
 
 
 def test_models_of_other_kinds_are_refused():
@@ -354,12 +629,15 @@ def test_models_of_other_kinds_are_refused():
         def call(self, x):
             return x
 
-    one, two = keras.Input((20, 4)), keras.Input((20, 4))
+    one, two = keras.Input((20, 4), name="one"), keras.Input((20, 4), name="two")
     image = keras.Sequential([keras.Input((20, 20, 3)), layers.Dense(2)])
     for model, words in [
         (Own(), "expected a Sequential or functional Keras model, found Own"),
-        (keras.Model([one, two], layers.Add()([one, two])), "expected one input, the sequence, found 2"),
-        (image, r"expected an input of \(batch, positions, channels\), found \[None, 20, 20, 3\]"),
+        (
+            keras.Model([one, two], layers.Add()([one, two])),
+            r"expected one input of one-hot DNA, found 2 of 2: one \(20, 4\), two \(20, 4\)",
+        ),
+        (image, r"expected an input of \(batch, positions, channels\), found \(None, 20, 20, 3\)"),
         (keras.Sequential([keras.Input((20, 4)), layers.Flatten()]), "no convolution or pooling"),
     ]:
         with pytest.raises(ReceptiveError, match=words):
@@ -378,7 +656,7 @@ def test_files_that_are_not_models(tmp_path):
     with zipfile.ZipFile(broken, "w") as bad:
         bad.writestr("config.json", "{")
     for path in (text, archive, broken):
-        with pytest.raises(ReceptiveError, match=r"not a model that Keras 3 saved"):
+        with pytest.raises(ReceptiveError, match=NO_MODEL):
             read(path)
     with pytest.raises(ReceptiveError, match="found Own"):
         read(described(broken, json.dumps({"class_name": "Own", "config": {}})))
@@ -392,7 +670,7 @@ def described(path, text):
 
 
 def assert_not_a_model(path):
-    with pytest.raises(ReceptiveError, match=r"model\.keras: not a model that Keras 3 saved") as caught:
+    with pytest.raises(ReceptiveError, match=rf"model\.keras: {NO_MODEL}") as caught:
         read(path)
     assert caught.value.exit_code == 1
     assert "\n" not in str(caught.value)
@@ -486,3 +764,10 @@ def test_a_convolution_without_a_size_is_named_as_missing(description, tmp_path)
     text = description.replace('"kernel_size"', '"other"')
     with pytest.raises(ReceptiveError, match=r"model\.keras: not a model .* lacks 'kernel_size'"):
         read(described(tmp_path / "model.keras", text))
+
+
+def test_the_activation_of_a_layer_that_is_not_there():
+    with pytest.raises(UsageError, match='no layer is called "none"'):
+        activation(residual(), "none")
+    with pytest.raises(UsageError, match='no layer is called "conv/none"'):
+        activation(residual(), "conv/none")

@@ -291,7 +291,7 @@ def _sequence(inputs: Sequence[_Input], what: str) -> int:
 def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
     """What the axes of an input may hold, the likeliest first."""
     if shape is None:
-        return [((POSITIONS,), (None,))]
+        return [((POSITIONS,), (None,)), ((None,), (POSITIONS,))]
     sizes = shape[1:]
     if len(sizes) == 1:  # codes of nucleotides, or a flat sequence that a Reshape folds
         folded = _folded(entry, sizes[0])

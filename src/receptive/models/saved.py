@@ -231,8 +231,9 @@ def modern(entry: Entry) -> Entry:
     Raises:
         AttributeError, LookupError, TypeError, ValueError: it is not one of a model (`MALFORMED`).
     """
-    kind, config = entry["class_name"], entry["config"]
-    kind = _CLASSES.get(kind, kind)
+    kind, config = _CLASSES.get(entry["class_name"], entry["class_name"]), entry["config"]
+    if not isinstance(kind, str):
+        raise TypeError("the name of a class is text")
     if isinstance(config, list):  # Sequential until Keras 2.2
         config = {"name": "sequential", "layers": config}
     if kind == "Merge":

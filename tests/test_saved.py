@@ -1,0 +1,532 @@
+"""Model files of any Keras, and files that are something else: what is read, loaded, refused, never run."""
+
+import json
+import pickle
+import re
+import shutil
+import zipfile
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from receptive import saved
+from receptive.audits import audit as auditing
+from receptive.audits.audit import Sequences
+from receptive.errors import ReceptiveError
+from receptive.models import keras as keras_graph
+from receptive.motifs.jaspar import embedded
+from receptive.theory.layers import Layer, chain
+
+LENGTH = 40
+X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(9, LENGTH))]
+
+
+def stack(recurrent=True):
+    """A Sequential network with what changed from Keras to Keras."""
+    keras.utils.set_random_seed(0)
+    middle = [
+        layers.Bidirectional(layers.LSTM(3, return_sequences=True), name="both"),
+        layers.GRU(3, reset_after=False, name="gru"),
+    ]
+    return keras.Sequential(
+        [
+            keras.Input((LENGTH, 4)),
+            layers.Conv1D(6, 7, activation="relu", name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.LeakyReLU(0.2, name="leaky"),
+            layers.MaxPooling1D(3, name="pool"),
+            layers.Dropout(0.1, name="drop"),
+            *(middle if recurrent else [layers.GlobalMaxPooling1D(name="max")]),
+            layers.Dense(2, activation="sigmoid", name="head"),
+        ]
+    )
+
+
+def as_keras_2(model, listed):
+    """The description of `stack` as Keras 2 wrote it, until 2.2 with a list for its config."""
+    found = json.loads(model.to_json())
+    first, *rest = found["config"]["layers"]
+    rest[0]["config"]["batch_input_shape"] = first["config"]["batch_shape"]
+    for layer in rest:
+        plain(layer)
+        if layer["class_name"] == "BatchNormalization":
+            layer["config"]["axis"] = [2]
+        if layer["class_name"] == "LeakyReLU":
+            layer["config"]["alpha"] = layer["config"].pop("negative_slope")
+        if layer["class_name"] == "GRU":
+            del layer["config"]["reset_after"]
+    layers_ = rest if listed else {"name": "sequential_1", "layers": rest}
+    return {"class_name": "Sequential", "config": layers_}
+
+
+def plain(layer):
+    """Take from a described layer what Keras 3 adds, and give it what Keras 2 wrote."""
+    for name in ("module", "registered_name", "build_config"):
+        layer.pop(name, None)
+    config = layer["config"]
+    config["dtype"] = "float32"
+    for name in ("groups", "autocast", "synchronized", "quantization_config", "seed", "zero_output_for_mask"):
+        config.pop(name, None)
+    if "recurrent_activation" in config:
+        config |= {"recurrent_activation": "hard_sigmoid", "implementation": 1, "time_major": False}
+    if "kernel_regularizer" in config:
+        config["kernel_regularizer"] = {"class_name": "L1L2", "config": {"l1": 0.0, "l2": 1e-6}}
+    for part in ("layer", "backward_layer"):
+        if part in config:
+            plain(config[part])
+    config.pop("backward_layer", None)
+
+
+def with_old_sigmoid(model):
+    """The same network with the hard sigmoid of Keras 2 in its recurrent layers."""
+    cells = [model.get_layer("gru").cell]
+    both = model.get_layer("both")
+    for cell in (*cells, both.forward_layer.cell, both.backward_layer.cell):
+        cell.recurrent_activation = lambda x: keras.ops.clip(x / 5 + 0.5, 0, 1)
+    return model
+
+
+def rewritten(path, description, version, backend="tensorflow"):
+    """Change the description in an HDF5 file, and the Keras that it names."""
+    with h5py.File(path, "a") as file:
+        file.attrs["model_config"] = json.dumps(description).encode()
+        file.attrs["keras_version"] = version.encode()
+        file.attrs["backend"] = backend
+    return path
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed):
+    model = stack()
+    model.compile(loss="mse")
+    path = tmp_path / "old.h5"
+    model.save(path)
+    rewritten(path, as_keras_2(model, listed), "2.2.4" if listed else "2.4.0")
+    before = path.read_bytes()
+    assert keras_graph.read(path) == keras_graph.read(model)
+    loaded = auditing.load(path)
+    expected = with_old_sigmoid(model).predict(X, verbose=0)
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, atol=1e-6)
+    assert loaded.loss.__name__ == "mean_squared_error"
+    assert path.read_bytes() == before
+    found = auditing.audit(loaded, Sequences(X), targets=embedded())
+    assert (found.layer, found.read_from, found.activation) == ("conv", "conv", "relu")
+
+
+def functional():
+    """A functional network with a nested one and a join."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((LENGTH, 4), name="dna")
+    x = layers.Conv1D(6, 7, padding="same", activation="relu", name="conv")(inputs)
+    block = keras.Sequential(
+        [keras.Input((LENGTH, 6)), layers.Conv1D(6, 3, padding="same", name="within")], name="block"
+    )
+    x = layers.Add(name="sum")([x, block(x)])
+    x = layers.GlobalMaxPooling1D(name="max")(x)
+    return keras.Model(inputs, layers.Dense(1, name="head")(x), name="outer")
+
+
+def functional_as_keras_2(zipped):
+    """How Keras 2 describes `functional`: calls as lists, and those of a nested model counted from 1."""
+    model = json.loads(functional().to_json())
+
+    def listed(call):
+        return [[name, int(name == "block"), output, {}] for name, _, output in keras_graph._tensors(call)]
+
+    config = model["config"]
+    for layer in config["layers"]:
+        layer["inbound_nodes"] = [listed(call) for call in layer["inbound_nodes"]]
+        for each in (layer, *layer["config"].get("layers", ())):
+            if zipped:
+                each["module"] = each["module"].replace("keras.src.models", "tf_keras.src.engine")
+                each["config"]["dtype"] = "float32"
+            else:
+                plain(each)
+            if each["class_name"] == "InputLayer":
+                each["config"]["batch_input_shape"] = each["config"].pop("batch_shape")
+    for ends in ("input_layers", "output_layers"):
+        config[ends] = [config[ends]]
+    model["module"] = "tf_keras.src.engine.functional"
+    return model if zipped else {"class_name": "Model", "config": config}
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_functional_models_of_keras_2_are_read_and_loaded(tmp_path, ending):
+    model, path = functional(), tmp_path / f"old.{ending}"
+    model.save(tmp_path / f"new.{ending}")
+    if ending == "h5":
+        shutil.copy(tmp_path / "new.h5", path)
+        rewritten(path, functional_as_keras_2(False), "2.9.0")
+    else:
+        with zipfile.ZipFile(tmp_path / "new.keras") as new, zipfile.ZipFile(path, "w") as old:
+            for name in new.namelist():
+                old.writestr(name, new.read(name))
+        with zipfile.ZipFile(path) as old:
+            weights = old.read("model.weights.h5")
+        with zipfile.ZipFile(path, "w") as old:
+            old.writestr("config.json", json.dumps(functional_as_keras_2(True)))
+            old.writestr("metadata.json", '{"keras_version": "2.15.0"}')
+            old.writestr("model.weights.h5", weights)
+    assert keras_graph.read(path) == keras_graph.read(model)
+    assert "block/within" in [node.layer.name for node in keras_graph.read(path).nodes]
+    loaded = auditing.load(path)
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-6)
+
+
+KERAS_1 = [
+    {
+        "class_name": "Convolution1D",
+        "config": {
+            "name": "c",
+            "nb_filter": 5,
+            "filter_length": 7,
+            "border_mode": "same",
+            "subsample_length": 2,
+            "activation": "relu",
+            "init": "glorot_uniform",
+            "W_regularizer": {"name": "WeightRegularizer", "l1": 0.0, "l2": 1e-6},
+            "bias": True,
+            "input_dim": 4,
+            "input_length": LENGTH,
+            "batch_input_shape": [None, LENGTH, 4],
+        },
+    },
+    {
+        "class_name": "MaxPooling1D",
+        "config": {"name": "p", "pool_length": 4, "stride": 2, "border_mode": "valid"},
+    },
+    {"class_name": "Dropout", "config": {"name": "d", "p": 0.2}},
+    {"class_name": "LSTM", "config": {"name": "l", "output_dim": 3, "inner_activation": "hard_sigmoid"}},
+    {"class_name": "Dense", "config": {"name": "o", "output_dim": 2, "activation": "sigmoid", "bias": True}},
+]
+THEANO = [
+    {
+        "class_name": "Convolution2D",
+        "config": {
+            "name": "c",
+            "nb_filter": 5,
+            "nb_row": 1,
+            "nb_col": 7,
+            "border_mode": "valid",
+            "subsample": [1, 1],
+            "dim_ordering": "th",
+            "batch_input_shape": [None, 4, 1, LENGTH],
+        },
+    },
+    {
+        "class_name": "MaxPooling2D",
+        "config": {
+            "name": "p",
+            "pool_size": [1, 4],
+            "strides": [1, 2],
+            "border_mode": "valid",
+            "dim_ordering": "th",
+        },
+    },
+    {"class_name": "Flatten", "config": {"name": "f"}},
+    {"class_name": "Dense", "config": {"name": "o", "output_dim": 2}},
+]
+
+
+@pytest.mark.parametrize(
+    ("described", "backend", "first", "why"),
+    [
+        (
+            KERAS_1,
+            "tensorflow",
+            Layer("conv", 7, 2, padding="same", name="c"),
+            "written by Keras 1.2.2, whose weights",
+        ),
+        (THEANO, "theano", Layer("conv", 7, name="c"), "trained on Theano, which turns kernels around"),
+    ],
+)
+def test_keras_1_is_read_and_its_weights_are_left_to_keras_2(tmp_path, described, backend, first, why):
+    path = tmp_path / "old.h5"
+    with h5py.File(path, "w") as file:
+        file.create_group("model_weights").attrs["layer_names"] = [b"c", b"p", b"d", b"l", b"o"]
+    rewritten(path, {"class_name": "Sequential", "config": described}, "1.2.2", backend)
+    graph = keras_graph.read(path)
+    assert graph.nodes == chain([first, Layer("pool", 4, 2, name="p")]).nodes
+    assert (graph.input_length, graph.ends) == (LENGTH, ("p",))
+    with pytest.raises(ReceptiveError, match=f"old.h5: {why}.*Keras 2.2"):
+        auditing.load(path)
+
+
+def test_a_merge_of_keras_1_is_a_join(tmp_path):
+    def called(kind, name, *reads, **config):
+        inbound = [[[read, 0, 0] for read in reads]] if reads else []
+        return {
+            "class_name": kind,
+            "name": name,
+            "config": {"name": name, **config},
+            "inbound_nodes": inbound,
+        }
+
+    conv = {"nb_filter": 4, "border_mode": "same"}
+    described = [
+        called("InputLayer", "i", batch_input_shape=[None, None, 4]),
+        called("Convolution1D", "a", "i", filter_length=7, **conv),
+        called("AtrousConvolution1D", "b", "a", filter_length=3, atrous_rate=2, **conv),
+        called("Merge", "m", "a", "b", mode="concat", concat_axis=-1),
+        called("Merge", "s", "m", "m", mode="sum"),
+    ]
+    entry = {
+        "class_name": "Model",
+        "config": {"name": "x", "layers": described, "input_layers": [["i", 0, 0]]},
+    }
+    entry["config"]["output_layers"] = [["s", 0, 0]]
+    (tmp_path / "model.json").write_text(json.dumps(entry))
+    rows = {node.layer.name: node.layer for node in keras_graph.read(tmp_path / "model.json").nodes}
+    assert {name: layer.kind for name, layer in rows.items()} == {
+        "a": "conv",
+        "b": "conv",
+        "m": "concat",
+        "s": "add",
+    }
+    assert rows["b"].dilation == 2
+    with pytest.raises(ReceptiveError, match="describes a model without its weights"):
+        auditing.load(tmp_path / "model.json")
+
+
+def test_operations_of_keras_2_are_named_with_the_way_out(tmp_path):
+    path = tmp_path / "old.h5"
+    functional().save(path)
+    description = functional_as_keras_2(False)
+    (join,) = (layer for layer in description["config"]["layers"] if layer["class_name"] == "Add")
+    join["class_name"] = "TFOpLambda"
+    rewritten(path, description, "2.11.0")
+    with pytest.raises(ReceptiveError, match=r"TFOpLambda, which Keras 3 does not have.*load_weights"):
+        auditing.load(path)
+    assert "TFOpLambda" in keras_graph.read(path).notes[0]
+
+
+def test_what_keras_cannot_convert_is_left_to_keras_2(tmp_path):
+    path = tmp_path / "old.h5"
+    functional().save(path)
+    description = functional_as_keras_2(False)
+    description["config"]["layers"][1]["config"]["filters"] = 7
+    rewritten(path, description, "2.3.1")
+    with pytest.raises(
+        ReceptiveError, match=r"written by Keras 2.3.1, .*TF_USE_LEGACY_KERAS=1 python"
+    ) as caught:
+        auditing.load(path)
+    assert "\n" not in str(caught.value)
+
+
+# --- what is something else, or needs code ---------------------------------------------------------------
+
+
+class Own(layers.Layer):
+    """A layer of the user's own."""
+
+    def call(self, x):
+        return 2 * x
+
+
+@keras.saving.register_keras_serializable("mine")
+class Named(Own):
+    """A layer of the user's own, registered by name."""
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+@pytest.mark.parametrize("own", [Own, Named])
+def test_own_layers_are_named_in_either_format(tmp_path, ending, own, monkeypatch):
+    path = tmp_path / f"own.{ending}"
+    body = [layers.Conv1D(2, 3, name="conv"), own(name="twice")]
+    keras.Sequential([keras.Input((LENGTH, 4)), *body]).save(path)
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "mine>Named")
+    with pytest.raises(ReceptiveError, match=rf"needs {own.__name__}, .*load the model with custom_objects"):
+        auditing.load(path)
+    graph = keras_graph.read(path)
+    assert [node.layer.name for node in graph.nodes] == ["conv"]
+    assert not keras_graph.read(path, [own.__name__]).notes
+
+
+class Bomb:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def torch(path, mark):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data.pkl", pickle.dumps(Bomb(str(mark))))
+
+
+def pickled(path, mark):
+    path.write_bytes(pickle.dumps(Bomb(str(mark))))
+
+
+def weights(path, mark):
+    stack(False).save_weights(path)
+
+
+def old_weights(path, mark):
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [b"conv"]
+
+
+def data(path, mark):
+    with h5py.File(path, "w") as file:
+        file["X_test"] = X
+
+
+def saved_model(path, mark):
+    path.mkdir()
+    (path / "saved_model.pb").write_bytes(b"\x08\x01")
+
+
+def saved_by_keras_2(path, mark):
+    saved_model(path, mark)
+    (path / "keras_metadata.pb").write_bytes(b"")
+
+
+def folder(path, mark):
+    path.mkdir()
+
+
+def text(path, mark):
+    path.write_text("not a model")
+
+
+def onnx(path, mark):
+    path.write_bytes(b"\x08\x08")
+
+
+def other_zip(path, mark):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("something", "")
+
+
+def lambda_(path, mark):
+    keras.Sequential(
+        [keras.Input((LENGTH, 4)), layers.Conv1D(2, 3), layers.Lambda(lambda x: x, name="any")]
+    ).save(path)
+
+
+def subclassed(path, mark):
+    class Sub(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = layers.Conv1D(2, 3)
+
+        def call(self, x):
+            return self.conv(x)
+
+    model = Sub()
+    model(X.astype("f"))
+    model.save(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "why"),
+    [
+        ("m.pt", torch, "a PyTorch file, a pickle; .*layer list"),
+        ("m.pth", pickled, "a Python pickle, as PyTorch saves models; .*layer list"),
+        ("m.pkl", pickled, "left alone: rebuild the network in Keras"),
+        ("m.keras", pickled, "a Python pickle"),
+        ("m.weights.h5", weights, "weights alone, .*load_weights"),
+        ("m.h5", old_weights, "weights alone, .*load_weights"),
+        ("m.hdf5", data, "an HDF5 file that holds no model"),
+        ("m", saved_model, r'a folder, a TensorFlow SavedModel, .*model.save\("model.keras"\)$'),
+        ("m", saved_by_keras_2, "a folder, a TensorFlow SavedModel, .*TF_USE_LEGACY_KERAS=1"),
+        ("m", folder, "a folder; expected a model"),
+        ("m.keras", text, saved.NO_MODEL),
+        ("m.h5", text, saved.NO_MODEL),
+        ("m.onnx", onnx, "an ONNX model, which is not read"),
+        ("m.pt2", other_zip, "a program that PyTorch exported"),
+        ("m.keras", other_zip, saved.NO_MODEL),
+        ("m.keras", subclassed, r"found Sub; a subclassed model .*keras.Model\(x, model.call\(x\)\)"),
+    ],
+)
+def test_what_is_no_model_is_named_with_a_way_out_and_never_run(tmp_path, command, name, make, why):
+    path, mark = tmp_path / name, tmp_path / "mark"
+    make(path, mark)
+    (tmp_path / "x.fa").write_text(f">a\n{'ACGT' * (LENGTH // 4)}\n")
+    for arguments in (
+        ["field", path],
+        ["predict", path],
+        ["audit", path, "--data", tmp_path / "x.fa", "--out", tmp_path / "out"],
+    ):
+        code, out, err = command(*arguments)
+        assert (code, out) == (1, "")
+        assert re.search(why, err)
+        assert err.strip().count("\n") == 0
+    assert not mark.exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_way_out_of_a_subclassed_model_works(tmp_path):
+    class Sub(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.head = layers.Conv1D(2, 3, activation="relu", name="conv"), layers.Dense(1)
+
+        def call(self, x):
+            return self.head(keras.ops.max(self.conv(x), axis=1))
+
+    model = Sub()
+    model(X.astype("f"))
+    for act in (keras_graph.read, lambda model: auditing.audit(model, Sequences(X), targets=embedded())):
+        with pytest.raises(ReceptiveError, match="subclassed model") as caught:
+            act(model)
+        assert "\n" not in str(caught.value)
+    x = keras.Input((LENGTH, 4))
+    whole = keras.Model(x, model.call(x))
+    assert auditing.audit(whole, Sequences(X), targets=embedded()).layer == "conv"
+
+
+def test_a_class_of_ones_own_with_inputs_and_outputs_is_functional():
+    class Net(keras.Model):
+        def __init__(self, filters):
+            x = inputs = keras.Input((LENGTH, 4))
+            x = layers.GlobalMaxPooling1D()(layers.Conv1D(filters, 3, name="conv")(x))
+            super().__init__(inputs, layers.Dense(1)(x))
+
+    assert auditing.audit(Net(3), Sequences(X), targets=embedded()).layer == "conv"
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_code_in_a_model_is_never_run(tmp_path, ending):
+    path = tmp_path / f"m.{ending}"
+    lambda_(path, None)
+    with pytest.raises(ReceptiveError, match='needs the code of Lambda "any"'):
+        auditing.load(path)
+    assert "any (Lambda)" in keras_graph.read(path).notes[0]
+
+
+def test_an_unzipped_model_is_read_from_its_folder(tmp_path):
+    stack().save(tmp_path / "new.keras")
+    with zipfile.ZipFile(tmp_path / "new.keras") as archive:
+        archive.extractall(tmp_path / "folder")
+    assert keras_graph.read(tmp_path / "folder") == keras_graph.read(stack())
+
+
+JUNK = [None, 3, "x", [], {}, [[]], {"a": 1}]
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("key", ["class_name", "config", "layers", "layer"])
+def test_hdf5_with_a_broken_description_is_refused_in_a_sentence(tmp_path, junk, key):
+    path = tmp_path / "m.h5"
+    functional().save(path)
+    description = functional_as_keras_2(False)
+    if key == "layer":
+        description["config"]["layers"][1] = junk
+    elif key == "layers":
+        description["config"]["layers"] = junk
+    else:
+        description[key] = junk
+    rewritten(path, description, "2.4.0")
+    own_class = (key, junk) == ("class_name", "x")  # may be one of a functional model
+    for act in (keras_graph.read, auditing.load)[own_class:]:
+        with pytest.raises(ReceptiveError) as caught:
+            act(path)
+        assert (caught.value.exit_code, str(caught.value).count("\n")) == (1, 0)
