@@ -403,11 +403,11 @@ def test_relevant_motifs_are_those_of_the_labels(which, data):
 def test_a_filter_of_another_factor_is_not_relevant(data):
     matches = tomtom.match(embedded(), embedded())
     everything, here = runs.summary(matches), runs.summary(matches, data.classes)
-    assert everything["relevant"] == everything["relevant_embedded"] == 1
-    assert here["relevant"] < 1
-    assert here["relevant_embedded"] < 1
-    assert tuple(here["by_factor"]) == data.classes
-    assert here["jaspar"] == everything["jaspar"] == 1
+    assert everything.relevant == everything.relevant_embedded == 1
+    assert here.relevant < 1
+    assert here.relevant_embedded < 1
+    assert tuple(here.by_factor) == data.classes
+    assert here.jaspar == everything.jaspar == 1
 
 
 def test_the_command_writes_the_task(command, tmp_path, data):
