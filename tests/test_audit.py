@@ -443,6 +443,19 @@ def test_a_model_of_any_length_takes_that_of_the_data():
     assert run(model, dna(20, 31)).fields.input_length == 31
 
 
+def test_an_audit_expects_nothing_of_filters_too_short_for_a_motif():
+    """They have their bits; the page gives the reason."""
+    inputs = keras.Input((LENGTH, 4))
+    x = layers.GlobalMaxPooling1D()(layers.Conv1D(3, 5, activation="relu", name="conv")(inputs))
+    found = run(keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x)))
+    document = auditing.document(found)
+    (row,) = (row for row in document["layers"] if row["name"] == "conv")
+    assert (row["prediction"], row["predicted_relevant"], document["whole_motifs_in"]) == (None, None, None)
+    assert row["assembly_bits"] is not None
+    assert "its filters see 5 letters" in row["outside"]
+    assert "its filters see 5 letters" in audits.render(found)
+
+
 # --- which layers --------------------------------------------------------------------------------------
 
 
