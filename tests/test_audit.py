@@ -504,7 +504,7 @@ def test_a_layer_that_comes_after_what_cannot_be_followed_is_named_with_why():
     x = inputs = keras.Input((LENGTH, 4))
     x = layers.UpSampling1D(2, name="up")(layers.Conv1D(2, 3, activation="relu", name="first")(x))
     model = keras.Model(inputs, layers.Conv1D(2, 3, name="second")(x))
-    with pytest.raises(UsageError, match="--layer second: .* of the model: first; followed up to layer up"):
+    with pytest.raises(UsageError, match=r"--layer second: .* of the model: first; followed up to layer up"):
         run(model, layer="second")
     found = run(model)
     (note,) = auditing.document(found)["notes"]

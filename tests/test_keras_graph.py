@@ -16,13 +16,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
+from receptive.saved import NO_MODEL
 from tests import strategies
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.keras import POSITIONS, _regrouped, activation, read
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
-from receptive.saved import NO_MODEL
 from receptive.theory.fields import interval, receptive_fields, seen
 from receptive.theory.layers import Layer, chain
 
