@@ -217,7 +217,7 @@ def load(path: Path | str) -> Any:
 
 _OWN = (
     "which Keras cannot load without your code; in Python, load the model with custom_objects and pass it to "
-    "receptive.audits.audit.audit"
+    "receptive.audit"
 )
 
 
