@@ -5,7 +5,8 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.motifs import embedded, reverse_complement
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.motif import reverse_complement
 from receptive.protocols import RELEASED
 
 

@@ -21,8 +21,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 import plain
 
-from receptive import filters, tomtom
-from receptive.motifs import Motif, jaspar_2016
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import jaspar_2016
+from receptive.motifs.motif import Motif
+from receptive.networks import filters
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
 

@@ -20,7 +20,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from receptive import backend, networks
+from receptive.networks import backend
+from receptive.networks import variants as networks
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
 

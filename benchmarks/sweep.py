@@ -2,8 +2,8 @@
 
 Both train the same networks on the full-size task for the same few epochs, and read and match their filters,
 in turns on the same machine: a single process that gives every training all cores, as plain ``model.fit``
-does; then `receptive.sweep` with each number of workers, a process of one thread each. The clock on the wall
-counts, starting up included, so that with few epochs the many processes of a sweep count against it. On a
+does; then a sweep with each number of workers, a process of one thread each. The clock on the wall counts,
+starting up included, so that with few epochs the many processes of a sweep count against it. On a
 graphics card ``sweep.py --workers 1,2,4,8 --trials 8`` gives trainings per hour against the number of
 processes.
 """
@@ -20,15 +20,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-from receptive import sweep
 from receptive.protocols import RELEASED
+from receptive.replication import sweep, targets
 from receptive.tasks import dataset, synthetic
 from receptive.tasks.dataset import Dataset
 
 PLAIN = """
 import sys
-from receptive import backend, runs
-from receptive.networks import variant
+from receptive.networks import backend
+from receptive.replication import runs
+from receptive.networks.variants import variant
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset
 file, store, epochs, trials, *names = sys.argv[1:]
@@ -52,7 +53,7 @@ def plain(file: Path, store: Path, given: argparse.Namespace) -> float:
 
 def together(file: Path, store: Path, given: argparse.Namespace, data: Dataset, workers: int) -> float:
     """Train several at once; return seconds."""
-    plans = sweep.plans(given.networks, given.trials, RELEASED, data, given.epochs)
+    plans = targets.plans(given.networks, given.trials, RELEASED, data, given.epochs)
     began = time.perf_counter()
     done = sweep.sweep(plans, file, store, workers)
     if done.trained != len(plans):

@@ -14,8 +14,8 @@ from sphinx.application import Sphinx
 from typer.testing import CliRunner
 
 import receptive
-from receptive import matrix
 from receptive.cli.app import app
+from receptive.report import matrix
 
 sys.path.append(str(Path(__file__).parent))
 import results_page
@@ -106,7 +106,7 @@ def layer(name: str) -> int:
     """How far to the right in the flow of data a module stands, by the contract that lint checks."""
     (contract,) = pyproject["tool"]["importlinter"]["contracts"]
     for place, layer in enumerate(reversed(contract["layers"])):
-        if f"{name}.".startswith(f"{layer}."):
+        if any(f"{name}.".startswith(f"{wing}.") for wing in layer.split(" | ")):
             return place
     raise LookupError(f"{name} stands in no layer of [tool.importlinter] in pyproject.toml")
 

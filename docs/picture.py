@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from receptive import runs
 from receptive.figures import assembly
 from receptive.figures.canvas import save
 from receptive.figures.logos import logo_sheet, match_labels
 from receptive.figures.toy import figure_1, information_against_pool
+from receptive.replication import runs
 
 ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "_static"

@@ -5,8 +5,10 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-from receptive import ablations, claims, measured, report, runs, tables
-from receptive.networks import REGISTERED, VARIANTS
+from receptive.evidence import ablations, claims, measured
+from receptive.networks.variants import OWN, VARIANTS
+from receptive.replication import runs
+from receptive.report import report, tables
 
 
 def contents(store: Path) -> str:
@@ -19,7 +21,7 @@ def contents(store: Path) -> str:
             f"By the protocol `released`. {tables.tally(document)}",
             table(*tables.table(document)),
             tables.RULES,
-            "## What is not reproduced",
+            "## What is undecided or not reproduced",
             *failed_claims(document),
             by_trial(document),
             *not_reproduced(document),
@@ -41,12 +43,13 @@ def framed(part: str) -> str:
 
 
 def failed_claims(document: dict[str, Any]) -> Iterator[str]:
-    """Every claim that is not reproduced, with what is known of why."""
+    """Every claim that is undecided or not reproduced, with what is known of why."""
     for judged in document["claims"]:
-        if judged["verdict"] == "not reproduced":
+        if judged["verdict"] in ("undecided", "not reproduced"):
             stated = claims.statements()[judged["id"]]
             place = f"[{stated.id}](../spec/{stated.chapter}.md)"
-            yield f"The claim {place}, “{stated.title}”. {stated.explanation}".rstrip()
+            said = f"The claim {place}, “{stated.title}”, is {judged['verdict']}."
+            yield f"{said} {stated.explanation}".rstrip()
 
 
 def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
@@ -106,18 +109,18 @@ def by_trial(document: dict[str, Any]) -> str:
 
 def times(store: Path) -> Iterator[str]:
     """The time of the trainings by the protocol released, on the machines that they ran on."""
-    names = (*VARIANTS, *REGISTERED)
+    names = (*VARIANTS, *OWN)
     minutes: dict[str, list[float]] = {name: [] for name in names}
     epochs: dict[str, list[int]] = {name: [] for name in names}
     machines = set()
     for folder in measured.folders(store, "synthetic", "released"):
-        record = runs.load(folder)
-        if record["full_protocol"]:
-            minutes[record["variant"]].append(record["seconds"] / 60)
-            epochs[record["variant"]].append(record["epochs"])
-            machines.add(f"{record['device']} ({record['machine']}, {record['backend']})")
+        found = runs.load(folder)
+        if found.full_protocol and found.plan.network.name in minutes:
+            minutes[found.plan.network.name].append(found.seconds / 60)
+            epochs[found.plan.network.name].append(found.epochs)
+            machines.add(f"{found.device} ({found.machine}, {found.backend})")
     of_the_paper = [one for name in VARIANTS for one in minutes[name]]
-    ours = [one for name in REGISTERED for one in minutes[name]]
+    ours = [one for name in OWN for one in minutes[name]]
     yield (
         f"The paper's networks: {len(of_the_paper)} trainings, {sum(of_the_paper) / 60:.1f} hours in all; "
         f"the registered ones: {len(ours)}, {sum(ours) / 60:.1f} hours. Each was trained on one thread, "

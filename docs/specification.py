@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from receptive import claims, matrix
-from receptive.matrix import MARKS, Row, Test
-from receptive.tables import COLUMNS_IN_VIVO, plus_minus
+from receptive.evidence import claims
+from receptive.evidence.verdicts import Comparison
+from receptive.report import matrix
+from receptive.report.matrix import MARKS, Row, Test
+from receptive.report.tables import COLUMNS_IN_VIVO, number_mark, plus_minus
 
 PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
 
@@ -60,7 +62,7 @@ def claim(row: Row) -> str:
             stated.text,
             "",
             *_inequalities(row),
-            *([f"**Why it fails:** {stated.explanation}", ""] if stated.explanation else []),
+            *([f"**{_why(row)}:** {stated.explanation}", ""] if stated.explanation else []),
             *_numbers(row),
             "::::{container} claim-facts",
             f"Source: {stated.source} · Code: {code(row)} · {_tests(row)}",
@@ -68,6 +70,10 @@ def claim(row: Row) -> str:
             "`````",
         ]
     )
+
+
+def _why(row: Row) -> str:
+    return {"undecided": "Why it is undecided", "not reproduced": "Why it fails"}.get(row.verdict, "Why")
 
 
 def _inequalities(row: Row) -> list[str]:
@@ -83,15 +89,22 @@ def _numbers(row: Row) -> list[str]:
     grid = ["| | published | measured | |", "|---|---|---|---|"] + [
         f"| {matrix.quantity(each.cell, with_variant=not few)} "
         f"| {plus_minus(each.cell.mean, each.cell.sd)} | {matrix.measured_text(each)} "
-        f"| {MARKS[each.verdict]} {each.verdict} |"
+        f"| {number_mark(each.verdict, each.shown)} {in_words(each)} |"
         for each in row.numbers
     ]
     if few:
         return [*grid, ""]
     found = Counter(each.verdict for each in row.numbers)
     verdicts = ", ".join(f"{found[verdict]} {verdict}" for verdict in matrix.VERDICTS if found[verdict])
+    if found["reproduced"]:
+        verdicts += f"; agreement shown of {sum(each.shown is True for each in row.numbers)}"
     summary = f"The {len(row.numbers)} published numbers it leans on: {verdicts}"
     return ["<details>", f"<summary>{summary}</summary>", "", *grid, "", "</details>", ""]
+
+
+def in_words(number: Comparison) -> str:
+    """The verdict on a number, and whether its agreement is shown."""
+    return "reproduced, not shown" if number.verdict == "reproduced" and not number.shown else number.verdict
 
 
 def code(row: Row) -> str:
@@ -155,7 +168,9 @@ def measured(row: Row) -> str:
     if row.judgement is not None:
         hold = [each.holds for each in row.judgement.evidence]
         return f"{sum(hold)} of {len(hold)} inequalities hold" if hold else ""
-    return "<br>".join(matrix.measured_text(each) for each in row.numbers)
+    return "<br>".join(
+        f"{matrix.measured_text(each)} {number_mark(each.verdict, each.shown)}" for each in row.numbers
+    )
 
 
 def the_tests(rows: Sequence[Row]) -> str:

@@ -69,7 +69,7 @@ def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
 @pytest.fixture(scope="session")
 def committed():
     """The results of the runs that the repository holds, by task."""
-    from receptive import measured
+    from receptive.evidence import measured
 
     store = Path(__file__).parent.parent / "results"
     return {"synthetic": measured.collect(store), **measured.collect_others(store)}
@@ -78,8 +78,8 @@ def committed():
 @pytest.fixture(scope="session")
 def judgements(committed):
     """The verdicts on them of all claims that runs decide, by id."""
-    from receptive.predictions import DECIDED
-    from receptive.verdicts import judge_all
+    from receptive.evidence.predictions import DECIDED
+    from receptive.evidence.verdicts import judge_all
 
     return {each.claim.id: each for each in judge_all(DECIDED, committed)}
 
@@ -95,9 +95,9 @@ def small():
 @pytest.fixture(scope="session")
 def store(tmp_path_factory, small):
     """A store with one tiny run: CNN-25, two epochs on the small data set."""
-    from receptive import runs
-    from receptive.networks import VARIANTS
+    from receptive.networks.variants import VARIANTS
     from receptive.protocols import RELEASED
+    from receptive.replication import runs
 
     folder = tmp_path_factory.mktemp("store")
     runs.run(runs.plan(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from numpy.typing import NDArray
 
-from receptive.arithmetic import INPUT, Graph, Layer, Node, field
 from receptive.errors import UsageError
-from receptive.motifs import Motif
+from receptive.motifs.motif import Motif
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import INPUT, Graph, Layer, Node
 
 
 @st.composite
@@ -61,7 +62,7 @@ def networks(draw: DrawFn, gapless: bool = False, max_length: int = 40) -> tuple
     chain: tuple[Layer, ...] = ()
     for layer in draw(st.lists(layers(gapless), min_size=1, max_size=5)):
         try:
-            field((*chain, layer), length)
+            receptive_fields((*chain, layer), length)
         except UsageError:
             continue
         chain = (*chain, layer)
@@ -84,7 +85,7 @@ def graphs(draw: DrawFn) -> tuple[Graph, int]:
             node = Node(replace(draw(layers()), name=f"n{i}"), (one,))
         try:
             grown = Graph((*(graph.nodes if graph else ()), node))
-            lengths[f"n{i}"] = field(grown, length).rows[-1].length
+            lengths[f"n{i}"] = receptive_fields(grown, length).rows[-1].length
         except UsageError:
             continue
         graph = grown

@@ -1,16 +1,16 @@
 """Ablations: differences from ``released``, and which discrepancy explains a number."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
+from tests.made import make_run, put_run
 
-from receptive import ablations
 from receptive.errors import ReceptiveError
-from receptive.measured import FRACTIONS
+from receptive.evidence import ablations
 from receptive.protocols import (
     ABLATED,
     ADDED,
@@ -28,29 +28,14 @@ THOUSANDTHS = st.lists(st.integers(0, 1000), min_size=3, max_size=5)
 TRAINED, READ = protocol("released", beta_1=0.9), protocol("released", threshold=0.7)
 
 
-def put(store, variant, protocol, auroc, jaspar=None, **changes):
+def put(store, network, protocol, values, jaspar=None, **changes):
     """Store made-up runs; unless given, JASPAR is half of the AU-ROC, and relevant always a tenth."""
-    for trial, value in enumerate(auroc):
+    for trial, value in enumerate(values):
         matching = value / 2 if jaspar is None else jaspar[trial]
-        record = {
-            "key": "made up",
-            "plan": {},
-            "task": "synthetic",
-            "variant": variant,
-            "trial": trial,
-            "protocol": protocol.name,
-            "complete": True,
-            "full_protocol": True,
-            "metrics": {"auroc_mean": value, "aupr_mean": value},
-            "filters": {
-                "conv1": dict.fromkeys(FRACTIONS, value / 10) | {"jaspar": matching, "by_factor": {}}
-            },
-            "data": {"sha256": "made up"},
-            **changes,
-        }
-        folder = store / "synthetic" / variant / protocol.name / f"trial-{trial}"
-        folder.mkdir(parents=True)
-        (folder / "run.json").write_text(json.dumps(record))
+        run = make_run(
+            network, trial, value, matching, value / 10, protocol=protocol, by_factor={}, **changes
+        )
+        put_run(store, run)
 
 
 @given(THOUSANDTHS, THOUSANDTHS)
@@ -93,7 +78,7 @@ def test_what_was_read_otherwise_is_compared_with_the_same_weights(tmp_path_fact
 def test_what_was_not_measured_often_enough_has_no_difference_and_no_verdict(tmp_path):
     put(tmp_path, "cnn-2", RELEASED, [0.9, 0.8, 0.7])
     put(tmp_path, "cnn-2", TRAINED, [0.9, 0.8])
-    put(tmp_path, "cnn-2", READ, [0.9, 0.8, 0.7], full_protocol=False)
+    put(tmp_path, "cnn-2", READ, [0.9, 0.8, 0.7], epochs=99)
     document = ablations.document(tmp_path)
     by_name = {row["protocol"]: row for row in document["ablations"] if row["variant"] == "cnn-2"}
     assert by_name["released"]["n"] == 3
@@ -169,6 +154,6 @@ def test_several_switches_at_once_explain_nothing(tmp_path):
 
 @pytest.mark.parametrize("value", [None, 2])
 def test_a_damaged_run_is_refused_under_any_protocol(tmp_path, value):
-    put(tmp_path, "cnn-2", TRAINED, [0.9], metrics={"auroc_mean": value, "aupr_mean": 0.9})
+    put_run(tmp_path, replace(make_run("cnn-2", protocol=TRAINED), auroc=(value,)))
     with pytest.raises(ReceptiveError, match="damaged"):
         ablations.document(tmp_path)

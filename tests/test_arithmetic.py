@@ -11,9 +11,17 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests import strategies
 
-from receptive import arithmetic
-from receptive.arithmetic import INPUT, Graph, Layer, Node, Row, chain, field, interval, parse, seen
 from receptive.errors import UsageError
+from receptive.theory.fields import (
+    LayerField,
+    interval,
+    output_length,
+    receptive_fields,
+    same_padding,
+    seen,
+    span,
+)
+from receptive.theory.layers import INPUT, Graph, Layer, Node, chain, format_layers, parse_layers
 
 SMALL = st.integers(1, 30)
 
@@ -72,7 +80,7 @@ def responses(graph: Graph, length: int) -> dict[str, NDArray[np.bool_]]:
 
 def assert_seen_is_what_changes_a_neuron(graph: Graph, length: int) -> None:
     """Neuron by neuron, and over all neurons of the layers that no other one reads."""
-    fields, response = field(graph, length), responses(graph, length)
+    fields, response = receptive_fields(graph, length), responses(graph, length)
     read = {name for node in graph.nodes for name in node.inputs}
     for row in fields.rows:
         assert response[row.name].shape == (length, row.length)
@@ -102,7 +110,7 @@ def test_seen_is_what_changes_a_neuron_of_a_graph(network):
 def test_clipped_interval_is_exactly_what_changes_a_neuron_at_the_edges_too(network):
     layers, length = network
     response = responses(chain(layers), length)
-    for row in field(layers, length).rows:
+    for row in receptive_fields(layers, length).rows:
         for neuron in range(row.length):
             assert list(interval(row, neuron)) == np.flatnonzero(response[row.name][:, neuron]).tolist()
 
@@ -111,7 +119,7 @@ def numbered(layer: Layer, length: int) -> Layer:
     """The layer with its "same" padding as numbers, which do not change with the length."""
     if layer.padding != "same":
         return layer
-    ends = arithmetic.same_padding(length, arithmetic.span(layer.size, layer.dilation), layer.stride)
+    ends = same_padding(length, span(layer.size, layer.dilation), layer.stride)
     return replace(layer, padding=ends)
 
 
@@ -121,10 +129,10 @@ def test_unclipped_interval_has_the_first_and_last_position_that_change_a_neuron
     """In short sequences padding and gaps hide this, so make room for every window and padding below."""
     layers, length = network
     assume(not any(layer.kind == "global" for layer in layers))
-    rows = field(layers, length).rows
+    rows = receptive_fields(layers, length).rows
     lengths = [length, *(row.length for row in rows)]
     layers = [numbered(layer, n) for layer, n in zip(layers, lengths, strict=False)]
-    assert field(layers, length).rows == rows
+    assert receptive_fields(layers, length).rows == rows
     row = rows[-1]
     jumps = [1, *(row.jump for row in rows)]
     ends = [0 if layer.padding == "valid" else sum(layer.padding) for layer in layers]
@@ -140,7 +148,7 @@ def test_unclipped_interval_has_the_first_and_last_position_that_change_a_neuron
 # --- laws ------------------------------------------------------------------------------------------------
 
 
-def composed(below: Row, above: Row) -> tuple[int, int, int, int]:
+def composed(below: LayerField, above: LayerField) -> tuple[int, int, int, int]:
     """Size, jump, start and uncertainty of a stack from those of its two pieces, each over its own input."""
     return (
         below.size + (above.size - 1) * below.jump,
@@ -155,12 +163,12 @@ def composed(below: Row, above: Row) -> tuple[int, int, int, int]:
 def test_a_stack_folded_in_two_pieces_is_the_whole_stack(network, data):
     layers, length = network
     cut = data.draw(st.integers(1, len(layers)))
-    below = field(layers[:cut], length).rows[-1]
+    below = receptive_fields(layers[:cut], length).rows[-1]
     if cut == len(layers):
-        above = Row("nothing", "conv", 1, 1, 0, below.length, 1, (0, below.length))
+        above = LayerField("nothing", "conv", 1, 1, 0, below.length, 1, (0, below.length))
     else:
-        above = field(layers[cut:], below.length).rows[-1]
-    whole = field(layers, length).rows[-1]
+        above = receptive_fields(layers[cut:], below.length).rows[-1]
+    whole = receptive_fields(layers, length).rows[-1]
     assert composed(below, above) == (whole.size, whole.jump, whole.start, whole.uncertainty)
     assert above.length == whole.length
 
@@ -168,14 +176,14 @@ def test_a_stack_folded_in_two_pieces_is_the_whole_stack(network, data):
 @pytest.mark.claim("RF-1")
 @given(SMALL)
 def test_first_layer_sees_its_filter(k):
-    row = field([Layer("conv", k)], 100).rows[0]
-    assert len(seen(field([Layer("conv", k)], 100), "conv1", [5])) == row.size == k
+    row = receptive_fields([Layer("conv", k)], 100).rows[0]
+    assert len(seen(receptive_fields([Layer("conv", k)], 100), "conv1", [5])) == row.size == k
 
 
 @pytest.mark.claim("RF-2", "RF-4")
 @given(SMALL, SMALL, SMALL)
 def test_pooling_enlarges_the_field_and_its_stride_sets_the_overlap(k, p, s):
-    fields = field([Layer("conv", k), Layer("pool", p, stride=s)], 100)
+    fields = receptive_fields([Layer("conv", k), Layer("pool", p, stride=s)], 100)
     row = fields.rows[1]
     one, next_one = (set(seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
     assert len(one) == row.size == k + p - 1
@@ -185,12 +193,12 @@ def test_pooling_enlarges_the_field_and_its_stride_sets_the_overlap(k, p, s):
 @pytest.mark.claim("RF-4")
 @given(SMALL, SMALL)
 def test_windows_that_do_not_overlap_share_all_but_one_position_of_a_filter(k, p):
-    fields = field(parse(f"conv{k}valid pool{p}"), 200)
+    fields = receptive_fields(parse_layers(f"conv{k}valid pool{p}"), 200)
     row = fields.rows[1]
     one, next_one = (set(seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
     assert len(one & next_one) == row.overlap == k - 1
     assert row.overlap_share == pytest.approx((k - 1) / (k + p - 1))
-    larger = field(parse(f"conv{k}valid pool{p + 1}"), 200).rows[1]
+    larger = receptive_fields(parse_layers(f"conv{k}valid pool{p + 1}"), 200).rows[1]
     assert larger.overlap_share < row.overlap_share or k == 1
 
 
@@ -204,7 +212,7 @@ def test_uncertainty_is_how_far_a_feature_can_move_unnoticed(above, data):
     at every place of the first layer's map, and see for which places the first neuron's value is the same.
     """
     layers = [Layer("conv", 3, data.draw(st.integers(1, 3)))] + [Layer(*layer) for layer in above]
-    fields = field(layers, 400)
+    fields = receptive_fields(layers, 400)
     x = np.eye(fields.rows[0].length)
     for layer in layers[1:]:
         looked_at = windows(layer, x)
@@ -218,7 +226,7 @@ def test_uncertainty_is_how_far_a_feature_can_move_unnoticed(above, data):
 @pytest.mark.claim("RF-3")
 @given(SMALL, SMALL)
 def test_uncertainty_after_one_pooling_is_the_window(k, p):
-    assert field(parse(f"conv{k} pool{p}"), 100).rows[1].uncertainty == p
+    assert receptive_fields(parse_layers(f"conv{k} pool{p}"), 100).rows[1].uncertainty == p
 
 
 @pytest.mark.claim("RF-5")
@@ -227,23 +235,23 @@ def test_four_numbers_set_the_field_of_a_layer(k, s, p, t, data):
     padding = data.draw(st.sampled_from(["same", "valid", (2, 0)]))
     kind = data.draw(st.sampled_from(["pool", "mean"]))
     layers = [Layer("conv", k, s, padding=padding, name="any"), Layer(kind, p, t, padding=padding)]
-    row = field(layers, data.draw(st.integers(100, 300))).rows[1]
+    row = receptive_fields(layers, data.draw(st.integers(100, 300))).rows[1]
     assert (row.size, row.jump) == (k + (p - 1) * s, s * t)
     for changed in ((k + 1, s, p, t), (k, s + 1, p, t), (k, s, p + 1, t), (k, s, p, t + 1)):
-        other = field([Layer("conv", *changed[:2]), Layer("pool", *changed[2:])], 300).rows[1]
+        other = receptive_fields([Layer("conv", *changed[:2]), Layer("pool", *changed[2:])], 300).rows[1]
         assert (other.size, other.jump) != (row.size, row.jump)
 
 
 @given(st.integers(1, 60), SMALL, st.integers(1, 9))
 def test_same_padding_keeps_one_neuron_for_every_stride(n, span, stride):
-    left, right = arithmetic.same_padding(n, span, stride)
+    left, right = same_padding(n, span, stride)
     assert 0 <= left <= right <= left + 1
-    assert arithmetic.output_length(n, span, stride, (left, right)) == int(np.ceil(n / stride))
+    assert output_length(n, span, stride, (left, right)) == int(np.ceil(n / stride))
 
 
 def test_rows_of_cnn_25_by_hand():
     """Koo & Eddy's CNN-25: 19 + 24 = 43; 43 + 4·25 = 143; 143 + 3·25 = 218. Starts: -9, and -9 - 2·25."""
-    rows = field(parse("conv19 pool25 conv5 pool4"), 200).rows
+    rows = receptive_fields(parse_layers("conv19 pool25 conv5 pool4"), 200).rows
     assert [row.name for row in rows] == ["conv1", "pool1", "conv2", "pool2"]
     assert [row.size for row in rows] == [19, 43, 143, 218]
     assert [row.jump for row in rows] == [1, 25, 25, 100]
@@ -254,7 +262,9 @@ def test_rows_of_cnn_25_by_hand():
 
 
 def test_output_sees_nothing_beyond_what_unpadded_pooling_leaves_over():
-    fields = field(parse("conv5valid pool10"), 27)  # 23 neurons, 2 windows, so 20 neurons: positions 0 to 23
+    fields = receptive_fields(
+        parse_layers("conv5valid pool10"), 27
+    )  # 23 neurons, 2 windows, so 20 neurons: positions 0 to 23
     assert fields.covered == 24
 
 
@@ -263,16 +273,16 @@ def test_output_sees_nothing_beyond_what_unpadded_pooling_leaves_over():
 
 def node(text: str, name: str, *inputs: str) -> Node:
     """A node from the text form of its layer."""
-    layer = Layer(text) if text in ("add", "concat") else parse(text)[0]
+    layer = Layer(text) if text in ("add", "concat") else parse_layers(text)[0]
     return Node(replace(layer, name=name), inputs)
 
 
 @given(strategies.graphs())
 def test_field_where_branches_meet_is_the_smallest_moving_window_that_holds_theirs(network):
     graph, length = network
-    fields = field(graph, length)
+    fields = receptive_fields(graph, length)
     rows = {row.name: row for row in fields.rows} | {
-        INPUT: Row(INPUT, "conv", 1, 1, 0, length, 1, (0, length))
+        INPUT: LayerField(INPUT, "conv", 1, 1, 0, length, 1, (0, length))
     }
     for joined in (node for node in graph.nodes if node.layer.kind in ("add", "concat")):
         row, branches = rows[joined.layer.name], [rows[name] for name in joined.inputs]
@@ -303,7 +313,7 @@ def test_sum_is_as_uncertain_and_reaches_as_far_as_its_branches():
         )
     )
     for name in ("one", "other"):
-        row = field(graph, 10).row(name)
+        row = receptive_fields(graph, 10).row(name)
         assert row.uncertainty == 3
         assert 0 in interval(row, 0)
         assert 9 in interval(row, 9)
@@ -318,7 +328,7 @@ def test_residual_tower_of_odd_filters_is_aligned_and_sees_its_longest_path(bloc
             node("add", f"add{i}", below, f"conv{i}"),
         ]
         below, size = f"add{i}", size + 2 * half * dilation
-    fields = field(Graph(tuple(nodes)), 50)
+    fields = receptive_fields(Graph(tuple(nodes)), 50)
     row = fields.rows[-1]
     assert fields.unaligned == ()
     assert (row.size, row.jump, row.start, row.length) == (size, 1, -(size // 2), 50)
@@ -334,12 +344,12 @@ def test_branches_with_other_centres_are_reported_with_both_paths():
             node("concat", "join", "b", "c"),
         )
     )
-    (why,) = field(graph, 20).unaligned
+    (why,) = receptive_fields(graph, 20).unaligned
     assert "join" in why
     assert "a → b" in why
     assert "through c " in why
     assert "centred on 0 and 0.5" in why
-    assert why in str(field(graph, 20))
+    assert why in str(receptive_fields(graph, 20))
 
 
 def test_branches_with_other_jumps_are_reported_and_held_in_one_window():
@@ -351,7 +361,7 @@ def test_branches_with_other_jumps_are_reported_and_held_in_one_window():
             node("add", "join", "fast", "cut"),
         )
     )
-    fields = field(graph, 10)
+    fields = receptive_fields(graph, 10)
     row = fields.row("join")
     assert "fast" in row.unaligned
     assert "slow → cut" in row.unaligned
@@ -369,7 +379,7 @@ def test_neurons_without_neighbours_do_not_move():
             node("concat", "both", "all", "few"),
         )
     )
-    assert field(graph, 11).unaligned == ()
+    assert receptive_fields(graph, 11).unaligned == ()
 
 
 def test_squeeze_and_excitation_shows_every_neuron_the_whole_sequence():
@@ -381,7 +391,7 @@ def test_squeeze_and_excitation_shows_every_neuron_the_whole_sequence():
             node("conv3", "next", "scale"),
         )
     )
-    fields = field(graph, 32)
+    fields = receptive_fields(graph, 32)
     row = fields.row("scale")
     assert all(list(interval(row, neuron)) == list(range(32)) for neuron in range(32))
     assert (row.size, row.jump, row.start, row.length, row.uncertainty) == (34 + 31, 1, -1 - 31, 32, 32)
@@ -392,7 +402,7 @@ def test_squeeze_and_excitation_shows_every_neuron_the_whole_sequence():
 def test_large_filters_on_long_sequences_are_quick():
     """Following 10^6 taps of 10^6 neurons one by one takes minutes (`seen` marks where windows open)."""
     start = time.process_time()
-    assert field(parse("conv999999 conv999999d3"), 1_000_000).covered == 1_000_000
+    assert receptive_fields(parse_layers("conv999999 conv999999d3"), 1_000_000).covered == 1_000_000
     assert time.process_time() - start < 10
 
 
@@ -400,7 +410,7 @@ def test_identity_branch_is_named_by_where_it_leaves():
     graph = Graph(
         (node("conv3", "stem", INPUT), node("conv2", "a", "stem"), node("add", "join", "stem", "a"))
     )
-    assert "through stem itself and through a " in field(graph, 20).rows[-1].unaligned
+    assert "through stem itself and through a " in receptive_fields(graph, 20).rows[-1].unaligned
 
 
 def test_same_padded_strided_block_and_its_shortcut_part_ways_on_even_lengths_only():
@@ -412,8 +422,8 @@ def test_same_padded_strided_block_and_its_shortcut_part_ways_on_even_lengths_on
             node("add", "join", "a", "shortcut"),
         )
     )
-    assert field(graph, 21).unaligned == ()
-    assert len(field(graph, 20).unaligned) == 1
+    assert receptive_fields(graph, 21).unaligned == ()
+    assert len(receptive_fields(graph, 20).unaligned) == 1
 
 
 @pytest.mark.parametrize(
@@ -437,13 +447,13 @@ def test_branches_of_different_lengths():
     with pytest.raises(
         UsageError, match="join: branches of different lengths meet: input has 10 neurons, a has 8"
     ):
-        field(graph, 10)
+        receptive_fields(graph, 10)
 
 
 def test_channels_of_one_neuron_cannot_be_joined_to_those_of_many():
     graph = Graph((node("global", "all", INPUT), node("concat", "join", "all", INPUT)))
     with pytest.raises(UsageError, match="different lengths meet: input has 10 neurons, all has 1"):
-        field(graph, 10)
+        receptive_fields(graph, 10)
 
 
 # --- published architectures, as 1-D stacks --------------------------------------------------------------
@@ -484,7 +494,7 @@ BASENJI = (
     ids=["VGG-16", "AlexNet", "DeepSEA", "Basset", "DanQ", "Basenji"],
 )
 def test_published_chain(layers, length, size, jump, start, neurons):
-    row = field(parse(layers), length).rows[-1]
+    row = receptive_fields(parse_layers(layers), length).rows[-1]
     assert (row.size, row.jump, row.start, row.length) == (size, jump, start, neurons)
 
 
@@ -498,7 +508,7 @@ def test_bpnet():
     for i in range(1, 10):
         nodes += [node(f"conv3d{2**i}", f"dilated{i}", below), node("add", f"sum{i}", below, f"dilated{i}")]
         below = f"sum{i}"
-    fields = field(Graph(tuple(nodes)), 1000)
+    fields = receptive_fields(Graph(tuple(nodes)), 1000)
     row = fields.rows[-1]
     assert fields.unaligned == ()
     assert (row.size, row.jump, row.start, row.length) == (2 * 1034 + 1, 1, -1034, 1000)
@@ -525,7 +535,7 @@ def test_resnet_50():
                 node("add", f"sum{name}", f"shortcut{name}", f"out{name}"),
             ]
             below = f"sum{name}"
-    fields = field(Graph(tuple(nodes)), 224)
+    fields = receptive_fields(Graph(tuple(nodes)), 224)
     row = fields.rows[-1]
     assert fields.unaligned == ()
     assert (row.size, row.jump, row.start, row.length) == (483, 32, -239, 7)
@@ -536,21 +546,21 @@ def test_resnet_50():
 
 @given(st.lists(strategies.layers(), min_size=1, max_size=6), st.data())
 def test_text_form_round_trip(layers, data):
-    text = arithmetic.format(layers)
-    assert parse(text) == tuple(layers)
+    text = format_layers(layers)
+    assert parse_layers(text) == tuple(layers)
     space = data.draw(st.text(" \t\n", min_size=1))
-    assert parse(space + space.join(text.split(" ")) + space) == tuple(layers)
+    assert parse_layers(space + space.join(text.split(" ")) + space) == tuple(layers)
 
 
 @pytest.mark.parametrize(
     "text", ["conv19 pool25 conv5 pool4", "conv19 pool50s2same conv5 pool50", "pad3 crop1,2 global"]
 )
 def test_text_form_leaves_defaults_out(text):
-    assert arithmetic.format(parse(text)) == text
+    assert format_layers(parse_layers(text)) == text
 
 
 def test_text_form_by_hand():
-    assert parse("conv19s2d4same pool50s2 conv5p4,0 mean3 conv7validd2s3 crop2 pad1,0 global") == (
+    assert parse_layers("conv19s2d4same pool50s2 conv5p4,0 mean3 conv7validd2s3 crop2 pad1,0 global") == (
         Layer("conv", 19, 2, 4, "same"),
         Layer("pool", 50, 2, 1, "valid"),
         Layer("conv", 5, 1, 1, (4, 0)),
@@ -587,7 +597,7 @@ def test_text_form_by_hand():
 )
 def test_errors_point_at_the_character(text, caret, words):
     with pytest.raises(UsageError) as caught:
-        parse(text)
+        parse_layers(text)
     first, shown, pointer = str(caught.value).split("\n")
     assert f"character {caret + 1}:" in first
     assert words in first
@@ -598,17 +608,17 @@ def test_errors_point_at_the_character(text, caret, words):
 @pytest.mark.parametrize("text", ["", "  \n"])
 def test_text_without_layers(text):
     with pytest.raises(UsageError, match="no layers"):
-        parse(text)
+        parse_layers(text)
 
 
 @given(st.text("convplmeadrgbst0123456789, \n-x"))
 def test_any_text_is_layers_or_an_error_with_a_caret(text):
     try:
-        layers = parse(text)
+        layers = parse_layers(text)
     except UsageError as error:
         pointer = str(error).split("\n")[-1]
     else:
-        pointer = "^" if parse(arithmetic.format(layers)) == layers else "another network"
+        pointer = "^" if parse_layers(format_layers(layers)) == layers else "another network"
     assert not text.strip() or pointer.strip() == "^"
 
 
@@ -617,7 +627,7 @@ def test_any_text_is_layers_or_an_error_with_a_caret(text):
 
 @given(strategies.networks())
 def test_table_and_json_tell_the_same(network):
-    fields = field(*network)
+    fields = receptive_fields(*network)
     document = fields.json()
     lines = str(fields).splitlines()
     assert document["input_length"] == fields.input_length
@@ -669,11 +679,11 @@ def test_impossible_layer(arguments, words):
 )
 def test_sequence_too_short(text, length, words):
     with pytest.raises(UsageError, match=words):
-        field(parse(text), length)
+        receptive_fields(parse_layers(text), length)
 
 
 def test_no_such_layer_or_neuron():
-    fields = field(parse("conv3"), 10)
+    fields = receptive_fields(parse_layers("conv3"), 10)
     with pytest.raises(UsageError, match='no layer is called "pool1"; there are conv1'):
         seen(fields, "pool1")
     with pytest.raises(UsageError, match="neurons 0 to 9"):
@@ -683,4 +693,4 @@ def test_no_such_layer_or_neuron():
 def test_names_number_layers_of_a_kind_and_keep_given_ones():
     layers = (Layer("conv", 3), Layer("conv", 3, name="mine"), Layer("mean", 2), Layer("conv", 3))
     assert [node.layer.name for node in chain(layers).nodes] == ["conv1", "mine", "mean1", "conv3"]
-    assert re.match(r"layer\s+kind", str(field(layers, 30)))
+    assert re.match(r"layer\s+kind", str(receptive_fields(layers, 30)))

@@ -11,11 +11,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tests.strategies import networks
 
-from receptive import assembly
-from receptive.arithmetic import Graph, Layer, Node, chain, field, parse
-from receptive.assembly import WIDEST, Curve, bits, document, predict, whole_motifs_in
 from receptive.errors import UsageError
-from receptive.networks import VARIANTS
+from receptive.networks.variants import VARIANTS
+from receptive.theory import assembly
+from receptive.theory.assembly import WIDEST, Curve, bits, document, predict, whole_motifs_in
+from receptive.theory.fields import receptive_fields
+from receptive.theory.fields import seen as neurons_see
+from receptive.theory.layers import Graph, Layer, Node, chain, parse_layers
 
 CURVE = Curve(chance=1 / 64, midpoint=0.7, slope=6.0)
 CHANCES = st.sampled_from([0.0, 1 / 256, 1 / 64, 1 / 16, 1 / 4, 0.9, 1.0])
@@ -195,7 +197,7 @@ def test_of_the_papers_networks(name, rare, frequent):
     The issue's estimates, from a simulation, lie up to 0.03 higher: information read off the frequencies of
     200,000 draws is biased upwards by as much.
     """
-    fields = field(VARIANTS[name].layers, 200)
+    fields = receptive_fields(VARIANTS[name].layers, 200)
     found = [predict(fields, Curve(chance, 0, 0))[0].bits for chance in (1 / 64, 1 / 16)]
     assert [round(each, 2) for each in found] == [rare, frequent]
 
@@ -215,11 +217,11 @@ def test_of_the_papers_networks(name, rare, frequent):
     ],
 )
 def test_the_layer_that_holds_whole_motifs(name, layer):
-    assert whole_motifs_in(predict(field(VARIANTS[name].layers, 200))) == layer
+    assert whole_motifs_in(predict(receptive_fields(VARIANTS[name].layers, 200))) == layer
 
 
 def test_nothing_holds_whole_motifs_where_dense_layers_see_every_position():
-    found = predict(field(parse("conv19 pool2 conv5"), 200))
+    found = predict(receptive_fields(parse_layers("conv19 pool2 conv5"), 200))
     assert [each.kind for each in found] == ["distributed", "distributed"]
     assert found[-1].taps == 100
     assert whole_motifs_in(found) is None
@@ -228,7 +230,7 @@ def test_nothing_holds_whole_motifs_where_dense_layers_see_every_position():
 @given(networks())
 def test_every_convolution_is_predicted_once_in_order(network):
     layers, length = network
-    fields = field(layers, length)
+    fields = receptive_fields(layers, length)
     names = [row.name for row in fields.rows if row.kind == "conv"]
     found = predict(fields, CURVE)
     assert [each.name for each in found] == names
@@ -240,7 +242,7 @@ def test_every_convolution_is_predicted_once_in_order(network):
 
 
 def test_window_stride_taps_and_dilation_come_from_what_the_next_convolution_reads():
-    found = predict(field(parse("conv19 pool4s2 conv7d3 pool3 conv5"), 400), CURVE)
+    found = predict(receptive_fields(parse_layers("conv19 pool4s2 conv7d3 pool3 conv5"), 400), CURVE)
     assert [(each.pool, each.stride, each.taps, each.dilation) for each in found] == [
         (4, 2, 7, 3),
         (4 + 2 * 2, 2 * 3, 5, 1),
@@ -258,14 +260,14 @@ def test_where_branches_part_the_reader_that_can_learn_most_counts():
         Node(Layer("concat", name="both"), ("one", "five")),
         Node(Layer("global", name="end"), ("both",)),
     )
-    first, one, five = predict(field(Graph(nodes), 200), CURVE)
+    first, one, five = predict(receptive_fields(Graph(nodes), 200), CURVE)
     assert (first.read_by, first.taps) == ("five", 5)
     assert (one.read_by, one.taps) == (five.read_by, five.taps) == ("", 1)
 
 
 def with_branch(branch):
     """Predict two convolutions, of which the second reads the first plus what a branch makes of it."""
-    first, second, *side = parse(f"conv5 conv3 {branch}")
+    first, second, *side = parse_layers(f"conv5 conv3 {branch}")
     nodes, below = [Node(replace(first, name="first"), ("input",))], "first"
     for i, layer in enumerate(side):
         nodes.append(Node(replace(layer, name=f"side{i}"), (below,)))
@@ -274,7 +276,9 @@ def with_branch(branch):
         nodes.append(Node(Layer("add", name="join"), ("first", below)))
         below = "join"
     nodes.append(Node(replace(second, name="second"), (below,)))
-    return predict(field(Graph((*nodes, Node(Layer("global", name="end"), ("second",)))), 60), CURVE)
+    return predict(
+        receptive_fields(Graph((*nodes, Node(Layer("global", name="end"), ("second",)))), 60), CURVE
+    )
 
 
 @pytest.mark.parametrize("branch", ["global", "pool9s1same", "pool3s1same pool3s1same"])
@@ -289,19 +293,19 @@ def test_dense_layers_that_read_a_map_past_a_convolution_count():
         Node(Layer("conv", 1, name="one"), ("first",)),
         Node(Layer("global", name="end"), ("one",)),
     )
-    past = predict(field(Graph(nodes, ends=("first", "end")), 200), CURVE)[0]
-    alone = predict(field(Graph(nodes), 200), CURVE)[0]
+    past = predict(receptive_fields(Graph(nodes, ends=("first", "end")), 200), CURVE)[0]
+    alone = predict(receptive_fields(Graph(nodes), 200), CURVE)[0]
     assert (past.read_by, past.taps, alone.read_by, alone.taps) == ("", 200, "one", 1)
     assert past.bits == bits(1, 1, WIDEST, chance=CURVE.chance) > 2 > 1 > alone.bits
 
 
 def test_a_residual_connection_is_passed_through():
     nodes = (
-        *chain(parse("conv5 conv3")).nodes,
+        *chain(parse_layers("conv5 conv3")).nodes,
         Node(Layer("add", name="add"), ("conv1", "conv2")),
         Node(Layer("conv", 7, padding="same", name="last"), ("add",)),
     )
-    found = predict(field(Graph(nodes), 50), CURVE)
+    found = predict(receptive_fields(Graph(nodes), 50), CURVE)
     assert [each.read_by for each in found] == ["last", "last", ""]
 
 
@@ -322,10 +326,58 @@ def test_classes_are_thirds(fraction, kind):
 
 
 def test_document():
-    found = predict(field(VARIANTS["cnn-25"].layers, 200))
+    found = predict(receptive_fields(VARIANTS["cnn-25"].layers, 200))
     written = document(found)
     assert written["whole_motifs_in"] == "conv1"
     assert [layer["name"] for layer in written["layers"]] == ["conv1", "conv2"]
     assert written["layers"][0]["assembly_bits"] == found[0].bits
     assert written["layers"][0]["relevant"] == found[0].fraction
     assert written["layers"][0]["prediction"] == "localist"
+
+
+@pytest.mark.parametrize(
+    ("text", "outside", "whole"),
+    [
+        ("conv3 pool50 conv5 pool2", ["conv1"], None),
+        ("conv10 pool25 conv5 pool4", ["conv1"], None),
+        ("conv11 pool25 conv5 pool4", [], "conv1"),
+        ("conv5d4 pool25 conv5 pool4", ["conv1"], None),
+        ("conv3 pool2 conv5 pool50", ["conv1"], "conv2"),
+        ("conv3 pool50 conv3 pool2", ["conv1", "conv2"], None),
+        ("conv3 conv3d9 pool25", ["conv1", "conv2"], None),
+        ("conv7 conv7 pool100", ["conv1"], "conv2"),
+        ("conv19 conv1 pool100", ["conv1"], None),
+        ("conv19s4 conv1 pool25", ["conv1"], None),
+        ("conv19 conv5 conv1 pool100", ["conv2"], None),
+        ("conv19 pool2 conv1 pool50", [], "conv1"),
+        ("conv19 conv5 pool100", [], "conv2"),
+    ],
+)
+def test_where_the_curve_is_known_to_fail_there_is_no_number(text, outside, whole):
+    found = document(predict(receptive_fields(parse_layers(text), 200)))
+    assert [layer["name"] for layer in found["layers"] if layer["outside"]] == outside
+    assert found["whole_motifs_in"] == whole
+    for layer in found["layers"]:
+        assert layer["assembly_bits"] >= 0
+        unknown = (layer["relevant"], layer["prediction"]) == (None, None)
+        assert unknown == (layer["outside"] is not None) == (layer["name"] in outside)
+
+
+convolutions = st.builds(
+    lambda size, dilation, stride: Layer("conv", size, stride=stride, dilation=dilation, padding="valid"),
+    st.integers(1, 9),
+    st.integers(1, 5),
+    st.integers(1, 3),
+)
+
+
+@given(st.lists(convolutions, min_size=1, max_size=3))
+def test_no_neuron_checks_more_letters_than_are_counted(layers):
+    """The letters that a neuron reaches, followed tap by tap; without dilation and strides, just these."""
+    fields = receptive_fields(layers, 500)
+    name = fields.rows[-1].name
+    reached = len(neurons_see(fields, name, [0]))
+    counted = assembly._covered(fields)[name]
+    assert reached <= counted
+    if all((layer.dilation, layer.stride) == (1, 1) for layer in layers):
+        assert reached == counted == fields.rows[-1].size

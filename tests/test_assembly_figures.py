@@ -7,13 +7,14 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
-from receptive import assembly, predictions
-from receptive.assembly import bits
+from receptive.evidence import predictions
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
 from receptive.figures import assembly as figures
 from receptive.figures.canvas import BLUE
-from receptive.measured import Results
-from receptive.networks import REGISTERED
-from receptive.verdicts import key
+from receptive.networks.variants import REGISTERED
+from receptive.theory import assembly
+from receptive.theory.assembly import bits
 
 SHAPES = ["cnn-1", "cnn-2", "cnn-4", "cnn19-1-2", "cnn-50-2", "cnn-10", "cnn-25", "cnn-50", "cnn-100"]
 

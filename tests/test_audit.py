@@ -20,20 +20,23 @@ from hypothesis.extra import numpy as arrays
 from keras import layers, ops
 from scipy.stats import chisquare
 
-from receptive import audit as auditing
-from receptive import filters, keras_graph
-from receptive.arithmetic import field, parse
-from receptive.audit import FEW_SITES, Sequences, audit, unreadable
+from receptive.audits import audit as auditing
+from receptive.audits import page as audits
+from receptive.audits.audit import FEW_SITES, Sequences, audit, unreadable
 from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
-from receptive.figures import audits
-from receptive.filters import Window
-from receptive.motifs import embedded, format_meme, read_meme
-from receptive.networks import VARIANTS, build, cross_entropy
-from receptive.probe import Probe
+from receptive.models import keras as keras_graph
+from receptive.models.probe import Probe
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.meme import format_meme, read_meme
+from receptive.networks import filters
+from receptive.networks.filters import Window
+from receptive.networks.variants import VARIANTS, build, cross_entropy
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
 from receptive.tasks.shuffled import dinucleotides
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import parse_layers
 
 LENGTH, SHOWN = 24, 60
 TARGETS = embedded()
@@ -440,13 +443,26 @@ def test_a_model_of_any_length_takes_that_of_the_data():
     assert run(model, dna(20, 31)).fields.input_length == 31
 
 
+def test_an_audit_expects_nothing_of_filters_too_short_for_a_motif():
+    """They have their bits; the page gives the reason."""
+    inputs = keras.Input((LENGTH, 4))
+    x = layers.GlobalMaxPooling1D()(layers.Conv1D(3, 5, activation="relu", name="conv")(inputs))
+    found = run(keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x)))
+    document = auditing.document(found)
+    (row,) = (row for row in document["layers"] if row["name"] == "conv")
+    assert (row["prediction"], row["predicted_relevant"], document["whole_motifs_in"]) == (None, None, None)
+    assert row["assembly_bits"] is not None
+    assert "its filters see 5 letters" in row["outside"]
+    assert "its filters see 5 letters" in audits.render(found)
+
+
 # --- which layers --------------------------------------------------------------------------------------
 
 
 @pytest.mark.claim("DEEP-2", "DEEP-3")
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_layers_of_the_paper_that_can_be_read(name):
-    fields = field(VARIANTS[name].layers, 200)
+    fields = receptive_fields(VARIANTS[name].layers, 200)
     convolutions = [row.name for row in fields.rows if row.kind == "conv"]
     readable = [layer for layer in convolutions if not unreadable(fields, layer)]
     assert readable == list(filters.readable(VARIANTS[name], 200))
@@ -461,7 +477,7 @@ def test_the_layers_of_the_paper_that_can_be_read(name):
     ],
 )
 def test_why_a_deeper_layer_cannot_be_read(text, why):
-    fields = field(parse(text), 400)
+    fields = receptive_fields(parse_layers(text), 400)
     assert unreadable(fields, "conv1") == ""
     assert why in unreadable(fields, "conv2")
 
@@ -488,7 +504,7 @@ def test_a_layer_that_comes_after_what_cannot_be_followed_is_named_with_why():
     x = inputs = keras.Input((LENGTH, 4))
     x = layers.UpSampling1D(2, name="up")(layers.Conv1D(2, 3, activation="relu", name="first")(x))
     model = keras.Model(inputs, layers.Conv1D(2, 3, name="second")(x))
-    with pytest.raises(UsageError, match="--layer second: .* of the model: first; followed up to layer up"):
+    with pytest.raises(UsageError, match=r"--layer second: .* of the model: first; followed up to layer up"):
         run(model, layer="second")
     found = run(model)
     (note,) = auditing.document(found)["notes"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from receptive.audit import FEW_SITES
+from receptive.audits.audit import FEW_SITES
 from receptive.tasks.dataset import read_split
 
 ROOT = Path(__file__).parents[1]

@@ -1,12 +1,15 @@
 """The authors' in vivo filters: in the package as in the test data, and scored as MEME scored them."""
 
 import csv
+import json
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 
-from receptive import authors, claims
-from receptive.motifs import FACTORS, RELEVANT, read_meme
+from receptive.evidence import authors, claims
+from receptive.motifs.jaspar import FACTORS, RELEVANT
+from receptive.motifs.meme import read_meme
 
 DATA = Path(__file__).parent / "data" / "authors" / "invivo"
 
@@ -73,3 +76,13 @@ def test_their_real_filters_show_the_trend_with_pool_size() -> None:
             found[variant][column] for variant in ("cnn-2", "cnn-10", "cnn-25", "cnn-50", "cnn-100")
         )
         assert low < found["cnn-4"][column] < min(high)
+
+
+def test_the_constants_that_ship_are_what_the_data_say() -> None:
+    """Written anew by tools/constants.py."""
+    spec = spec_from_file_location("constants", Path(__file__).parents[1] / "tools" / "constants.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert json.loads(json.dumps(module.constants())) == authors.constants()

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.strategies import motif_sets
 
-from receptive import runs, tomtom, training
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import FACTORS, RELEVANT, embedded, relevant_to
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, relevant_to
+from receptive.networks import training
+from receptive.replication import runs
 from receptive.tasks import chipseq, dataset, peaks
 from receptive.tasks.peaks import LENGTH, MOST, WORD, Peak
 
@@ -401,11 +403,11 @@ def test_relevant_motifs_are_those_of_the_labels(which, data):
 def test_a_filter_of_another_factor_is_not_relevant(data):
     matches = tomtom.match(embedded(), embedded())
     everything, here = runs.summary(matches), runs.summary(matches, data.classes)
-    assert everything["relevant"] == everything["relevant_embedded"] == 1
-    assert here["relevant"] < 1
-    assert here["relevant_embedded"] < 1
-    assert tuple(here["by_factor"]) == data.classes
-    assert here["jaspar"] == everything["jaspar"] == 1
+    assert everything.relevant == everything.relevant_embedded == 1
+    assert here.relevant < 1
+    assert here.relevant_embedded < 1
+    assert tuple(here.by_factor) == data.classes
+    assert here.jaspar == everything.jaspar == 1
 
 
 def test_the_command_writes_the_task(command, tmp_path, data):

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from receptive.cli.train import load_data
-from receptive.motifs import Motif, embedded, write_meme
-from receptive.networks import VARIANTS
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.meme import write_meme
+from receptive.motifs.motif import Motif
+from receptive.networks.variants import VARIANTS
 from receptive.protocols import RELEASED
 from receptive.tasks import chipseq, dataset, synthetic
 
@@ -70,13 +72,16 @@ def test_data_synthetic(command, tmp_path):
 @pytest.fixture
 def train(command, tmp_path, small):
     """Train CNN-100 for an epoch on the small data set, or as the further arguments say."""
-    dataset.write(small, tmp_path / "small.h5")
+    spoofed = replace(small, attributes={**small.attributes, "sha256": "spoofed"})
+    dataset.write(spoofed, tmp_path / "small.h5")
     given = ("train", "cnn-100", "--data", tmp_path / "small.h5", "--store", tmp_path / "runs", "--epochs", 1)
     return lambda *more: command(*given, *more)
 
 
-def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path):
+def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, small):
     record = document(train("--task", "synthetic", "--protocol", "released", "--json"))
+    assert record["data"]["sha256"] == small.sha256
+    assert [each.name for each in (tmp_path / "runs").iterdir()] == ["synthetic"]
     folder = tmp_path / "runs" / "synthetic" / "cnn-100" / "released" / "trial-0"
     assert record == json.loads((folder / "run.json").read_text())
     assert {"auroc_mean", "auroc", "aupr_mean", "aupr"} <= set(record["metrics"])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receptive.errors import ReceptiveError
-from receptive.motifs import FACTORS
+from receptive.motifs.jaspar import FACTORS
 from receptive.tasks import dataset, deepsea
 
 INDICES = (592, 602, 344, 345, 635, 636, 349, 642, 359, 361, 661, 369)

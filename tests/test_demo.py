@@ -1,27 +1,26 @@
-import os
 import re
-from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from receptive import demo, runs
-from receptive.claims import cell, published
 from receptive.errors import ReceptiveError
+from receptive.evidence.claims import cell, published
+from receptive.replication import runs, workers
+from receptive.report import demo
 
 
 def test_the_demo_trains_both_networks_and_writes_the_page(tmp_path, small):
     told = []
     records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=1, data=small)
     assert sorted(told) == [("cnn-2", 1), ("cnn-25", 1)]
-    assert [record["variant"] for record in records] == ["cnn-2", "cnn-25"]
+    assert [each.plan.network.name for each in records] == ["cnn-2", "cnn-25"]
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"index.html", "cnn-2.png", "cnn-2.svg", "cnn-25.png", "cnn-25.svg", "runs"}
     page = (tmp_path / "index.html").read_text()
     assert "$" not in page
     assert page.count('<img src="data:image/png;base64,') == page.count('alt="Sequence logos') == 2
     assert not re.search(r'(src|href)="(?:https?:)?//', page)
-    for record in records:
-        ours, theirs = demo.compared(record)
+    for each in records:
+        ours, theirs = demo.compared(each)
         assert all(f">{value}</td>" in page for value in (*ours, *theirs))
     assert "0.980 ± 0.027" in page
 
@@ -42,12 +41,10 @@ def test_a_failure_in_one_process_reaches_the_user(tmp_path, small, monkeypatch)
 
 
 def test_a_killed_process_is_said_in_a_sentence(tmp_path, small, monkeypatch):
-    class Pool(ProcessPoolExecutor):
-        def submit(self, job, *arguments):
-            return super().submit(os._exit, 9)
-
-    monkeypatch.setattr(demo, "ProcessPoolExecutor", Pool)
-    with pytest.raises(ReceptiveError, match="a training was killed"):
+    monkeypatch.setattr(workers, "PROGRAM", "import os; os.kill(os.getpid(), 9)")
+    with pytest.raises(
+        ReceptiveError, match=r"the training of cnn-.* failed: its process was killed by SIGKILL"
+    ):
         demo.demo(tmp_path, lambda *tick: None, epochs=1, data=small)
 
 

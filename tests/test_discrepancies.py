@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from receptive import claims, discrepancies, measured
-from receptive.discrepancies import QUOTES, fits, own_filters
-from receptive.motifs import FACTORS, RELEVANT
-from receptive.networks import VARIANTS, parameters
+from receptive.evidence import claims, discrepancies, measured
+from receptive.evidence.discrepancies import QUOTES, fits, own_filters
+from receptive.motifs.jaspar import FACTORS, RELEVANT
+from receptive.networks.variants import VARIANTS, parameters
 
 HERE = Path(__file__).parent
 RESULTS = HERE.parent / "results"

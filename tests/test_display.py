@@ -4,7 +4,7 @@ import re
 import pytest
 from matplotlib.figure import Figure
 
-from receptive import display
+from receptive import pages as display
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ from matplotlib.colors import to_hex
 from tests import strategies
 from typer.testing import CliRunner
 
-from receptive.arithmetic import field, interval, parse
-from receptive.assembly import predict
 from receptive.cli import fields as command
 from receptive.errors import ReceptiveError, UsageError
 from receptive.figures.canvas import BLUE
-from receptive.figures.fields import receptive_fields
-from receptive.networks import VARIANTS
+from receptive.figures.fields import draw_fields
+from receptive.networks.variants import VARIANTS
+from receptive.theory.assembly import predict
+from receptive.theory.fields import interval, receptive_fields
+from receptive.theory.layers import parse_layers
 
 app = typer.Typer()
 app.command()(command.field)
@@ -31,7 +32,7 @@ def run(*arguments):
 
 
 def bits_of(name):
-    return [each.bits for each in predict(field(VARIANTS[name].layers, 200))]
+    return [each.bits for each in predict(receptive_fields(VARIANTS[name].layers, 200))]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +63,12 @@ def test_json_has_the_promised_fields():
         "conv2": bits_of("cnn-25")[1],
         "pool2": None,
     }
-    assert document == field(VARIANTS["cnn-25"].layers, 200).json()
+    assert document == receptive_fields(VARIANTS["cnn-25"].layers, 200).json()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_understood_by_name_and_as_text(name):
-    expected = field(VARIANTS[name].layers, 200)
+    expected = receptive_fields(VARIANTS[name].layers, 200)
     bits = [f"{each:.2f}" for each in bits_of(name)]
     column = {row.name: bits.pop(0) for row in expected.rows if row.kind == "conv"}
     assert run(name) == run(str(VARIANTS[name])) == expected.text({"assembly bits": column}) + "\n"
@@ -175,8 +176,8 @@ def test_figure_is_written_whole(tmp_path, ending, start):
 
 @given(strategies.networks())
 def test_figure_shows_the_interval_of_the_middle_neuron_of_every_layer(network):
-    fields = field(*network)
-    (axes,) = receptive_fields(fields).axes
+    fields = receptive_fields(*network)
+    (axes,) = draw_fields(fields).axes
     filled = [bars for bars in axes.collections if BLUE in [to_hex(c).upper() for c in bars.get_facecolor()]]
     assert len(filled) == len(fields.rows)
     for bars, row in zip(filled, fields.rows, strict=True):
@@ -189,5 +190,5 @@ def test_figure_shows_the_interval_of_the_middle_neuron_of_every_layer(network):
 
 
 def test_figure_draws_a_band_for_ticks_that_could_not_be_told_apart():
-    (axes,) = receptive_fields(field(parse("conv3"), 100_000)).axes
+    (axes,) = draw_fields(receptive_fields(parse_layers("conv3"), 100_000)).axes
     assert len(axes.collections[0].get_paths()) == 1

@@ -1,5 +1,10 @@
 """Files and folders are written whole, or nothing changes."""
 
+import os
+import tempfile
+import time
+from pathlib import Path
+
 import pytest
 
 from receptive import files
@@ -39,3 +44,45 @@ def test_what_stops_a_replacement_leaves_the_old_folder(tmp_path, monkeypatch, e
         put(part, "new")
     assert (place / "text").read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_is_being_written_is_not_tidied_away(tmp_path):
+    with files.whole(tmp_path / "a") as part, files.temporary_files(tmp_path):
+        part.write_text("new")
+        files.tidy(tmp_path)
+        files.tidy(tmp_path, "a")
+        files.write_text(tmp_path / "a", "another's")
+    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("a", "new")]
+
+
+def test_without_a_lock_only_what_is_ours_and_old_is_tidied_away(tmp_path):
+    """On file systems without locks, and of versions before there were any."""
+    for name, inside in (
+        (".a.old_1234", "a"),
+        (".a.new_1234", "a"),
+        (".a.not_ours", "b"),
+        (".b.old_1234", "b"),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / inside).write_text("half")
+        if "new" not in name:
+            os.utime(tmp_path / name, (0, time.time() - 2 * files.STALE_SECONDS))
+    files.write_text(tmp_path / "a", "whole")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [
+        ".a.new_1234",
+        ".a.not_ours",
+        ".b.old_1234",
+        "a",
+    ]
+    files.tidy(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".a.new_1234", ".a.not_ours", "a"]
+
+
+def test_temporary_files_go_beside_the_store_unless_its_name_is_no_text(tmp_path):
+    before = tempfile.gettempdir()
+    with files.temporary_files(tmp_path / "store"):
+        assert Path(tempfile.gettempdir()).parent == tmp_path / "store"
+    with files.temporary_files(tmp_path / os.fsdecode(b"\xff")):
+        assert tempfile.gettempdir() == before
+    assert tempfile.gettempdir() == before
+    assert list(tmp_path.iterdir()) == []

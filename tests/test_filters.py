@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive import filters
-from receptive.filters import Window
-from receptive.networks import VARIANTS, build
+from receptive.networks import filters
+from receptive.networks.filters import Window
+from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER, PROTOCOLS, RELEASED
 
 

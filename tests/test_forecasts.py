@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import forecasts, measured, predictions, runs, sweep
-from receptive.assembly import coincidence
 from receptive.errors import UsageError
-from receptive.motifs import information_content, jaspar_2016
-from receptive.networks import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, shapes, variant
+from receptive.evidence import forecasts, measured, predictions
+from receptive.motifs.jaspar import jaspar_2016
+from receptive.motifs.motif import information_content
+from receptive.motifs.tomtom import match
+from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, shapes, variant
+from receptive.replication import runs, targets
 from receptive.tasks import synthetic
-from receptive.tomtom import match
+from receptive.theory.assembly import coincidence
 
 RESULTS = Path(__file__).parents[1] / "results"
 FILE = RESULTS / "predictions-2.json"
@@ -105,7 +107,7 @@ def put_down(name):
 
 def begun(folders):
     """When each of some runs began, by its own record."""
-    return {folder: datetime.fromisoformat(runs.load(folder)["begin"]) for folder in folders}
+    return {folder: datetime.fromisoformat(runs.load(folder).begin) for folder in folders}
 
 
 needs_history = pytest.mark.skipif(
@@ -139,8 +141,11 @@ def of_task(task):
 
 
 def test_what_is_registered_can_be_trained():
-    targets = sweep.TARGETS["predictions-2"]
-    planned = {(target.task, network, target.trials) for target in targets for network in target.networks}
+    planned = {
+        (target.task, network, target.trials)
+        for target in targets.TARGETS["predictions-2"]
+        for network in target.networks
+    }
     assert planned == {
         (task, network.name, trials)
         for networks, task, trials in forecasts.NETWORKS.values()
@@ -151,7 +156,7 @@ def test_what_is_registered_can_be_trained():
         for entry in tomllib.loads(EXPERIMENTS.read_text("utf-8")).values()
         for name in entry["targets"]
     }
-    assert named <= sweep.TARGETS.keys()
+    assert named <= targets.TARGETS.keys()
 
 
 def test_nobody_had_trained_these_networks():
@@ -176,7 +181,7 @@ def test_the_other_motifs_are_those_of_the_seed():
 
 
 def test_the_other_motifs_are_unlike_the_papers_and_each_other():
-    from receptive.motifs import RELEVANT, embedded
+    from receptive.motifs.jaspar import RELEVANT, embedded
 
     others, theirs = synthetic.others(), {id for ids in RELEVANT["released"].values() for id in ids}
     hits = {row.id: {hit.target for hit in row.hits} for row in match(others, jaspar_2016())}
@@ -189,7 +194,7 @@ def test_the_other_motifs_are_unlike_the_papers_and_each_other():
 def test_a_sister_task_names_its_own_factors():
     data = synthetic.generate(0, sequences=50, motifs=synthetic.others(), task="synthetic-others")
     assert data.classes == tuple(motif.name for motif in synthetic.others())
-    from receptive.motifs import relevant_to
+    from receptive.motifs.jaspar import relevant_to
 
     relevant = relevant_to(data.classes)
     assert tuple(relevant) == data.classes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from receptive.errors import UsageError
-from receptive.motifs import database, jaspar_2016
+from receptive.motifs.jaspar import database, jaspar_2016
 
 pytestmark = pytest.mark.jaspar
 

@@ -16,14 +16,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
+from receptive.saved import NO_MODEL
 from tests import strategies
 
-from receptive.arithmetic import Layer, chain, field, interval, seen
 from receptive.errors import ReceptiveError, UsageError
-from receptive.keras_graph import POSITIONS, _regrouped, activation, read
-from receptive.networks import VARIANTS, build
+from receptive.models.keras import POSITIONS, _regrouped, activation, read
+from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
-from receptive.saved import NO_MODEL
+from receptive.theory.fields import interval, receptive_fields, seen
+from receptive.theory.layers import Layer, chain
 
 
 @st.composite
@@ -40,7 +41,7 @@ def keras_chains(draw, gapless=False):
                 continue
             layer = Layer("conv", layer.size, layer.stride, layer.dilation, (_reach(layer), 0), layer.name)
         try:
-            field([*kept, layer], length)
+            receptive_fields([*kept, layer], length)
         except ReceptiveError:
             continue
         kept.append(layer)
@@ -76,7 +77,7 @@ def test_a_model_answers_where_the_graph_says(network, seed):
     graph = read(model)
     assert graph.input_length == length
     assert graph.nodes == chain(stack).nodes
-    fields = field(graph, length)
+    fields = receptive_fields(graph, length)
     response = np.asarray(model(np.eye(length)[:, :, np.newaxis]))[:, :, 0] > 0
     assert response.shape == (length, fields.rows[-1].length)
     for neuron in range(fields.rows[-1].length):
@@ -99,7 +100,7 @@ def test_gradients_of_average_pooling_are_nonzero_exactly_in_the_interval(networ
         for layer in stack
     ]
     model = keras.Sequential([keras.Input((length, 1)), *(built(layer, rng) for layer in averaging)])
-    row = field(read(model), length).rows[-1]
+    row = receptive_fields(read(model), length).rows[-1]
     x = tf.constant(rng.uniform(0.5, 1.5, (1, length, 1)), tf.float32)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(x)
@@ -222,7 +223,7 @@ def test_a_slice_is_read_as_numpy_slices(length, start, stop, step, data):
     x = x[key] if key else x[..., start:stop:step, :]
     x = keras.ops.expand_dims(x, 1)[:, 0, :, 1:3]
     graph = read(keras.Model(inputs, layers.Conv1D(2, 1, name="conv")(x)))
-    row = field(graph, length).row("conv")
+    row = receptive_fields(graph, length).row("conv")
     assert [row.start + i * row.jump for i in range(row.length)] == [*kept]
     assert row.size == 1
 
@@ -230,7 +231,7 @@ def test_a_slice_is_read_as_numpy_slices(length, start, stop, step, data):
 def test_a_slice_of_an_open_length_is_read_where_it_does_not_matter():
     x = inputs = keras.Input((None, 4))
     model = keras.Model(inputs, layers.Conv1D(2, 3, name="conv")(x[:, 2:-3]))
-    assert [row.length for row in field(read(model), 30).rows] == [25, 23]
+    assert [row.length for row in receptive_fields(read(model), 30).rows] == [25, 23]
     with pytest.raises(ReceptiveError, match="depends on the length of the sequence, which is open"):
         read(keras.Model(inputs, layers.Conv1D(2, 3)(x[:, 2:20])))
     x = fixed = keras.Input((30, 4))
@@ -346,7 +347,7 @@ def residual(shared=False):
 
 
 def test_branches_nested_models_and_layers_that_are_passed_over():
-    fields = field(read(residual()), 120)
+    fields = receptive_fields(read(residual()), 120)
     names = ["conv", "block/first", "block/second", "sum", "joined", "pool", "average"]
     assert sorted(row.name for row in fields.rows) == sorted(names)
     assert fields.unaligned == ()
@@ -364,7 +365,7 @@ def test_the_papers_networks_read_back_as_they_are_written_down(name):
 
 
 def test_a_layer_that_is_called_twice_has_two_names():
-    fields = field(read(residual(shared=True)), 120)
+    fields = receptive_fields(read(residual(shared=True)), 120)
     assert fields.row("block/second").size == 15
     assert fields.row("block:2/second").size == 23
 
@@ -374,7 +375,8 @@ def test_a_saved_model_is_read_as_it_was_and_without_keras(tmp_path):
     model.save(path)
     assert read(path) == read(str(path)) == read(model)
     code = (
-        "import sys; from receptive.keras_graph import read; read(sys.argv[1]); print('keras' in sys.modules)"
+        "import sys; from receptive.models.keras import read; read(sys.argv[1]); "
+        "print('keras' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -393,7 +395,7 @@ def test_squeeze_and_excitation_is_followed(form):
     gate = layers.Dense(3, kernel_initializer="ones")(layers.Dense(2, kernel_initializer="ones")(gate))
     x = layers.Multiply(name="scale")([x, gate])
     model = keras.Model(inputs, layers.MaxPooling1D(2, name="pool")(x))
-    fields = field(read(model), 15)
+    fields = receptive_fields(read(model), 15)
     assert [row.name for row in fields.rows] == ["conv", "squeeze", "scale", "pool"]
     sequence = tf.random.stateless_uniform((1, 15, 1), seed=(0, 1), minval=0.5)
     with tf.GradientTape(persistent=True) as tape:
@@ -458,7 +460,7 @@ def test_activations_given_as_operations_act_on_each_position():
     inputs = keras.Input((30, 4))
     for name in names:
         x = getattr(keras.ops, name)(layers.Conv1D(2, 3, name="conv")(inputs))
-        assert [row.name for row in field(read(keras.Model(inputs, x)), 30).rows] == ["conv"]
+        assert [row.name for row in receptive_fields(read(keras.Model(inputs, x)), 30).rows] == ["conv"]
 
 
 def test_operators_on_tensors_are_followed():
@@ -466,7 +468,7 @@ def test_operators_on_tensors_are_followed():
     x = layers.Conv1D(4, 3, padding="same", name="conv")(inputs)
     x = keras.ops.relu(x) * 2 + inputs
     x = keras.ops.concatenate([x, inputs], axis=-1)
-    rows = field(read(keras.Model(inputs, x)), 30).rows
+    rows = receptive_fields(read(keras.Model(inputs, x)), 30).rows
     assert [(row.kind, row.size) for row in rows] == [("conv", 3), ("add", 3), ("concat", 3)]
 
 
@@ -485,7 +487,7 @@ def test_recurrent_layers_end_the_spatial_part():
             layers.Dense(2),
         ]
     )
-    assert [row.name for row in field(read(model), 90).rows] == ["conv"]
+    assert [row.name for row in receptive_fields(read(model), 90).rows] == ["conv"]
 
 
 class Doubled(layers.Layer):
@@ -600,7 +602,7 @@ def test_a_slice_to_the_end_of_nothing_leaves_no_neuron():
     x = inputs = keras.Input((20, 4))
     graph = read(keras.Model(inputs, layers.Conv1D(4, 3)(x[:, 3:-3])))
     with pytest.raises(UsageError, match="removes 6 neurons of the sequence"):
-        field(graph, 6)
+        receptive_fields(graph, 6)
 
 
 def test_over_channels_axes_are_counted_from_either_end():
@@ -747,7 +749,7 @@ def test_any_change_to_a_description_is_read_or_refused_in_one_sentence(descript
         refused = error
     else:
         with suppress(UsageError):  # the sequence may be too short for what is described now
-            field(graph, 20)
+            receptive_fields(graph, 20)
     assert refused is None or (refused.exit_code, str(refused).count("\n")) == (1, 0)
 
 

@@ -4,10 +4,11 @@ from hypothesis import given
 from matplotlib.figure import Figure
 from tests.strategies import pwms
 
-from receptive import runs
 from receptive.figures import logos
-from receptive.motifs import Motif, embedded, reverse_complement
-from receptive.tomtom import Hit, Match, match
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.motif import Motif, reverse_complement
+from receptive.motifs.tomtom import Hit, Match, match
+from receptive.replication import runs
 
 
 @pytest.mark.claim("VIS-2")

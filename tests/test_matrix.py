@@ -6,11 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from tests.made import make_run, put_run
 
-from receptive import claims, matrix, verdicts
-from receptive.claims import Cell
 from receptive.errors import ReceptiveError
-from receptive.measured import Results
+from receptive.evidence import claims, rules, verdicts
+from receptive.evidence.claims import Cell
+from receptive.evidence.measured import Results
+from receptive.report import matrix
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,7 +46,7 @@ def test_claims_and_published_numbers_name_each_other():
     rows = {cell.id for cell in claims.published()}
     assert rows <= set(claims.statements())
     assert {name for name in claims.statements() if name[:3] in ("T1-", "T2-")} <= rows
-    assert {claim.id for claim in verdicts.CLAIMS} <= set(claims.statements())
+    assert {claim.id for claim in rules.CLAIMS} <= set(claims.statements())
 
 
 def test_the_project_s_own_matrix_has_no_gap():
@@ -137,7 +139,7 @@ def test_what_runs_do_not_decide_is_tested_if_tests_name_it():
 
 
 def test_a_claim_in_vivo_is_judged_on_the_papers_own_data_if_there_are_runs_of_it():
-    values = {cell.key: agreeing(cell) for cell in verdicts.leans_on(verdicts.IN_VIVO[2], "invivo")}
+    values = {cell.key: agreeing(cell) for cell in verdicts.leans_on(rules.IN_VIVO[2], "invivo")}
     results = {task: Results(values, {}, task=task) for task in ("invivo", "chipseq")}
     both = {row.statement.id: row for row in matrix.rows(results, {})}["VIVO-3"]
     assert both.judgement.task == "invivo"
@@ -175,6 +177,8 @@ def test_the_command_prints_a_list_one_claim_and_json(command):
     assert code == 0
     assert out.startswith("POOL-2")
     assert "published 0.980±0.027" in out
+    assert "✓ cnn-25 relevant" in out
+    assert "(✓) cnn-50 relevant" in out
 
 
 def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verdict(command, tmp_path):
@@ -184,12 +188,56 @@ def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verd
     assert "no such folder" in err
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder that is no checkout, though it has runs and tests of its own."""
+    for name in ("results", "tests"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_ships_is_what_the_runs_and_tests_of_the_repository_say():
+    now = [matrix.document(row) for row in matrix.of(ROOT / "results", ROOT / "tests")]
+    remedy = "receptive claims --json > rules.json && mv rules.json src/receptive/data/"
+    assert matrix.shipped() == json.loads(json.dumps(now)), f"make it anew: {remedy}"
+
+
+def test_outside_a_checkout_claims_have_the_verdicts_they_shipped_with(command, elsewhere):
+    code, out, err = command("claims", "--json")
+    assert code == 0
+    assert json.loads(out) == matrix.shipped()
+    assert "the runs that this version was released with" in err
+    verdicts_ = {row["id"]: row["verdict"] for row in json.loads(out)}
+    assert (verdicts_["POOL-2"], verdicts_["POOL-3"], verdicts_["RF-1"]) == (
+        "reproduced",
+        "undecided",
+        "tested",
+    )
+    code, out, _ = command("claims", "POOL-3")
+    assert code == 0
+    assert "? cnn-1 jaspar − cnn-1 relevant: 0.160 [0.075, 0.245], to be above 0.1" in out
+    assert "In the repository's runs: The gap is above zero" in out
+    code, out, _ = command("claims")
+    assert (code, " 5 undecided" in out) == (0, True)
+
+
+def test_outside_a_checkout_laws_stay_tested_beside_ones_own_runs(command, elsewhere):
+    code, out, _ = command("claims", "--store", "results", "--json")
+    found = {row["id"]: row for row in json.loads(out)}
+    assert (code, found["POOL-2"]["verdict"], found["RF-1"]["verdict"]) == (0, "not measured", "tested")
+    assert found["RF-1"]["tests"]
+
+
+@pytest.mark.parametrize("option", [("--protocol", "paper"), ("--tests", "tests")])
+def test_what_shipped_is_of_one_protocol_and_its_own_tests(command, elsewhere, option):
+    code, out, err = command("claims", *option)
+    assert (code, out) == (2, "")
+    assert "need runs: give --store" in err
+
+
 def test_shortened_runs_decide_nothing(tmp_path):
-    folder = tmp_path / "synthetic" / "cnn-2" / "released" / "trial-0"
-    folder.mkdir(parents=True)
-    record = {"key": "made up", "plan": {}, "metrics": {}, "filters": {}, "complete": False}
-    record |= {"task": "synthetic", "variant": "cnn-2", "protocol": "released", "trial": 0}
-    (folder / "run.json").write_text(json.dumps(record))
+    put_run(tmp_path, make_run("cnn-2", epochs=99))
     assert matrix.summary(matrix.of(tmp_path, tmp_path))["not measured"] == len(claims.statements())
 
 

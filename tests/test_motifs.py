@@ -17,26 +17,10 @@ from numpy.typing import NDArray
 from tests.strategies import motif_sets, pwms
 
 from receptive.errors import MOST, ReceptiveError, ReceptiveWarning, UsageError
-from receptive.motifs import (
-    ALPHABET,
-    FACTORS,
-    RELEVANT,
-    Motif,
-    database,
-    embedded,
-    format_meme,
-    from_counts,
-    information_content,
-    jaspar_2016,
-    parse,
-    parse_meme,
-    read,
-    read_meme,
-    relevant_in,
-    reverse_complement,
-    trim,
-    write_meme,
-)
+from receptive.motifs.formats import parse_motifs, read_motifs
+from receptive.motifs.jaspar import FACTORS, RELEVANT, database, embedded, jaspar_2016, relevant_in
+from receptive.motifs.meme import format_meme, parse_meme, read_meme, write_meme
+from receptive.motifs.motif import ALPHABET, Motif, from_counts, information_content, reverse_complement, trim
 
 AUTHORS = Path(__file__).parent / "data" / "authors" / "synthetic"
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
@@ -419,7 +403,7 @@ def test_spaces_case_blank_lines_and_rules_change_nothing(
         rule = [RULE] if line.startswith("MOTIF") and data.draw(st.booleans()) else []
         changed += [*gap, *rule, data.draw(st.sampled_from(["", " ", "\t"])) + spaced(line)]
     ending = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    found = parse(ending.join(changed), "changed")
+    found = parse_motifs(ending.join(changed), "changed")
     assert format_meme(found) == format_meme(motifs)
 
 
@@ -478,7 +462,7 @@ def test_jaspars_matrices_are_read(
             letter = "u" if rna and letter == "T" else letter
             text += {"plain": cells, "brackets": f"{letter}  [{cells} ]", "bars": f"{letter} | {cells}"}[form]
             text += "\n" + gap
-    found = parse(text, "text")
+    found = parse_motifs(text, "text")
     assert same(found, *motifs)
     assert {motif.name for motif in found} == {"MAX::MYC"}
 
@@ -495,10 +479,10 @@ def test_transfac_is_read(
             cells = "  ".join(f"{row['ACGT'.index(letter)]}.0" for letter in order)
             text += f"{number:02}  {cells}" + ("      N\n" if full else "\n")
         text += "XX\nCC  program: x\n//\n"
-    found = parse(text, "text")
+    found = parse_motifs(text, "text")
     assert same(found, *motifs)
     assert {motif.name for motif in found} == {"MyoD" if full else ""}
-    assert parse(text.removesuffix("//\n"), "text")[-1].id == motifs[0][-1]
+    assert parse_motifs(text.removesuffix("//\n"), "text")[-1].id == motifs[0][-1]
 
 
 @given(motif_sets())
@@ -507,7 +491,7 @@ def test_homers_motifs_are_read(motifs: tuple[Motif, ...]) -> None:
     for motif in motifs:
         text += f">NNN\t{motif.id} x/Homer\t6.049537\t-1782.9\t0\tT:12.0(1.2%),B:3(0.1%)\n"
         text += "".join("\t".join(f"{p:.6f}" for p in row) + "\n" for row in motif.pwm)
-    found = parse(text, "text")
+    found = parse_motifs(text, "text")
     assert [motif.id for motif in found] == [f"{motif.id}_x/Homer" for motif in motifs]
     for before, after in zip(motifs, found, strict=True):
         assert np.abs(before.pwm - after.pwm).max() < 1e-6
@@ -515,7 +499,7 @@ def test_homers_motifs_are_read(motifs: tuple[Motif, ...]) -> None:
 
 
 def test_frequencies_say_nothing_of_the_number_of_sites() -> None:
-    (motif,) = parse(">M1\n0.5 1\n0.5 0\n0 0\n0 0\n", "text")
+    (motif,) = parse_motifs(">M1\n0.5 1\n0.5 0\n0 0\n0 0\n", "text")
     assert (motif.pwm.tolist(), motif.nsites) == ([[0.5, 0.5, 0, 0], [1, 0, 0, 0]], 20)
 
 
@@ -530,7 +514,7 @@ def test_a_file_is_read_in_the_format_that_it_shows(tmp_path: Path) -> None:
     }
     for name, text in texts.items():
         (tmp_path / name).write_text(text, encoding="utf-8-sig")
-        (motif,) = read(tmp_path / name)
+        (motif,) = read_motifs(tmp_path / name)
         assert (motif.id, motif.width) == ("M1", {"four.homer": 4, "meme": 2, "jaspar": 2}.get(name, 1))
         assert database(str(tmp_path / name))[0].id == "M1"
 
@@ -558,7 +542,7 @@ def test_a_file_is_read_in_the_format_that_it_shows(tmp_path: Path) -> None:
 )
 def test_what_is_no_motif_file_is_refused(text: str, message: str) -> None:
     with pytest.raises(ReceptiveError, match=f"^{message}"):
-        parse(text, "F")
+        parse_motifs(text, "F")
 
 
 def test_no_message_holds_a_whole_file() -> None:
@@ -638,9 +622,7 @@ def test_database_takes_a_file_or_the_packaged_motifs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("source", ["no-such-file.meme", "JASPAR20", "jaspar2026", "a" * 300])
 def test_a_database_that_is_neither_file_nor_release_is_refused(source: str) -> None:
-    with pytest.raises(
-        UsageError, match=f"database {clipped(source)}: expected a file of motifs or a release"
-    ):
+    with pytest.raises(UsageError, match=f"database {source[:100]}.*expected a file of motifs or a release"):
         database(source)
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from receptive.figures.networks import plan
-from receptive.networks import VARIANTS, shapes
+from receptive.networks.variants import VARIANTS, shapes
 
 
 @pytest.mark.claim("ARCH-1")

@@ -4,11 +4,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive import arithmetic
-from receptive.claims import published
 from receptive.errors import UsageError
-from receptive.networks import SMALL_CNN_50_2, VARIANTS, build, cross_entropy, parameters, shapes, variant
-from receptive.protocols import PAPER, RELEASED
+from receptive.evidence.claims import published
+from receptive.networks.variants import (
+    SMALL_CNN_50_2,
+    VARIANTS,
+    build,
+    cross_entropy,
+    parameters,
+    shapes,
+    variant,
+)
+from receptive.protocols import PAPER, RELEASED, protocol
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import parse_layers
 
 NAMES = [
     "cnn-1",
@@ -88,7 +97,7 @@ def test_the_dense_layer_sees_as_much_in_every_variant_of_the_pooling_series():
     assert {np.prod([layer.size for layer in each.layers if layer.kind == "pool"]) for each in series} == {
         100
     }
-    assert {arithmetic.field(each.layers, 200).rows[-1].length for each in series} == {2}
+    assert {receptive_fields(each.layers, 200).rows[-1].length for each in series} == {2}
 
 
 @pytest.mark.claim("ARCH-1")
@@ -128,11 +137,11 @@ def test_the_protocol_reaches_the_model(protocol):
 @pytest.mark.claim("D-12")
 def test_padding_a_filter_of_size_one_changes_nothing():
     for padding in ("same", "valid"):
-        layers = arithmetic.parse(f"conv19 pool2 conv1{padding} pool50")
-        rows = arithmetic.field(layers, 200).rows
+        layers = parse_layers(f"conv19 pool2 conv1{padding} pool50")
+        rows = receptive_fields(layers, 200).rows
         assert [(row.size, row.jump, row.start, row.length) for row in rows] == [
             (row.size, row.jump, row.start, row.length)
-            for row in arithmetic.field(VARIANTS["cnn19-1-2"].layers, 200).rows
+            for row in receptive_fields(VARIANTS["cnn19-1-2"].layers, 200).rows
         ]
 
 
@@ -168,3 +177,8 @@ def test_cross_entropy_of_a_sure_mistake_is_finite():
 def test_an_unknown_variant_is_refused_with_a_hint(name, hint):
     with pytest.raises(UsageError, match=f"unknown variant '{name}'.*{hint}"):
         variant(name)
+
+
+def test_a_learning_rate_may_be_a_whole_number():
+    model = build(VARIANTS["cnn-100"], 200, 12, protocol("released", learning_rate=1))
+    assert float(model.optimizer.learning_rate) == 1

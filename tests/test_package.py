@@ -1,11 +1,14 @@
 """The package as a whole: what it imports, what it ships, and that its documents keep up with it."""
 
+import ast
+import doctest
 import re
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
 from gzip import decompress
+from importlib import import_module
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
@@ -70,6 +73,29 @@ def test_help_imports_no_framework_and_shows_an_example(path: tuple[str, ...]) -
     assert "Example: receptive" in shown.output
 
 
+def test_public_names_are_found_and_typed_alike() -> None:
+    for name in receptive.__all__:
+        home = f"receptive.{receptive._HOMES[name]}"
+        assert getattr(receptive, name) is getattr(import_module(home), name)
+        assert f"    from {home} import" in Path(receptive.__file__).read_text("utf-8")
+    assert sorted(receptive.__all__) == sorted(receptive._HOMES)
+    assert set(receptive.__all__) <= set(dir(receptive))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = receptive.nonsense
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings_are_true(name: str) -> None:
+    found = doctest.testmod(import_module(name))
+    assert found.failed == 0
+
+
+def test_there_are_examples() -> None:
+    finder = doctest.DocTestFinder()
+    examples = [e for name in MODULES for test in finder.find(import_module(name)) for e in test.examples]
+    assert len(examples) >= 8
+
+
 def test_version_is_the_same_everywhere() -> None:
     citation = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
     assert citation
@@ -99,12 +125,47 @@ def test_every_dependency_has_its_reason_in_the_documents() -> None:
     assert not {name for name in names(required) if not re.search(rf"\b{re.escape(name)}\b", text)}
 
 
+def imported(folder: str) -> set[str]:
+    """The top-level names that the Python files of a folder import, wherever in a file they do."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / folder).rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    plain = {each.name for node in nodes if isinstance(node, ast.Import) for each in node.names}
+    wanted = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.partition(".")[0] for name in plain | wanted}
+
+
+OWN = {"receptive", "tests", *sys.stdlib_module_names}
+SAME = {"sklearn": "scikit-learn", "dask_jobqueue": "dask", "distributed": "dask"}
+
+
+@pytest.mark.parametrize(("folder", "groups"), [("src", []), ("tests", ["tests", "browser"])])
+def test_whatever_is_imported_is_declared(folder: str, groups: list[str]) -> None:
+    project = PYPROJECT["project"]
+    lines = [
+        *project["dependencies"],
+        *(line for e in project["optional-dependencies"].values() for line in e),
+    ]
+    lines += [line for group in groups for line in PYPROJECT["dependency-groups"][group]]
+    declared = names([line for line in lines if isinstance(line, str)])
+    assert {SAME.get(name, name) for name in imported(folder) - OWN} <= declared
+
+
+def test_the_source_distribution_has_all_that_its_tests_need() -> None:
+    included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    always = {"README.md", "LICENSE", "pyproject.toml", ".gitignore"}
+    listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False)
+    tops = {line.partition("/")[0] for line in listed.stdout.split()}
+    assert {name for name in tops if not name.startswith(".")} <= {*included, *always}
+    assert "conftest.py" in included
+
+
 def test_every_module_stands_in_a_layer_and_in_the_architecture() -> None:
     (contract,) = PYPROJECT["tool"]["importlinter"]["contracts"]
     tops = {name for name in MODULES if name.count(".") == 1}
-    assert tops <= set(contract["layers"])
+    assert tops == {name for line in contract["layers"] for name in line.split(" | ")}
     text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-    assert not {name for name in tops if f"`{name.removeprefix('receptive.')}`" not in text}
+    leaves = {name.rpartition(".")[2] for name in MODULES if "figures." not in name and "cli." not in name}
+    assert not {leaf for leaf in leaves if f"`{leaf}`" not in text}
 
 
 def test_every_command_in_the_documents_exists() -> None:

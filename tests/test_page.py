@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from tests.strategies import pwms
 
-from receptive.figures import page
-from receptive.motifs import ALPHABET
+from receptive import pages as page
+from receptive.motifs.motif import ALPHABET
 
 
 def outline(letter):

@@ -1,16 +1,19 @@
 """The README's numbers and verdicts are those of the committed runs."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 import pytest
 
-from receptive import ablations, claims, predictions
-from receptive.networks import LARGE, SMALL
+from receptive.evidence import ablations, claims, predictions
+from receptive.evidence.rules import HALF, key
+from receptive.evidence.statistics import sample
+from receptive.evidence.verdicts import compare, judge, judge_all
+from receptive.networks.variants import LARGE, REGISTERED, SMALL
 from receptive.protocols import AGAIN, PAPER, RELEASED, protocol, reread
-from receptive.tables import plus_minus
-from receptive.verdicts import HALF, compare, key, sample
+from receptive.report.tables import plus_minus
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,6 +21,7 @@ RUNNING = " ".join(README.split())
 WORDS = {
     "reproduced": "reproduced",
     "trend only": "in trend only",
+    "undecided": "undecided",
     "not reproduced": "not reproduced",
     "not measured": "waiting for runs",
 }
@@ -43,6 +47,35 @@ def test_how_many_published_numbers_agree(committed):
     )
     assert missed.cell.column == "jaspar"
     assert words in RUNNING
+    shown = sum(each.shown for each in found)
+    assert (
+        f"is shown of {shown}, by two one-sided tests at 5%; of the other {len(cells) - 1 - shown}" in RUNNING
+    )
+
+
+def test_how_narrowly_pool_1_holds(committed, judgements):
+    paired = judge(judgements["POOL-1"].claim, replace(committed["synthetic"], by_trial=True))
+    ends = [each.evidence[0].found.high for each in (judgements["POOL-1"], paired)]
+    assert f"the widest interval ends at {ends[0]:.3f}; with trials of one seed taken as pairs" in RUNNING
+    assert f"it ends at {ends[1]:.3f}, and POOL-1 would be {paired.verdict} (and VIVO-4 in trend" in RUNNING
+    by_trial = {task: replace(found, by_trial=True) for task, found in committed.items()}
+    pairs = {each.claim.id: each.verdict for each in judge_all(predictions.DECIDED, by_trial)}
+    changed = {name: pairs[name] for name, each in judgements.items() if pairs[name] != each.verdict}
+    assert changed == {"POOL-1": "undecided", "VIVO-4": "trend only"}
+
+
+def test_none_is_contradicted(judgements):
+    assert "*not reproduced* would mean contradicted, and none is" in RUNNING
+    assert not [each for each in judgements.values() if each.verdict == "not reproduced"]
+
+
+def test_the_example_of_a_prediction_came_true(committed):
+    (text,) = re.findall(r'receptive predict "([^"]+)"', README)
+    found = {str(network): network for network in REGISTERED.values()}[text]
+    (outcome,) = predictions.score(committed["synthetic"], [found]).outcomes
+    assert outcome.hit
+    assert not outcome.predicted.outside
+    assert abs(outcome.measured.mean - outcome.predicted.fraction) < 0.05
 
 
 def test_the_step_with_pool_size_on_real_sequences(committed):
@@ -108,6 +141,13 @@ def test_cnn_50_2_in_both_sizes():
 def test_the_score_of_the_registered_predictions(committed):
     score = predictions.score(committed["synthetic"])
     assert f"{score.hits} of {len(score.outcomes)} networks fell in the predicted class" in RUNNING
+    alone = score.baseline
+    words = (
+        f"off by {alone.error:.3f} on average (the predicted number: {score.error:.3f}), with a rank "
+        f"correlation of {alone.rho:.2f} ({-score.rho.estimate:.2f}) and {alone.hits} networks in their "
+        f"class ({score.hits})"
+    )
+    assert words in RUNNING
 
 
 def test_the_lists_of_claims_have_their_verdicts(judgements):

@@ -7,15 +7,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made import make_run, put_run
 
-from receptive import ablations, authors, claims, measured, report, tables, training
 from receptive.errors import ReceptiveError
+from receptive.evidence import ablations, authors, claims, measured
+from receptive.evidence.measured import Results
 from receptive.figures.matches import POOLS, match_fractions
-from receptive.measured import Results
-from receptive.motifs import FACTORS, embedded, write_meme
-from receptive.networks import NUMBERS, VARIANTS
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import FACTORS, embedded, jaspar_2016
+from receptive.motifs.meme import write_meme
+from receptive.networks import training
+from receptive.networks.variants import NUMBERS, VARIANTS
 from receptive.protocols import ABLATED
-from receptive.sweep import TABLE_2
+from receptive.replication.targets import TABLE_2
+from receptive.report import report, tables
 from receptive.tasks import chipseq
 
 TRIALS = {
@@ -26,44 +31,23 @@ TRIALS = {
 """AU-ROC, JASPAR and relevant fraction of made-up runs."""
 
 
-def record(variant, trial, auroc, jaspar, relevant, **changes):
-    """A made-up ``run.json`` with all that a report reads."""
-    layer = {
-        "n": 12,
-        "dead": 0,
-        "jaspar": jaspar,
-        "jaspar_without_gmeb1": jaspar,
-        "relevant": relevant,
-        "relevant_embedded": relevant / 2,
-        "by_factor": dict.fromkeys(FACTORS, relevant / 12),
-    }
-    return {
-        "key": "made up",
-        "plan": {},
-        "task": "synthetic",
-        "variant": variant,
-        "trial": trial,
-        "protocol": "released",
-        "complete": True,
-        "full_protocol": True,
-        "metrics": {"auroc_mean": auroc, "aupr_mean": auroc / 2},
-        "filters": {"conv1": layer},
-        "data": {"sha256": "0" * 64},
-        **changes,
-    }
+def put(store, network, trial, *numbers, **changes):
+    """Store a made-up run; what is no argument of ``make_run`` is changed in its record."""
+    damage = {name: changes.pop(name) for name in ("metrics", "filters") if name in changes}
+    return put_run(store, make_run(network, trial, *numbers, **changes), **damage)
 
 
-def put(store, variant, trial, *numbers, **changes):
-    made = record(variant, trial, *numbers, **changes)
-    folder = store / made["task"] / variant / made["protocol"] / f"trial-{trial}"
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(made))
-    return folder
+def put_filters(folder, layer, motifs):
+    """Give a made-up run motifs of JASPAR as its filters, with their hits."""
+    for ending in (".meme", ".untrimmed.meme"):
+        write_meme(folder / f"{layer}{ending}", motifs)
+    hits = tomtom.table(tomtom.match(motifs, jaspar_2016()))
+    (folder / f"{layer}.tomtom.tsv").write_text(hits)
 
 
 def factors(by_factor):
     """A change of a made-up ``run.json`` in how many filters match each factor."""
-    layer = record("cnn-25", 2, 0.97, 0.9, 0.9)["filters"]["conv1"]
+    layer = make_run().record()["filters"]["conv1"]
     return {"filters": {"conv1": {**layer, "by_factor": by_factor}}}
 
 
@@ -74,9 +58,8 @@ def made_up(tmp_path_factory):
     for variant, trials in TRIALS.items():
         for trial, numbers in enumerate(trials):
             put(store, variant, trial, *numbers)
-    for name in ("conv1.meme", "conv1.untrimmed.meme"):
-        for variant in ("cnn-2", "cnn-4", "cnn-25"):
-            write_meme(store / "synthetic" / variant / "released" / "trial-0" / name, embedded()[:3])
+    for variant in ("cnn-2", "cnn-4", "cnn-25"):
+        put_filters(store / "synthetic" / variant / "released" / "trial-0", "conv1", embedded()[:3])
     return store
 
 
@@ -113,13 +96,28 @@ def test_a_store_is_read_trial_by_trial(made_up):
     assert results.left_out == ()
 
 
+def test_a_report_says_which_networks_have_runs_of_more_than_one_recipe(command, made_up, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(made_up, store)
+    document = report.document(measured.collect(store), "released")
+    assert document["recipes"] == {"cnn-2": [2], "cnn-25": [2], "cnn-4": [2]}
+    assert tables.mixed_recipes(document) == ""
+    put(store, "cnn-4", 1, 0.9, 0.5, 0.5, recipe=1)
+    code, out, _ = command("report", "--store", store)
+    assert code == 0
+    assert (
+        "Runs of more than one recipe (see run.json), trials of different code, are together in cnn-4." in out
+    )
+    assert "together in cnn-4" in tables.markdown(report.document(measured.collect(store), "released"), {})
+
+
 def test_trials_are_in_the_order_of_their_numbers(tmp_path):
     for trial in (10, 9, 2, 0):
         put(tmp_path, "cnn-2", trial, trial / 100, 0, 0)
     assert measured.collect(tmp_path).of(("cnn-2", "", "auroc")) == (0, 0.02, 0.09, 0.1)
 
 
-@pytest.mark.parametrize("change", [{"full_protocol": False}, {"complete": False}])
+@pytest.mark.parametrize("change", [{"epochs": 99}, {"complete": False}])
 def test_shortened_and_incomplete_runs_never_count(made_up, tmp_path, change):
     store = tmp_path / "store"
     shutil.copytree(made_up, store)
@@ -135,9 +133,9 @@ def test_shortened_and_incomplete_runs_never_count(made_up, tmp_path, change):
 def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(made_up, store)
-    put(store, "cnn-2", 0, 0.1, 0.1, 0.1, protocol="paper", data={"sha256": "1"})
+    put(store, "cnn-2", 0, 0.1, 0.1, 0.1, protocol="paper", data="1")
     put(store, "cnn-2", 0, 0.2, 0.2, 0.2, protocol="released+beta_1=0.9")
-    put(store, "cnn-2", 0, 0.3, 0.3, 0.3, task="chipseq", data={"sha256": "2"})
+    put(store, "cnn-2", 0, 0.3, 0.3, 0.3, task="chipseq", data="2")
     assert measured.collect(store).values == measured.collect(made_up).values
     assert measured.collect(store, "paper").of(("cnn-2", "", "auroc")) == (0.1,)
     assert measured.collect(store, task="chipseq").of(("cnn-2", "", "auroc")) == (0.3,)
@@ -147,25 +145,31 @@ def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
     ("damage", "message"),
     [
         ("{", "not JSON"),
-        ("3", "not a run, no field"),
-        ("null", "not a run, no field"),
-        ({"metrics": {}}, "KeyError 'auroc_mean'"),
+        ("3", "not a run, expected an object, found 3"),
+        ("null", "not a run, expected an object, found None"),
+        ({"metrics": {}}, "not a run, no field 'auroc'"),
         ({"metrics": None}, "expected an object as metrics, found None"),
         ({"plan": []}, "expected an object as plan, found []"),
-        ({"metrics": {"auroc_mean": "high", "aupr_mean": 0}}, "ValueError"),
-        ({"metrics": {"auroc_mean": float("nan"), "aupr_mean": 0}}, "auroc is nan, not between 0 and 1"),
-        ({"metrics": {"auroc_mean": 1.2, "aupr_mean": 0}}, "auroc is 1.2, not between 0 and 1"),
-        ({"filters": {"conv1": {"jaspar": 0.5}}}, "KeyError"),
+        ({"metrics": {"auroc": ["high"], "aupr": [0]}}, "ValueError"),
+        ({"metrics": {"auroc": [float("nan")], "aupr": [0]}}, "auroc is nan, not between 0 and 1"),
+        ({"metrics": {"auroc": [1.2], "aupr": [0]}}, "auroc is 1.2, not between 0 and 1"),
+        ({"metrics": {"auroc": [None], "aupr": [None]}}, "no class has a score"),
+        ({"filters": {"conv1": {"jaspar": 0.5}}}, "not a run, no field 'n'"),
+        ({"history": {"loss": [1.0]}}, "not a run, no field 'val_loss'"),
+        ({"key": "0123456789abcdef"}, "its key is not that of its plan by recipe 2"),
+        ({"schema": 99}, "written by a newer receptive"),
         ({"filters": []}, "expected an object as filters, found []"),
-        ({"filters": {}}, "other layers or factors than in the trials before it"),
+        ({"filters": {}}, "filters: none at all"),
         (factors({"MAX": 0.5}), "other layers or factors than in the trials before it"),
         (factors({"MAX": "half"}), "ValueError"),
         (factors({"MAX": float("nan")}), "by_factor MAX is nan, not between 0 and 1"),
         (factors(3), "AttributeError"),
-        ({"data": {}}, "KeyError 'sha256'"),
-        ({"variant": "cnn-4"}, "holds another run, synthetic/cnn-4/released/trial-2"),
-        ({"protocol": "paper"}, "holds another run, synthetic/cnn-25/paper/trial-2"),
-        ({"task": "chipseq"}, "holds another run, chipseq/cnn-25/released/trial-2"),
+        ({"data": {}}, "not a run, no field 'sha256'"),
+        ({"variant": "cnn-4"}, "not what its plan says, but ('synthetic', 'cnn-4', 2, 'released')"),
+        ({"protocol": "paper"}, "not what its plan says"),
+        (make_run("cnn-4", 2).record(), "holds another run, synthetic/cnn-4/released/trial-2"),
+        (make_run(trial=2, protocol="paper").record(), "holds another run, synthetic/cnn-25/paper/trial-2"),
+        (make_run(trial=2, task="chipseq").record(), "holds another run, chipseq/cnn-25/released/trial-2"),
         ({"data": {"sha256": "1"}}, "were trained on different data"),
     ],
 )
@@ -274,7 +278,18 @@ def test_text_csv_markdown_and_json_agree(numbers):
     rows = list(csv.DictReader(tables.table_csv(document).splitlines()))
     assert len(rows) == len(document["cells"])
     for row, each in zip(rows, document["cells"], strict=True):
-        for name in ("id", "variant", "layer", "column", "published_mean", "mean", "sd", "n", "verdict"):
+        for name in (
+            "id",
+            "variant",
+            "layer",
+            "column",
+            "published_mean",
+            "mean",
+            "sd",
+            "n",
+            "verdict",
+            "shown",
+        ):
             assert row[name] == ("" if each[name] is None else str(each[name]))
         assert (row["difference"] == "") == (each["verdict"] == "not measured")
     page, text = tables.markdown(document, {}), command_text(document)
@@ -284,7 +299,13 @@ def test_text_csv_markdown_and_json_agree(numbers):
         assert " ".join(" ".join(line).split()) in [" ".join(each.split()) for each in text.splitlines()]
     marks = [mark for line in lines for mark in line[5::3] if mark]
     verdicts = [each["verdict"] for each in document["cells"]]
-    assert sorted(marks) == sorted(tables.MARKS[verdict] for verdict in verdicts)
+    shown = [each["shown"] for each in document["cells"]]
+    assert marks.count("✓") == shown.count(True)
+    assert marks.count("✓") + marks.count("(✓)") == verdicts.count("reproduced")
+    for verdict, mark in (("not reproduced", "✗"), ("not measured", "·")):
+        assert marks.count(mark) == verdicts.count(verdict)
+    assert len(marks) == len(verdicts)
+    assert f"agreement is shown of {shown.count(True)} of those reproduced" in tables.tally(document)
     for each in document["claims"]:
         assert f"**{each['id']}** – *{each['verdict']}*. {each['statement']}" in page
         assert f"{each['id']}: {each['verdict']}." in text
@@ -383,7 +404,7 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         "0",
         "0.500±0.000 ✗",
         "+0.100 [+0.100, +0.100]",
-        "0.200±0.100 ✓",
+        "0.200±0.100 (✓)",
         "+0.100 [+0.100, +0.100]",
     ]
     whole = [line[1] for line in tables.switch_table(document["protocols"])[1]]
@@ -412,22 +433,16 @@ def in_vivo(made_up, tmp_path_factory):
     put_in_vivo(store, "chipseq-source", "cnn-25", 0, 0.6, LISTS)
     for variant, layer in IN_VIVO_SHEETS:
         folder = store / "chipseq" / variant / "released" / "trial-0"
-        for ending in (".meme", ".untrimmed.meme"):
-            write_meme(folder / f"{layer}{ending}", embedded())
+        put_filters(folder, layer, embedded())
     return store
 
 
-def put_in_vivo(store, task, variant, trial, auroc, classes, data=None):
+def put_in_vivo(store, task, network, trial, auroc, classes, data=None):
     numbers = (auroc, 0.5 + trial / 10, 0.25 + trial / 10)
-    made = record(variant, trial, *numbers)
-    layer = made["filters"]["conv1"] | {
-        "by_factor": {name: 0.1 * (place > 1) for place, name in enumerate(TEN)}
-    }
-    layers = {"conv1": layer} | ({"conv2": layer} if variant == "cnn-1" else {})
-    scores = {"auroc_mean": auroc, "aupr_mean": auroc / 2, "auroc": [auroc] * len(classes)}
-    sha256 = data or task.ljust(64, "0")
-    metrics = {**scores, "classes": list(classes)}
-    put(store, variant, trial, *numbers, task=task, metrics=metrics, filters=layers, data={"sha256": sha256})
+    by_factor = {name: 0.1 * (place > 1) for place, name in enumerate(TEN)}
+    layers = ("conv1", "conv2") if network == "cnn-1" else ("conv1",)
+    own = {"task": task, "classes": classes, "by_factor": by_factor, "layers": layers}
+    put(store, network, trial, *numbers, data=data or task.ljust(64, "0"), **own)
 
 
 def in_vivo_document(store):
@@ -442,7 +457,7 @@ def test_a_verdict_that_depends_on_pairing_is_said(tmp_path):
     others = measured.collect_others(tmp_path)
     document = report.document(Results({}, {}), "released", ablations.document(tmp_path), others)
     judged = {claim["id"]: (claim["verdict"], claim["by_trial"]) for claim in document["claims"]}
-    assert judged["VIVO-4"] == ("not reproduced", "trend only")
+    assert judged["VIVO-4"] == ("undecided", "trend only")
     assert judged["VIVO-1"] == ("not measured", "not measured")
     for page in (command_text(document), tables.markdown(document, {})):
         assert page.count("taken trial by trial it would be trend only") == 1
@@ -467,7 +482,7 @@ def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     assert [row["variant"] for row in part["scores"]] == sorted(TABLE_2, key=list(VARIANTS).index)
     row = next(row for row in part["scores"] if row["variant"] == "cnn-4")
     assert row["auroc"] == {"mean": pytest.approx(0.721), "sd": pytest.approx(0.001)}
-    assert row["auroc_by_class"]["SP1"] == row["auroc"]
+    assert row["auroc_by_class"]["SP1"] == pytest.approx(row["auroc"])
     assert "published" not in json.dumps(part)
     assert [(row["variant"], row["layer"]) for row in part["fractions"]][:2] == [
         ("cnn-1", "conv1"),
@@ -476,7 +491,7 @@ def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     assert {tuple(row["covered"].values()) for row in part["factors"]} == {(8, 0)}
     judged = {claim["id"]: claim for claim in document["claims"] if claim["id"].startswith("VIVO")}
     assert {claim["task"] for claim in judged.values()} == {"chipseq"}
-    assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "not reproduced"}
+    assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "undecided", "not reproduced"}
     assert all(claim["evidence"] and not claim["leans_on"] for claim in judged.values())
     header, rows = tables.chipseq_table(part)
     for line in (header, *rows):
@@ -519,7 +534,7 @@ def test_table_2_stands_unmeasured_until_there_are_runs_on_its_data(made_up, tmp
     assert "Table 2" not in command_text(document)
     shutil.copytree(made_up, tmp_path / "store")
     for trial in range(3):
-        put(tmp_path / "store", "cnn-25", trial, 0.903, 0.93, 0.75, task="invivo", data={"sha256": "1"})
+        put(tmp_path / "store", "cnn-25", trial, 0.903, 0.93, 0.75, task="invivo", data="1")
     found = in_vivo_document(tmp_path / "store")["table2"]["cells"]
     verdicts = {(c["column"], c["verdict"]) for c in found if c["id"] == "T2-5"}
     expected = {(name, "reproduced") for name in ("auroc", "jaspar", "relevant")}

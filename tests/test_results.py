@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from receptive import measured, runs, sweep, tomtom
-from receptive.ablations import BY_THE_PAPER, switches
 from receptive.cli.train import load_data
-from receptive.motifs import database, read_meme
-from receptive.networks import parameters, variant
+from receptive.evidence import measured
+from receptive.evidence.ablations import BY_THE_PAPER, switches
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import database
+from receptive.motifs.meme import read_meme
+from receptive.networks.variants import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
+from receptive.replication import runs, targets, workers
 from receptive.tasks import synthetic
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -49,23 +52,23 @@ def plan_of(record) -> runs.Plan:
 ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "more-trials"}
 
 
-@pytest.mark.parametrize("target", sorted(sweep.TARGETS.keys() - ABSENT))
+@pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
 def test_every_planned_run_is_there(target):
-    (task,) = sweep.tasks_of([target])
+    (task,) = targets.tasks_of([target])
     data = load_data(None, task, RELEASED)
-    _, missing = sweep.split(sweep.plans([target], None, RELEASED, data), RESULTS)
+    _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
 
 def test_every_run_by_the_paper_s_protocol_is_there():
-    plans = sweep.plans(BY_THE_PAPER, 3, PAPER, synthetic.generate(0, PAPER), both_readings=True)
-    _, missing = sweep.split(plans, RESULTS)
+    plans = targets.plans(BY_THE_PAPER, 3, PAPER, synthetic.generate(0, PAPER), both_readings=True)
+    _, missing = workers.split(plans, RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
 
 @every_run
 def test_a_run_is_whole_and_in_its_place(folder):
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     place = (record["task"], record["variant"], record["protocol"], f"trial-{record['trial']}")
     assert folder.relative_to(RESULTS).parts == place
     assert record["complete"] is True
@@ -81,7 +84,7 @@ def test_a_run_is_whole_and_in_its_place(folder):
 @every_run
 def test_the_key_of_a_run_matches_its_content(folder):
     """The key follows from the recorded plan, and the plan from the code as it is now."""
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     plan = plan_of(record)
     protocol, network = plan.protocol, plan.network
     assert plan.record() == record["plan"]
@@ -102,7 +105,7 @@ def test_the_key_of_a_run_matches_its_content(folder):
 
 @every_run
 def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     sha256, _, classes = data_of(record["task"], protocol_of(record))
     assert (record["data"]["sha256"], record["metrics"]["classes"]) == (sha256, classes)
 
@@ -110,12 +113,12 @@ def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
 @pytest.mark.claim("T1-*")
 @every_run
 def test_the_numbers_of_a_run_follow_from_its_filters(folder):
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     for layer in record["filters"]:
         motifs, matches = runs.stored_matches(folder, layer)
         found = dict(record["filters"][layer])
         sites = found.pop("sites")
-        assert runs.summary(matches, record["metrics"]["classes"]) == found
+        assert runs.summary(matches, record["metrics"]["classes"]).record() == {**found, "sites": []}
         assert len(motifs) == len(sites) == found["n"]
         assert [count == 0 for count in sites] == [motif.dead for motif in motifs]
         stored = (folder / f"{layer}.tomtom.tsv").read_text(encoding="utf-8")
@@ -128,7 +131,7 @@ def test_the_stored_matches_of_a_run_are_those_of_its_stored_filters(folder):
 
     No filter's matches depend on another's (`test_the_order_of_queries_and_targets_is_only_an_order`).
     """
-    for layer in runs.load(folder)["filters"]:
+    for layer in runs.load(folder).filters:
         file = folder / f"{layer}.meme"
         filters = read_meme(file)
         draw = random.Random(hashlib.sha256(file.read_bytes()).digest())
@@ -144,7 +147,7 @@ def test_readings_that_are_compared_are_of_the_same_weights():
     ``released`` has trials of other machines, which round otherwise: ``AGAIN`` stands for it.
     """
     trainings = {}
-    for record in map(runs.load, FOLDERS):
+    for record in (runs.load(folder).record() for folder in FOLDERS):
         if record["protocol"] != RELEASED.name:
             trainings.setdefault(plan_of(record).training, []).append(record)
     for first, *others in trainings.values():

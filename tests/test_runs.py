@@ -7,13 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import filters, runs, tomtom
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs import RELEVANT, Motif, format_meme, jaspar_2016, read_meme, trim
-from receptive.networks import VARIANTS, variant
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import RELEVANT, jaspar_2016
+from receptive.motifs.meme import format_meme, read_meme
+from receptive.motifs.motif import Motif, trim
+from receptive.networks import filters
+from receptive.networks.training import metrics, predict, train
+from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
+from receptive.replication import runs
 from receptive.tasks import dataset
-from receptive.training import metrics, predict, train
 
 CNN_25 = VARIANTS["cnn-25"]
 BASE = runs.Plan("synthetic", "0" * 64, CNN_25, RELEASED, 0, 100)
@@ -104,7 +108,7 @@ def test_what_is_no_plan_is_refused(change, says):
 def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     """Only its key says that other code made it; a key that fits no recipe is a damaged record."""
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
     assert record["recipe"] == runs.RECIPE
     assert record["key"] == plan.key
@@ -113,7 +117,7 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     copy = plan.folder(tmp_path)
     copy.mkdir(parents=True)
     (copy / "run.json").write_text(json.dumps({**older, "key": runs.key_of(plan.record(), 1)}))
-    assert runs.finished(plan, tmp_path)["recipe"] == runs.FIRST_RECIPE
+    assert runs.finished(plan, tmp_path).recipe == runs.FIRST_RECIPE
     (copy / "run.json").write_text(json.dumps(older))
     with pytest.raises(ReceptiveError, match="its key is not that of its plan by recipe 1"):
         runs.finished(plan, tmp_path)
@@ -123,8 +127,8 @@ def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, 
     import keras
 
     plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
-    kept = runs.run(plan, small, tmp_path, keep=True)
-    plain = runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0")
+    kept = runs.run(plan, small, tmp_path, keep=True).record()
+    plain = runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0").record()
     for part in ("history", "metrics", "filters", "key"):
         assert kept[part] == plain[part]
     folder = plan.folder(tmp_path)
@@ -149,7 +153,7 @@ def test_a_run_folder_is_whole(store, small):
         "run.json",
     ]
     assert [path.name for path in folder.parent.iterdir()] == ["trial-0"]
-    record = runs.load(folder)
+    record = runs.load(folder).record()
     assert (record["task"], record["variant"], record["trial"], record["protocol"]) == (
         "synthetic",
         "cnn-25",
@@ -171,9 +175,9 @@ def test_a_run_folder_is_whole(store, small):
 
 def test_a_run_is_scored_by_what_it_stored(store):
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
-    record = runs.load(folder)["filters"]["conv1"]
+    record = runs.load(folder).filters["conv1"].record()
     untrimmed, matches = runs.stored_matches(folder)
-    assert {key: value for key, value in record.items() if key != "sites"} == runs.summary(matches)
+    assert {**record, "sites": []} == runs.summary(matches).record()
     assert {motif.width for motif in untrimmed} == {19}
     assert [count == 0 for count in record["sites"]] == [motif.dead for motif in untrimmed]
 
@@ -186,7 +190,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
     train = runs.training.train
     monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(train(*args)) or trained[0])
     wanted = runs.plan(CNN_25, small, PROTOCOLS[name], 0, 2)
-    record = runs.run(wanted, small, tmp_path)
+    record = runs.run(wanted, small, tmp_path).record()
     model = trained[0].model
     assert record["metrics"] == {
         **metrics(small.test.Y, predict(model, small.test.X)),
@@ -229,7 +233,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     runs.run(one, small, tmp_path)
     other = replace(one, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
-    assert record["epochs"] == 2
+    assert record.epochs == 2
     assert runs.finished(other, tmp_path) == record
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
 
@@ -272,7 +276,7 @@ def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeyp
 @pytest.mark.claim("DEEP-2")
 def test_deeper_layers_are_read_where_no_pooling_is_below(small, tmp_path):
     network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
-    record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path)
+    record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path).record()
     assert {layer: found["n"] for layer, found in record["filters"].items()} == {
         "conv1": 3,
         "conv2": 4,
@@ -336,9 +340,9 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
         for file in plan.folder(tmp_path / "alone").iterdir():
             there = plan.folder(tmp_path / "both") / file.name
             if file.name == "run.json":
-                one, other = runs.load(file.parent), runs.load(there.parent)
+                one, other = runs.load(file.parent).record(), runs.load(there.parent).record()
                 assert {**one, **times} == {**other, **times}
-                assert other == record
+                assert other == record.record()
             else:
                 assert file.read_bytes() == there.read_bytes()
     untrimmed = [(plan.folder(tmp_path / "both") / "conv1.untrimmed.meme").read_bytes() for plan in wanted]
@@ -349,7 +353,12 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot read"), ("{", "not JSON"), ("{}", "not a run, no field"), ("[1]", "not a run, no field")],
+    [
+        (None, "cannot read"),
+        ("{", "not JSON"),
+        ("{}", "not a run, no field"),
+        ("[1]", "not a run, expected an object"),
+    ],
 )
 def test_what_is_no_run_is_refused(tmp_path, content, message):
     if content is not None:
@@ -399,10 +408,10 @@ def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, t
         "recipe": {"stored": runs.RECIPE, "now": runs.RECIPE},
     }
 
-    other = runs.load(folder)
+    other = runs.load(folder).record()
     other["history"]["loss"][1] += 1e-3
     other["filters"]["conv1"]["jaspar"] = 0.123
-    other["recipe"] = 1
+    other["recipe"], other["key"] = 1, runs.key_of(other["plan"], 1)
     copy = tmp_path / "copy" / "run.json"
     copy.parent.mkdir()
     copy.write_text(json.dumps(other))

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from receptive import audit as auditing
-from receptive import keras_graph, saved
-from receptive.arithmetic import Layer, chain
-from receptive.audit import Sequences
+from receptive import saved
+from receptive.audits import audit as auditing
+from receptive.audits.audit import Sequences
 from receptive.errors import ReceptiveError
-from receptive.motifs import embedded
+from receptive.models import keras as keras_graph
+from receptive.motifs.jaspar import embedded
+from receptive.theory.layers import Layer, chain
 
 LENGTH = 40
 X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(9, LENGTH))]

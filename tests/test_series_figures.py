@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
-from receptive import claims
+from receptive.evidence import claims
+from receptive.evidence.measured import Results
+from receptive.evidence.statistics import sample
+from receptive.evidence.verdicts import published_sample
 from receptive.figures import coverage, matches, scores
 from receptive.figures.series import draw_series
-from receptive.measured import Results
-from receptive.motifs import FACTORS
-from receptive.networks import NUMBERS
-from receptive.verdicts import published_sample, sample
+from receptive.motifs.jaspar import FACTORS
+from receptive.networks.variants import NUMBERS
 
 EMPTY = Results({}, {})
 fractions = st.floats(0, 1)

@@ -1,8 +1,12 @@
 import json
 
-from receptive import runs, tomtom
+from tests.made import make_run
+
 from receptive.figures import logos, sheets
-from receptive.motifs import embedded, jaspar_2016, write_meme
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import embedded, jaspar_2016
+from receptive.motifs.meme import write_meme
+from receptive.replication import runs
 
 
 def test_every_run_has_a_column_with_its_first_filters(tmp_path):
@@ -12,9 +16,7 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
         for name in ("conv1.meme", "conv1.untrimmed.meme"):
             write_meme(folder / name, motifs)
         (folder / "conv1.tomtom.tsv").write_text(tomtom.table(tomtom.match(motifs, jaspar_2016())))
-        record = dict.fromkeys(("key", "task", "variant", "trial", "protocol", "complete"))
-        objects = {"plan": {}, "filters": {}, "metrics": {"classes": []}}
-        (folder / "run.json").write_text(json.dumps({**record, **objects}))
+        (folder / "run.json").write_text(json.dumps(make_run().record()))
     sheet = sheets.side_by_side(folders, filters=2)
     names = [motif.name for motif in embedded()]
     # Axes come row by row.
@@ -27,8 +29,6 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
     )
 
     # A filter is named by a factor that the run's task asks for, or not at all.
-    record = json.loads((tmp_path / "1" / "run.json").read_text())
-    record["metrics"]["classes"] = names[1:3]
-    (tmp_path / "1" / "run.json").write_text(json.dumps(record))
+    (tmp_path / "1" / "run.json").write_text(json.dumps(make_run(classes=names[1:3]).record()))
     assert sheets.named(tmp_path / "1")[1] == ["", *names[1:3], ""]
     assert sheets.names_in_words({"one": tmp_path / "1"}, filters=1) == "one: none"

@@ -4,6 +4,7 @@ Most tests put a stand-in for the training, a program that takes milliseconds; t
 """
 
 import json
+import logging
 import os
 import pickle
 import shutil
@@ -20,13 +21,15 @@ import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made import make_run, put_run
 
-from receptive import claims, runs, sweep
-from receptive.ablations import switches
 from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
-from receptive.networks import SMALL_CNN_50_2, VARIANTS
+from receptive.evidence import claims
+from receptive.evidence.ablations import switches
+from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS
 from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations, protocol
+from receptive.replication import runs, sweep, targets, workers
 from receptive.tasks import chipseq, dataset
 
 NAMES = st.lists(st.sampled_from([*VARIANTS, "table1"]), min_size=1, max_size=5)
@@ -61,7 +64,7 @@ if trial == "trial-3":
 SWEEP = """
 import pickle
 from pathlib import Path
-from receptive import sweep
+from receptive.replication import sweep
 planned = pickle.loads(Path("plans").read_bytes())
 say = lambda plan, epoch, loss: print("epoch", epoch, flush=True)
 sweep.sweep(planned, "small.h5", "store", on_epoch=say)
@@ -69,27 +72,12 @@ sweep.sweep(planned, "small.h5", "store", on_epoch=say)
 
 
 def record(plan):
-    """The least that is taken for a finished run."""
-    return {
-        "key": plan.key,
-        "recipe": runs.RECIPE,
-        "plan": plan.record(),
-        "task": plan.task,
-        "variant": plan.network.name,
-        "trial": plan.trial,
-        "protocol": plan.protocol.name,
-        "metrics": {"auroc_mean": 0.5, "classes": list(plan.classes)},
-        "filters": {"conv1": {"jaspar": 0, "relevant": 0}},
-        "epochs": 1,
-        "seconds": 0,
-        "complete": True,
-    }
+    """What is taken for a finished run of a plan."""
+    return replace(make_run(), plan=plan).record()
 
 
 def put(plan, store):
-    folder = plan.folder(store)
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(record(plan)))
+    put_run(store, replace(make_run(), plan=plan))
 
 
 @pytest.fixture
@@ -101,7 +89,7 @@ def stand_in(monkeypatch, tmp_path):
     def use(plans, program=""):
         records = {str(plan.folder("")): record(plan) for plan in plans}
         monkeypatch.setenv("RECORDS", json.dumps(records))
-        monkeypatch.setattr(sweep, "PROGRAM", STAND_IN + program + STORES)
+        monkeypatch.setattr(workers, "PROGRAM", STAND_IN + program + STORES)
 
     return use
 
@@ -123,40 +111,40 @@ RUNS |= {"predictions-2": 16 * 5 + 3 * 3 + 5 * 3 + 6 * 3, "activation": 3 * (1 +
 RUNS |= {"conditions": 3 * 2 * 8, "draws": 2 * 2 * 3, "more-trials": 3 * 10 + 13 * 5}
 
 
-@pytest.mark.parametrize("name", sweep.TARGETS)
+@pytest.mark.parametrize("name", targets.TARGETS)
 def test_a_target_has_its_networks_trials_and_task(small, name):
     planned = []
-    for task in sweep.tasks_of(["cnn-2", name]):
-        of_the_task = sweep.plans([name], None, RELEASED, replace(small, task=task))
+    for task in targets.tasks_of(["cnn-2", name]):
+        of_the_task = targets.plans([name], None, RELEASED, replace(small, task=task))
         assert {plan.task for plan in of_the_task} == {task}
         planned += of_the_task
     assert len(planned) == RUNS[name]
-    networks = {network for target in sweep.TARGETS[name] for network in target.networks}
+    networks = {network for target in targets.TARGETS[name] for network in target.networks}
     assert {plan.network.name for plan in planned} == networks
 
 
 def test_targets_of_different_tasks_are_refused():
-    assert sweep.tasks_of(["cnn-2"]) == ()
-    assert sweep.tasks_of(["table1", "ablations"]) == ("synthetic",)
-    assert sweep.tasks_of(["predictions-2"]) == ("synthetic", "synthetic-others", "chipseq")
+    assert targets.tasks_of(["cnn-2"]) == ()
+    assert targets.tasks_of(["table1", "ablations"]) == ("synthetic",)
+    assert targets.tasks_of(["predictions-2"]) == ("synthetic", "synthetic-others", "chipseq")
     with pytest.raises(UsageError, match="table2 and chipseq are of different tasks"):
-        sweep.tasks_of(["table2", "cnn-2", "chipseq"])
+        targets.tasks_of(["table2", "cnn-2", "chipseq"])
 
 
 @pytest.mark.claim("T2-*")
 def test_table_2_has_the_networks_of_table_2():
     published = dict.fromkeys(cell.variant for cell in claims.published() if cell.id.startswith("T2-"))
-    assert tuple(published) == sweep.TABLE_2
+    assert tuple(published) == targets.TABLE_2
 
 
 @given(NAMES, st.integers(1, 6), st.sampled_from([PAPER, RELEASED]), st.integers(1, 100))
 def test_every_trial_of_every_network_is_planned_once_longest_first(small, names, trials, chosen, epochs):
-    planned = sweep.plans(names, trials, chosen, small, epochs)
+    planned = targets.plans(names, trials, chosen, small, epochs)
     expected = set(VARIANTS) if "table1" in names else set(names)
     assert Counter((plan.network.name, plan.trial) for plan in planned) == {
         (name, trial): 1 for name in expected for trial in range(trials)
     }
-    costs = [sweep.cost(plan.network, small.length) for plan in planned]
+    costs = [targets.cost(plan.network, small.length) for plan in planned]
     assert costs == sorted(costs, reverse=True)
     for plan in planned:
         assert (plan.protocol, plan.data_sha256, plan.epochs) == (chosen, small.sha256, epochs)
@@ -166,22 +154,22 @@ def test_every_trial_of_every_network_is_planned_once_longest_first(small, names
 
 def test_cost_counts_multiply_adds():
     conv1, head = 200 * 19 * 4 * 30, 2 * 128 * 512 + 512 * 12
-    assert sweep.cost(VARIANTS["cnn-25"], 200) == conv1 + 8 * 5 * 30 * 128 + head
-    assert sweep.cost(VARIANTS["cnn-1"], 200) == conv1 + 200 * 5 * 30 * 128 + head
+    assert targets.cost(VARIANTS["cnn-25"], 200) == conv1 + 8 * 5 * 30 * 128 + head
+    assert targets.cost(VARIANTS["cnn-1"], 200) == conv1 + 200 * 5 * 30 * 128 + head
     deep = conv1 + 200 * 5 * 30 * 128 + 200 * 5 * 128 * 128 + head
-    assert sweep.cost(VARIANTS["cnn-1-1-100"], 200) == deep
+    assert targets.cost(VARIANTS["cnn-1-1-100"], 200) == deep
     small = conv1 + 100 * 5 * 30 * 64 + 2 * 64 * 96 + 96 * 12
-    assert sweep.cost(SMALL_CNN_50_2, 200) == small
+    assert targets.cost(SMALL_CNN_50_2, 200) == small
 
 
 @given(st.data())
 def test_what_is_stored_is_not_missing(small, data):
-    planned = sweep.plans(["cnn-2", "cnn-25", "cnn3-2"], 3, RELEASED, small)
+    planned = targets.plans(["cnn-2", "cnn-25", "cnn3-2"], 3, RELEASED, small)
     stored = data.draw(st.sets(st.sampled_from(planned)))
     with tempfile.TemporaryDirectory() as store:
         for plan in stored:
             put(plan, store)
-        done, missing = sweep.split(planned, store)
+        done, missing = workers.split(planned, store)
     assert done == tuple(plan for plan in planned if plan in stored)
     assert missing == tuple(plan for plan in planned if plan not in stored)
 
@@ -192,16 +180,16 @@ def test_what_is_stored_is_not_missing(small, data):
 )
 def test_impossible_sweeps_are_refused(small, names, trials, message):
     with pytest.raises(UsageError, match=message):
-        sweep.plans(names, trials, RELEASED, small)
+        targets.plans(names, trials, RELEASED, small)
 
 
 def test_a_target_is_planned_on_data_of_its_task_alone(small):
     with pytest.raises(UsageError, match=r"table1 is of the task synthetic: .* found chipseq"):
-        sweep.plans(["cnn-2", "table1"], 1, RELEASED, replace(small, task="chipseq"))
+        targets.plans(["cnn-2", "table1"], 1, RELEASED, replace(small, task="chipseq"))
 
 
 def test_a_run_planned_otherwise_in_the_same_place_is_refused_before_training(small, stand_in, data_file):
-    planned = sweep.plans(["cnn-25"], 2, RELEASED, small)
+    planned = targets.plans(["cnn-25"], 2, RELEASED, small)
     put(replace(planned[1], epochs=3), "store")
     stand_in(planned)
     with pytest.raises(ReceptiveError, match=r"trial-1 holds another run .it differs in epochs"):
@@ -210,7 +198,7 @@ def test_a_run_planned_otherwise_in_the_same_place_is_refused_before_training(sm
 
 
 def test_what_is_missing_is_trained_and_what_is_there_is_not(small, stand_in, data_file, tmp_path):
-    planned = sweep.plans(["cnn-25", "cnn-2"], 3, RELEASED, small)
+    planned = targets.plans(["cnn-25", "cnn-2"], 3, RELEASED, small)
     put(planned[2], "store")
     stand_in(planned)
     epochs, ended = [], []
@@ -232,7 +220,7 @@ def test_what_is_missing_is_trained_and_what_is_there_is_not(small, stand_in, da
 
 
 def test_sweeps_on_one_store_share_the_work(small, stand_in, data_file, tmp_path):
-    planned = sweep.plans(["cnn-25", "cnn-2", "cnn-4"], 5, RELEASED, small)
+    planned = targets.plans(["cnn-25", "cnn-2", "cnn-4"], 5, RELEASED, small)
     stand_in(planned)
     summaries = []
 
@@ -250,7 +238,7 @@ def test_sweeps_on_one_store_share_the_work(small, stand_in, data_file, tmp_path
 
 
 def test_a_run_that_fails_is_recorded_and_stops_no_other(small, stand_in, data_file, tmp_path):
-    planned = sweep.plans(["cnn-25"], 6, RELEASED, small)
+    planned = targets.plans(["cnn-25"], 6, RELEASED, small)
     stand_in(planned, FAILS)
     summary = sweep.sweep(planned, data_file, "store", workers=3)
     errors = {
@@ -260,7 +248,7 @@ def test_a_run_that_fails_is_recorded_and_stops_no_other(small, stand_in, data_f
         3: "the loss became NaN",
     }
     assert summary == sweep.Summary(6, 0, 2, {planned[trial]: error for trial, error in errors.items()})
-    assert sweep.split(planned, "store") == (planned[4:], planned[:4])
+    assert workers.split(planned, "store") == (planned[4:], planned[:4])
     for trial, error in errors.items():
         written = json.loads(sweep.failure_file(planned[trial], "store").read_text())
         assert written.items() >= {"error": error, "trial": trial, "key": planned[trial].key}.items()
@@ -270,7 +258,7 @@ def test_a_run_that_fails_is_recorded_and_stops_no_other(small, stand_in, data_f
 
 
 def test_the_record_of_a_failure_goes_when_the_run_is_there_and_no_lock_is_needed(small, stand_in, data_file):
-    planned = sweep.plans(["cnn-25"], 1, RELEASED, small)
+    planned = targets.plans(["cnn-25"], 1, RELEASED, small)
     stand_in(planned)
     sweep.sweep(planned, data_file, "store")
     record = sweep.failure_file(planned[0], "store")
@@ -281,10 +269,29 @@ def test_the_record_of_a_failure_goes_when_the_run_is_there_and_no_lock_is_neede
     assert not Path("store/.sweep").exists()
 
 
+def test_a_plan_may_be_longer_than_a_command_line(small, monkeypatch, tmp_path, data_file):
+    (planned,) = targets.plans(["cnn-25"], 1, RELEASED, small)
+    planned = replace(planned, classes=tuple(f"{number:050}" for number in range(10_000)))
+    count = "import os, pickle, sys; plans, *_ = pickle.load(os.fdopen(int(sys.argv[2]), 'rb')); "
+    monkeypatch.setattr(workers, "PROGRAM", f"{count} sys.exit(f'{{len(plans[0].classes)}} classes')")
+    (outcome,) = workers.attempt([planned], data_file, tmp_path / "store", lambda *_: None)
+    assert (outcome.state, outcome.error) == ("failed", "10000 classes")
+
+
+def test_dask_is_silent_about_a_lost_scheduler(monkeypatch):
+    """Its import sets how much it says, so that only what is set later counts."""
+    logger = logging.getLogger("distributed.client")
+    logger.setLevel(logging.WARNING)
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
+    with pytest.raises(ReceptiveError, match="no Dask scheduler answers"):
+        workers._connect("tcp://127.0.0.1:9")
+    assert logger.level == logging.CRITICAL
+
+
 @pytest.mark.parametrize("there", [False, True])
 def test_what_killed_trainings_left_is_removed_by_the_next_sweep(small, stand_in, data_file, there):
     """Also of other runs than it is asked for, and if there is nothing left to train."""
-    (planned,) = sweep.plans(["cnn-25"], 1, RELEASED, small)
+    (planned,) = targets.plans(["cnn-25"], 1, RELEASED, small)
     stand_in([planned])
     folder = planned.folder(Path("store"))
     if there:
@@ -312,14 +319,14 @@ def test_data_are_kept_once_and_out_of_version_control(small, tmp_path):
 
 
 def test_data_that_changed_since_they_were_planned_on_are_not_trained_on(small, data_file, tmp_path):
-    planned = replace(sweep.plans(["cnn-100"], 1, RELEASED, small)[0], data_sha256="0" * 64)
+    planned = replace(targets.plans(["cnn-100"], 1, RELEASED, small)[0], data_sha256="0" * 64)
     summary = sweep.sweep([planned], data_file, tmp_path / "store")
     assert "small.h5: other data than were planned on" in summary.failed[planned]
 
 
 def test_an_interrupted_sweep_stops_its_trainings(small, stand_in, data_file):
-    planned = sweep.plans(["cnn-25"], 3, RELEASED, small)
-    stand_in(planned, "from receptive.sweep import _end_with_parent\n_end_with_parent()\n")
+    planned = targets.plans(["cnn-25"], 3, RELEASED, small)
+    stand_in(planned, "from receptive.replication.workers import _end_with_parent\n_end_with_parent()\n")
     begun = []
 
     def interrupt(plan, epoch, loss):
@@ -330,14 +337,14 @@ def test_an_interrupted_sweep_stops_its_trainings(small, stand_in, data_file):
     with pytest.raises(KeyboardInterrupt):
         sweep.sweep(planned, data_file, "store", workers=2, on_epoch=interrupt)
     assert sorted(plan.trial for plan in begun) == [0, 1]
-    assert sweep.split(planned, "store") == ((), planned)
+    assert workers.split(planned, "store") == ((), planned)
     assert not [child for child in psutil.Process().children() if "trial-" in " ".join(child.cmdline())]
 
 
 def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     store = tmp_path / "store"
-    first, second = planned = sweep.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
-    hopeless = sweep.plans(["cnn-100"], 1, protocol("released", learning_rate=1e30), small, epochs=2)
+    first, second = planned = targets.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
+    hopeless = targets.plans(["cnn-100"], 1, protocol("released", learning_rate=1e30), small, epochs=2)
     put(first, store)
     (tmp_path / "plans").write_bytes(pickle.dumps(planned))
     killed = subprocess.Popen([sys.executable, "-c", SWEEP], cwd=tmp_path, stdout=subprocess.PIPE)
@@ -347,7 +354,7 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     killed.communicate()
     assert len(training) == 1
     assert not psutil.wait_procs(training, timeout=10)[1]
-    assert sweep.split(planned, store) == ((first,), (second,))
+    assert workers.split(planned, store) == ((first,), (second,))
 
     kept = first.folder(store).stat()
     summaries = {}
@@ -363,9 +370,9 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     assert sum(summary.trained for summary in summaries.values()) == 1
     assert summaries[planned].failed == {}
     assert "NaN or infinite in epoch 1" in summaries[planned + hopeless].failed[hopeless[0]]
-    assert sweep.split(planned + hopeless, store) == (planned, hopeless)
+    assert workers.split(planned + hopeless, store) == (planned, hopeless)
     assert first.folder(store).stat() == kept
-    assert runs.finished(second, store)["epochs"] == 2
+    assert runs.finished(second, store).epochs == 2
     left = sorted(path.name for path in second.folder(store).iterdir())
     assert left == ["conv1.meme", "conv1.tomtom.tsv", "conv1.untrimmed.meme", "run.json"]
     assert [path.name for path in second.folder(store).parent.iterdir()] == ["trial-0"]
@@ -375,7 +382,7 @@ def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
     from distributed import LocalCluster
 
     store = tmp_path / "store"
-    *planned, last = sweep.plans(["cnn-100"], 3, RELEASED, small, epochs=2)
+    *planned, last = targets.plans(["cnn-100"], 3, RELEASED, small, epochs=2)
     hopeless = replace(last, data_sha256="0" * 64)
     lost = []
 
@@ -393,16 +400,16 @@ def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
     assert not lost[0].is_running()
     assert (summary.planned, summary.done, summary.trained) == (3, 0, 2)
     assert "other data than were planned on" in summary.failed[hopeless]
-    assert [runs.finished(plan, store)["epochs"] for plan in planned] == [2, 2]
-    assert sweep.split(wanted, store) == (tuple(planned), (hopeless,))
+    assert [runs.finished(plan, store).epochs for plan in planned] == [2, 2]
+    assert workers.split(wanted, store) == (tuple(planned), (hopeless,))
 
 
 def test_news_that_come_after_a_run_do_not_take_it_back(small, stand_in, capsys):
     """On a cluster epochs and results travel by different ways."""
-    planned = sweep.plans(["cnn-2"], 2, RELEASED, small, epochs=10)
+    planned = targets.plans(["cnn-2"], 2, RELEASED, small, epochs=10)
     with board(planned, 2, small.length, Path("store")) as (on_epoch, on_end):
         on_epoch(planned[0], 5, 0.5)
-        on_end(planned[0], sweep.Outcome("failed", "made up"))
+        on_end(planned[0], workers.Outcome("failed", "made up"))
         on_epoch(planned[0], 6, 0.4)
     last = capsys.readouterr().err.rstrip().splitlines()[-1]
     assert "0/2 runs" in last
@@ -410,7 +417,7 @@ def test_news_that_come_after_a_run_do_not_take_it_back(small, stand_in, capsys)
 
 
 def test_ablations_train_once_for_all_readings(small):
-    planned = sweep.plans(["ablations"], None, RELEASED, small)
+    planned = targets.plans(["ablations"], None, RELEASED, small)
     switched = {(plan.network.name, plan.protocol.name, plan.trial) for plan in planned}
     assert len(switched) == len(planned)
     for network in ("cnn-2", "cnn-25"):
@@ -432,22 +439,22 @@ def test_ablations_train_once_for_all_readings(small):
 
 def test_a_training_stores_a_run_for_every_reading(small, data_file, tmp_path):
     store = tmp_path / "store"
-    planned = sweep.plans(["cnn-100"], 1, RELEASED, small, epochs=1, both_readings=True)
+    planned = targets.plans(["cnn-100"], 1, RELEASED, small, epochs=1, both_readings=True)
     put(planned[0], store)
     epochs = []
     summary = sweep.sweep(planned, data_file, store, on_epoch=lambda *each: epochs.append(each[:2]))
     assert summary == sweep.Summary(planned=2, done=1, trained=1, failed={})
     assert epochs == [(planned[1], 1)]
-    assert sweep.split(planned, store) == (planned, ())
-    assert runs.load(planned[1].folder(store))["plan"]["protocol"]["threshold"] == 0.7
+    assert workers.split(planned, store) == (planned, ())
+    assert runs.load(planned[1].folder(store)).plan.protocol.threshold == 0.7
 
 
 def test_what_a_failing_process_had_stored_counts(small, stand_in, data_file):
-    planned = sweep.plans(["cnn-100"], 1, RELEASED, small, both_readings=True)
+    planned = targets.plans(["cnn-100"], 1, RELEASED, small, both_readings=True)
     stand_in(planned)
-    fails = sweep.PROGRAM + 'sys.exit("no room left")\n'
+    fails = workers.PROGRAM + 'sys.exit("no room left")\n'
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep, "PROGRAM", fails)
+        patch.setattr(workers, "PROGRAM", fails)
         summary = sweep.sweep(planned, data_file, "store")
     assert summary == sweep.Summary(2, 0, 1, {planned[1]: "no room left"})
     assert [sweep.failure_file(plan, "store").exists() for plan in planned] == [False, True]
@@ -462,12 +469,12 @@ def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone
     sequences, sources = chipseq.table()
     monkeypatch.setattr(chipseq, "table", lambda: (sequences[::100], sources[::100]))
     for name in chipseq.TASKS:
-        monkeypatch.setitem(sweep.TARGETS, name, (sweep.Target(name, {"cnn-100": ()}, 3),))
+        monkeypatch.setitem(targets.TARGETS, name, (targets.Target(name, {"cnn-100": ()}, 3),))
         arguments = [name, "--trials", 1, "--epochs", 1, "--workers", 1, "--store", tmp_path, "--json"]
         code, out, _ = command("replicate", *arguments)
         assert code == 0
         assert json.loads(out) == {"planned": 1, "done": 0, "trained": 1, "failed": 0, "errors": []}
-        record = runs.load(tmp_path / name / "cnn-100" / "released" / "trial-0")
+        record = runs.load(tmp_path / name / "cnn-100" / "released" / "trial-0").record()
         data = chipseq.TASKS[name]()
         assert (record["task"], record["data"]["sha256"]) == (name, data.sha256)
         assert record["metrics"]["classes"] == list(data.classes)
@@ -478,7 +485,7 @@ def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone
 def test_table_2_is_planned_on_the_file_of_its_task(command, small, stand_in, tmp_path):
     data = replace(small, task="invivo")
     dataset.write(data, "invivo.h5")
-    for plan in sweep.plans(["table2"], 1, RELEASED, data):
+    for plan in targets.plans(["table2"], 1, RELEASED, data):
         put(plan, "store")
     code, out, _ = command(
         "replicate", "table2", "--data", "invivo.h5", "--trials", 1, "--store", "store", "--json"
@@ -491,7 +498,7 @@ def test_table_2_is_planned_on_the_file_of_its_task(command, small, stand_in, tm
 
 
 def test_the_command_says_what_it_did(command, small, stand_in, data_file):
-    planned = sweep.plans(["cnn-2", "cnn-25"], 2, RELEASED, small)
+    planned = targets.plans(["cnn-2", "cnn-25"], 2, RELEASED, small)
     put(planned[0], "store")
     stand_in(planned, FAILS.replace('"trial-1"', '"trial-8"').replace('"trial-0"', '"trial-1"'))
     arguments = ["replicate", "cnn-2", "cnn-25", "--trials", 2, "--data", data_file, "--store", "store"]
@@ -506,7 +513,7 @@ def test_the_command_says_what_it_did(command, small, stand_in, data_file):
     }
     assert [each["trial"] for each in document["errors"]] == [1, 1]
     assert "4 runs planned on synthetic, 1 of them in store" in err
-    assert "cnn-25, trial 0: 1 epochs in 0 s, AU-ROC 0.500" in err
+    assert "cnn-25, trial 0: 1 epochs in 1 s, AU-ROC 0.970" in err
     assert "trial 1: failed: its process was killed by SIGKILL" in err
     stand_in(planned)
     code, out, _ = command(*arguments, "--workers", 2)
@@ -514,7 +521,7 @@ def test_the_command_says_what_it_did(command, small, stand_in, data_file):
 
 
 def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
-    planned = sweep.plans(["table1"], 1, RELEASED, small)
+    planned = targets.plans(["table1"], 1, RELEASED, small)
     for plan in planned:
         put(plan, "store")
     code, out, _ = command("replicate", "--trials", 1, "--data", data_file, "--store", "store", "--json")
@@ -544,7 +551,7 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
     ],
 )
 def test_a_mistake_is_one_clear_sentence(command, stand_in, data_file, monkeypatch, arguments, code, message):
-    monkeypatch.setattr(sweep, "CONNECT_SECONDS", 1)
+    monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
     given = [] if "--data" in arguments else ["--data", "small.h5"]
     found, out, err = command("replicate", *arguments.split(), *given)
     assert message in err
@@ -567,9 +574,9 @@ def test_as_many_trainings_as_cores(monkeypatch):
         return asked
 
     monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 64)
-    monkeypatch.setattr(sweep.subprocess, "run", device("CPU"))
+    monkeypatch.setattr(workers.subprocess, "run", device("CPU"))
     assert sweep.workers_here() == 64
-    monkeypatch.setattr(sweep.subprocess, "run", device("NVIDIA H200"))
+    monkeypatch.setattr(workers.subprocess, "run", device("NVIDIA H200"))
     assert sweep.workers_here() == sweep.MOST_ON_A_CARD
     monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 2)
     assert sweep.workers_here() == 2

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receptive import ablations
+from receptive.evidence import ablations
 from receptive.figures.matches import PANELS, POOLS
 from receptive.figures.scores import COLOURS
 from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words

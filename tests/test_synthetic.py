@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from receptive.errors import UsageError
-from receptive.motifs import Motif, embedded, reverse_complement
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.motif import Motif, reverse_complement
 from receptive.protocols import PAPER, PROTOCOLS, RELEASED
 from receptive.tasks import dataset, synthetic
 

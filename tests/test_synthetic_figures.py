@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from receptive.figures import synthetic as figures
-from receptive.motifs import ALPHABET, embedded
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.motif import ALPHABET
 from receptive.protocols import PAPER, RELEASED
 from receptive.tasks import synthetic
 

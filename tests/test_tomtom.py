@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 from tests.strategies import motif_sets, pwms
 
 from receptive.errors import ReceptiveError
-from receptive.motifs import FACTORS, RELEVANT, Motif, jaspar_2016, read_meme, reverse_complement
-from receptive.tomtom import (
+from receptive.motifs.jaspar import FACTORS, RELEVANT, jaspar_2016
+from receptive.motifs.meme import read_meme
+from receptive.motifs.motif import Motif, reverse_complement
+from receptive.motifs.tomtom import (
     GMEB1,
     WIDEST,
     Comparison,

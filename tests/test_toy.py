@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receptive import toy
 from receptive.errors import UsageError
+from receptive.theory import toy
 
 CACGTG, GTGCAC, CACNNGTG = toy.PATTERNS
 STARTS = {pattern: toy.STARTS[pattern.name] for pattern in toy.PATTERNS}

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from receptive import toy as model
 from receptive.cli.toy import toy
 from receptive.errors import UsageError
 from receptive.figures.toy import bin_differences, figure_1, information_against_pool, pool_sizes
+from receptive.theory import toy as model
 
 app = typer.Typer()
 app.command()(toy)
@@ -147,5 +147,5 @@ def test_the_figure_of_bin_differences_counts_phases():
 
 
 def test_the_toy_model_needs_no_tensorflow():
-    code = "import sys, receptive.toy, receptive.cli.toy; sys.exit('tensorflow' in sys.modules)"
+    code = "import sys, receptive.theory.toy, receptive.cli.toy; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive import backend, networks
 from receptive.errors import ReceptiveError
-from receptive.motifs import read_meme
-from receptive.networks import VARIANTS, variant
+from receptive.motifs.meme import read_meme
+from receptive.networks import backend
+from receptive.networks import variants as networks
+from receptive.networks.training import metrics, predict, train
+from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import PROTOCOLS, RELEASED, protocol
 from receptive.tasks import dataset
-from receptive.training import metrics, predict, train
 
 LONG_STEPS = protocol("released", learning_rate=0.03)
 
@@ -144,7 +145,7 @@ def test_tensorflow_is_not_compiled_with_xla(trained):
 def test_threads_can_be_set():
     """In a process of its own: TensorFlow takes the numbers once."""
     code = (
-        "from receptive import backend; backend.configure(threads=1); import tensorflow as tf;"
+        "from receptive.networks import backend; backend.configure(threads=1); import tensorflow as tf;"
         "print(tf.config.threading.get_intra_op_parallelism_threads(),"
         "tf.config.threading.get_inter_op_parallelism_threads())"
     )

@@ -6,28 +6,23 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from receptive import claims
-from receptive.measured import Results
-from receptive.networks import LARGE, NUMBERS, SMALL
-from receptive.verdicts import (
-    CLAIMS,
-    IN_VIVO,
-    LEAST_TRIALS,
+from receptive.evidence import claims
+from receptive.evidence.measured import Results
+from receptive.evidence.predictions import DECIDED
+from receptive.evidence.rules import CLAIMS, IN_VIVO, above, below, closest, exceeds, key
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
+from receptive.evidence.verdicts import (
     PUBLISHED_TRIALS,
     TOLERANCE,
-    above,
-    below,
-    closest,
+    Claim,
+    Evidence,
     compare,
-    contrast,
-    exceeds,
     judge,
     judge_all,
-    key,
     leans_on,
     published_sample,
-    sample,
 )
+from receptive.networks.variants import LARGE, NUMBERS, SMALL
 
 BY_ID = {claim.id: claim for claim in (*CLAIMS, *IN_VIVO)}
 PATTERN = (np.arange(5) - 2) / np.sqrt(2)
@@ -79,6 +74,12 @@ def changed(results, means, sd=0.005):
     moved = {quantity: tuple(mean + sd * PATTERN) for quantity, mean in means.items()}
     assert moved.keys() <= results.values.keys()
     return replace(results, values={**results.values, **moved})
+
+
+def exact(results, means):
+    """The results with other means, and all trials alike."""
+    moved = {quantity: float(np.mean(values)) for quantity, values in results.values.items()} | means
+    return replace(results, values={quantity: (mean,) * 5 for quantity, mean in moved.items()})
 
 
 # The statistics against scipy's.
@@ -188,6 +189,169 @@ def test_numbers_by_example(column, mean, sd, values, verdict):
     assert compare(cell, values).verdict == verdict
 
 
+@given(cells, st.lists(fractions, min_size=3, max_size=8))
+def test_agreement_is_shown_by_two_one_sided_tests(cell, values):
+    """Against scipy's t-test at either end of the tolerance; what is not reproduced is never shown."""
+    found, tolerance = compare(cell, values), TOLERANCE[cell.column]
+    assume(np.std(values) > 1e-6)
+    ours, theirs = (np.mean(values), np.std(values, ddof=1), len(values)), cell.sd * np.sqrt(5 / 4)
+    ends = [
+        stats.ttest_ind_from_stats(*ours, cell.mean + end, theirs, 5, equal_var=False, alternative=side)
+        for end, side in ((-tolerance, "greater"), (tolerance, "less"))
+    ]
+    assume(all(abs(end.pvalue - 0.05) > 1e-9 for end in ends))
+    assert found.shown == all(end.pvalue < 0.05 for end in ends)
+    assert found.verdict == "reproduced" or not found.shown
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict", "shown"),
+    [
+        ([0.5] * 3, "reproduced", True),
+        ([0.549] * 3, "reproduced", True),
+        ([0.551] * 3, "not reproduced", False),
+        ([0.3, 0.5, 0.7], "reproduced", False),
+        ([0.5] * 2, "not measured", None),
+        ([], "not measured", None),
+    ],
+)
+def test_what_is_shown_by_example(values, verdict, shown):
+    cell = claims.Cell("T1-0", "synthetic", "cnn-2", "conv1", "relevant", 0.5, 0.0)
+    found = compare(cell, values)
+    assert (found.verdict, found.shown) == (verdict, shown)
+
+
+def test_agreement_is_shown_of_thirty_of_the_fifty_six(committed):
+    cells = [cell for cell in claims.published() if cell.task == "synthetic"]
+    found = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
+    assert (len(found), sum(each.verdict == "reproduced" for each in found)) == (56, 55)
+    shown = [each.cell.column for each in found if each.shown]
+    assert {column: shown.count(column) for column in set(shown)} == {
+        "auroc": 9,
+        "jaspar": 9,
+        "relevant": 12,
+    }
+
+
+# The rule for claims.
+
+
+def judged(*evidence, needs=()):
+    """The judgement on a claim with this evidence, which leans on no number."""
+    return judge(Claim("POOL-2", lambda results: evidence, needs), Results({}, {}))
+
+
+@pytest.mark.parametrize(
+    ("side", "low", "estimate", "high", "status"),
+    [
+        ("above", 0.11, 0.2, 0.3, "holds"),
+        ("above", 0.1, 0.2, 0.3, "open"),
+        ("above", 0.0, 0.2, 0.3, "open"),
+        ("above", 0.0, 0.05, 0.3, "open"),
+        ("above", 0.0, 0.1, 0.2, "open"),
+        ("above", 0.0, 0.05, 0.1, "contradicted"),
+        ("above", 0.0, 0.05, 0.09, "contradicted"),
+        ("above", 0.1, 0.1, 0.1, "contradicted"),
+        ("below", 0.0, 0.05, 0.09, "holds"),
+        ("below", 0.0, 0.05, 0.1, "open"),
+        ("below", 0.0, 0.05, 0.2, "open"),
+        ("below", 0.0, 0.15, 0.2, "open"),
+        ("below", 0.1, 0.15, 0.2, "contradicted"),
+        ("below", 0.1, 0.1, 0.1, "contradicted"),
+    ],
+)
+def test_an_inequality_holds_is_contradicted_or_open(side, low, estimate, high, status):
+    each = Evidence("it", Interval(estimate, low, high), side, 0.1)
+    assert (each.holds, each.contradicted) == (status == "holds", status == "contradicted")
+    verdict = {"holds": "reproduced", "open": "undecided", "contradicted": "not reproduced"}[status]
+    assert judged(each).verdict == verdict
+
+
+intervals = st.lists(st.integers(-3, 3), min_size=3, max_size=3).map(sorted)
+inequalities = st.builds(
+    lambda ends, side, limit: Evidence("it", Interval(ends[1], ends[0], ends[2]), side, limit),
+    intervals,
+    st.sampled_from(["above", "below"]),
+    st.integers(-3, 3),
+)
+
+
+@given(st.lists(inequalities, min_size=1, max_size=4))
+def test_a_claim_is_judged_by_what_its_intervals_allow(evidence):
+    """By asking the ends of every interval, and nothing of estimates."""
+    beyond = [
+        {(end > each.limit) if each.side == "above" else (end < each.limit) for end in (low, high)}
+        for each in evidence
+        for low, high in [(each.found.low, each.found.high)]
+    ]
+    if any(ends == {False} for ends in beyond):
+        expected = "not reproduced"
+    elif any(len(ends) == 2 for ends in beyond):
+        expected = "undecided"
+    else:
+        expected = "reproduced"
+    assert judged(*evidence).verdict == expected
+
+
+@given(st.lists(inequalities, min_size=1, max_size=4))
+def test_the_new_verdict_only_divides_what_was_not_reproduced(evidence):
+    """Before, a claim was reproduced if every whole interval lay on the claimed side, else not reproduced."""
+    held = all(each.holds for each in evidence)
+    assert (judged(*evidence).verdict == "reproduced") == held
+    assert not any(each.holds and each.contradicted for each in evidence)
+
+
+def test_without_an_interval_a_claim_is_not_measured():
+    nan = float("nan")
+    wrong = Evidence("wrong", Interval(0, -1, 0.5), "above", 1)
+    assert judged(wrong, Evidence("no trials", Interval(nan, nan, nan), "above", 0)).verdict == "not measured"
+
+
+def test_trials_of_which_none_is_a_pair_measure_nothing():
+    values = {
+        key(n, "auroc"): (0.7, 0.71, 0.72) if n in SMALL else (0.9, 0.91, 0.92) for n in (*SMALL, *LARGE)
+    }
+    numbers = {n: (place * 3, place * 3 + 1, place * 3 + 2) for place, n in enumerate((*SMALL, *LARGE))}
+    apart = Results(values, {}, task="chipseq", trials=numbers)
+    assert judge(BY_ID["VIVO-3"], apart).verdict == "not reproduced"
+    assert judge(BY_ID["VIVO-3"], replace(apart, by_trial=True)).verdict == "not measured"
+
+
+LIMITS = {
+    "POOL-1": [("below", 0.1), ("above", 0.1)],
+    "POOL-2": [("above", 0), ("above", 0), ("below", 0.5), ("above", 0.5), ("below", 0.1)],
+    "POOL-3": [("above", 0.1)],
+    "POOL-4": [("below", 1), ("above", 0.5)],
+    "NUM-1": [("below", 0)],
+    "SIZE-1": [("above", 0.5), ("below", 0.5)],
+    "SIZE-2": [("above", 0.1), ("below", 0.1)],
+    "STRIDE-1": [("above", 0.5), ("above", 0.1)],
+    "DEEP-1": [("above", 0.5), ("above", 0.1)],
+    "DEEP-2": [("above", 0.5), ("below", 0.5), ("above", 0.1)],
+    "DEEP-3": [("above", 0.5), ("below", 0.5), ("above", 0.1)],
+    "VIVO-1": [("above", 0.1), ("above", 0), ("above", 0.1), ("above", 0)],
+    "VIVO-2": [("above", 0.1), ("above", 0.1)],
+    "VIVO-3": [("above", 0), ("below", 0.1)],
+    "VIVO-4": [("above", 0), ("above", 0)],
+    "VIVO-5": [("above", 0)],
+    "ASM-3": [("below", 0), ("above", 0.5)],
+}
+"""The side and the limit of every inequality, as they were committed."""
+
+
+@pytest.mark.claim("POOL-*", "NUM-*", "SIZE-*", "STRIDE-*", "DEEP-*", "VIVO-*", "ASM-3")
+@pytest.mark.parametrize("claim", DECIDED, ids=lambda claim: claim.id)
+def test_every_inequality_has_its_limit_and_holds_on_one_side_of_it(claim, committed):
+    results = as_published(claim.tasks[0]) if claim.id in BY_ID else committed["synthetic"]
+    evidence = list(claim.rule(results))
+    assert [(each.side, each.limit) for each in evidence] == LIMITS[claim.id]
+    for each in evidence:
+        for beyond in (-1e-6, 1e-6):
+            at = each.limit + beyond
+            moved = replace(each, found=Interval(at, at, at))
+            assert moved.holds == ((beyond > 0) == (each.side == "above")) == (not moved.contradicted)
+
+
 # The claims.
 
 BREAKING = {
@@ -263,7 +427,11 @@ def test_the_published_numbers_bear_every_claim_out(claim):
 )
 def test_a_claim_fails_when_an_inequality_does(name, means):
     claim = BY_ID[name]
-    assert judge(claim, changed(as_published(claim.tasks[0]), means)).verdict == "not reproduced"
+    found = judge(claim, exact(as_published(claim.tasks[0]), means))
+    assert found.verdict == "not reproduced"
+    assert [each.contradicted for each in found.evidence] == [not each.holds for each in found.evidence]
+    scattered = judge(claim, changed(as_published(claim.tasks[0]), means))
+    assert scattered.verdict in ("undecided", "not reproduced")
 
 
 @pytest.mark.claim("POOL-4")
@@ -294,7 +462,9 @@ def test_the_same_means_without_agreement_between_trials_show_nothing(claim):
     }
     factors = covering({"cnn-25": [0, 12, 0, 12, 0], "cnn-25-120": [12, 0, 12, 0, 12]})
     factors = factors if claim.id == "VIVO-5" else published.factors
-    assert judge(claim, replace(published, values=noise, factors=factors)).verdict == "not reproduced"
+    found = judge(claim, replace(published, values=noise, factors=factors))
+    assert found.verdict == "undecided"
+    assert not any(each.contradicted for each in found.evidence)
 
 
 @pytest.mark.claim("POOL-*", "NUM-*", "SIZE-*", "STRIDE-*", "DEEP-*", "VIVO-*")
@@ -424,6 +594,7 @@ def test_the_closest_inequality_speaks_for_all(parts):
         for values, limit, up in parts
     ]
     assert closest(evidence).holds == all(each.holds for each in evidence)
+    assert closest(evidence).contradicted == any(each.contradicted for each in evidence)
     assert closest(evidence).closest_of == len(parts)
 
 

@@ -14,9 +14,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from receptive.networks import cross_entropy
+from receptive.networks.training import metrics, predict
+from receptive.networks.variants import cross_entropy
 from receptive.tasks import chipseq
-from receptive.training import metrics, predict
 
 EPOCHS, BATCH, SEED = 5, 128, 0
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from receptive import tomtom
-from receptive.motifs import Motif, jaspar_2016, read_meme, trim
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import jaspar_2016
+from receptive.motifs.meme import read_meme
+from receptive.motifs.motif import Motif, trim
 
 NETWORKS = ("synthetic/cnn-1", "synthetic/cnn-2", "synthetic/cnn-4", "synthetic/cnn-10", "chipseq/cnn-2")
 SITES = (2, 5, 10, 20, 30, 50, 100, 200)

@@ -50,4 +50,4 @@ def shown(text: str) -> str:
 def clipped(text: str) -> str:
     """Leave the middle out of long words, and of a long message."""
     text = re.sub(rf"\S{{{WIDEST + 1},}}", lambda word: f"{word[0][:120]}…{word[0][-60:]}", text)
-    return text if len(text) <= MOST else f"{text[: MOST // 2]} … {text[-MOST // 2 :]}"
+    return text if len(text) <= MOST else f"{text[: MOST // 2 - 2]} … {text[1 - MOST // 2 :]}"

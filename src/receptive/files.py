@@ -12,10 +12,11 @@ import tempfile
 import time
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from errno import ENAMETOOLONG
 from glob import escape
+from importlib import resources
 from pathlib import Path
 from typing import IO, Any, Literal
 
@@ -134,6 +135,11 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path | str, most: int) -> bytea
     return found
 
 
+def packaged(name: str) -> bytes:
+    """Read a file that ships with the package, under ``data``."""
+    return resources.files("receptive").joinpath("data", name).read_bytes()
+
+
 def read_json(path: Path | str) -> Any:
     """Read a JSON file.
 
@@ -205,7 +211,7 @@ def whole(path: Path | str, replace: bool = False) -> Iterator[Path]:
         ReceptiveError: ``path`` is a device or a pipe, or its folder cannot be made or written to.
     """
     given, path = path, Path(os.path.realpath(path))
-    if kind(path) == "other":
+    if kind(given) == "other":
         raise ReceptiveError(f"cannot write {given}: expected a file, found a pipe or a device")
     try:
         tidy(path.parent, path.name)
@@ -292,7 +298,8 @@ def temporary_files(folder: Path) -> Iterator[None]:
     """
     before = tempfile.tempdir
     with scratch(folder / "training") as place:
-        tempfile.tempdir = str(place)
+        if os.fsencode(place) == str(place).encode(errors="replace"):  # TensorFlow knows no other names
+            tempfile.tempdir = str(place)
         try:
             yield
         finally:
@@ -321,7 +328,7 @@ def check_writable(path: Path | str) -> None:
             exists cannot be written to.
     """
     given, path = path, Path(os.path.realpath(path))
-    if kind(path) == "other":
+    if kind(given) == "other":
         raise ReceptiveError(f"cannot write {given}: expected a file or a folder, found a pipe or a device")
     above = next(folder for folder in path.parents if kind(folder))
     try:
@@ -331,3 +338,8 @@ def check_writable(path: Path | str) -> None:
         raise ReceptiveError(f"cannot write {above}: {error.strerror or error}") from None
     if any(len(os.fsencode(part)) > longest for part in path.parts):
         raise ReceptiveError(f"cannot write {given}: a name in it is longer than {longest} bytes")
+
+
+def to_json(document: Mapping[str, Any] | Sequence[Any]) -> str:
+    """Format a document as indented JSON with a final newline."""
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

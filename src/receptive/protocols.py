@@ -1,5 +1,6 @@
 """The two readings of the method: what the paper's text says and what the code published with it does.
 
+The released code is revision 122f5f2 (7 January 2020) of https://github.com/p-koo/learning_sequence_motifs.
 They disagree on how the data are drawn, how a network is trained and how a filter is read (D-7 to D-17).
 Every point of disagreement is one field here, so that any single difference can be switched on its own:
 ``protocol("released", beta_1=0.9)``.

@@ -51,11 +51,12 @@ def audit(
 
     Example: receptive audit model.keras --data peaks.fa --labels labels.tsv --out audit
     """
-    from receptive import audit as auditing
-    from receptive import backend, motifs
+    from receptive.audits import audit as auditing
+    from receptive.audits import page as audits
     from receptive.errors import UsageError
-    from receptive.figures import audits
     from receptive.files import check_writable
+    from receptive.motifs.jaspar import database as motifs_of
+    from receptive.networks import backend
     from receptive.protocols import protocol as look_up
 
     if not 0 < threshold < inf:
@@ -63,7 +64,7 @@ def audit(
     chosen = look_up(protocol)
     for name in audits.FILES:
         check_writable(out / name)
-    targets, given = motifs.database(database), auditing.sequences(data, labels, split)
+    targets, given = motifs_of(database), auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
     backend.configure(threads)

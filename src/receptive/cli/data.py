@@ -98,7 +98,7 @@ def deepsea(
         "differences": list(different),
     }
     shown = ", ".join(f"{count} {name}" for name, count in found.sequences.items())
-    emit(document, f"{out}: {shown} sequences, 1000 nt, 12 labels; sha256 {found.sha256}", json)
+    emit(document, f"{out}: {shown} sequences, 1000 nt, 12 labels\n{hashes(document)}", json)
     if different:
         say("Warning: this is not the data that the paper used:")
         for line in different:
@@ -134,15 +134,20 @@ def steps_bars() -> Iterator[Callable[[str, int, int], None]]:
         yield progress
 
 
+def hashes(document: dict[str, Any]) -> str:
+    """Name the two hashes apart: the file's, and the data's, which every run has."""
+    return (
+        f"sha256 of the file: {document['sha256']}\n"
+        f"sha256 of the data: {document['data_sha256']} (data.sha256 in the run.json of its runs)"
+    )
+
+
 def written(data: Any, out: Path, file_hash: str, json: bool) -> None:
     """Say what a file holds: sequences of each split, and hashes of the file and of its content."""
     counts = {name: len(split.Y) for name, split in data.splits.items()}
     document = {"path": str(out), "sequences": counts, "sha256": file_hash, "data_sha256": data.sha256}
     shown = ", ".join(f"{count} {name}" for name, count in counts.items())
-    emit(
-        document,
-        f"{out}: {shown} sequences, {data.length} nt, {len(data.classes)} labels; sha256 {file_hash}",
-        json,
-    )
+    what = f"{shown} sequences, {data.length} nt, {len(data.classes)} labels"
+    emit(document, f"{out}: {what}\n{hashes(document)}", json)
     if not json:
         say(f"Next: receptive train cnn-25 --data {out}")

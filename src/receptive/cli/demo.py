@@ -23,21 +23,19 @@ def demo(
 
     Example: receptive demo --out demo
     """
-    from receptive import demo as demonstration
     from receptive.files import check_writable
+    from receptive.report import demo as demonstration
 
     count = demonstration.EPOCHS if epochs is None else epochs
     check_writable(out / "index.html")
     say("Drawing 25,000 sequences with twelve known motifs, then training two networks at once.")
     with epochs_bars(demonstration.NETWORKS, count) as progress:
-        records = demonstration.demo(out, progress, count)
+        found = demonstration.demo(out, progress, count)
     header = ["network", "AU-ROC", "published", "JASPAR", "published", "relevant", "published"]
     rows = []
-    for record in records:
-        ours, published = demonstration.compared(record)
-        rows.append(
-            [record["variant"], *(cell for pair in zip(ours, published, strict=True) for cell in pair)]
-        )
+    for each in found:
+        pairs = zip(*demonstration.compared(each), strict=True)
+        rows.append([each.plan.network.name, *(cell for pair in pairs for cell in pair)])
     print(table(header, rows))
     print(
         f"\nOne trial of {count} epochs; published are five of up to 100 (mean ± standard deviation).\n"

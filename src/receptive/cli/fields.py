@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from receptive.arithmetic import Graph, ReceptiveField, chain, parse
 from receptive.cli.shared import Json, emit, say
 from receptive.errors import UsageError
 from receptive.files import kind
+from receptive.theory.fields import ReceptiveFields
+from receptive.theory.layers import Graph, chain, parse_layers
 
 NETWORK = 'A variant, a Keras model (.keras, .h5), or layers: "conv19 pool25 conv5 pool4".'
 """What the commands take for a network, and the options that go with it."""
@@ -41,7 +42,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
         ReceptiveError: the Keras model cannot be read.
     """
-    from receptive.networks import REGISTERED, VARIANTS
+    from receptive.networks.variants import REGISTERED, VARIANTS
 
     known = VARIANTS | REGISTERED
     if kind(name) == "file" or name.endswith(ENDINGS):
@@ -51,7 +52,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
     if name in known:
         return chain(known[name].layers)
     try:
-        return chain(parse(name))
+        return chain(parse_layers(name))
     except UsageError as error:
         if kind(name) == "folder":
             return model(name, passthrough)
@@ -65,7 +66,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
 
 def model(path: str, passthrough: list[str]) -> Graph:
     """Read a Keras model, and say on standard error what should be known of how it was read."""
-    from receptive.keras_graph import read
+    from receptive.models.keras import read
 
     graph = read(path, passthrough)
     for note in graph.notes:
@@ -73,17 +74,17 @@ def model(path: str, passthrough: list[str]) -> Graph:
     return graph
 
 
-def fields_of(graph: Graph, input_length: int | None) -> ReceptiveField:
+def fields_of(graph: Graph, input_length: int | None) -> ReceptiveFields:
     """Compute the fields on the length that is asked for, the network's own, or `INPUT_LENGTH`.
 
     Raises:
         UsageError: the sequence is too short for a layer.
     """
-    from receptive.arithmetic import field
+    from receptive.theory.fields import receptive_fields
 
     given = input_length or graph.input_length
     try:
-        return field(graph, given or INPUT_LENGTH)
+        return receptive_fields(graph, given or INPUT_LENGTH)
     except UsageError as error:
         if given:
             raise
@@ -109,14 +110,14 @@ def field(
 
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """
-    from receptive import assembly
+    from receptive.theory import assembly
 
     fields = fields_of(network(network_, passthrough or []), input_length)
     if figure is not None:
         from receptive.figures import canvas
-        from receptive.figures.fields import receptive_fields
+        from receptive.figures.fields import draw_fields
 
-        canvas.save(receptive_fields(fields), figure)
+        canvas.save(draw_fields(fields), figure)
     bits = {each.name: each.bits for each in assembly.predict(fields)}
     document = fields.json()
     document["layers"] = [layer | {"assembly_bits": bits.get(layer["name"])} for layer in document["layers"]]

@@ -27,15 +27,18 @@ def match(
 
     Example: receptive match results/synthetic/cnn-25/released/trial-0/conv1.meme
     """
-    from receptive import motifs, tomtom
     from receptive.errors import UsageError
+    from receptive.motifs import tomtom
+    from receptive.motifs.formats import read_motifs
+    from receptive.motifs.jaspar import RELEVANT, relevant_in
+    from receptive.motifs.jaspar import database as motifs_of
 
-    if relevant not in motifs.RELEVANT:
-        raise UsageError(f"--relevant {relevant}: expected one of {', '.join(motifs.RELEVANT)}")
+    if relevant not in RELEVANT:
+        raise UsageError(f"--relevant {relevant}: expected one of {', '.join(RELEVANT)}")
     if not 0 < threshold < inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
-    queries, targets = motifs.read(filters), motifs.database(database)
-    ids = motifs.relevant_in(targets, relevant)
+    queries, targets = read_motifs(filters), motifs_of(database)
+    ids = relevant_in(targets, relevant)
     if missing := [factor for factor, own in ids.items() if not own]:
         say(f"no motif of the database counts as relevant for {', '.join(missing)}")
     matches = tomtom.match(queries, targets, threshold)

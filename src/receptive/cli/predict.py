@@ -10,7 +10,7 @@ from receptive.cli.shared import Json, emit, fixed, table
 from receptive.errors import UsageError
 
 if TYPE_CHECKING:
-    from receptive.assembly import Prediction
+    from receptive.theory.assembly import Prediction
 
 
 def predict(
@@ -33,10 +33,11 @@ def predict(
     Assembly information: the bits that one filter of the next layer can learn about where two parts of a
     motif lie to one another, at most 3.17. With many, a layer's filters will be parts of motifs
     (distributed); with next to none, whole motifs (localist). The curve from bits to the share of relevant
-    filters was fitted to the paper's Table 1. Not counted: filters too short for a motif, how training goes,
-    motifs of more than two parts.
+    filters was fitted to the paper's Table 1. Where it is known to fail a layer has its bits alone, and the
+    reason: filters too short for a motif, or one tap without pooling. Not counted: how training goes, motifs
+    of more than two parts. With --registered --store, pool size alone is scored beside it.
 
-    Example: receptive predict "conv19 conv1 pool100"
+    Example: receptive predict "conv19 pool4 conv1 pool25"
     """
     if registered == (network_ is not None):
         raise UsageError("expected either a network (see receptive predict --help) or --registered")
@@ -48,19 +49,36 @@ def predict(
         document = scored(store) if store else put_down()
         emit(document, registered_text(document), json)
         return
-    from receptive import assembly
+    from receptive.theory import assembly
 
     fields = fields_of(network(network_ or "", passthrough or []), input_length)
     found = assembly.predict(fields)
     if not found:
         raise UsageError(f'"{network_}" has no convolution')
-    whole = assembly.whole_motifs_in(found)
-    text = f"whole motifs in {whole}" if whole else "no convolution holds whole motifs"
-    overlap = [each.name for each in found if each.stride < each.pool and each.kind != "localist"]
+    text = conclusion(found)
+    overlap = [
+        each.name
+        for each in found
+        if each.stride < each.pool and each.kind != "localist" and not each.outside
+    ]
     if overlap:
         names = ", ".join(overlap)
         text += f"\nnote: windows above {names} overlap: expect more whole motifs there (spec/prediction.md)"
     emit(assembly.document(found), f"{layers(found)}\n{text}", json)
+
+
+def conclusion(found: "tuple[Prediction, ...]") -> str:
+    """Say which convolution will hold whole motifs, and of which nothing can be said."""
+    from receptive.theory import assembly
+
+    whole, outside = assembly.whole_motifs_in(found), [each for each in found if each.outside]
+    if whole:
+        text = f"whole motifs in {whole}"
+    elif any(each.kind == "localist" for each in outside):
+        text = "which convolution holds whole motifs, if any, cannot be said"
+    else:
+        text = "no convolution holds whole motifs"
+    return "\n".join([text, *(f"{each.name} is outside what was tested: {each.outside}" for each in outside)])
 
 
 def layers(found: "tuple[Prediction, ...]") -> str:
@@ -75,8 +93,7 @@ def layers(found: "tuple[Prediction, ...]") -> str:
             + (f" dilated by {each.dilation}" if each.dilation > 1 else "")
             + (f" every {each.step}" if each.step > 1 else ""),
             f"{each.bits:.2f}",
-            f"{each.fraction:.2f}",
-            each.kind,
+            *(("–", "–") if each.outside else (f"{each.fraction:.2f}", each.kind)),
         ]
         for each in found
     ]
@@ -85,14 +102,14 @@ def layers(found: "tuple[Prediction, ...]") -> str:
 
 def put_down() -> dict[str, Any]:
     """Return the registered predictions."""
-    from receptive import predictions
+    from receptive.evidence import predictions
 
     return predictions.registered()
 
 
 def scored(store: Path) -> dict[str, Any]:
     """Return the score of the registered predictions and, apart, of the paper's networks."""
-    from receptive import measured, predictions
+    from receptive.evidence import measured, predictions
 
     results = measured.collect(store)
     return {
@@ -121,6 +138,12 @@ def score_text(score: dict[str, Any]) -> str:
             f"Spearman's rho of bits and relevant fraction {rho['estimate']:.2f} "
             f"[{rho['low']:.2f}, {rho['high']:.2f}]; measured minus predicted {score['bias']:+.3f} "
             f"on average, {score['error']:.3f} without the sign"
+        )
+    if alone := score["pool_alone"]:
+        rho = f"Spearman's rho {alone['rho']:.2f}, " if alone["rho"] is not None else ""
+        lines.append(
+            f"the size of the first pool alone, by a curve fitted to the same published numbers: {rho}"
+            f"{alone['error']:.3f} off on average, {alone['hits']} in the predicted class"
         )
     if score["networks"]:
         header = ["network", "assembly bits", "predicted", "measured", "n", "prediction", "measured as"]

@@ -23,8 +23,9 @@ from receptive.cli.shared import (
 from receptive.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from receptive.runs import Plan
-    from receptive.sweep import OnEnd, OnEpoch, Outcome
+    from receptive.replication.runs import Plan
+    from receptive.replication.sweep import OnEnd
+    from receptive.replication.workers import OnEpoch, Outcome
 
 
 def replicate(
@@ -87,8 +88,10 @@ def replicate(
 
     Example: receptive replicate table1 --trials 5 --store results
     """
-    from receptive import sweep as sweeps
     from receptive.cli.train import load_data
+    from receptive.replication import sweep
+    from receptive.replication.targets import plans, tasks_of
+    from receptive.replication.workers import split
 
     number = count(workers)
     if scheduler is not None and number is not None:
@@ -99,22 +102,20 @@ def replicate(
         raise UsageError("ablations are switches of the protocol released; leave --protocol and --set out")
     if "ablations" in names and both_readings:
         raise UsageError("ablations have readings of their own; leave --both-readings out")
-    tasks = (task,) if task else sweeps.tasks_of(names) or (None,)
+    tasks = (task,) if task else tasks_of(names) or (None,)
     if data is not None and len(tasks) > 1:
         raise UsageError(f"--data is of one task, {' and '.join(names)} of {len(tasks)}: add --task")
     summaries = []
     for one in tasks:
         dataset = load_data(data, one, chosen)
-        wanted = sweeps.plans(names, trials, chosen, dataset, epochs, both_readings)
-        done, missing = sweeps.split(wanted, store)
+        wanted = plans(names, trials, chosen, dataset, epochs, both_readings)
+        done, missing = split(wanted, store)
         say(f"{len(wanted)} runs planned on {dataset.task}, {len(done)} of them in {store}")
         if missing and scheduler is None and number is None:
-            number = sweeps.workers_here()
-        file = sweeps.keep(dataset, store) if data is None and missing else data or store
+            number = sweep.workers_here()
+        file = sweep.keep(dataset, store) if data is None and missing else data or store
         with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
-            summaries.append(
-                sweeps.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end, keep)
-            )
+            summaries.append(sweep.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end, keep))
     planned, there, trained = (
         sum(getattr(each, field) for each in summaries) for field in ("planned", "done", "trained")
     )
@@ -164,7 +165,8 @@ def board(
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-    from receptive.sweep import cost, trainings
+    from receptive.replication.sweep import trainings
+    from receptive.replication.targets import cost
 
     # Of runs that share a training the first stands for all.
     costs = dict.fromkeys(missing, 0)
@@ -224,14 +226,14 @@ def title(plan: "Plan") -> str:
 
 def ended(plan: "Plan", outcome: "Outcome", store: Path) -> str:
     """Say in a line how a run ended."""
-    from receptive import runs
+    from receptive.replication import runs
 
     if outcome.state == "failed":
         return f"{title(plan)}: failed: {outcome.error}"
-    record = runs.load(plan.folder(store))
-    layer = record["filters"]["conv1"]
+    found = runs.load(plan.folder(store))
+    layer = found.filters["conv1"]
     return (
-        f"{title(plan)}: {record['epochs']} epochs in {record['seconds']:.0f} s, "
-        f"AU-ROC {fixed(record['metrics']['auroc_mean'])}, JASPAR {layer['jaspar']:.3f}, "
-        f"relevant {layer['relevant']:.3f}" + (", by another sweep" if outcome.state == "found" else "")
+        f"{title(plan)}: {found.epochs} epochs in {found.seconds:.0f} s, "
+        f"AU-ROC {fixed(found.auroc_mean)}, JASPAR {layer.jaspar:.3f}, "
+        f"relevant {layer.relevant:.3f}" + (", by another sweep" if outcome.state == "found" else "")
     )

@@ -19,11 +19,14 @@ def report(
 ) -> None:
     """Set the paper's numbers beside those of the stored runs, with a verdict for each and for every claim.
 
+    A number is reproduced if nothing contradicts it; beside it stands whether agreement is shown, too. A
+    claim is not reproduced if it is contradicted, and undecided if a limit lies inside its 95% interval.
+
     Example: receptive report --store results --out report
     """
-    from receptive import ablations, measured
-    from receptive import report as reports
+    from receptive.evidence import ablations, measured
     from receptive.protocols import protocol as protocol_of
+    from receptive.report import report as reports
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
     others = measured.collect_others(store, protocol)
@@ -37,18 +40,19 @@ def report(
 
 def text(document: dict[str, Any]) -> str:
     """The report as text for the terminal."""
-    from receptive.tables import (
+    from receptive.report.tables import (
         RULES,
         TASK_WORDS,
         by_trial_line,
         chipseq_table,
         class_table,
         evidence_line,
+        mixed_recipes,
         switch_table,
         table_2,
         tally,
     )
-    from receptive.tables import table as rows
+    from receptive.report.tables import table as rows
 
     lines = [table(*rows(document)), "", fill(RULES, 110), ""]
     if document["table2"]["data_sha256"]:
@@ -80,6 +84,7 @@ def text(document: dict[str, Any]) -> str:
         if measured := [row for row in document.get(name, ()) if row["n"]]:
             lines += ["", table(*switch_table(measured))]
     lines += ["", f"Protocol {document['protocol']}. {tally(document)}"]
+    lines += filter(None, [mixed_recipes(document)])
     if document["left_out"]:
         lines.append(f"Left out, incomplete or shortened: {', '.join(document['left_out'])}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import typer
 from receptive.cli.shared import Json, emit, table
 
 if TYPE_CHECKING:
-    from receptive.toy import ToyModel
+    from receptive.theory.toy import ToyModel
 
 
 def toy(
@@ -28,7 +28,7 @@ def toy(
 
     Example: receptive toy --pool 20 --figure fig1b.svg
     """
-    from receptive.toy import toy_model
+    from receptive.theory.toy import toy_model
 
     model = toy_model(pool, stride, width)
     if figure is not None:
@@ -41,7 +41,7 @@ def toy(
 
 def text(model: "ToyModel") -> str:
     """The toy model as tables for the terminal."""
-    from receptive.toy import signature_text
+    from receptive.theory.toy import signature_text
 
     names = list(model.resolved)
     patterns = [

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,6 +23,9 @@ from receptive.cli.shared import (
 )
 from receptive.errors import UsageError
 
+if TYPE_CHECKING:
+    from receptive.replication.runs import Run
+
 LENGTHS = (200, 1000)
 """Sequence lengths of the synthetic and the in vivo task."""
 
@@ -32,7 +35,7 @@ def variants(json: Json = False) -> None:
 
     Example: receptive variants
     """
-    from receptive.networks import SMALL_CNN_50_2, VARIANTS, parameters
+    from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS, parameters
 
     document: dict[str, dict[str, Any]] = {}
     for variant in VARIANTS.values():
@@ -108,9 +111,10 @@ def train(
 
     Example: receptive train cnn-25 --trial 0 --store results
     """
-    from receptive import backend, runs, sweep
     from receptive.files import temporary_files
-    from receptive.networks import variant as look_up
+    from receptive.networks import backend
+    from receptive.networks.variants import variant as look_up
+    from receptive.replication import runs, sweep
 
     if (again is None) == (variant is None):
         raise UsageError("expected either a network (see receptive variants) or --again RUN.json")
@@ -123,23 +127,23 @@ def train(
     dataset = load_data(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
     sweep.tidy(store)
-    record = None if replace else runs.finished(wanted, store)
-    if record:
+    found = None if replace else runs.finished(wanted, store)
+    if found:
         say(f"{wanted.folder(store)} has this run already")
     else:
         backend.configure(threads)
         title = f"{network.name}, trial {trial}"
         with temporary_files(store), epochs_bars([title], epochs) as progress:
-            record = runs.run(wanted, dataset, store, partial(progress, title), replace, keep)
-    emit(record, describe(record, wanted.folder(store)), json)
+            found = runs.run(wanted, dataset, store, partial(progress, title), replace, keep)
+    emit(found.record(), describe(found, wanted.folder(store)), json)
 
 
 def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
     """Train a stored run once more and print how the two compare."""
-    from receptive import runs
+    from receptive.replication import runs
 
     stored = runs.load(path.parent if path.name == "run.json" else path)
-    plan = runs.Plan.from_record(stored["plan"])
+    plan = stored.plan
     dataset = load_data(data, plan.task, plan.protocol)
     title = f"{plan.network.name}, trial {plan.trial}, again"
     with epochs_bars([title], plan.epochs) as progress:
@@ -181,19 +185,19 @@ def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
     return found
 
 
-def describe(record: dict[str, Any], folder: Path) -> str:
+def describe(found: "Run", folder: Path) -> str:
     """Summarise a run in a few lines."""
-    metrics = record["metrics"]
+    plan = found.plan
     lines = [
-        f"{record['variant']}, trial {record['trial']}, protocol {record['protocol']}: "
-        f"{record['epochs']} epochs (best {record['best_epoch']}) in {record['seconds']:.0f} s "
-        f"on {record['backend']}, {record['device']}",
-        f"AU-ROC {fixed(metrics['auroc_mean'])}, AU-PR {fixed(metrics['aupr_mean'])} on the test set",
+        f"{plan.network.name}, trial {plan.trial}, protocol {plan.protocol.name}: "
+        f"{found.epochs} epochs (best {found.best_epoch}) in {found.seconds:.0f} s "
+        f"on {found.backend}, {found.device}",
+        f"AU-ROC {fixed(found.auroc_mean)}, AU-PR {fixed(found.aupr_mean)} on the test set",
     ]
-    for layer, found in record["filters"].items():
+    for layer, filters in found.filters.items():
         lines.append(
-            f"{layer}: of {found['n']} filters {found['jaspar']:.3f} match JASPAR "
-            f"({found['jaspar_without_gmeb1']:.3f} without Gmeb1), {found['relevant']:.3f} a relevant motif; "
-            f"{found['dead']} dead"
+            f"{layer}: of {filters.n} filters {filters.jaspar:.3f} match JASPAR "
+            f"({filters.jaspar_without_gmeb1:.3f} without Gmeb1), {filters.relevant:.3f} a relevant motif; "
+            f"{filters.dead} dead"
         )
     return "\n".join([*lines, f"stored in {folder}"])

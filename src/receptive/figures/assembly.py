@@ -9,12 +9,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from receptive import assembly, predictions
-from receptive.assembly import Prediction, bits
+from receptive.evidence import predictions
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
 from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
-from receptive.measured import Results
-from receptive.networks import REGISTERED
-from receptive.verdicts import key
+from receptive.networks.variants import REGISTERED
+from receptive.theory import assembly
+from receptive.theory.assembly import Prediction, bits
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 25, 50, 100)
 """Pool sizes and strides of the map."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from receptive.display import drawn
 from receptive.errors import UsageError
 from receptive.files import whole
+from receptive.pages import drawn
 
 BLUE, SKY, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
 ORANGE, PURPLE, GREY = "#E69F00", "#CC79A7", "#7F7F7F"

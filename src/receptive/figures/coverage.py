@@ -4,9 +4,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from receptive.measured import Results
-from receptive.motifs import FACTORS
-from receptive.networks import VARIANTS
+from receptive.evidence.measured import Results
+from receptive.motifs.jaspar import FACTORS
+from receptive.networks.variants import VARIANTS
 
 NONE = "none"
 """Name of the row of filters without a relevant match."""

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from receptive.arithmetic import ReceptiveField, Row, interval
 from receptive.errors import UsageError, shown
 from receptive.figures.canvas import BLUE, GREY, SKY, VERMILLION
+from receptive.theory.fields import LayerField, ReceptiveFields, interval
 
 _BAR = 0.17
 """Height of a neuron's bar, where a layer has height 1."""
@@ -18,7 +18,7 @@ _TICKS = 250
 """Above so many neurons a band stands for the ticks."""
 
 
-def receptive_fields(fields: ReceptiveField, neighbours: int = 3) -> Figure:
+def draw_fields(fields: ReceptiveFields, neighbours: int = 3) -> Figure:
     """Draw what neighbouring neurons in the middle of every layer see, the first layer at the bottom.
 
     A tick stands for every neuron of a layer, at the middle of its field. The bars below are the fields of
@@ -52,13 +52,13 @@ def receptive_fields(fields: ReceptiveField, neighbours: int = 3) -> Figure:
     return figure
 
 
-def _label(row: Row) -> str:
+def _label(row: LayerField) -> str:
     """A layer's name with the numbers that the drawing shows."""
     shared = f"{row.overlap} shared ({row.overlap_share:.0%})" if row.length > 1 else "one neuron"
     return f"{shown(row.name)}: field {row.size}\n{shared}\nuncertainty {row.uncertainty}"
 
 
-def _middle(row: Row, neighbours: int) -> Iterator[tuple[int, int]]:
+def _middle(row: LayerField, neighbours: int) -> Iterator[tuple[int, int]]:
     """The neurons to draw, each with its distance from the middle one."""
     middle = (row.length - 1) // 2
     for shift in range(-((neighbours - 1) // 2), neighbours // 2 + 1):
@@ -66,13 +66,13 @@ def _middle(row: Row, neighbours: int) -> Iterator[tuple[int, int]]:
             yield middle + shift, shift
 
 
-def _draw_layer(axes: Axes, row: Row, level: int, neighbours: int) -> None:
+def _draw_layer(axes: Axes, row: LayerField, level: int, neighbours: int) -> None:
     """Draw one layer between ``level - 0.5`` and ``level + 0.5``."""
-    ticks = [row.centre + i * row.jump for i in range(row.length)]
     if row.length <= _TICKS:
+        ticks = [row.centre + i * row.jump for i in range(row.length)]
         axes.vlines(ticks, level + 0.3, level + 0.4, color=GREY, linewidth=0.6)
     else:
-        axes.broken_barh([(ticks[0], ticks[-1] - ticks[0])], (level + 0.3, 0.1), facecolor=GREY)
+        axes.broken_barh([(row.centre, (row.length - 1) * row.jump)], (level + 0.3, 0.1), facecolor=GREY)
     for neuron, shift in _middle(row, neighbours):
         bottom = level - _BAR / 2 - shift * (_BAR + 0.02)
         whole, inside = interval(row, neuron, clipped=False), interval(row, neuron)

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
-from receptive.motifs import ALPHABET, RELEVANT, Motif, information_content, reverse_complement
-from receptive.tomtom import Hit, Match, best_factors
+from receptive.motifs.jaspar import RELEVANT
+from receptive.motifs.motif import ALPHABET, Motif, information_content, reverse_complement
+from receptive.motifs.tomtom import Hit, Match, best_factors
 
 COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from receptive.evidence.measured import Results
 from receptive.figures.series import draw_series
-from receptive.measured import Results
-from receptive.networks import LARGE, NUMBERS, SMALL, VARIANTS
+from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 
 PANELS = {"jaspar": "match any motif of JASPAR", "relevant": "match a relevant motif"}
 POOLS = {variant: VARIANTS[variant].layers[1].size for variant in (*SMALL, *LARGE)}

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, SKY, VERMILLION
-from receptive.networks import Shape, Variant, shapes
+from receptive.networks.variants import Shape, Variant, shapes
 
 _GAP = 1.3
 """Between two stages, where a map of 100 channels is 1 thick."""

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from receptive.evidence.measured import Results
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
 from receptive.figures.matches import FILTERS, POOLS, legend
 from receptive.figures.series import draw_series
-from receptive.measured import Results
-from receptive.motifs import FACTORS
+from receptive.motifs.jaspar import FACTORS
 
 GUESSING = 0.5
 """AU-ROC of a coin."""

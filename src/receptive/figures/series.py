@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from receptive import claims
-from receptive.claims import Cell
+from receptive.evidence import claims
+from receptive.evidence.claims import Cell
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
+from receptive.evidence.statistics import Sample, sample
+from receptive.evidence.verdicts import published_sample
 from receptive.figures.canvas import BLUE, VERMILLION
-from receptive.measured import Results
-from receptive.verdicts import Sample, key, published_sample, sample
 
 NOTHING = Sample(float("nan"), float("nan"), 0)
 _PUBLISHED: dict[str, Any] = {"color": VERMILLION, "marker": "s", "mfc": "white", "ls": "--"}

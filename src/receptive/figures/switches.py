@@ -7,12 +7,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from receptive.ablations import COLUMNS, differs, in_words
+from receptive.evidence.ablations import COLUMNS, differs, in_words
+from receptive.evidence.verdicts import TOLERANCE
 from receptive.figures.matches import PANELS, POOLS, against_pools, legend
 from receptive.figures.scores import COLOURS, MARKERS
 from receptive.figures.series import log_ticks
 from receptive.protocols import RELEASED
-from receptive.verdicts import TOLERANCE
 
 TITLES = {"auroc": "AU-ROC", "jaspar": "filters that match JASPAR", "relevant": "filters that are relevant"}
 APART = 1.07
@@ -29,8 +29,8 @@ def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
     and a measured number. What was not measured often enough has no mark.
 
     Args:
-        entries: ``ablations`` or ``protocols`` of :func:`receptive.ablations.document`, of at most six
-            networks.
+        entries: ``ablations`` or ``protocols`` of :func:`~receptive.evidence.ablations.document`, of at most
+            six networks.
     """
     others = [entry for entry in entries if entry["protocol"] != RELEASED.name]
     names = list(dict.fromkeys(_label(entry) for entry in others))
@@ -79,7 +79,8 @@ def by_protocol(entries: Sequence[Mapping[str, Any]]) -> Figure:
     Bars are sample standard deviations over trials. What has no run has no mark.
 
     Args:
-        entries: ``protocols`` of :func:`receptive.ablations.document`, of networks of CNN-1 to CNN-100.
+        entries: ``protocols`` of :func:`~receptive.evidence.ablations.document`, of networks of CNN-1 to
+            CNN-100.
     """
     names = list(dict.fromkeys(map(in_words, entries)))
 

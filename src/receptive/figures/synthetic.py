@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE
 from receptive.figures.logos import BITS, draw_logo
-from receptive.motifs import ALPHABET, Motif, embedded
+from receptive.motifs.jaspar import embedded
+from receptive.motifs.motif import ALPHABET, Motif
 from receptive.tasks.dataset import Split
 from receptive.tasks.synthetic import sequence_models
 

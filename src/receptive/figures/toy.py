@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from receptive import toy
 from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, SKY, VERMILLION
+from receptive.theory import toy
 
 Extent = tuple[float, float]
 

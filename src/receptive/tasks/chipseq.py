@@ -9,12 +9,13 @@ import gzip
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.motifs import FACTORS, Motif, embedded, scan
+from receptive.files import packaged
+from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.motifs.motif import Motif, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
 from receptive.tasks.synthetic import FRACTIONS
 
@@ -107,7 +108,7 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
 
 def table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Read the packaged loci: their sequences, and the sources of each, that of the sequence first."""
-    packed = files("receptive").joinpath("data", "chipseq.tsv.gz").read_bytes()
+    packed = packaged("chipseq.tsv.gz")
     rows = [line.split("\t") for line in gzip.decompress(packed).decode().splitlines()[1:]]
     return tuple(row[1] for row in rows), tuple(tuple(row[0].split(",")) for row in rows)
 
@@ -166,7 +167,7 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
         motifs: those of :data:`CLASSES` by default.
 
     Returns:
-        (N, M) bits; their AU-ROC is :func:`receptive.training.metrics` of labels and them.
+        (N, M) bits; their AU-ROC is :func:`receptive.networks.training.metrics` of labels and them.
     """
     if motifs is None:
         motifs = [motif for factor, motif in zip(FACTORS, embedded(), strict=True) if factor in CLASSES]

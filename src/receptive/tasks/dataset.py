@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from receptive import __version__
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_file, check_memory, whole
-from receptive.motifs import ALPHABET
+from receptive.motifs.motif import ALPHABET
 
 SPLITS = ("train", "valid", "test")
 TRUTH = ("motif", "strand", "start", "source")
@@ -85,7 +85,7 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """A hash of the sequences and labels, the same whatever file holds them."""
+        """The hash of the data, their sequences and labels: the same whatever file holds them."""
         digest = hashlib.sha256()
         for split in self.splits.values():
             for array in (split.X, split.Y):
@@ -97,8 +97,9 @@ class Dataset:
 def write(dataset: Dataset, path: Path | str) -> str:
     """Write a data set to an HDF5 file and return the sha256 of the file.
 
-    The same data set gives the same bytes. Besides ``X_*`` and ``Y_*`` the file holds the ``truth`` of every
-    split (``motif_train``, …), the class names and the attributes.
+    That is another hash than :attr:`Dataset.sha256`, the data's, which runs record. The same data set gives
+    the same bytes, by one version of this package and of HDF5. Besides ``X_*`` and ``Y_*`` the file holds the
+    ``truth`` of every split (``motif_train``, …), the class names and the attributes.
 
     Raises:
         ReceptiveError: the file cannot be written.

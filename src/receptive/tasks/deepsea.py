@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 
 import h5py
@@ -33,7 +32,7 @@ from scipy.io.matlab import MatReadError
 
 from receptive import __version__
 from receptive.errors import ReceptiveError
-from receptive.files import check_file, check_writable
+from receptive.files import check_file, check_writable, packaged
 from receptive.tasks.dataset import SPLITS, file_hash, writing
 
 CLASSES = 919
@@ -63,7 +62,7 @@ class Track:
 
     Attributes:
         index: DeepSEA's class, from 0.
-        factor: as in :data:`receptive.motifs.FACTORS`.
+        factor: as in :data:`receptive.motifs.jaspar.FACTORS`.
         cell: cell line.
         treatment: ``none``, or what the cells were treated with.
         train_positives: rows of ``train.mat`` with a peak.
@@ -83,7 +82,7 @@ class Track:
 @cache
 def tracks() -> tuple[Track, ...]:
     """Return the twelve experiments in the order of the labels (S1 Table, D-13)."""
-    text = files("receptive").joinpath("data/deepsea_tracks.tsv").read_text(encoding="utf-8")
+    text = packaged("deepsea_tracks.tsv").decode()
     return tuple(
         Track(
             index=int(row["class"]),

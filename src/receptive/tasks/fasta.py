@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError, ReceptiveWarning
 from receptive.files import lines, read_text
-from receptive.motifs import ALPHABET
+from receptive.motifs.motif import ALPHABET
 from receptive.tasks.dataset import one_hot
 
 MOST = 2**29

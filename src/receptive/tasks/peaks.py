@@ -22,7 +22,7 @@ from scipy.sparse.csgraph import connected_components
 
 from receptive.errors import ReceptiveError
 from receptive.files import whole, write_text
-from receptive.motifs import ALPHABET
+from receptive.motifs.motif import ALPHABET
 
 LENGTH = 100
 """Nucleotides kept of a peak: the shortest sources have 100."""

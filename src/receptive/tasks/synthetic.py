@@ -13,19 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.motifs import (
-    FACTORS,
-    RELEVANT,
-    Motif,
-    embedded,
-    information_content,
-    jaspar_2016,
-    reverse_complement,
-    scan,
-)
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, jaspar_2016
+from receptive.motifs.motif import Motif, information_content, reverse_complement, scan
+from receptive.motifs.tomtom import match
 from receptive.protocols import RELEASED, Protocol, drawing
 from receptive.tasks.dataset import ROWS_READ, SPLITS, Dataset, Split, check_seed
-from receptive.tomtom import match
 
 SEQUENCES = 25_000
 """Sequences in the paper's data set (SYN-1)."""

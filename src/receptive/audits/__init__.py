@@ -1,0 +1,1 @@
+"""What a network's filters are, and how much each matters."""

@@ -1,0 +1,615 @@
+"""Auditing a trained Keras model: what its filters are, how much each matters, and what was to be expected.
+
+The paper's reading of a filter, for any network: its sites in given sequences, aligned to a PWM, compared
+with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`assembly`), and what the paper's
+Discussion leaves open: how much the network would lose without each filter (`importance`).
+"""
+
+import json
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.audits.importance import Importance, measure, unlike
+from receptive.errors import ReceptiveError, UsageError
+from receptive.files import check_archive, kind
+from receptive.models import keras as keras_graph
+from receptive.models import saved
+from receptive.models.probe import Probe, operation
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
+from receptive.motifs.motif import ALPHABET, Motif
+from receptive.networks import filters
+from receptive.networks.filters import Window
+from receptive.protocols import RELEASED, Protocol
+from receptive.tasks import dataset, fasta, labels, shuffled
+from receptive.theory import assembly
+from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
+from receptive.theory.layers import INPUT, Graph
+
+RECTIFIED = ("relu", "relu6")
+"""Activations that are 0 where a filter finds nothing."""
+
+FEW_SITES = 50
+"""A PWM of fewer sites is judged by chance: docs/audit.md has how often, and how that was measured."""
+
+Progress = Callable[[int, int], None]
+"""Called after every pass over the sequences with the passes done and how many there will be."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """What to audit a model on.
+
+    Attributes:
+        X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
+        Y: labels, int8 (N, C): 1, 0 or -1 (not measured); ``None`` if there are none.
+        classes: the C names of the labels.
+    """
+
+    X: NDArray[np.uint8]
+    Y: NDArray[np.int8] | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Control:
+    """The same filters, read the same way on shuffled sequences, which hold motifs by chance alone.
+
+    Attributes:
+        sites: (F,) number of sites of each filter.
+        matched: (F,) whether it matches a motif.
+        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+    """
+
+    sites: NDArray[np.int64]
+    matched: NDArray[np.bool_]
+    fractions: dict[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What was found out about a model.
+
+    Attributes:
+        name: what the model is called.
+        sequences: how many sequences it was audited on.
+        fields: the receptive fields of its layers.
+        predictions: what its architecture foretells of every convolution.
+        layer: the convolution whose filters were read.
+        read_from: the layer whose output is its map.
+        activation: the activation of that output.
+        rule: what counts as a site, in words.
+        reading: the filters.
+        kept: the filters as they were compared, trimmed.
+        matches: their hits, at most ``threshold``.
+        threshold: greatest E-value of a hit.
+        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+        relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
+        importance: how much each filter matters, or why that is not known.
+        control: what the filters come to on shuffled sequences.
+        notes: what should be known of the layer and of how the model was read, a sentence each.
+    """
+
+    name: str
+    sequences: int
+    fields: ReceptiveFields
+    predictions: tuple[assembly.Prediction, ...]
+    layer: str
+    read_from: str
+    activation: str
+    rule: str
+    reading: filters.Reading
+    kept: tuple[Motif, ...]
+    matches: tuple[tomtom.Match, ...]
+    threshold: float
+    fractions: dict[str, float]
+    relevant: tuple[str, ...]
+    importance: Importance | str
+    control: Control
+    notes: tuple[str, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the matches less sure than they look, a sentence each."""
+        few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
+        matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
+        here, there = self.fractions["jaspar"], self.control.fractions["jaspar"]
+        said = []
+        if few.any():
+            said.append(
+                f"{few.sum()} of {len(few)} filters were read from fewer than {FEW_SITES} sites, {matched} "
+                "of which match a motif; of so few, chance decides much, and more sequences help"
+            )
+        if there >= here > 0:
+            said.append(
+                f"read on shuffled sequences as many filters match ({there:.0%}, here {here:.0%}); the share "
+                "that matches is no sign that the network found motifs in these sequences"
+            )
+        return tuple(said)
+
+
+# --- what comes in -------------------------------------------------------------------------------------
+
+
+def sequences(path: Path | str, table: Path | str | None = None, split: str | None = None) -> Sequences:
+    """Read the sequences of a FASTA file, or one split of an HDF5 file of this project with its labels.
+
+    Args:
+        path: the file.
+        table: the labels of a FASTA file, see :func:`receptive.tasks.labels.read`.
+        split: which part of an HDF5 file, "test" by default; it need hold no other.
+
+    Raises:
+        UsageError: labels for an HDF5 file, which has its own, or a split of a FASTA file, which has none.
+        ReceptiveError: a file is not as it should be.
+    """
+    path = Path(path)
+    if kind(path) == "file" and h5py.is_hdf5(path):
+        if table is not None:
+            raise UsageError(f"--labels {table}: {path} is an HDF5 file, which holds its own labels")
+        if split not in (None, *dataset.SPLITS):
+            raise UsageError(f"--split {split}: expected one of {', '.join(dataset.SPLITS)}")
+        part, classes = dataset.read_split(path, split or "test")
+        return Sequences(part.X, part.Y, classes)
+    names, X = fasta.read(path)
+    if split is not None:
+        raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
+    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
+
+
+def sample(data: Sequences, count: int) -> Sequences:
+    """Draw some of the sequences, always the same ones; all if there are not as many."""
+    rows = np.sort(np.random.default_rng(0).permutation(len(data.X))[:count])
+    return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
+
+
+def load(path: Path | str) -> Any:
+    """Load a Keras model and the loss it was compiled with, if that can be had.
+
+    Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3.
+
+    Raises:
+        ReceptiveError: the file is missing or no model, needs code that the file does not hold, or is of an
+            old Keras and cannot be converted; the message says what can be done.
+    """
+    path = Path(path)
+    file = saved.read(path)
+    try:
+        file = replace(file, model=saved.modern(file.model))
+    except saved.MALFORMED:
+        raise ReceptiveError(f"{path}: {saved.NO_MODEL}") from None
+    keras_graph.check_connected(file.model, str(path))
+    if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
+        raise ReceptiveError(f"{path}: needs {', '.join(own)}, {_OWN}")
+    if file.form == "json":
+        raise ReceptiveError(
+            f"{path}: describes a model without its weights: in Python, keras.models.model_from_json, then "
+            "load_weights and save as .keras"
+        )
+    if file.backend == "theano":
+        raise ReceptiveError(
+            f"{path}: trained on Theano, which turns kernels around, and Keras 3 would read them backwards; "
+            "load it with Keras 2.2 on TensorFlow, which turns them, and save it anew"
+        )
+    check_archive(path)
+    import keras
+
+    try:
+        model = _loaded(path, file)
+    except Exception as error:  # Keras raises whatever its readers and the layers' own code do
+        raise ReceptiveError(f"{path}: {_why(path, file, error)}") from None
+    try:
+        model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
+    except Exception:  # a loss of the user's own: one is chosen by the outputs then
+        model.loss = None
+    return model
+
+
+_OWN = (
+    "which Keras cannot load without your code; in Python, load the model with custom_objects and pass it to "
+    "receptive.audit"
+)
+
+
+def _loaded(path: Path, file: saved.Saved) -> Any:
+    """The model of a file, as Keras 3 loads it."""
+    import keras
+
+    if not file.old:
+        return keras.models.load_model(path, compile=False)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"model{'.h5' if file.form == 'hdf5' else '.keras'}"
+        description = json.dumps(saved.loadable(file.model, file.form == "keras")).encode()
+        if file.form == "hdf5":
+            shutil.copyfile(path, copy)
+            with h5py.File(copy, "r+") as opened:
+                opened.attrs["model_config"] = description
+        else:
+            with zipfile.ZipFile(path) as given, zipfile.ZipFile(copy, "w") as made:
+                for name in given.namelist():
+                    made.writestr(name, description if name == "config.json" else given.read(name))
+        model = keras.models.load_model(copy, compile=False)
+    for layer in _layers(model):
+        for name in ("activation", "recurrent_activation"):
+            if vars(layer).get(name) is keras.activations.hard_sigmoid:
+                setattr(layer, name, _old_hard_sigmoid)
+    return model
+
+
+def _layers(layer: Any) -> Iterator[Any]:
+    """A model's layers, those within models and wrappers, and the cells of recurrent ones."""
+    yield layer
+    for each in (
+        *getattr(layer, "layers", ()),
+        *(getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer", "cell")),
+    ):
+        if each is not None:
+            yield from _layers(each)
+
+
+def _old_hard_sigmoid(x: Any) -> Any:
+    """Return the hard sigmoid as it was until Keras 2, of slope 1/5; today's is of slope 1/6."""
+    from keras import ops
+
+    return ops.clip(0.2 * x + 0.5, 0, 1)
+
+
+def _why(path: Path, file: saved.Saved, error: Exception) -> str:
+    """Why Keras cannot load a file, and what can be done."""
+    import keras
+
+    missing = {
+        name
+        for name in saved.layer_classes(file.model)
+        if name not in saved.MODELS and not hasattr(keras.layers, name)
+    }
+    operations = sorted(missing & {"TFOpLambda", "SlicingOpLambda"})
+    first = next(iter(str(error).splitlines()), "").split(". ")[0] or type(error).__name__
+    if file.old and operations:
+        return (
+            f"written by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not have; "
+            f'build the model anew in Python, model.load_weights("{path.name}"), and save it'
+        )
+    if own := sorted({*saved.own_classes(file.model)} or missing - set(saved.GONE)):
+        return f"needs {', '.join(own)}, {_OWN}"
+    if file.version.startswith("1."):
+        return (
+            f"written by Keras {file.version}, whose weights Keras {keras.__version__} cannot load; load it "
+            "with Keras 2.2 (Python 3.6, pip install keras==2.2.4 tensorflow==1.12) and save it anew; "
+            "`receptive field` and `predict` read it as it is"
+        )
+    if file.old:
+        return (
+            f"written by Keras {file.version}, and Keras {keras.__version__} cannot load it ({first}); "
+            f"convert it: {saved.converting(path)}"
+        )
+    if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
+        return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
+    return f"Keras cannot load this model: {first}"
+
+
+# --- the audit -----------------------------------------------------------------------------------------
+
+
+def audit(
+    model: Any,
+    data: Sequences,
+    layer: str | None = None,
+    alphabet: str = ALPHABET,
+    targets: Sequence[Motif] | None = None,
+    threshold: float = tomtom.THRESHOLD,
+    protocol: Protocol = RELEASED,
+    passthrough: Sequence[str] = (),
+    name: str = "",
+    progress: Progress | None = None,
+) -> Audit:
+    """Audit a model.
+
+    Args:
+        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L), or these
+            with an axis of 1 as in 2-D, or flat, (4L,).
+        data: the sequences to scan, and their labels if importance is asked for.
+        layer: the convolution to read; the first by default.
+        alphabet: the order of the model's four channels.
+        targets: the motifs to compare with; JASPAR 2016 by default.
+        threshold: greatest E-value of a match.
+        protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
+        passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
+        name: what to call the model.
+        progress: called after every pass over the sequences.
+
+    Raises:
+        UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
+        ReceptiveError: the model is not one of DNA sequences as long as these.
+    """
+    if sorted(alphabet) != sorted(ALPHABET):
+        raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
+    if not 0 < threshold < np.inf:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if not len(data.X):
+        raise UsageError("expected sequences to audit the model on, found none")
+    targets = jaspar_2016() if targets is None else targets
+    shape = _input_shape(model)
+    graph = keras_graph.read(model, passthrough)
+    _check_input(shape, graph, data.X.shape[1])
+    fields = receptive_fields(graph, data.X.shape[1])
+    row = _convolution(fields, layer)
+    place, function = keras_graph.activation(model, row.name)
+
+    first = getattr(operation(model, row.name), "data_format", None) == "channels_first"
+
+    def listen(X: NDArray[np.uint8]) -> Probe:
+        given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
+        given = given.swapaxes(1, 2) if graph.turned else given
+        sizes = [X.shape[1] if size is None else size for size in shape[1:]]
+        return Probe(model, operation(model, place), given.reshape(len(X), *sizes), 1 if first else -1)
+
+    probe = listen(data.X)
+    missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
+    rectified = function in RECTIFIED
+    tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
+
+    levels = None if rectified and missing else probe.levels()
+    tick(levels is not None)
+    rest = np.float32(0) if rectified or levels is None else levels.mean
+
+    def scan(heard: Probe) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for first, maps in heard.maps():
+            if maps.shape[1] != row.length:
+                raise ReceptiveError(
+                    f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it has "
+                    f"{row.length}; does a layer that --passthrough names change positions?"
+                )
+            yield first, maps if rectified else np.maximum(maps - rest, 0)
+        tick()
+
+    protocol = replace(protocol, window=None)
+    window = Window(row.size, -row.start, row.jump)
+    relevant = _relevant(targets, data.classes)
+    reading = filters.read_maps(row.name, lambda: scan(probe), data.X, protocol, window)
+    kept = filters.trimmed(reading.motifs, protocol)
+    matches = tomtom.match(kept, targets, threshold)
+    X = shuffled.dinucleotides(data.X, seed=0)
+    chance = filters.read_maps(row.name, lambda: scan(listen(X)), X, protocol, window)
+    chance_matches = tomtom.match(filters.trimmed(chance.motifs, protocol), targets, threshold)
+    control = Control(
+        chance.sites,
+        np.array([bool(match.hits) for match in chance_matches]),
+        tomtom.fractions(chance_matches, relevant),
+    )
+    importance: Importance | str = missing
+    if levels is not None and data.Y is not None and not missing:
+        try:
+            importance = measure(probe, levels, data.Y, tick)
+        except ReceptiveError as error:  # no loss for such labels
+            importance = str(error)
+    return Audit(
+        name=name or model.name,
+        sequences=len(data.X),
+        fields=fields,
+        predictions=assembly.predict(fields),
+        layer=row.name,
+        read_from=place,
+        activation=function,
+        rule=_rule(protocol, rectified),
+        reading=reading,
+        kept=kept,
+        matches=matches,
+        threshold=threshold,
+        fractions=tomtom.fractions(matches, relevant),
+        relevant=tuple(relevant),
+        importance=importance,
+        control=control,
+        notes=(*_notes(fields, row), *graph.notes),
+    )
+
+
+def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
+    """What to know of the layer that was read: whether it sees more than one nucleotide, and which does."""
+    if row.size > 1:
+        return ()
+    wider = [each.name for each in fields.rows if each.kind == "conv" and each.size > 1]
+    readable = [name for name in wider if not unreadable(fields, name)]
+    if readable:
+        more = f"--layer {readable[0]} sees {fields.row(readable[0]).size}"
+    elif wider:
+        more = f"{wider[0]}, which sees more, cannot be read: {unreadable(fields, wider[0])}"
+    else:
+        more = "no convolution sees more"
+    return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
+
+
+def unreadable(fields: ReceptiveFields, name: str) -> str:
+    """Say why the filters of a convolution cannot be read from aligned sites; "" if they can.
+
+    The sequences around its sites are aligned only if each of its neurons knows from which positions its
+    inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
+    same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
+    """
+    below, waiting = set[str](), [name]
+    inputs = {node.layer.name: node.inputs for node in fields.graph.nodes}
+    while waiting:
+        waiting = [one for each in waiting for one in inputs[each] if one != INPUT and one not in below]
+        below.update(waiting)
+    for row in (row for row in fields.rows if row.name in below):
+        if row.uncertainty > 1:
+            return (
+                f"{row.name} pools before it, so that an input may come from any of {row.uncertainty} "
+                "positions; sites cannot be aligned"
+            )
+        if row.unaligned:
+            return f"{row.unaligned} Sites cannot be aligned"
+        if row.jump > 1:
+            return (
+                f"{row.name} before it moves by {row.jump} positions, so that a motif is seen in {row.jump} "
+                "phases; sites cannot be aligned"
+            )
+    if fields.row(name).size > tomtom.WIDEST:
+        return (
+            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
+            "motifs are compared in"
+        )
+    return ""
+
+
+def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
+    """The row of the convolution that is asked for, the first by default."""
+    rows = [row for row in fields.rows if row.kind == "conv"]
+    if not rows:
+        raise ReceptiveError("the model has no convolution over the sequence")
+    if layer is not None and layer not in [row.name for row in rows]:
+        known = "; ".join([", ".join(row.name for row in rows), *fields.graph.notes])
+        raise UsageError(f"--layer {layer}: expected a convolution of the model: {known}")
+    row = rows[0] if layer is None else fields.row(layer)
+    if why := unreadable(fields, row.name):
+        which = f"the first convolution, {row.name}" if layer is None else f"--layer {row.name}"
+        raise UsageError(f"{which}: its filters cannot be read: {why}")
+    return row
+
+
+def _input_shape(model: Any) -> tuple[int | None, ...]:
+    """The shape of a model's one input; refuse what cannot be one-hot DNA."""
+    inputs = getattr(model, "inputs", None)
+    if not inputs:
+        keras_graph.read(model)  # says what else it is
+        raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
+    shapes = [tuple(each.shape) for each in inputs]
+    if len(shapes) > 1:
+        raise ReceptiveError(
+            f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
+            "and nothing else, and filters read with made-up values elsewhere would say little"
+        )
+    (shape,) = shapes
+    sizes = [size for size in shape[1:] if size != 1]
+    if not ((len(sizes) == 2 and 4 in sizes) or (len(sizes) == 1 and (sizes[0] or 1) % 4 == 0)):
+        raise ReceptiveError(
+            f"expected a model of one-hot DNA, (batch, L, 4) or (batch, 4, L), found {shape}"
+        )
+    return shape
+
+
+def _check_input(shape: tuple[int | None, ...], graph: Graph, length: int) -> None:
+    """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
+    sizes = [size for size in shape[1:] if size is not None]
+    if prod(sizes) // (graph.input_length or 1) != 4:
+        raise ReceptiveError(
+            f"the model turns its input of {shape}, and so expected (batch, 4, L)"
+            if graph.turned
+            else f"the model convolves over the letters of its input of {shape}: expected (batch, L, 4), or "
+            "(batch, 4, L) and a Permute that turns it first"
+        )
+    if graph.input_length not in (None, length):
+        raise ReceptiveError(
+            f"the model takes sequences of {graph.input_length} nucleotides, the data have {length}"
+        )
+
+
+def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The relevant ids in a database, of the factors that the labels name, or of all twelve."""
+    asked = relevant_to(classes)
+    return {factor: ids for factor, ids in relevant_in(targets, "released").items() if factor in asked}
+
+
+def _rule(protocol: Protocol, rectified: bool) -> str:
+    """What counts as a site, in words."""
+    which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
+    if rectified:
+        return f"{which} above {protocol.threshold:g} of the filter's greatest activation"
+    return (
+        f"{which} above {protocol.threshold:g} of the way from the filter's mean activation to its greatest, "
+        "as this activation is not 0 where a filter finds nothing, and may be negative"
+    )
+
+
+def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
+    """Count passes over the sequences and report them."""
+    done = 0
+
+    def tick(passed: bool = True) -> None:
+        nonlocal done
+        done += passed
+        if progress and passed:
+            progress(done, steps)
+
+    return tick
+
+
+# --- what comes out ------------------------------------------------------------------------------------
+
+
+def document(audit: Audit) -> dict[str, Any]:
+    """Return an audit as ``receptive audit --json`` prints it."""
+    foretold = {each["name"]: each for each in assembly.document(audit.predictions)["layers"]}
+    layers = []
+    for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
+        found = foretold.get(row["name"], {})
+        is_conv = row["kind"] == "conv"
+        layers.append(
+            {
+                **row,
+                "assembly_bits": found.get("assembly_bits"),
+                "prediction": found.get("prediction"),
+                "predicted_relevant": found.get("relevant"),
+                "outside": found.get("outside"),
+                "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
+            }
+        )
+    known = audit.importance if isinstance(audit.importance, Importance) else None
+    found_filters = []
+    for index, match in enumerate(audit.matches):
+        best = match.best
+        auroc = known.auroc_change if known else None
+        found_filters.append(
+            {
+                "id": match.id,
+                "sites": int(audit.reading.sites[index]),
+                "few_sites": bool(0 < audit.reading.sites[index] < FEW_SITES),
+                "greatest": float(audit.reading.maxima[index]),
+                "dead": match.dead,
+                "matches": len(match.hits),
+                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
+                "importance": float(known.loss_change[index]) if known else None,
+                "auroc_change": None if auroc is None else float(auroc[index]),
+                "control": {
+                    "sites": int(audit.control.sites[index]),
+                    "matches": bool(audit.control.matched[index]),
+                },
+            }
+        )
+    return {
+        "model": audit.name,
+        "sequences": audit.sequences,
+        "input_length": audit.fields.input_length,
+        "layers": layers,
+        "whole_motifs_in": assembly.whole_motifs_in(audit.predictions),
+        "unaligned": list(audit.fields.unaligned),
+        "layer": audit.layer,
+        "read_from": audit.read_from,
+        "activation": audit.activation,
+        "sites": audit.rule,
+        "threshold": audit.threshold,
+        "loss": {"name": known.loss_name, "value": known.loss} if known else None,
+        "auroc": known.auroc if known else None,
+        "importance_missing": None if known else audit.importance,
+        "filters": found_filters,
+        "fractions": audit.fractions,
+        "relevant_factors": list(audit.relevant),
+        "warnings": list(audit.warnings),
+        "notes": list(audit.notes),
+        "control": {
+            "sequences": audit.sequences,
+            "shuffle": "dinucleotides",
+            "seed": 0,
+            "fractions": audit.control.fractions,
+        },
+    }

@@ -1,0 +1,126 @@
+"""How much a network loses without each of its filters, which the paper's Discussion leaves open.
+
+The map of a filter is held at its mean over all sequences and positions: the network keeps running, and what
+it can no longer know is where, and how strongly, that filter fires.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.errors import ReceptiveError
+from receptive.models.probe import Levels, Probe
+from receptive.networks.training import metrics
+from receptive.networks.variants import cross_entropy
+from receptive.tasks.dataset import UNKNOWN
+
+Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], float]
+"""The mean loss of labels (N, C) and a model's outputs (N, C)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Importance:
+    """How much a network loses when the map of one filter is held at its mean.
+
+    Attributes:
+        loss_name: which loss, and why that one.
+        loss: of the model as it is.
+        auroc: its mean AU-ROC; ``None`` if no label has both values.
+        loss_change: (F,) loss with the filter held, minus ``loss``.
+        auroc_change: (F,) mean AU-ROC with the filter held, minus ``auroc``; ``None`` as that.
+    """
+
+    loss_name: str
+    loss: float
+    auroc: float | None
+    loss_change: NDArray[np.float64]
+    auroc_change: NDArray[np.float64] | None
+
+
+def measure(
+    probe: Probe, levels: Levels, Y: NDArray[np.int8], tick: Callable[[], None] = lambda: None
+) -> Importance:
+    """Hold the map of each filter at its mean in turn, and see what the network loses.
+
+    A filter whose map never changes is held already: its importance is 0.
+
+    Args:
+        probe: the model and the layer.
+        levels: of the layer's filters.
+        Y: labels, int8 (N, C), as many as the model has outputs.
+        tick: called after each filter.
+
+    Raises:
+        ReceptiveError: the outputs are no numbers, or there is no loss for such outputs and labels.
+    """
+    scores = probe.scores()
+    if not np.isfinite(scores).all():
+        raise ReceptiveError("the model's outputs are not all finite numbers")
+    name, loss = _loss(probe.model, Y, scores)
+    before, auroc = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+    losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
+    for index, mean in enumerate(levels.mean):
+        if levels.least[index] < levels.greatest[index]:
+            scores = probe.scores(held(index, mean, probe.axis))
+            losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+        if not np.isfinite(losses[index]):
+            raise ReceptiveError(f"{name}, is no number when filter {index} is held at its mean")
+        tick()
+    return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
+
+
+def held(index: int, mean: np.float32, axis: int = -1) -> Callable[[Any], Any]:
+    """Return what holds one filter of maps at a value; ``axis`` is that of the filters."""
+    from keras import ops
+
+    def hold(maps: Any) -> Any:
+        sizes = [1] * len(maps.shape)
+        sizes[axis] = maps.shape[axis]
+        return ops.where(np.arange(maps.shape[axis]).reshape(sizes) == index, mean, maps)
+
+    return hold
+
+
+def unlike(model: Any, Y: NDArray[np.int8]) -> str:
+    """Say why labels cannot be those of the model's outputs; "" if they can."""
+    shapes = [tuple(each.shape) for each in model.outputs]
+    if any(len(shape) != 2 for shape in shapes):
+        return f"the model's outputs {', '.join(map(str, shapes))} are not one number for each label"
+    count = sum(shape[1] for shape in shapes)
+    return "" if count == Y.shape[1] else f"the model has {count} outputs, the data have {Y.shape[1]} labels"
+
+
+def _loss(model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
+    """The loss to measure importance in, with its name: the model's own, or one that suits its outputs.
+
+    Raises:
+        ReceptiveError: some labels are not measured, and the outputs are no probabilities of labels.
+    """
+    import keras
+
+    def mean(function: Any) -> Loss:
+        return lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
+
+    own, unmeasured = getattr(model, "loss", None), bool((Y == UNKNOWN).any())
+    if own is not None and len(model.outputs) == 1 and (own is cross_entropy or not unmeasured):
+        try:
+            function = keras.losses.get(own)
+            fits = np.isfinite(mean(function)(Y, scores))
+        except Exception:  # a loss that asks for labels of another form
+            fits = False
+        if fits:
+            name = getattr(function, "__name__", type(function).__name__)
+            return f"the model's own loss, {name}", mean(function)
+    if scores.min() < 0 or scores.max() > 1:
+        name, function = "mean squared error, as outputs are not between 0 and 1", "mean_squared_error"
+    elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):
+        name, function = "categorical cross-entropy, as outputs sum to 1", "categorical_crossentropy"
+    else:
+        name = "binary cross-entropy over the measured labels, as outputs are between 0 and 1"
+        return name, mean(cross_entropy)
+    if unmeasured:
+        raise ReceptiveError(f"{name}: needs labels that are all measured, found {UNKNOWN}")
+    return name, mean(keras.losses.get(function))

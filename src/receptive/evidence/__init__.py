@@ -1,0 +1,1 @@
+"""What the runs say: numbers, rules and verdicts."""

@@ -1,0 +1,215 @@
+"""What a store has measured: the numbers of its runs, trial by trial."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from receptive.errors import ReceptiveError, UsageError
+from receptive.evidence.claims import Key
+from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.replication import runs
+from receptive.replication.runs import Run
+from receptive.tasks import chipseq
+
+SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
+"""Columns of classification scores, with their names in a run."""
+FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
+"""Columns of match fractions, as in a run's filters (D-9, D-19)."""
+
+OTHERS = ("invivo", *chipseq.TASKS)
+"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, and its controls."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """The numbers of one task under one protocol.
+
+    Attributes:
+        task: name of the task.
+        values: for every quantity its values, in the order of trials; the same trials for all quantities of a
+            variant, so that their differences are taken trial by trial.
+        factors: for every variant and layer, trial by trial, the fraction of filters that match each factor.
+        auroc: for every variant, trial by trial, the AU-ROC of each class.
+        trials: for every variant the numbers of its trials.
+        recipes: for every variant the recipes of its runs; more than one: of code that makes other networks.
+        by_trial: whether trials of one number, which share a seed, are pairs
+            (:mod:`receptive.evidence.rules`).
+        data: hash of the data set that all runs share; empty without runs.
+        left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
+    """
+
+    values: Mapping[Key, tuple[float, ...]]
+    factors: Mapping[tuple[str, str], tuple[Mapping[str, float], ...]]
+    data: str = ""
+    left_out: tuple[Path, ...] = ()
+    task: str = "synthetic"
+    auroc: Mapping[str, tuple[Mapping[str, float], ...]] = field(default_factory=dict)
+    trials: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    by_trial: bool = False
+    recipes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def of(self, key: Key) -> tuple[float, ...]:
+        """Return the values of a quantity, none if it was not measured.
+
+        Raises:
+            UsageError: there cannot be such a quantity, see :func:`name_quantity`.
+        """
+        return self.values.get(name_quantity(*key), ())
+
+    def numbered(self, variant: str, values: Sequence[float]) -> dict[int, float]:
+        """Give values of a variant, in the order of its trials, the numbers of these trials."""
+        return dict(zip(self.trials.get(variant, range(len(values))), values, strict=True))
+
+    def covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
+        """Return, trial by trial, how many factors have a filter of a layer that matches them."""
+        return tuple(sum(share > 0 for share in trial.values()) for trial in self.factors[variant, layer])
+
+
+def name_quantity(variant: str, layer: str, column: str) -> Key:
+    """Name a quantity that can be measured: a score, without a layer, or a match fraction of a convolution.
+
+    Raises:
+        UsageError: there is no such column, the column and the layer do not go together, or a network of ours
+            or the paper's has no such layer. Other networks are taken at their word.
+    """
+    if column not in (*SCORES, *FRACTIONS):
+        raise UsageError(f"no column {column!r}; there are {', '.join((*SCORES, *FRACTIONS))}")
+    if column in SCORES:
+        if layer:
+            raise UsageError(f"{column} is of a network, not of a layer ({layer!r})")
+        return variant, layer, column
+    known = (VARIANTS | REGISTERED).get(variant)
+    number = re.fullmatch(r"conv([1-9]\d*)", layer)
+    if number is None or (known and int(number[1]) > len(known.filters)):
+        layers = ", ".join(f"conv{place + 1}" for place in range(len(known.filters) if known else 1))
+        raise UsageError(f"no layer {layer!r} of {variant} has a share of matches; expected {layers}")
+    return variant, layer, column
+
+
+def collect(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+    """Read the full runs of a task under a protocol.
+
+    Raises:
+        ReceptiveError: the store is missing or has no such run, a run is damaged or in another's place, or
+            two runs were trained on different data.
+    """
+    found = held(store, protocol, task)
+    if not found.data:
+        left_out = len(found.left_out)
+        what = f"{left_out} shortened or incomplete runs" if left_out else _holdings(Path(store))
+        raise ReceptiveError(f"{store} has no full run of {task} under protocol {protocol!r}, but {what}")
+    return found
+
+
+def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
+    """Read the full runs of every task of :data:`OTHERS`, by task; none for a task without any.
+
+    Raises:
+        ReceptiveError: as in :func:`collect`, but not for want of runs.
+    """
+    every = {task: held(store, protocol, task) for task in OTHERS}
+    return {task: found for task, found in every.items() if found.data}
+
+
+def held(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+    """Read the full runs that a store has, if any: for pages that are to be true of every store.
+
+    Raises:
+        ReceptiveError: as in :func:`collect`, but not for want of runs.
+    """
+    values: dict[Key, list[float]] = {}
+    factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
+    auroc: dict[str, list[Mapping[str, float]]] = {}
+    trials: dict[str, list[int]] = {}
+    layers: dict[str, Mapping[str, tuple[str, ...]]] = {}
+    data: dict[str, Path] = {}
+    left_out: list[Path] = []
+    recipes: dict[str, set[int]] = {}
+    for folder in folders(store, task, protocol):
+        found = runs.load(folder)
+        if folder != found.plan.folder(store):
+            raise ReceptiveError(f"{folder} holds another run, {found.plan.folder('')}")
+        if not (found.complete and found.full_protocol):
+            left_out.append(folder)
+            continue
+        network = found.plan.network.name
+        data.setdefault(found.data["sha256"], folder)
+        kinds = {layer: tuple(each.by_factor) for layer, each in found.filters.items()}
+        if kinds != layers.setdefault(network, kinds):
+            raise ReceptiveError(
+                f"{folder / 'run.json'}: other layers or factors than in the trials before it"
+            )
+        for key, value in _numbers(found, folder).items():
+            values.setdefault(key, []).append(value)
+        for layer, each in found.filters.items():
+            factors.setdefault((network, layer), []).append(each.by_factor)
+        scores = zip(found.plan.classes, found.auroc, strict=False)
+        auroc.setdefault(network, []).append({name: score for name, score in scores if score is not None})
+        trials.setdefault(network, []).append(found.plan.trial)
+        recipes.setdefault(network, set()).add(found.recipe)
+    if len(data) > 1:
+        raise ReceptiveError(f"{' and '.join(map(str, data.values()))} were trained on different data")
+    return Results(
+        {key: tuple(series) for key, series in values.items()},
+        {place: tuple(each) for place, each in factors.items()},
+        next(iter(data), ""),
+        tuple(left_out),
+        task,
+        {variant: tuple(each) for variant, each in auroc.items()},
+        {variant: tuple(each) for variant, each in trials.items()},
+        recipes={variant: tuple(sorted(each)) for variant, each in recipes.items()},
+    )
+
+
+def read_runs(store: Path | str, task: str = "*", protocol: str = "*") -> tuple[Run, ...]:
+    """Read the runs of a store, by network, protocol and trial.
+
+    Args:
+        store: folder of runs.
+        task: of one task alone.
+        protocol: under one protocol alone.
+
+    Raises:
+        ReceptiveError: there is no such folder, or a run is damaged.
+    """
+    return tuple(runs.load(folder) for folder in folders(store, task, protocol))
+
+
+def folders(store: Path | str, task: str = "*", protocol: str = "*") -> list[Path]:
+    """Return the run folders of a store, by variant, protocol and trial.
+
+    Raises:
+        ReceptiveError: there is no such folder, or one that cannot be looked into.
+    """
+    found = [Path(store)]
+    for wanted in (task, "*", protocol, "*"):
+        found = [below for folder in found for below in _folders_in(folder) if wanted in ("*", below.name)]
+    trials = [path for path in found if re.fullmatch(r"trial-\d+", path.name)]
+    return sorted(trials, key=lambda path: (path.parent, int(path.name[6:])))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir()]
+    except FileNotFoundError:
+        raise ReceptiveError(f"store {folder}: no such folder") from None
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {folder}: {error.strerror}") from None
+
+
+def _holdings(store: Path) -> str:
+    """Say which tasks and protocols a store has."""
+    held = sorted({f"{path.parts[-4]} under {path.parent.name!r}" for path in folders(store)})
+    return ", ".join(held) or "no run at all"
+
+
+def _numbers(found: Run, folder: Path) -> dict[Key, float]:
+    """Return the scores and fractions of a run."""
+    network = found.plan.network.name
+    if found.auroc_mean is None or found.aupr_mean is None:
+        raise ReceptiveError(f"{folder / 'run.json'}: damaged: no class has a score")
+    numbers: dict[Key, float] = {(network, "", name): getattr(found, of) for name, of in SCORES.items()}
+    for layer, each in found.filters.items():
+        numbers |= {(network, layer, column): getattr(each, column) for column in FRACTIONS}
+    return numbers

@@ -1,0 +1,329 @@
+"""Predictions put down before training: the curve behind them, the networks they are about, and the score.
+
+``results/predictions.json`` is `registered` as it stood before any of its networks had been trained. The
+curve that turns assembly information into a relevant fraction was fitted to the paper's published numbers
+alone, by `fit`; the package keeps the result (`assembly.fitted`).
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
+from math import log2
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares, minimize_scalar
+from scipy.stats import rankdata
+
+from receptive.evidence import claims
+from receptive.evidence.claims import Cell
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import CLAIMS, HALF, IN_VIVO, key
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
+from receptive.evidence.verdicts import Claim, Evidence
+from receptive.networks.variants import REGISTERED, VARIANTS, Variant
+from receptive.tasks.synthetic import LENGTH
+from receptive.theory import assembly
+from receptive.theory.assembly import Curve, Kind, Prediction
+from receptive.theory.fields import receptive_fields
+
+FILTER_SIZE = 19
+"""First-layer filters of the variants that the curve is fitted to: long enough for the motifs."""
+START = (0.6, 6.0)
+"""Midpoint and slope to start the fit from."""
+COMMAND = "receptive predict --registered --json"
+"""What prints the predictions as ``results/predictions.json`` has them."""
+DATE = "2026-11-22"
+"""When the predictions were committed, before any of the networks was trained (717e032)."""
+DIGITS = 6
+"""Decimals that are kept of a prediction."""
+RESAMPLES = 2000
+"""Samples of networks for a bootstrap interval."""
+
+FloatArray = NDArray[np.float64]
+
+
+def first_layer(network: Variant, curve: Curve | None = None) -> Prediction:
+    """Predict the first convolution of a network on the synthetic task."""
+    return assembly.predict(receptive_fields(network.layers, LENGTH), curve)[0]
+
+
+def fitted_to() -> tuple[Cell, ...]:
+    """Return the published numbers to fit the curve to: Table 1's relevant fractions, filters of 19."""
+    return tuple(
+        cell
+        for cell in claims.published()
+        if (cell.task, cell.layer, cell.column) == ("synthetic", "conv1", "relevant")
+        and cell.id.startswith("T1-")
+        and VARIANTS[cell.variant].layers[0].size == FILTER_SIZE
+    )
+
+
+def fit() -> Curve:
+    """Fit the curve to the published numbers of `fitted_to`, and to nothing else.
+
+    Least squares, every variant with the same weight: the chance (from 2**-16 to 1/2) whose best midpoint and
+    slope leave the least (`fit_at`). Deterministic.
+    """
+    search = minimize_scalar(
+        lambda log_chance: fit_at(2.0**log_chance)[1],
+        bounds=(-16, -1),
+        method="bounded",
+        options={"xatol": 1e-6},
+    )
+    return fit_at(2.0**search.x)[0]
+
+
+def fit_at(chance: float) -> tuple[Curve, float]:
+    """Fit midpoint and slope for a given chance; return the curve and the sum of squares that it leaves."""
+    cells, chance = fitted_to(), float(chance)
+    published = np.array([cell.mean for cell in cells])
+    bits = [first_layer(VARIANTS[cell.variant], Curve(chance, *START)).bits for cell in cells]
+
+    def misses(shape: FloatArray) -> FloatArray:
+        curve = Curve(chance, *shape.tolist())
+        expected: FloatArray = np.array([curve.fraction(each) for each in bits])
+        difference: FloatArray = expected - published
+        return difference
+
+    found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    return Curve(chance, *found.x.tolist()), 2 * float(found.cost)
+
+
+def pool_alone(first: Prediction) -> float:
+    """The simplest number to compare with, without any theory: log2 of the size of the first pool."""
+    return log2(first.pool)
+
+
+def fit_to(number: Callable[[Prediction], float]) -> tuple[Callable[[Prediction], float], float]:
+    """Fit a logistic curve in any number of a first layer to the published fractions of `fitted_to`.
+
+    Least squares as in `fit`; the curve may rise or fall.
+
+    Returns:
+        What turns a first layer into a relevant fraction, and the sum of squares that it leaves.
+    """
+    cells = fitted_to()
+    published = np.array([cell.mean for cell in cells])
+    numbers = np.array([number(first_layer(VARIANTS[cell.variant])) for cell in cells])
+    middle, spread = numbers.mean(), numbers.std()
+
+    def fraction(standard: Any, shape: FloatArray) -> Any:
+        return 1 / (1 + np.exp(np.clip(shape[1] * (standard - shape[0]), -50, 50)))
+
+    def misses(shape: FloatArray) -> FloatArray:
+        left: FloatArray = fraction((numbers - middle) / spread, shape) - published
+        return left
+
+    falls = np.corrcoef(numbers, published)[0, 1] < 0
+    found = least_squares(misses, (0.0, 2.0 if falls else -2.0), xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    return lambda first: float(fraction((number(first) - middle) / spread, found.x)), 2 * float(found.cost)
+
+
+def registered() -> dict[str, Any]:
+    """Return the predictions for the networks of `REGISTERED`, and what they rest on, as a JSON document."""
+    low, high = assembly.MIXED
+    return {
+        "about": "Relevant fraction of the first layer's filters, predicted before any of these networks was "
+        "trained; to be compared with the mean of at least three trials, synthetic task, protocol released.",
+        "command": COMMAND,
+        "date": DATE,
+        "reach": assembly.REACH,
+        "curve": asdict(assembly.fitted()),
+        "classes": f"distributed < {low:.4g} <= mixed <= {high:.4g} < localist",
+        "fitted_to": {
+            cell.variant: {"published": cell.mean, **_row(VARIANTS[cell.variant])} for cell in fitted_to()
+        },
+        "networks": {name: _row(network) for name, network in REGISTERED.items()},
+    }
+
+
+def _row(network: Variant) -> dict[str, Any]:
+    found = assembly.predict(receptive_fields(network.layers, LENGTH))
+    return {
+        "layers": str(network),
+        "assembly_bits": round(found[0].bits, DIGITS),
+        "relevant": round(found[0].fraction, DIGITS),
+        "prediction": found[0].kind,
+        "whole_motifs_in": next((each.name for each in found if each.kind == "localist"), None),
+    }
+
+
+# --- the score -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A network's prediction beside what was measured, over at least ``LEAST_TRIALS`` full runs."""
+
+    network: str
+    predicted: Prediction
+    measured: Sample
+
+    @property
+    def kind(self) -> Kind:
+        """The class of the measured fraction, by the thresholds of predictions."""
+        return assembly.kind_of(self.measured.mean)
+
+    @property
+    def hit(self) -> bool:
+        """Whether the class is the predicted one."""
+        return self.kind == self.predicted.kind
+
+
+@dataclass(frozen=True)
+class Rival:
+    """How another number of the first layer does, by its own curve from `fit_to`, on measured networks.
+
+    Attributes:
+        left_over: sum of squares that its curve leaves of what it was fitted to.
+        rho: Spearman's rank correlation of the number and the measured fraction; ``None`` as in `Score`.
+        hits: networks in the class that it predicts.
+        error: mean distance of measured and predicted fractions.
+    """
+
+    left_over: float
+    rho: float | None
+    hits: int
+    error: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """How predictions did.
+
+    Attributes:
+        outcomes: the networks that were measured often enough.
+        waits_for: the others.
+        rho: Spearman's rank correlation of bits and relevant fraction, -1 at best, with its 95% bootstrap
+            interval over networks; ``None`` with fewer than three networks, or if all are alike.
+        bias: mean of measured minus predicted fractions; ``None`` without outcomes.
+        error: mean of their absolute differences; likewise.
+        baseline: how `pool_alone` does on the same networks; likewise.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    waits_for: tuple[str, ...]
+    rho: Interval | None
+    bias: float | None
+    error: float | None
+    baseline: "Rival | None" = None
+
+    @property
+    def hits(self) -> int:
+        """Networks whose class was predicted."""
+        return sum(each.hit for each in self.outcomes)
+
+    def document(self) -> dict[str, Any]:
+        """The score as a JSON document; ``classes`` counts measured classes for every predicted one."""
+        kinds: tuple[Kind, ...] = ("distributed", "mixed", "localist")
+        pairs = [(each.predicted.kind, each.kind) for each in self.outcomes]
+        return {
+            "measured": len(self.outcomes),
+            "hits": self.hits,
+            "waits_for": list(self.waits_for),
+            "rho": asdict(self.rho) if self.rho else None,
+            "bias": self.bias,
+            "error": self.error,
+            "pool_alone": asdict(self.baseline) if self.baseline else None,
+            "classes": {said: {seen: pairs.count((said, seen)) for seen in kinds} for said in kinds},
+            "networks": {
+                each.network: {
+                    "assembly_bits": round(each.predicted.bits, DIGITS),
+                    "predicted": round(each.predicted.fraction, DIGITS),
+                    "prediction": each.predicted.kind,
+                    **asdict(each.measured),
+                    "measured": each.kind,
+                    "hit": each.hit,
+                }
+                for each in self.outcomes
+            },
+        }
+
+
+def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.values())) -> Score:
+    """Compare predictions with measured relevant fractions of the first layer.
+
+    Args:
+        results: of the synthetic task.
+        networks: those predicted; by default the registered ones. For the paper's own, which the curve was
+            fitted to, `paper_networks`.
+    """
+    values = {network: results.of(key(network.name, "relevant")) for network in networks}
+    outcomes = tuple(
+        Outcome(network.name, first_layer(network), sample(trials))
+        for network, trials in values.items()
+        if len(trials) >= LEAST_TRIALS
+    )
+    waits_for = tuple(network.name for network, trials in values.items() if len(trials) < LEAST_TRIALS)
+    if not outcomes:
+        return Score((), waits_for, None, None, None)
+    misses = np.array([each.measured.mean - each.predicted.fraction for each in outcomes])
+    rho = spearman([(each.predicted.bits, each.measured.mean) for each in outcomes])
+    baseline = rival(pool_alone, outcomes)
+    return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline)
+
+
+def rival(number: Callable[[Prediction], float], outcomes: Collection[Outcome]) -> Rival:
+    """Score another number of the first layer on networks that were measured, at least one."""
+    curve, left_over = fit_to(number)
+    expected = [curve(each.predicted) for each in outcomes]
+    rho = spearman([(number(each.predicted), each.measured.mean) for each in outcomes])
+    hits = [assembly.kind_of(one) == each.kind for one, each in zip(expected, outcomes, strict=True)]
+    misses = [each.measured.mean - one for one, each in zip(expected, outcomes, strict=True)]
+    return Rival(left_over, rho.estimate if rho else None, sum(hits), float(np.abs(misses).mean()))
+
+
+def _they_come_true(results: Results) -> Iterator[Evidence]:
+    """ASM-3: more bits, fewer relevant filters; and more than half of the networks in their class."""
+    found = score(results)
+    if found.rho:
+        yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", found.rho, "below", 0)
+    hits = _bootstrap(np.array([each.hit for each in found.outcomes], dtype=np.float64))
+    yield Evidence("share of networks in the predicted class", hits, "above", HALF)
+
+
+CLAIM = Claim(
+    "ASM-3",
+    _they_come_true,
+    tuple(key(name, "relevant") for name in REGISTERED),
+    least=LEAST_TRIALS,
+)
+"""The claim of ours that the registered networks decide; its rule is older than their runs."""
+DECIDED = (*CLAIMS, *IN_VIVO, CLAIM)
+"""Every claim that runs decide."""
+
+
+def _bootstrap(values: FloatArray, seed: int = 0) -> Interval:
+    """The mean with its 95% percentile interval over resampled values."""
+    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975)).tolist()
+    return Interval(float(values.mean()), low, high)
+
+
+def paper_networks() -> tuple[Variant, ...]:
+    """Return the paper's variants that the curve was fitted to."""
+    return tuple(VARIANTS[cell.variant] for cell in fitted_to())
+
+
+def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval | None:
+    """Spearman's rank correlation with its 95% percentile interval over resampled points.
+
+    Samples in which all values of one kind are equal have no correlation and are left out. ``None`` for fewer
+    than three points, or if all values of one kind are equal.
+    """
+    pairs = np.array(list(points), dtype=np.float64).reshape(-1, 2)
+    if len(pairs) < 3 or (pairs == pairs[0]).all(axis=0).any():
+        return None
+    draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
+    low, high = np.nanquantile(_rank_correlations(pairs[draws]), (0.025, 0.975)).tolist()
+    return Interval(float(_rank_correlations(pairs[None])[0]), low, high)
+
+
+def _rank_correlations(samples: FloatArray) -> FloatArray:
+    """Spearman's correlation of every sample of points (samples, n, 2); NaN if all values are equal."""
+    ranks = np.asarray(rankdata(samples, axis=1)) - (samples.shape[1] + 1) / 2
+    one, other = ranks[:, :, 0], ranks[:, :, 1]
+    spread = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
+    found: FloatArray = (one * other).sum(axis=1) / np.where(spread > 0, spread, np.nan)
+    return found

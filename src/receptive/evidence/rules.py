@@ -1,0 +1,264 @@
+"""The rules by which runs decide on the claims, each a function of measured results."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from math import isnan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.evidence import claims
+from receptive.evidence.claims import Key
+from receptive.evidence.measured import SCORES, Results, name_quantity
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
+from receptive.evidence.verdicts import Claim, Evidence, Rule
+from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
+
+CLEAR = 0.1
+"""A difference that counts where the paper says "far" or "about": three filters of thirty, or a fifth of the
+way from guessing to certainty in AU-ROC. The number is ours."""
+HALF = 0.5
+"""Above this fraction of filters a layer holds mostly whole motifs, below it mostly others."""
+CHANGING = 0.5
+"""Filters by which a factor's number of filters varies between trials if it is no constant (POOL-4)."""
+
+
+# The inequalities that the rules are made of.
+
+
+def key(variant: str, column: str, layer: str = "conv1") -> Key:
+    """Name a quantity; ``layer`` is for match fractions.
+
+    Raises:
+        UsageError: there cannot be such a quantity.
+    """
+    return name_quantity(variant, "" if column in SCORES else layer, column)
+
+
+def _name(what: Key) -> str:
+    variant, layer, column = what
+    return " ".join([variant, *([layer] if layer not in ("", "conv1") else []), column])
+
+
+def above(results: Results, quantity: Key, limit: float) -> Evidence:
+    """The mean of a quantity lies above ``limit``."""
+    return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "above", limit)
+
+
+def below(results: Results, quantity: Key, limit: float) -> Evidence:
+    """The mean of a quantity lies below ``limit``."""
+    return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "below", limit)
+
+
+def combined(results: Results, *terms: tuple[float, Key]) -> Interval:
+    """A weighted sum of the means of quantities: trial by trial if all of them are of one network."""
+    numbered = [(weight, results.numbered(key[0], results.of(key))) for weight, key in terms]
+    return _sum(results.by_trial or len({key[0] for _, key in terms}) == 1, *numbered)
+
+
+def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
+    """A weighted sum of means of numbered trials; by trial over those that all have."""
+    if not by_trial:
+        return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
+    shared = set.intersection(*(set(trials) for _, trials in terms))
+    if not shared:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    sums = [sum(weight * trials[number] for weight, trials in terms) for number in sorted(shared)]
+    return contrast((1, sample(sums)))
+
+
+def exceeds(results: Results, one: Key, other: Key, by: float = 0.0) -> Evidence:
+    """One quantity is greater than another, by more than ``by``."""
+    return Evidence(f"{_name(one)} − {_name(other)}", combined(results, (1, one), (-1, other)), "above", by)
+
+
+def not_beaten(results: Results, one: Key, other: Key, by: float) -> Evidence:
+    """The other quantity is not greater by as much as ``by``."""
+    return Evidence(f"{_name(other)} − {_name(one)}", combined(results, (1, other), (-1, one)), "below", by)
+
+
+def _of_groups(results: Results, ones: Sequence[Key], others: Sequence[Key]) -> Interval:
+    """The mean of some quantities minus the mean of others, all of different networks."""
+    terms = [(1 / len(ones), one) for one in ones] + [(-1 / len(others), other) for other in others]
+    return combined(results, *terms)
+
+
+def _slope(results: Results, quantities: Sequence[Key], scale: Sequence[float] = (1, 1, 1, 1)) -> Interval:
+    """The least-squares slope of four means, each times its scale, in equal steps."""
+    weights = np.multiply((-0.3, -0.1, 0.1, 0.3), scale).tolist()
+    return combined(results, *zip(weights, quantities, strict=True))
+
+
+def closest(evidence: Iterable[Evidence]) -> Evidence:
+    """Return the inequality that decides about all: one contradicted, else that which holds by the least."""
+    every = list(evidence)
+    least = min(
+        every,
+        key=lambda each: (not each.contradicted, each.margin if isnan(each.clearance) else each.clearance),
+    )
+    return Evidence(least.what, least.found, least.side, least.limit, len(every))
+
+
+# The claims. Every inequality is of measured values alone.
+
+TABLE_1 = tuple(dict.fromkeys(cell.variant for cell in claims.published() if cell.id.startswith("T1-")))
+
+
+def _pool_1(results: Results) -> Iterator[Evidence]:
+    scores = [key(variant, "auroc") for variant in TABLE_1 if variant != "cnn3-50"]
+    yield closest(not_beaten(results, a, b, CLEAR) for a, b in product(scores, scores) if a != b)
+    yield closest(exceeds(results, score, key("cnn3-50", "auroc"), CLEAR) for score in scores)
+
+
+def _pool_2(results: Results) -> Iterator[Evidence]:
+    for column in ("jaspar", "relevant"):
+        pairs = product(LARGE, SMALL)
+        yield closest(exceeds(results, key(a, column), key(b, column)) for a, b in pairs)
+    yield closest(below(results, key(variant, "relevant"), HALF) for variant in SMALL)
+    yield closest(above(results, key(variant, "relevant"), HALF) for variant in LARGE)
+    best, others = key("cnn-25", "relevant"), [v for v in LARGE if v != "cnn-25"]
+    yield closest(not_beaten(results, best, key(other, "relevant"), CLEAR) for other in others)
+
+
+def _pool_3(results: Results) -> Iterator[Evidence]:
+    yield closest(exceeds(results, key(v, "jaspar"), key(v, "relevant"), CLEAR) for v in SMALL)
+
+
+def _pool_4(results: Results) -> Iterator[Evidence]:
+    mean = combined(results, *((1 / len(LARGE), key(variant, "relevant")) for variant in LARGE))
+    yield Evidence(f"relevant, mean of {', '.join(LARGE)}", mean, "below", 1)
+    spread = np.mean([_spread(results, variant) for variant in LARGE], axis=0)
+    what = "standard deviation between trials of the number of filters on a factor (interval over factors)"
+    yield Evidence(what, contrast((1, sample(spread.tolist()))), "above", CHANGING)
+
+
+def _spread(results: Results, variant: str) -> NDArray[np.float64]:
+    """For every factor the standard deviation, over trials, of how many first-layer filters match it."""
+    shares = np.array([list(trial.values()) for trial in results.factors[variant, "conv1"]])
+    spread: NDArray[np.float64] = np.std(shares * VARIANTS[variant].filters[0], axis=0, ddof=1)
+    return spread
+
+
+def _num_1(results: Results) -> Iterator[Evidence]:
+    slope = _slope(results, _keys("relevant", *NUMBERS))
+    yield Evidence("relevant, least-squares slope per 30 more filters", slope, "below", 0)
+
+
+def _size_1(results: Results) -> Iterator[Evidence]:
+    yield above(results, key("cnn9-25", "relevant"), HALF)
+    yield below(results, key("cnn9-4", "relevant"), HALF)
+
+
+def _size_2(results: Results) -> Iterator[Evidence]:
+    good, poor = key("cnn3-2", "auroc"), key("cnn3-50", "auroc")
+    yield exceeds(results, good, poor, CLEAR)
+    yield not_beaten(results, good, key("cnn-2", "auroc"), CLEAR)
+
+
+def _whole_although_cnn_2_is_not(variant: str) -> Rule:
+    def rule(results: Results) -> Iterator[Evidence]:
+        yield above(results, key(variant, "relevant"), HALF)
+        yield exceeds(results, key(variant, "relevant"), key("cnn-2", "relevant"), CLEAR)
+
+    return rule
+
+
+def _whole_only_in_the_last(variant: str, *layers: str) -> Rule:
+    def rule(results: Results) -> Iterator[Evidence]:
+        *early, last = (key(variant, "relevant", layer) for layer in layers)
+        yield above(results, last, HALF)
+        yield closest(below(results, layer, HALF) for layer in early)
+        yield closest(exceeds(results, last, layer, CLEAR) for layer in early)
+
+    return rule
+
+
+def _vivo_1(results: Results) -> Iterator[Evidence]:
+    for column in ("relevant", "jaspar"):
+        large, small = _keys(column, *LARGE), _keys(column, *SMALL)
+        what = f"{column}, mean of {', '.join(LARGE)} − "
+        whole = _of_groups(results, large, small)
+        yield Evidence(f"{what}mean of {', '.join(SMALL)}", whole, "above", CLEAR)
+        yield closest(Evidence(what + one[0], _of_groups(results, large, [one]), "above", 0) for one in small)
+
+
+def _vivo_2(results: Results) -> Iterator[Evidence]:
+    for column in ("relevant", "jaspar"):
+        yield exceeds(results, key("cnn-1", column, "conv2"), key("cnn-1", column), CLEAR)
+
+
+def _vivo_3(results: Results) -> Iterator[Evidence]:
+    what = f"auroc, mean of {', '.join(SMALL)} − mean of {', '.join(LARGE)}"
+    found = _of_groups(results, _keys("auroc", *SMALL), _keys("auroc", *LARGE))
+    yield Evidence(what, found, "above", 0)
+    yield Evidence(what, found, "below", CLEAR)
+
+
+def _vivo_4(results: Results) -> Iterator[Evidence]:
+    what = "least-squares slope per 30 more filters"
+    yield Evidence(f"auroc, {what}", _slope(results, _keys("auroc", *NUMBERS)), "above", 0)
+    filters = [VARIANTS[variant].filters[0] for variant in NUMBERS]
+    number = _slope(results, _keys("relevant", *NUMBERS), filters)
+    yield Evidence(f"number of relevant filters, {what}", number, "above", 0)
+
+
+def _vivo_5(results: Results) -> Iterator[Evidence]:
+    most, least = (results.numbered(v, results.covered(v)) for v in (NUMBERS[-1], NUMBERS[0]))
+    what = f"factors with a filter, {NUMBERS[-1]} − {NUMBERS[0]}"
+    yield Evidence(what, _sum(results.by_trial, (1, most), (-1, least)), "above", 0)
+
+
+def _keys(column: str, *variants: str) -> tuple[Key, ...]:
+    return tuple(key(variant, column) for variant in variants)
+
+
+def _layers(variant: str, *layers: str) -> tuple[Key, ...]:
+    return tuple(key(variant, column, layer) for layer in layers for column in ("jaspar", "relevant"))
+
+
+CLAIMS = (
+    Claim("POOL-1", _pool_1, _keys("auroc", *TABLE_1)),
+    Claim("POOL-2", _pool_2, _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE)),
+    Claim("POOL-3", _pool_3, _keys("jaspar", *SMALL) + _keys("relevant", *SMALL)),
+    Claim("POOL-4", _pool_4, _keys("relevant", *LARGE)),
+    Claim("NUM-1", _num_1, _keys("relevant", *NUMBERS)),
+    Claim("SIZE-1", _size_1, _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25")),
+    Claim("SIZE-2", _size_2, _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2")),
+    Claim(
+        "STRIDE-1",
+        _whole_although_cnn_2_is_not("cnn-50-2"),
+        _keys("jaspar", "cnn-50-2", "cnn-2") + _keys("relevant", "cnn-50-2", "cnn-2"),
+    ),
+    Claim(
+        "DEEP-1",
+        _whole_although_cnn_2_is_not("cnn19-1-2"),
+        _keys("jaspar", "cnn19-1-2", "cnn-2") + _keys("relevant", "cnn19-1-2", "cnn-2"),
+    ),
+    Claim("DEEP-2", _whole_only_in_the_last("cnn-1", "conv1", "conv2"), _layers("cnn-1", "conv1", "conv2")),
+    Claim(
+        "DEEP-3",
+        _whole_only_in_the_last("cnn-1-1-100", "conv1", "conv2", "conv3"),
+        _layers("cnn-1-1-100", "conv1", "conv2", "conv3"),
+    ),
+)
+"""The claims that the synthetic runs decide, in the paper's order."""
+
+IN_VIVO_TASKS = ("invivo", "chipseq")
+"""DeepSEA's sequences, which the paper's networks were trained on, and those that ship."""
+
+IN_VIVO = (
+    Claim(
+        "VIVO-1",
+        _vivo_1,
+        _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
+        IN_VIVO_TASKS,
+        LEAST_TRIALS,
+    ),
+    Claim("VIVO-2", _vivo_2, _layers("cnn-1", "conv1", "conv2"), IN_VIVO_TASKS, LEAST_TRIALS),
+    Claim("VIVO-3", _vivo_3, _keys("auroc", *SMALL, *LARGE), IN_VIVO_TASKS, LEAST_TRIALS),
+    Claim(
+        "VIVO-4", _vivo_4, _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS), IN_VIVO_TASKS, LEAST_TRIALS
+    ),
+    Claim("VIVO-5", _vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), IN_VIVO_TASKS, LEAST_TRIALS),
+)
+"""The claims that runs on real sequences decide."""

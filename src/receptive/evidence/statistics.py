@@ -1,0 +1,62 @@
+"""Means, intervals and differences of trials, by Welch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from scipy.special import stdtrit
+
+LEAST_TRIALS = 3
+"""For a number: two give next to no idea of their spread, and an interval that nearly anything falls in."""
+EQUIVALENCE = 0.90
+"""Confidence of the interval that stands for two one-sided tests at 5%."""
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Independent trials in three numbers; ``sd`` with n - 1 in its denominator, NaN for a single trial."""
+
+    mean: float
+    sd: float
+    n: int
+
+
+def sample(values: Sequence[float]) -> Sample:
+    """Summarise at least one trial."""
+    sd = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    return Sample(float(np.mean(values)), sd, len(values))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its 95% interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> Interval:
+    """Estimate a weighted sum of means with its interval, by Welch and Satterthwaite.
+
+    ``contrast((1, a), (-1, b))`` is Welch's interval of a difference. Samples without any spread give an
+    interval without width; with a sample of one trial there is none, and its ends are NaN.
+
+    Args:
+        terms: weights and samples.
+        confidence: of the interval.
+    """
+    estimate = sum(weight * one.mean for weight, one in terms)
+    if any(one.n < 2 for _, one in terms):
+        return Interval(estimate, float("nan"), float("nan"))
+    variances = [(weight * one.sd) ** 2 / one.n for weight, one in terms]
+    total = sum(variances)
+    if total == 0:
+        return Interval(estimate, estimate, estimate)
+    shares = [
+        (variance / total) ** 2 / (one.n - 1) for variance, (_, one) in zip(variances, terms, strict=True)
+    ]
+    half = float(stdtrit(1 / sum(shares), (1 + confidence) / 2)) * sqrt(total)
+    return Interval(estimate, estimate - half, estimate + half)

@@ -1,0 +1,171 @@
+"""Verdicts: which published numbers and which claims the measured runs bear out."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, sqrt
+from typing import Literal
+
+from receptive.evidence import claims
+from receptive.evidence.claims import Cell, Key
+from receptive.evidence.measured import Results
+from receptive.evidence.statistics import EQUIVALENCE, LEAST_TRIALS, Interval, Sample, contrast, sample
+
+Verdict = Literal["reproduced", "trend only", "undecided", "not reproduced", "not measured"]
+PUBLISHED_TRIALS = 5
+"""The paper's trials of every network, and the least that a claim is judged by."""
+TOLERANCE = {"auroc": 0.01, "aupr": 0.01, "jaspar": 0.05, "relevant": 0.05}
+"""Differences below these count as none, whatever the interval."""
+COPIED = ("T2-11", "T2-12", "T2-13")
+"""Rows of Table 2 whose match fractions are Table 1's (D-2)."""
+
+
+def published_sample(cell: Cell) -> Sample:
+    """Return a published number as a sample of five trials, its population deviation made a sample's."""
+    return Sample(cell.mean, cell.sd * sqrt(PUBLISHED_TRIALS / (PUBLISHED_TRIALS - 1)), PUBLISHED_TRIALS)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A published number beside the measured one.
+
+    Attributes:
+        cell: the published number.
+        measured: ``None`` without a trial.
+        difference: measured minus published; ``None`` if not measured often enough.
+        verdict: by the rule for numbers.
+        shown: whether agreement within the tolerance is shown, too; ``None`` if not measured often enough.
+    """
+
+    cell: Cell
+    measured: Sample | None
+    difference: Interval | None
+    verdict: Verdict
+    shown: bool | None = None
+
+
+def compare(cell: Cell, values: Sequence[float]) -> Comparison:
+    """Judge one published number by the measured values."""
+    measured = sample(values) if len(values) else None
+    if measured is None or measured.n < LEAST_TRIALS:
+        return Comparison(cell, measured, None, "not measured")
+    terms, tolerance = ((1, measured), (-1, published_sample(cell))), TOLERANCE[cell.column]
+    found, narrow = contrast(*terms), contrast(*terms, confidence=EQUIVALENCE)
+    same = found.low <= 0 <= found.high or abs(found.estimate) < tolerance
+    shown = -tolerance < narrow.low and narrow.high < tolerance
+    return Comparison(cell, measured, found, "reproduced" if same else "not reproduced", shown)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One inequality of a claim: ``what`` lies above or below ``limit``.
+
+    ``closest_of``: how many inequalities of one kind it stands for, see :func:`closest`.
+    """
+
+    what: str
+    found: Interval
+    side: Literal["above", "below"]
+    limit: float
+    closest_of: int = 1
+
+    @property
+    def margin(self) -> float:
+        """How far the estimate lies on the claimed side; negative on the other."""
+        return (self.found.estimate - self.limit) * (1 if self.side == "above" else -1)
+
+    @property
+    def clearance(self) -> float:
+        """The same of the nearer end of the interval; NaN if there is no interval."""
+        return self.found.low - self.limit if self.side == "above" else self.limit - self.found.high
+
+    @property
+    def reach(self) -> float:
+        """The same of the farther end of the interval."""
+        return self.found.high - self.limit if self.side == "above" else self.limit - self.found.low
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole interval lies on the claimed side."""
+        return self.clearance > 0
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether no part of the interval lies on the claimed side."""
+        return self.reach <= 0
+
+
+Rule = Callable[[Results], Iterable[Evidence]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper.
+
+    Attributes:
+        id: as in the specification, e.g. ``POOL-2``.
+        rule: its inequalities, from measured results that have every quantity in ``needs`` often enough.
+        needs: the quantities it is about; their published numbers are those it leans on.
+        tasks: those whose runs decide it, each for itself; the paper's own data first.
+        least: trials that each quantity takes.
+    """
+
+    id: str
+    rule: Rule
+    needs: tuple[Key, ...]
+    tasks: tuple[str, ...] = ("synthetic",)
+    least: int = PUBLISHED_TRIALS
+
+    @property
+    def statement(self) -> str:
+        """What it says, in our words."""
+        return claims.statements()[self.id].text
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim with its verdict on the runs of a task and the evidence for it.
+
+    ``waits_for``: variants with too few trials.
+    """
+
+    claim: Claim
+    task: str
+    verdict: Verdict
+    evidence: tuple[Evidence, ...] = ()
+    waits_for: tuple[str, ...] = ()
+
+
+def judge(claim: Claim, results: Results) -> Judgement:
+    """Judge a claim by the measured results."""
+    few = [key[0] for key in claim.needs if len(results.of(key)) < claim.least]
+    if few:
+        return Judgement(claim, results.task, "not measured", waits_for=tuple(dict.fromkeys(few)))
+    evidence = tuple(claim.rule(results))
+    if any(isnan(each.clearance) for each in evidence):
+        return Judgement(claim, results.task, "not measured", evidence)
+    if any(each.contradicted for each in evidence):
+        return Judgement(claim, results.task, "not reproduced", evidence)
+    if not all(each.holds for each in evidence):
+        return Judgement(claim, results.task, "undecided", evidence)
+    numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim, results.task)}
+    needs_none = not leans_on(claim, claim.tasks[0])
+    verdict: Verdict = "reproduced" if needs_none or numbers == {"reproduced"} else "trend only"
+    return Judgement(claim, results.task, verdict, evidence)
+
+
+def judge_all(every: Iterable[Claim], results: Mapping[str, Results]) -> tuple[Judgement, ...]:
+    """Judge every one of some claims on each of its tasks that there are results of.
+
+    Without any it is not measured on the last of its tasks, which needs no data but the package's.
+    """
+    found = []
+    for claim in every:
+        tasks = [task for task in claim.tasks if task in results] or claim.tasks[-1:]
+        found += [judge(claim, results.get(task, Results({}, {}, task=task))) for task in tasks]
+    return tuple(found)
+
+
+def leans_on(claim: Claim, task: str = "synthetic") -> list[Cell]:
+    """Return the published numbers of a task that a claim leans on, save those copied by mistake (D-2)."""
+    cells = [cell for cell in claims.published() if cell.task == task and cell.key in claim.needs]
+    return [cell for cell in cells if not (cell.id in COPIED and cell.layer)]

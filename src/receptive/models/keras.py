@@ -1,0 +1,810 @@
+"""Read the receptive-field graph of a Keras model, from its configuration alone.
+
+A Keras model describes itself as JSON, which its file holds (`saved`), so reading needs neither Keras nor the
+weights, and runs none of the file's code.
+
+What is followed is where positions are. Every tensor has a place, the node of our graph that gives it, and
+axes, each a tuple of what it holds: positions, or channels by their number. So a convolution written in 2-D
+over one axis is 1-D, and a reshape is read as long as it keeps positions in one piece.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from operator import index
+from pathlib import Path
+from typing import Any, cast
+
+from receptive.errors import ReceptiveError, UsageError
+from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
+from receptive.models.saved import read as read_saved
+from receptive.theory.fields import windows
+from receptive.theory.layers import INPUT, Graph, Layer, Node
+
+POSITIONS = 0
+"""What stands for positions where an axis lists the numbers of channels that it holds."""
+
+Shape = tuple[int | None, ...]
+Axes = tuple[tuple[int | None, ...], ...]
+"""What each axis but the batch's holds, the last changing fastest; ``None`` is an unknown number."""
+_Input = tuple[str, Shape | None]
+"""The name of an input and its shape, with the batch."""
+
+_CONVOLUTIONS = {f"{kind}Conv{n}D" for kind in ("", "Separable", "Depthwise") for n in (1, 2)}
+_POOLS = {f"{kind}Pooling{n}D": name for kind, name in (("Max", "pool"), ("Average", "mean")) for n in (1, 2)}
+_GLOBAL = {f"Global{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2)}
+_EDGES = {
+    f"{kind}{n}D": ours for kind, ours in (("ZeroPadding", "pad"), ("Cropping", "crop")) for n in (1, 2)
+}
+_REDUCTIONS = {"Max", "Mean", "Sum", "Amax"}
+_JOINS = {"Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum", "Minimum"}
+_SHAPES = {"Flatten", "Reshape", "Permute", "Transpose", "ExpandDims", "Squeeze"}
+_ACTIVATIONS = {
+    *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax"),
+    *("Relu", "Relu6", "LeakyRelu", "Gelu", "Elu", "Selu", "Celu", "Silu", "Sigmoid", "Tanh", "Exp"),
+    *("Softplus", "Softsign", "LogSigmoid", "HardSigmoid", "HardSilu", "HardTanh"),
+}
+_BEFORE_ACTIVATION = {
+    *("BatchNormalization", "LayerNormalization", "Identity", "Rescaling", "ActivityRegularization"),
+    *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
+}
+_POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
+_POINTWISE = {
+    "Masking",
+    "Absolute",
+    "Square",
+    "Sqrt",
+    "Log",
+    "Log1p",
+    "Negative",
+    "Clip",
+    "Cast",
+    "Power",
+} | ((_ACTIVATIONS | _BEFORE_ACTIVATION) - _POINTWISE_OVER_CHANNELS)
+_ENDS = {
+    *("LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "Dot"),
+    *("AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention", "Matmul", "Einsum", "ConvLSTM1D"),
+}
+_STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
+_MIXED = "it combines all positions, so that every neuron sees all of them"
+_MOVED = "it moves values between positions"
+_MOVES = {
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "UpSampling1D", "UpSampling2D"), _STRETCHED),
+    **dict.fromkeys(("Repeat", "RepeatVector", "Tile", "Resizing"), _STRETCHED),
+    **dict.fromkeys((*_SHAPES, "GetItem", "SlicingOpLambda", "Flip", "Roll", "SwapAxes", "Swapaxes"), _MOVED),
+    **dict.fromkeys(
+        ("Moveaxis", "Pad", "Split", "Stack", "Slice", "Take", "TakeAlongAxis", "Unstack"), _MOVED
+    ),
+}
+"""Layers that move positions, which nobody may declare harmless."""
+_REFUSED = {"GroupNormalization": _MIXED, "EinsumDense": "its equation may combine positions"}
+_NOT_PASSED = {*_MOVES, *_CONVOLUTIONS, *_POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
+_STAND_IN = 1_000_003
+"""A prime, which stands for an open number of positions, so that no reshape by constants can divide it."""
+
+
+def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
+    """Read the spatial part of a Sequential or functional Keras model as a `Graph`.
+
+    Convolutions, pooling, padding, cropping and slices become nodes, named as in the model (``block/conv``
+    inside the nested model ``block``); layers that act on each position by itself are passed over, a Dense
+    layer on a sequence among them; recurrent layers, attention and a Dense layer on a flattened sequence,
+    after which every neuron sees everything, end the spatial part. Convolutions may be written in 2-D over
+    one axis. Where a layer cannot be followed, its branch ends, and the graph's notes say so.
+
+    The sequence is an input's axis that the first convolution slides over: (batch, positions, channels) in
+    the first place, (batch, channels, positions) if something turns it. Of several inputs it is the one with
+    an axis of 4.
+
+    Args:
+        model: a Keras model, or the path of a file of one (see `saved.read`).
+        passthrough: names or classes of further layers that do not change which positions a neuron sees. Of
+            several inputs they pass on the first.
+
+    Raises:
+        UsageError: ``passthrough`` names a layer that moves positions.
+        ReceptiveError: the file cannot be read, or holds a model of another kind, several inputs that may be
+            the sequence, or a layer whose field is not known before any convolution; the message names it and
+            says what can be done.
+    """
+    entry, what = _described(model)
+    check_connected(entry, what)
+    try:
+        return _graph(modern(entry), what, passthrough)
+    except _Declared:
+        raise
+    except UsageError as error:  # a layer that the file describes, not an argument
+        raise ReceptiveError(f"{what}: {error}") from None
+    except MALFORMED as error:
+        lacks = f"; its description lacks {error}" if isinstance(error, KeyError) else ""
+        raise ReceptiveError(f"{what}: {NO_MODEL}{lacks}") from error
+
+
+def activation(model: Any, convolution: str) -> tuple[str, str]:
+    """Find where the map of a convolution is complete: behind the first activation that follows it.
+
+    Normalisation and dropout in between are passed. Anything else before an activation, such as pooling, or
+    several layers that read the same map, ends the search: the map is then ``linear``.
+
+    Args:
+        model: as for `read`.
+        convolution: its name, as `read` gives it.
+
+    Returns:
+        The layer that gives the map, named as in `read`, and the activation as Keras calls it: ``relu``.
+
+    Raises:
+        UsageError: there is no layer of this name.
+    """
+    entry, what = _described(model)
+    config, (*blocks, name) = modern(entry)["config"], convolution.split("/")
+    try:
+        for block in blocks:
+            config = _named(config, block)["config"]
+        layer = _named(config, name)
+    except LookupError:
+        raise UsageError(f'{what}: no layer is called "{convolution}"') from None
+    while _function(layer) == "linear":
+        above = _readers(config, layer["config"]["name"])
+        if len(above) != 1 or above[0]["class_name"] not in _ACTIVATIONS | _BEFORE_ACTIVATION:
+            break
+        layer = above[0]
+    return "/".join([*blocks, layer["config"]["name"]]), _function(layer)
+
+
+def _named(config: Entry, name: str) -> Entry:
+    """The layer of a described model that has a name."""
+    layers: list[Entry] = config["layers"]
+    return {layer["config"]["name"]: layer for layer in layers}[name]
+
+
+def _function(layer: Entry) -> str:
+    """The activation that a layer applies; a ReLU that lets something negative or little pass is no relu."""
+    kind, config = layer["class_name"], layer["config"]
+    if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
+        return "leaky_relu"
+    if kind in _ACTIVATIONS - {"Activation"}:
+        return cast(str, kind.lower())
+    given = config.get("activation") or "linear"
+    if isinstance(given, str):
+        return given
+    return given["config"] if isinstance(given.get("config"), str) else _function(given)
+
+
+def _readers(config: Entry, name: str) -> list[Entry]:
+    """The layers of a model that read the output of one of them."""
+    layers: list[Entry] = config["layers"]
+    if "input_layers" not in config:  # Sequential
+        names = [layer["config"]["name"] for layer in layers]
+        return layers[names.index(name) + 1 :][:1]
+    return [layer for layer in layers if any(n == name for n, *_ in _tensors(layer["inbound_nodes"]))]
+
+
+def _described(model: Any) -> tuple[Entry, str]:
+    """How Keras describes a model, or the file of one, and what to call it in errors."""
+    if isinstance(model, str | Path):
+        return read_saved(model).model, str(model)
+    try:
+        what = f'model "{model.name}"'
+        return cast(Entry, json.loads(functional(model).to_json())), what
+    except (AttributeError, NotImplementedError, TypeError, ValueError):  # what own classes raise
+        return {"class_name": type(model).__name__, "config": {}}, "the model"
+
+
+def functional(model: Any) -> Any:
+    """Return a model of inputs and outputs as Keras's own functional model of them; any other as it is.
+
+    So a class of one's own that passes its inputs and outputs to ``keras.Model`` can be read as well.
+    """
+    if type(model).__name__ in MODELS or not getattr(model, "inputs", None):
+        return model
+    import keras
+
+    return keras.Model(model.inputs, model.outputs, name=model.name)
+
+
+def check_connected(entry: Entry, what: str) -> None:
+    """Refuse a described model that does not tell how its layers are connected.
+
+    Raises:
+        ReceptiveError: it is a subclassed one.
+    """
+    name, config = entry.get("class_name"), entry.get("config")
+    if isinstance(name, str) and name not in MODELS and not (isinstance(config, dict) and "layers" in config):
+        raise ReceptiveError(
+            f"{what}: expected a Sequential or functional Keras model, found {name}; a subclassed model does "
+            "not tell how its layers are connected: in Python, x = keras.Input((L, 4)) and "
+            "keras.Model(x, model.call(x)) make a functional model of it"
+        )
+
+
+def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
+    """The graph of a described model, which errors call ``what``."""
+    inputs = _inputs(entry)
+    chosen = _sequence(inputs, what)
+    name, shape = inputs[chosen]
+    candidates = _candidates(entry, shape)
+    if not candidates:
+        raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shape}")
+    sideways = None
+    for axes in candidates:
+        length = _length_of(axes, shape)
+        found = _Found(passthrough, {INPUT: length})
+        given = [_ASIDE] * len(inputs)
+        given[chosen] = _Tensor(INPUT, axes)
+        try:
+            outputs = _follow_model(entry["config"], given, "", found)
+        except _Sideways as error:
+            sideways = sideways or error
+            continue
+        found.end([each for each in outputs if each.flat])
+        if not found.nodes:
+            raise ReceptiveError(f"{what}: {found.stopped or 'has no convolution or pooling over positions'}")
+        atoms = [atom for axis in axes for atom in axis]
+        if len(inputs) > 1 and shape:
+            found.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")
+        if found.stopped:
+            found.notes.append(f"followed up to {found.stopped}; what comes after it counts as a dense layer")
+        ends = tuple(dict.fromkeys(found.ends))
+        return Graph(tuple(found.nodes), length, ends, POSITIONS in atoms[1:], tuple(found.notes))
+    raise ReceptiveError(f"{what}: {sideways}")
+
+
+# --- inputs --------------------------------------------------------------------------------------------
+
+
+def _inputs(entry: Entry) -> list[_Input]:
+    """The names and shapes of a model's inputs, in the order that it lists them in.
+
+    The shape is None for a Sequential model that has not been built.
+    """
+    config = entry["config"]
+    shapes: dict[str, Shape | None] = {
+        layer["config"]["name"]: tuple(layer["config"]["batch_shape"])
+        for layer in config["layers"]
+        if layer["class_name"] == "InputLayer"
+    }
+    if "input_layers" in config:
+        return [(name, shapes[name]) for name, *_ in _tensors(config["input_layers"])]
+    if shapes:
+        return [*shapes.items()][:1]
+    first = config["layers"][0] if config["layers"] else {"class_name": ""}
+    if first["class_name"] in MODELS:
+        return _inputs(first)
+    built = config.get("build_input_shape")
+    return [("the input", None if built is None else tuple(built))]
+
+
+def _sequence(inputs: Sequence[_Input], what: str) -> int:
+    """Which of a model's inputs is the sequence: the only one, or the only one with an axis of 4 letters."""
+    likely = [i for i, (_, shape) in enumerate(inputs) if shape and len(shape) in (3, 4) and 4 in shape[1:]]
+    if len(inputs) == 1 or len(likely) == 1:
+        return 0 if len(inputs) == 1 else likely[0]
+    listed = ", ".join(f"{name} {shape[1:] if shape else '()'}" for name, shape in inputs)
+    which = "none" if not likely else f"{len(likely)}"
+    raise ReceptiveError(
+        f"{what}: expected one input of one-hot DNA, found {which} of {len(inputs)}: {listed}"
+    )
+
+
+def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
+    """What the axes of an input may hold, the likeliest first."""
+    if shape is None:
+        return [((POSITIONS,), (None,)), ((None,), (POSITIONS,))]
+    sizes = shape[1:]
+    if len(sizes) == 1:  # codes of nucleotides, or a flat sequence that a Reshape folds
+        folded = _folded(entry, sizes[0])
+        unfolded = _candidates(entry, folded) if folded else []
+        return [*(_flattened(axes) for axes in unfolded), ((POSITIONS,),)]
+    order = sorted(range(len(sizes)), key=lambda i: (sizes[i] == 1, len(sizes) == 3 and sizes[i] == 4))
+    if len(sizes) not in (2, 3) or (len(sizes) == 3 and 1 not in sizes):
+        return []
+    return [
+        tuple((POSITIONS,) if i == at else () if size == 1 else (size,) for i, size in enumerate(sizes))
+        for at in (range(2) if len(sizes) == 2 else order)
+    ]
+
+
+def _folded(entry: Entry, size: int | None) -> Shape | None:
+    """The shape that a Reshape right after a flat input of this size gives it."""
+    layers: list[Entry] = entry["config"]["layers"]
+    for layer in layers:
+        if layer["class_name"] == "Reshape" and size is not None:
+            target = _filled(layer["config"]["target_shape"], size)
+            return (None, *target) if prod(target) == size and len(target) > 1 else None
+        if layer["class_name"] in MODELS:
+            return _folded(layer, size)
+    return None
+
+
+def _filled(target: Sequence[int], total: int) -> list[int]:
+    """The sizes that a reshape asks for, with its -1 worked out."""
+    rest = prod(size for size in target if size != -1)
+    return [index(total // rest if size == -1 and rest else size) for size in target]
+
+
+def _length_of(axes: Axes, shape: Shape | None) -> int | None:
+    """How many positions an input has that holds this; None if that is open."""
+    if shape is None:
+        return None
+    if len(axes) == 1:
+        channels = [atom for atom in axes[0] if atom != POSITIONS]
+        return (
+            None
+            if shape[1] is None or None in channels
+            else index(shape[1] // prod(cast(list[int], channels)))
+        )
+    length = shape[1 + axes.index((POSITIONS,))]
+    return None if length is None else index(length)
+
+
+# --- following -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """Where a tensor comes from, and what its axes hold.
+
+    Attributes:
+        place: a node of our graph; None once positions are mixed for good, or were lost.
+        axes: without the batch's.
+        aside: whether it comes from other inputs alone, which know nothing of the sequence.
+    """
+
+    place: str | None
+    axes: Axes = ()
+    aside: bool = False
+
+    @property
+    def flat(self) -> bool:
+        """Whether positions share an axis with channels."""
+        return any(POSITIONS in axis and len(axis) > 1 for axis in self.axes)
+
+    @property
+    def along(self) -> int | None:
+        """The axis that holds positions; None if there is none, as after global pooling."""
+        return next((i for i, axis in enumerate(self.axes) if POSITIONS in axis), None)
+
+
+_ASIDE = _Tensor(None, aside=True)
+_LOST = _Tensor(None)
+
+
+class _Stop(ReceptiveError):
+    """A layer cannot be followed: its branch ends here."""
+
+
+class _Sideways(_Stop):
+    """A layer slides over an axis that does not hold the positions."""
+
+
+class _Declared(UsageError):
+    """A layer was declared harmless that moves positions."""
+
+
+@dataclass
+class _Found:
+    """What following a model's layers has come upon so far; as in `Graph`."""
+
+    passthrough: Sequence[str]
+    lengths: dict[str, int | None]
+    nodes: list[Node] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stopped: str = ""
+
+    def end(self, tensors: Sequence[_Tensor]) -> None:
+        """Note what is read by dense or recurrent layers."""
+        self.ends += [each.place for each in tensors if each.place not in (None, INPUT)]
+
+    def add(self, layer: Layer, sources: Sequence[_Tensor]) -> str:
+        """Append a node; return its name."""
+        below = tuple(each.place for each in sources if each.place is not None)
+        lengths = [self.lengths[place] for place in below]
+        if len(below) > 1:
+            found = None if None in lengths else max(cast(list[int], lengths))
+        else:
+            found = None if lengths[0] is None else windows(layer, lengths[0])
+        self.lengths[layer.name] = 1 if layer.kind == "global" else found
+        self.nodes.append(Node(layer, below))
+        return layer.name
+
+
+def _follow_model(config: Entry, sources: list[_Tensor], prefix: str, found: _Found) -> list[_Tensor]:
+    """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
+    layers: list[Entry] = config["layers"]
+    if "input_layers" not in config:  # Sequential
+        for layer in layers:
+            if layer["class_name"] != "InputLayer":
+                sources = _follow(layer, prefix + layer["config"]["name"], sources, None, found)[:1]
+        return sources
+    made = {
+        (name, call): [source]
+        for (name, call, _), source in zip(_tensors(config["input_layers"]), sources, strict=True)
+    }
+    calls = [(layer, i) for layer in layers for i in range(len(layer["inbound_nodes"]))]
+    while calls:  # one round is enough unless a shared layer is called again later on
+        waiting = []
+        for layer, i in calls:
+            call = layer["inbound_nodes"][i]
+            reads = list(_tensors(call))
+            if not all((name, node) in made for name, node, _ in reads):
+                waiting.append((layer, i))
+                continue
+            given = [_output(made, tensor) for tensor in reads]
+            called = prefix + layer["name"] + (f":{i + 1}" if i else "")
+            made[layer["name"], i] = _follow(layer, called, given, call, found)
+        if len(waiting) == len(calls):
+            raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
+        calls = waiting
+    return [_output(made, tensor) for tensor in _tensors(config["output_layers"])]
+
+
+def _output(made: dict[tuple[str, int], list[_Tensor]], tensor: tuple[str, int, int]) -> _Tensor:
+    """One output of a call; further ones, such as the states of a recurrent layer, are not followed."""
+    name, call, output = tensor
+    found = made[name, call]
+    return found[output] if 0 <= output < len(found) else replace(found[0], place=None, axes=())
+
+
+def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
+    """All references (layer, call, output) to tensors within a piece of a model's description."""
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            value = value["config"]["keras_history"]
+        else:
+            value = list(value.values())
+    if isinstance(value, list):
+        if len(value) in (3, 4) and isinstance(value[0], str) and all(isinstance(n, int) for n in value[1:3]):
+            yield value[0], value[1], value[2]
+            value = value[3:]  # in Keras 2, arguments by name
+        for item in value:
+            yield from _tensors(item)
+
+
+def _follow(entry: Entry, name: str, sources: list[_Tensor], call: Any, found: _Found) -> list[_Tensor]:
+    """Append the nodes that one call of a layer makes; return where its outputs come from."""
+    kind, config = entry["class_name"], entry["config"]
+    if {kind, kind.split(">")[-1], name, config.get("name")} & {*found.passthrough}:
+        if kind in _NOT_PASSED:
+            raise _Declared(
+                f"--passthrough: layer {name} ({kind}) moves or combines positions; expected layers that "
+                "leave them as they are"
+            )
+        return sources[:1]
+    own = ">" in f"{kind}{entry.get('registered_name')}" or not str(
+        entry.get("module") or "keras"
+    ).startswith("keras")
+    if kind in MODELS and not own:
+        return _follow_model(config, sources, f"{name}/", found)
+    followed = [each for each in sources if not each.aside]
+    if not followed:
+        return [_ASIDE]
+    try:
+        if own:
+            raise _unknown(name, kind, "is not one of Keras's own layers")
+        made = _step(kind, name, config, followed, len(followed) < len(sources), call, found)
+    except _Sideways as error:
+        if not found.nodes:
+            raise
+        made, found.stopped = _LOST, found.stopped or str(error)
+    except _Stop as error:
+        made, found.stopped = _LOST, found.stopped or str(error)
+    if made.place is None:
+        found.end(followed)
+    return [made]
+
+
+def _step(
+    kind: str, name: str, config: Entry, sources: list[_Tensor], aside: bool, call: Any, found: _Found
+) -> _Tensor:
+    """Follow one of Keras's own layers; what it gives has no place if it mixes all positions.
+
+    Args:
+        kind: the layer's class.
+        name: what to call it.
+        config: its arguments.
+        sources: what it reads.
+        aside: whether it also reads what comes from other inputs.
+        call: how the model calls it.
+        found: what to append to.
+
+    Raises:
+        _Stop: it cannot be followed.
+    """
+    source = sources[0]
+    if any(each.place is None for each in sources) or kind in _ENDS:
+        if kind in _CONVOLUTIONS:
+            raise _unknown(name, kind, "comes after a layer that mixes all positions")
+        return _LOST
+    if kind in _JOINS or kind == "Concatenate":
+        return _join(kind, name, config, sources, aside, found)
+    if kind in _SHAPES:
+        return replace(
+            source, axes=_reshaped(kind, name, config, source, found.lengths[cast(str, source.place)])
+        )
+    if kind == "GetItem":
+        return _sliced(name, source, call, found)
+    if kind in _POINTWISE:
+        return source
+    if kind == "Embedding":
+        return replace(source, axes=(*source.axes, (index(config["output_dim"]),)))
+    if kind == "Dense":
+        if source.along == len(source.axes) - 1:
+            return _LOST
+        return replace(source, axes=(*source.axes[:-1], (index(config["units"]),)))
+    if kind == "TimeDistributed" and source.along == 0 and not source.flat:
+        return replace(source, axes=(source.axes[0], (config["layer"]["config"].get("units"),)))
+    if kind in _POINTWISE_OVER_CHANNELS:
+        axis = config.get("axis", -1)
+        if any(_axis(each, source) == source.along for each in (axis if isinstance(axis, list) else [axis])):
+            if source.flat:
+                return _LOST
+            raise _unknown(name, kind, _MIXED)
+        return source
+    if kind in _REDUCTIONS:
+        return _reduced(name, config, source, found)
+    if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL or kind in _EDGES:
+        return _slide(kind, name, config, source, found)
+    why = _MOVES.get(kind) or _REFUSED.get(kind) or "is not a layer whose receptive field is known"
+    raise _unknown(name, kind, why)
+
+
+def _axis(number: Any, source: _Tensor) -> int:
+    """An axis by its index without the batch, counted from the front."""
+    return index(number) - 1 if index(number) > 0 else index(number) + len(source.axes)
+
+
+# --- layers that slide ---------------------------------------------------------------------------------
+
+
+def _slide(kind: str, name: str, config: Entry, source: _Tensor, found: _Found) -> _Tensor:
+    """Append a convolution, a pooling, padding or cropping, which may be written in 2-D over one axis."""
+    axes, dimensions = list(source.axes), int(kind[-2])
+    if len(axes) != dimensions + 1:
+        raise _unknown(name, kind, f"expected an input of {dimensions + 2} axes, found {len(axes) + 1}")
+    first = config.get("data_format") == "channels_first"
+    channels, spatial = (0, range(1, len(axes))) if first else (dimensions, range(dimensions))
+    along = spatial[0] if source.along is None else source.along
+    if along not in spatial:
+        raise _Sideways(f"layer {name} ({kind}): slides over channels, not over positions")
+    if source.flat:
+        raise _unknown(name, kind, "reads positions that share an axis with channels")
+    made = {axis: _one_way(kind, name, config, dimensions, axis - spatial[0]) for axis in spatial}
+    for axis in spatial:
+        if axis != along:
+            axes[axis] = _beside(kind, name, made[axis], axes[axis])
+    if kind in _GLOBAL:
+        kept = [axis if i not in spatial else () for i, axis in enumerate(axes)]
+        axes = kept if config.get("keepdims") else [axes[channels]]
+    elif kind in _CONVOLUTIONS:
+        axes[channels] = (_filters(kind, config, axes[channels]),)
+    return _Tensor(found.add(made[along], [source]), tuple(axes))
+
+
+def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) -> Layer:
+    """Our layer for what one of Keras's does along one of its axes."""
+
+    def along(what: str, default: Any = 1) -> Any:
+        value = config.get(what)
+        value = default if value is None else value
+        if isinstance(value, list):
+            if len(value) != dimensions:
+                raise ValueError(f"{what} of {len(value)} axes")
+            value = value[axis]
+        return value
+
+    if kind in _GLOBAL:
+        return Layer("global", name=name)
+    if kind in _EDGES:
+        ends = config["padding" if _EDGES[kind] == "pad" else "cropping"]
+        if dimensions == 2 and isinstance(ends, list):
+            ends = ends[axis]
+        left, right = ends if isinstance(ends, list) else (ends, ends)
+        padding = index(left), index(right)
+        return Layer("pad" if _EDGES[kind] == "pad" else "crop", padding=padding, name=name)
+    if kind in _POOLS:
+        size = index(along("pool_size", 2))
+        stride = index(along("strides", size))
+        return Layer("pool" if _POOLS[kind] == "pool" else "mean", size, stride, 1, config["padding"], name)
+    size = index(along("kernel_size", config["kernel_size"]))
+    dilation = index(along("dilation_rate"))
+    padding = ((size - 1) * dilation, 0) if config["padding"] == "causal" else config["padding"]
+    return Layer("conv", size, index(along("strides")), dilation, padding, name)
+
+
+def _beside(kind: str, name: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """What an axis beside the positions holds after a layer, which has to leave or to combine all of it."""
+    if layer.kind == "global":
+        return ()
+    if (layer.size, layer.stride) == (1, 1) and layer.padding in ("same", "valid", (0, 0)):
+        return axis
+    size = prod(axis) if None not in axis else None  # type: ignore[arg-type]
+    if size is not None and windows(layer, size) == 1:
+        return ()
+    raise _Sideways(f"layer {name} ({kind}): slides over two axes; expected one over positions alone")
+
+
+def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int | None:
+    """The number of channels that a convolution gives."""
+    if not kind.startswith("Depthwise"):
+        return index(config["filters"])
+    count = None if None in channels else prod(cast(tuple[int, ...], channels))
+    return None if count is None else count * index(config.get("depth_multiplier", 1))
+
+
+def _reduced(name: str, config: Entry, source: _Tensor, found: _Found) -> _Tensor:
+    """Follow a maximum, mean or sum over axes: over positions alone it is global pooling."""
+    given = config.get("axis")
+    if given is None or source.along is None or source.flat:
+        return _LOST
+    over = {_axis(each, source) for each in (given if isinstance(given, list) else [given])}
+    kept = tuple(() if i in over else axis for i, axis in enumerate(source.axes))
+    if not config.get("keepdims"):
+        kept = tuple(axis for i, axis in enumerate(kept) if i not in over)
+    if source.along not in over:
+        return replace(source, axes=kept)
+    return _Tensor(found.add(Layer("global", name=name), [source]), kept)
+
+
+# --- layers that join ----------------------------------------------------------------------------------
+
+
+def _join(kind: str, name: str, config: Entry, sources: list[_Tensor], aside: bool, found: _Found) -> _Tensor:
+    """Append a sum, product or concatenation of branches; what comes from other inputs does not count."""
+    widest = max(sources, key=lambda each: (each.along is not None, len(each.axes)))
+    ranks = {(len(each.axes), each.along) for each in sources if each.along is not None}
+    if len(ranks) > 1:
+        raise _unknown(name, kind, "joins branches that have their positions in different axes")
+    axes = list(widest.axes)
+    if kind == "Concatenate":
+        at = _axis(config.get("axis", -1), widest)
+        if widest.along == at:
+            if widest.flat:
+                return _LOST
+            raise _unknown(name, kind, "joins along positions; only channels can be joined")
+        sizes = [None if None in each.axes[at] else prod(cast(Any, each.axes[at])) for each in sources]
+        axes[at] = (None if aside or None in sizes else sum(cast(list[int], sizes)),)
+    if len(sources) == 1:
+        return replace(widest, axes=tuple(axes))
+    layer = Layer("concat" if kind == "Concatenate" else "add", name=name)
+    return _Tensor(found.add(layer, sources), tuple(axes))
+
+
+# --- layers that reshape -------------------------------------------------------------------------------
+
+
+def _reshaped(kind: str, name: str, config: Entry, source: _Tensor, length: int | None) -> Axes:
+    """What the axes hold after a layer that only arranges them anew.
+
+    Raises:
+        _Stop: positions would be torn apart, or the sizes are not known.
+    """
+    axes = source.axes
+    if kind == "Flatten":
+        if config.get("data_format") == "channels_first":
+            axes = (*axes[1:], *axes[:1])
+        return _flattened(axes)
+    if kind in ("Permute", "Transpose"):
+        order = config["dims"] if kind == "Permute" else (config.get("axes") or [])[1:]
+        if sorted(order) != [*range(1, len(axes) + 1)]:
+            raise _unknown(name, kind, _MOVED)
+        return tuple(axes[index(i) - 1] for i in order)
+    if kind == "ExpandDims":
+        at = index(config["axis"])
+        at = at - 1 if at > 0 else at + len(axes) + 1
+        return (*axes[:at], (), *axes[at:])
+    if kind == "Squeeze":
+        given = config.get("axis")
+        over = [_axis(each, source) for each in (given if isinstance(given, list) else [given])]
+        return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
+    target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
+    found = _regrouped(axes, target, length)
+    if found is None:
+        raise _unknown(name, kind, _MOVED)
+    return found
+
+
+def _flattened(axes: Axes) -> Axes:
+    """All that axes hold, in one."""
+    return (tuple(atom for axis in axes for atom in axis),)
+
+
+def _regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
+    """Share what axes hold among axes of other sizes; None if positions would be torn apart."""
+    stands_for = _STAND_IN if length is None else length
+    atoms = [atom for axis in axes for atom in axis if not (atom == POSITIONS and length == 1)]
+    if None in atoms:
+        return None
+    sizes = [stands_for if atom == POSITIONS else cast(int, atom) for atom in atoms]
+    wanted = _filled(target, prod(sizes))
+    if prod(wanted) != prod(sizes):
+        return None
+    made = []
+    for left in wanted:
+        axis: list[int | None] = []
+        while left > 1:
+            if left % sizes[0] == 0:
+                left //= sizes.pop(0)
+                axis.append(atoms.pop(0))
+            elif sizes[0] % left == 0 and atoms[0] != POSITIONS:
+                axis.append(left)
+                sizes[0] = atoms[0] = sizes[0] // left
+                left = 1
+            else:
+                return None
+        made.append(tuple(axis))
+    return tuple(made)
+
+
+def _sliced(name: str, source: _Tensor, call: Any, found: _Found) -> _Tensor:
+    """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
+    (key,) = call["args"][1:] or [call["kwargs"]["key"]]
+    keys = [*key] if isinstance(key, list) else [key]
+    if any(not isinstance(each, int | dict | None) for each in keys):
+        raise _unknown(name, "GetItem", "its slice is not made of constants")
+    names = [each.get("class_name") if isinstance(each, dict) else "" for each in keys]
+    if "__ellipsis__" in names:
+        at = names.index("__ellipsis__")
+        rest = len(source.axes) + 1 - sum(each is not None for each in keys) + 1
+        keys[at : at + 1] = [{"config": {}} for _ in range(rest)]
+    if keys[0] is None or isinstance(keys[0], int) or any(keys[0]["config"].values()):
+        raise _unknown(name, "GetItem", "slices the batch")
+    axes, rest_axes, place = list[tuple[int | None, ...]](), [*source.axes], source.place
+    for each in keys[1:]:
+        if each is None:
+            axes.append(())
+            continue
+        axis = rest_axes.pop(0)
+        if POSITIONS not in axis:
+            axes += [] if isinstance(each, int) else [_part(axis, each["config"])]
+            continue
+        if len(axis) > 1:
+            raise _unknown(name, "GetItem", _MOVED)
+        place = _cropped(name, each, replace(source, place=place), found)
+        axes += [] if isinstance(each, int) else [axis]
+    return _Tensor(place, (*axes, *rest_axes))
+
+
+def _part(axis: tuple[int | None, ...], bounds: Entry) -> tuple[int | None, ...]:
+    """What is left of channels after a slice."""
+    if None in axis:
+        return (None,)
+    part = slice(bounds.get("start"), bounds.get("stop"), bounds.get("step"))
+    return (len(range(prod(cast(tuple[int, ...], axis)))[part]),)
+
+
+def _cropped(name: str, key: Any, source: _Tensor, found: _Found) -> str | None:
+    """Append what a slice does to positions; return the place of its output."""
+    bounds = {"start": key, "stop": key + 1 or None, "step": None} if isinstance(key, int) else key["config"]
+    start, stop, step = (bounds.get(part) for part in ("start", "stop", "step"))
+    length = found.lengths[cast(str, source.place)]
+    if any(not isinstance(each, int | None) for each in (start, stop, step)):
+        raise _unknown(name, "GetItem", "its slice is not made of constants")
+    if (step or 1) < 1:
+        raise _unknown(name, "GetItem", "it turns the sequence around")
+    if (start or 0) >= 0 and (stop is None or stop < 0):
+        left, right = start or 0, -(stop or 0)
+    elif length is not None:
+        first, last, _ = slice(start, stop).indices(length)
+        left, right = first, length - max(first, last)
+        found.notes.append(f"the slice {name} is read as it is of {length} positions")
+    else:
+        raise _unknown(name, "GetItem", "what it leaves depends on the length of the sequence, which is open")
+    place = source.place
+    if left or right:
+        place = found.add(Layer("crop", padding=(left, right), name=name), [source])
+    if step is not None and step > 1:
+        every = Layer("mean", 1, step, name=f"{name} every {step}" if place == name else name)
+        place = found.add(every, [replace(source, place=place)])
+    return place
+
+
+def _unknown(name: str, kind: str, why: str) -> _Stop:
+    """The error for a layer that cannot be followed, with how to pass over one that may be harmless."""
+    advice = (
+        f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
+        f"--passthrough {kind}"
+    )
+    return _Stop(f"layer {name} ({kind}): {why}{'' if kind in _NOT_PASSED | _JOINS else advice}")

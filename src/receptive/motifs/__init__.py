@@ -1,0 +1,1 @@
+"""Motifs: PWMs, the files that hold them, JASPAR, and Tomtom."""

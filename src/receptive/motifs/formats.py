@@ -1,0 +1,138 @@
+"""Motif files of any kind: MEME, JASPAR, HOMER and TRANSFAC."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from receptive.errors import ReceptiveError
+from receptive.files import lines, read_text
+from receptive.motifs.meme import (
+    HEADER,
+    MATRIX,
+    Draft,
+    draft_from_counts,
+    finish_drafts,
+    parse_meme,
+    read_numbers,
+    read_probabilities,
+)
+from receptive.motifs.motif import ALPHABET, SITES, Motif
+
+
+def read_motifs(path: Path | str) -> tuple[Motif, ...]:
+    """Read a file of motifs, plain or gzipped, in whichever format of :func:`parse` it is.
+
+    Raises:
+        ReceptiveError: the file cannot be read, or :func:`parse` refuses its text.
+    """
+    return parse_motifs(read_text(path, "a file of motifs"), str(path))
+
+
+def parse_motifs(text: str, source: str) -> tuple[Motif, ...]:
+    """Read motifs in the format that the text shows: MEME, TRANSFAC, or the records of JASPAR and HOMER.
+
+    Raises:
+        ReceptiveError: it shows none of them, or is not as that format has it.
+    """
+    content = lines(text)
+    first = next((line.lstrip() for line in content if line.strip() and not line.startswith("#")), "")
+    if any(_COLUMNS.fullmatch(line) for line in content):
+        return parse_transfac(text, source)
+    if first.startswith(">"):
+        return parse_records(text, source)
+    if not first.startswith("<") and any(HEADER.match(line) or MATRIX.match(line) for line in content):
+        return parse_meme(text, source)
+    found = "HTML or XML; take the text file that lies beside it" if first.startswith("<") else "none of them"
+    raise ReceptiveError(
+        f"{source}: expected motifs in MEME, JASPAR, HOMER or TRANSFAC format, found {found}"
+    )
+
+
+def parse_records(text: str, source: str) -> tuple[Motif, ...]:
+    """Read motifs whose records begin with ">": JASPAR's position frequency matrices, or HOMER's files.
+
+    A JASPAR record is ``>id name`` and a line of counts for each of A, C, G and T, named or in this order,
+    with or without brackets. A HOMER record is ``>consensus``, name and threshold, and a line of four
+    probabilities for each position; how many sites it has is not read.
+
+    Args:
+        text: the file's content.
+        source: what to call it in messages.
+
+    Raises:
+        ReceptiveError: a record is neither; the message names source, line and motif.
+    """
+    records: list[tuple[int, str, list[tuple[int, list[str]]]]] = []
+    for number, line in enumerate(lines(text), start=1):
+        if line.startswith(">"):
+            records.append((number, line[1:].strip(), []))
+        elif records and (words := re.sub(r"[][|:=]", " ", line).split()) and words[0][0] != "#":
+            records[-1][2].append((number, words))
+    found: list[Draft] = []
+    for number, title, body in records:
+        fields = [*(title.split("\t") if "\t" in title else title.split()), "", "", ""]
+        letters = "".join(w[0] for _, w in body if w[0].upper() in (*ALPHABET, "U")).upper().replace("U", "T")
+        rows = [(at, " ".join(words[bool(letters) :])) for at, words in body]
+        if not letters and (read_numbers(fields[2]) or len(rows) != len(ALPHABET)):
+            id = "_".join((fields[1] or fields[0]).split())
+            motif = f"{source}: motif {id}"
+            if not rows:
+                raise ReceptiveError(f"{motif} (line {number}): expected a matrix, found none")
+            found.append((id, id.partition("/")[0], read_probabilities(rows, motif), SITES))
+        else:
+            id, name = (fields[0], "_".join(" ".join(fields[1:]).split()))
+            counts = [read_numbers(row) for _, row in rows]
+            widths = [len(row) for row in counts]
+            if sorted(letters or ALPHABET) != [*ALPHABET] or len(set(widths)) != 1 or not widths[0]:
+                raise ReceptiveError(
+                    f"{source}: motif {id} (line {number}): expected a line of as many counts for each of A, "
+                    f"C, G, T, found lines of {', '.join(map(str, widths))} numbers"
+                )
+            order = [(letters or ALPHABET).index(letter) for letter in ALPHABET]
+            found.append(
+                draft_from_counts(id, name, np.transpose([counts[place] for place in order]), source)
+            )
+    return finish_drafts(found, source)
+
+
+def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
+    """Read motifs in the TRANSFAC format: records up to ``//`` that hold a matrix below ``P0`` or ``PO``.
+
+    The id is the accession (AC), else ID or NA; the name is NA, else ID. A record without a matrix is passed
+    over.
+
+    Args:
+        text: the file's content.
+        source: what to call it in messages.
+
+    Raises:
+        ReceptiveError: a matrix is not one of counts; the message names source, motif and line or row.
+    """
+    found: list[Draft] = []
+    said: dict[str, str] = {}
+    order: list[int] | None = None
+    counts: list[list[float]] = []
+    for number, line in enumerate([*lines(text), "//"], start=1):
+        code, *words = line.split() or [""]
+        if _COLUMNS.fullmatch(line):
+            letters = "".join(words).upper().replace("U", "T")
+            if sorted(letters) != [*ALPHABET]:
+                raise ReceptiveError(f"{source}, line {number}: expected A, C, G and T, found {line.strip()}")
+            order = [letters.index(letter) for letter in ALPHABET]
+        elif order and code.isdecimal():
+            row = read_numbers(" ".join(words[:4]))
+            if len(row) != 4:
+                raise ReceptiveError(f"{source}, line {number}: expected four counts, found {line.strip()!r}")
+            counts.append([row[place] for place in order])
+        elif code != "//":
+            said.setdefault(code.upper(), "_".join(words))
+        elif order:
+            id = said.get("AC") or said.get("ID") or said.get("NA") or f"motif{len(found) + 1}"
+            found.append(draft_from_counts(id, said.get("NA") or said.get("ID") or "", counts, source))
+        if code == "//":
+            said, order, counts = {}, None, []
+    return finish_drafts(found, source)
+
+
+_COLUMNS = re.compile(r"\s*P[0O](\s+[ACGTU]){4}\s*", re.I)

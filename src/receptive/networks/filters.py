@@ -1,0 +1,217 @@
+"""Reading filters: from the activations of a convolution to aligned sites to PWMs (VIS-1, D-7).
+
+A filter is read by what it responds to. It scans the test sequences; where its rectified map is high enough
+lies a site; the sequences around all its sites, aligned, give a position probability matrix. This works for
+every convolution that knows positions exactly, that is, with no pooling below it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.motifs.motif import Motif, trim
+from receptive.networks.backend import jit
+from receptive.networks.variants import Variant
+from receptive.protocols import Protocol
+from receptive.theory.fields import receptive_fields
+
+BATCH = 500
+"""Sequences scanned at a time; 500 maps of 200 positions and 128 filters take 51 MB."""
+OUTSIDE = 4
+"""The base of positions beyond the ends of a sequence."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What the filters of one convolution were read as.
+
+    Attributes:
+        layer: name of the convolution, e.g. ``conv1``.
+        motifs: one untrimmed PWM per filter, named ``filter0``, …; zeros for a dead filter. ``nsites`` is the
+            width, as the released writer has it, for Tomtom's pseudocount depends on it.
+        sites: (F,) number of sites of each filter.
+        maxima: (F,) greatest activation of each filter over the sequences.
+    """
+
+    layer: str
+    motifs: tuple[Motif, ...]
+    sites: NDArray[np.int64]
+    maxima: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Window:
+    """The columns of a PWM: ``width`` positions that begin ``left`` positions before the neuron's own.
+
+    Neuron i's own position is i · ``jump``.
+    """
+
+    width: int
+    left: int
+    jump: int = 1
+
+
+def readable(network: Variant, length: int) -> dict[str, Window]:
+    """Return the convolutions whose filters can be read, each with the window its neurons see.
+
+    A convolution can be read if its neurons lie one position apart and none of its inputs has lost its
+    position to pooling: the first always, deeper ones in CNN-1 and CNN-1-1-100 (Results, "Distributed
+    representations…").
+    """
+    windows: dict[str, Window] = {}
+    certain = True
+    for row in receptive_fields(network.layers, length).rows:
+        certain = certain and row.jump == 1 and row.uncertainty == 1
+        if row.kind == "conv" and certain:
+            windows[f"conv{len(windows) + 1}"] = Window(row.size, -row.start)
+    return windows
+
+
+def activations(model: Any, layer: str, X: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Scan sequences (N, L, 4) with the filters of a layer, a batch at a time.
+
+    Yields:
+        The index of the first sequence of the batch and its rectified maps, float32 (n, L, F).
+    """
+    import keras
+
+    scan = keras.Model(model.inputs, model.get_layer(layer.replace("conv", "active")).output)
+    scan.compile(jit_compile=jit())
+    for first in range(0, len(X), BATCH):
+        yield first, np.asarray(scan.predict_on_batch(X[first : first + BATCH].astype(np.float32)))
+
+
+def read(model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, window: Window) -> Reading:
+    """Read every filter of a convolution from the sites it responds to.
+
+    Args:
+        model: the trained Keras model.
+        layer: a convolution by name, one of :func:`readable`.
+        X: the sequences to scan, one-hot (N, L, 4); the test set in the paper.
+        protocol: which positions are sites, how they are weighted, and what happens at the ends (D-7).
+        window: what the neurons of the layer see; the protocol's own width goes before.
+    """
+    if protocol.window is not None:
+        window = Window(protocol.window, protocol.window // 2)
+    return read_maps(layer, lambda: activations(model, layer, X), X, protocol, window)
+
+
+def read_maps(
+    layer: str,
+    scan: Callable[[], Iterable[tuple[int, NDArray[np.float32]]]],
+    X: NDArray[np.uint8],
+    protocol: Protocol,
+    window: Window,
+) -> Reading:
+    """Read the filters of a layer whose maps are at hand; the arguments are those of :func:`count`."""
+    counts, sites, maxima = count(scan, X, protocol, window)
+    motifs = tuple(
+        Motif(f"filter{index}", "", pwm, window.width) for index, pwm in enumerate(normalise(counts))
+    )
+    return Reading(layer, motifs, sites, maxima)
+
+
+def count(
+    scan: Callable[[], Iterable[tuple[int, NDArray[np.float32]]]],
+    X: NDArray[np.uint8],
+    protocol: Protocol,
+    window: Window,
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
+    """Count the nucleotides around the sites of every filter.
+
+    Args:
+        scan: gives the rectified maps of all sequences, batch by batch, as :func:`activations` does; called
+            once for the maxima and once for the sites, so that one batch is held at a time.
+        X: the sequences, one-hot (N, L, 4).
+        protocol: see :func:`read`.
+        window: the columns to count in.
+
+    Returns:
+        Counts (F, w, 4), number of sites (F,), greatest activation (F,).
+    """
+    maxima = np.max([maps.max((0, 1)) for _, maps in scan()], axis=0).astype(np.float64)
+    counts = np.zeros((len(maxima), window.width, 4))
+    sites = np.zeros(len(maxima), np.int64)
+    bases = np.where(X.any(-1), X.argmax(-1), OUTSIDE).astype(np.int8)
+    for first, maps in scan():
+        sequence, position, which = find_sites(maps, maxima, protocol)
+        if protocol.ends == "drop":
+            start = position * window.jump - window.left
+            inside = (start >= 0) & (start + window.width <= X.shape[1])
+            sequence, position, which = sequence[inside], position[inside], which[inside]
+        aligned = windows(bases[first : first + len(maps)], sequence, position, window)
+        weights = maps[sequence, position, which] if protocol.weighted else np.ones(len(which))
+        counts += tally(aligned, weights.astype(np.float64), which, len(maxima))
+        sites += np.bincount(which, minlength=len(maxima))
+    return counts, sites, maxima
+
+
+def find_sites(
+    maps: NDArray[np.float32], maxima: NDArray[np.float64], protocol: Protocol
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Find the sites in a batch of rectified maps (n, L, F).
+
+    By ``released``, every position above the threshold; by ``paper``, the best position of each sequence if
+    it is at or above the threshold (the first of equals). A filter that never fires has none.
+
+    Returns:
+        Sequence, position and filter of every site.
+    """
+    limit = (protocol.threshold * maxima).astype(np.float32)
+    if protocol.sites == "every":
+        sequence, position, which = np.unravel_index(np.flatnonzero(maps > limit), maps.shape)
+        return sequence, position, which
+    best = maps.argmax(1)
+    high = np.take_along_axis(maps, best[:, None], 1)[:, 0]
+    sequence, which = np.nonzero((high >= limit) & (high > 0))
+    return sequence, best[sequence, which], which
+
+
+def windows(
+    bases: NDArray[np.int8], sequence: NDArray[np.int64], position: NDArray[np.int64], window: Window
+) -> NDArray[np.int8]:
+    """Cut out the window around every site: bases (S, w), 4 where it leaves the sequence."""
+    start = position * window.jump - window.left
+    before = max(-int(start.min(initial=0)), 0)
+    after = max(int(start.max(initial=0)) + window.width - bases.shape[1], 0)
+    padded = np.pad(bases, ((0, 0), (before, after)), constant_values=OUTSIDE)
+    cut: NDArray[np.int8] = np.lib.stride_tricks.sliding_window_view(padded, window.width, axis=1)[
+        sequence, start + before
+    ]
+    return cut
+
+
+def tally(
+    aligned: NDArray[np.int8], weights: NDArray[np.float64], which: NDArray[np.int64], filters: int
+) -> NDArray[np.float64]:
+    """Sum the weights of the aligned bases (S, w) for every filter, column and nucleotide: (F, w, 4)."""
+    width = aligned.shape[1]
+    cell = (which[:, None] * width + np.arange(width)) * 5 + aligned
+    sums = np.bincount(cell.ravel(), np.repeat(weights, width), filters * width * 5).astype(np.float64)
+    return sums.reshape(filters, width, 5)[..., :4]
+
+
+def normalise(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Turn counts (F, w, 4) into probabilities.
+
+    A dead filter stays zeros; a column that no site of a live filter covers becomes 0.25.
+    """
+    totals = counts.sum(-1, keepdims=True)
+    live = totals.any(axis=1, keepdims=True)
+    uncovered = np.broadcast_to(np.where(live, 0.25, 0.0), counts.shape).copy()
+    pwms: NDArray[np.float64] = np.divide(counts, totals, out=uncovered, where=totals > 0)
+    return pwms
+
+
+def trimmed(motifs: tuple[Motif, ...], protocol: Protocol) -> tuple[Motif, ...]:
+    """Trim motifs as the protocol does before Tomtom (D-8); ``nsites`` follows the width."""
+    if protocol.trim_bits is None:
+        return motifs
+    pwms = [
+        motif.pwm if motif.dead else trim(motif.pwm, protocol.trim_bits, protocol.trim_pad)
+        for motif in motifs
+    ]
+    return tuple(Motif(motif.id, motif.name, pwm, len(pwm)) for motif, pwm in zip(motifs, pwms, strict=True))

@@ -1,0 +1,1 @@
+"""Published and measured side by side, as one document."""

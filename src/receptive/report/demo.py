@@ -1,0 +1,121 @@
+"""The demonstration: CNN-2 and CNN-25 side by side on the full-size task, in a few minutes."""
+
+import base64
+import html
+from collections.abc import Callable
+from pathlib import Path
+from string import Template
+
+from receptive import __version__
+from receptive.errors import ReceptiveError
+from receptive.evidence import claims
+from receptive.figures import logos
+from receptive.figures.canvas import save
+from receptive.files import check_writable, packaged, write_text
+from receptive.networks.variants import variant
+from receptive.pages import frame
+from receptive.protocols import RELEASED
+from receptive.replication import runs, sweep
+from receptive.replication.runs import Run
+from receptive.tasks import synthetic
+from receptive.tasks.dataset import Dataset
+
+NETWORKS = ("cnn-2", "cnn-25")
+EPOCHS = 25
+"""About half of a full training: enough for the difference to be plain."""
+COLUMNS = ("auroc", "jaspar", "relevant")
+
+Progress = Callable[[str, int, dict[str, float]], None]
+"""Called with the network, the epochs done and the losses."""
+
+
+def demo(out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Dataset | None = None) -> list[Run]:
+    """Train both networks at once, by a sweep of two workers, and write the page that compares them.
+
+    Args:
+        out: folder for ``index.html``, a logo sheet per network (PNG and SVG) and the runs, under ``runs``.
+        progress: called after every epoch of either.
+        epochs: how long to train.
+        data: the synthetic task; that of seed 0 by default.
+
+    Returns:
+        The two runs. A run that ``out`` holds already is not trained again.
+
+    Raises:
+        ReceptiveError: ``out`` cannot be written or holds other runs.
+    """
+    out = Path(out)
+    for name in ("index.html", "runs"):
+        check_writable(out / name)
+    sweep.tidy(out / "runs")
+    data = synthetic.generate(0) if data is None else data
+    plans = [runs.plan(variant(name, RELEASED), data, RELEASED, 0, epochs) for name in NETWORKS]
+    summary = sweep.sweep(
+        plans,
+        sweep.keep(data, out / "runs"),
+        out / "runs",
+        workers=len(plans),
+        on_epoch=lambda plan, epoch, loss: progress(plan.network.name, epoch, {"val_loss": loss}),
+    )
+    for plan, why in summary.failed.items():
+        raise ReceptiveError(f"the training of {plan.network.name} failed: {why}")
+    found = [runs.load(plan.folder(out / "runs")) for plan in plans]
+    for plan in plans:
+        _draw(plan, out)
+    write_text(out / "index.html", page(found, out, len(data.train.Y) + len(data.valid.Y) + len(data.test.Y)))
+    return found
+
+
+def _draw(plan: runs.Plan, out: Path) -> None:
+    motifs, matches = runs.stored_matches(plan.folder(out / "runs"))
+    labels = logos.match_labels(matches)
+    found = sum(map(bool, labels))
+    title = (
+        f"{plan.network.name.upper()}, first layer: {found} of {len(motifs)} filters match a relevant motif"
+    )
+    sheet = logos.logo_sheet(motifs, labels, title)
+    for suffix in ("png", "svg"):
+        save(sheet, out / f"{plan.network.name}.{suffix}")
+
+
+def page(found: list[Run], out: Path, sequences: int) -> str:
+    """Return the HTML page, with everything it shows inside it."""
+    rows, sheets = [], []
+    for each in found:
+        name, layer = each.plan.network.name, each.filters["conv1"]
+        cells = [
+            f'<td class="ours">{value}</td><td>{known}</td>'
+            for value, known in zip(*compared(each), strict=True)
+        ]
+        rows.append(f"<tr><td>{name.upper()}</td>{''.join(cells)}</tr>")
+        image = base64.b64encode((out / f"{name}.png").read_bytes()).decode()
+        what = f"Sequence logos of the {layer.n} first-layer filters of {name.upper()}"
+        sheets.append(
+            f'<figure><h2>{name.upper()}</h2><img src="data:image/png;base64,{image}" '
+            f'alt="{what}; {layer.relevant:.0%} match a relevant motif."><figcaption>{what}. '
+            f"A name on the left is the factor whose motif the filter matches. "
+            f'Also as <a href="{name}.svg">SVG</a>.</figcaption></figure>'
+        )
+    first = found[0]
+    seconds = max(each.seconds for each in found)
+    machine = f"Trained in {seconds:.0f} s on {first.backend}, {first.device} ({first.machine})"
+    template = Template(packaged("demo.html").decode())
+    trained = {each.epochs for each in found}
+    body = template.substitute(
+        sequences=f"{sequences:,}",
+        filters=first.filters["conv1"].n,
+        epochs=first.epochs if len(trained) == 1 else f"at most {first.plan.epochs}",
+        machine=html.escape(machine),
+        rows="\n".join(rows),
+        sheets="\n".join(sheets),
+        version=__version__,
+    )
+    return frame("receptive: CNN-2 and CNN-25", body)
+
+
+def compared(found: Run) -> tuple[list[str], list[str]]:
+    """Return a run's AU-ROC and match fractions, and what was published, as text."""
+    layer = found.filters["conv1"]
+    ours = [found.auroc_mean or float("nan"), layer.jaspar, layer.relevant]
+    cells = [claims.cell(found.plan.network.name, column) for column in COLUMNS]
+    return [f"{value:.3f}" for value in ours], [f"{c.mean:.3f} ± {c.sd:.3f}" if c else "–" for c in cells]

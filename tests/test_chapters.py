@@ -1,0 +1,33 @@
+"""Chapters as text: what a build shows as it stands would be a slip of the pen."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SPEC = Path(__file__).parents[1] / "spec"
+CHAPTERS = sorted(path for path in SPEC.glob("*.md") if "{code-cell}" in path.read_text("utf-8"))
+
+
+def sentences(chapter: Path) -> list[str]:
+    """The strings of a chapter's cells, without docstrings; the parts of an f-string one by one."""
+    found = []
+    for cell in re.findall(r"^```\{code-cell\} python\n(.*?)^```", chapter.read_text("utf-8"), re.M | re.S):
+        tree = ast.parse(re.sub(r"^:tags:.*\n", "", cell))
+        docs = {
+            ast.get_docstring(node, clean=False)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef)
+        }
+        strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
+        found += [each for each in strings if isinstance(each, str) and each not in docs]
+    return found
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_computed_sentences_hold_no_markup(chapter):
+    """What a cell returns is shown letter by letter: stars, dollars and backticks would be seen."""
+    found = sentences(chapter)
+    assert found
+    assert not [each for each in found if re.search(r"(?<!\*)\*\w[^*]*\w\*|\$[^$]+\$|`[^`]+`", each)]
