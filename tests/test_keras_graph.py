@@ -16,11 +16,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
-from receptive.saved import NO_MODEL
 from tests import strategies
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.keras import POSITIONS, _regrouped, activation, read
+from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
 from receptive.theory.fields import interval, receptive_fields, seen

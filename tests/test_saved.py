@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from keras import layers
 
-from receptive import saved
 from receptive.audits import audit as auditing
 from receptive.audits.audit import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
+from receptive.models import saved
 from receptive.motifs.jaspar import embedded
 from receptive.theory.layers import Layer, chain
 
