@@ -62,7 +62,8 @@ def ok(tmp_path_factory):
 def model(path, name, packing=zipfile.ZIP_DEFLATED, size=5):
     """Describe a Sequential model of one convolution, as a .keras file does."""
     conv = {"name": name, "kernel_size": [size], "strides": [1], "dilation_rate": [1], "padding": "same"}
-    entry = {"class_name": "InputLayer", "module": "keras.layers", "config": {"batch_shape": [None, 200, 4]}}
+    shape = {"batch_shape": [None, 200, 4], "name": "dna"}
+    entry = {"class_name": "InputLayer", "module": "keras.layers", "config": shape}
     layer = {"class_name": "Conv1D", "module": "keras.layers", "config": conv}
     config = {"class_name": "Sequential", "config": {"layers": [entry, layer]}}
     with zipfile.ZipFile(path, "w", packing) as archive:

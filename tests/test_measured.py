@@ -1,39 +1,23 @@
 """What is read from a store: trials by their numbers, classes without a score, and what can be measured."""
 
-import json
+from dataclasses import replace
 from itertools import chain, repeat
 
 import pytest
+from tests.made import make_run, put_run
 
 from receptive.errors import UsageError
 from receptive.evidence import measured
 from receptive.evidence.measured import Results, name_quantity
 from receptive.evidence.rules import key
 from receptive.evidence.statistics import contrast, sample
-from receptive.motifs.jaspar import FACTORS
 from receptive.networks.variants import NUMBERS
 from receptive.report import report
 
 
-def put(store, variant, trial, mean, *, task="chipseq", relevant=0.2, **metrics):
-    """Write a made-up run, with all that is read of it."""
-    layer = dict.fromkeys(measured.FRACTIONS, relevant) | {"n": 12, "by_factor": dict.fromkeys(FACTORS, 0.1)}
-    made = {
-        "key": "made up",
-        "plan": {},
-        "task": task,
-        "variant": variant,
-        "trial": trial,
-        "protocol": "released",
-        "complete": True,
-        "full_protocol": True,
-        "metrics": {"auroc_mean": mean, "aupr_mean": mean / 2, **metrics},
-        "filters": {"conv1": layer},
-        "data": {"sha256": "0" * 64},
-    }
-    folder = store / task / variant / "released" / f"trial-{trial}"
-    folder.mkdir(parents=True)
-    (folder / "run.json").write_text(json.dumps(made))
+def put(store, variant, trial, mean, *, task="chipseq", relevant=0.2, **changes):
+    """Store a made-up run."""
+    put_run(store, make_run(variant, trial, mean, relevant, relevant, task=task, **changes))
 
 
 def test_trials_keep_their_numbers(tmp_path):
@@ -62,7 +46,8 @@ def test_by_trial_a_claim_pairs_trials_by_their_numbers(tmp_path):
 
 
 def test_a_class_without_a_score_is_left_out(tmp_path):
-    put(tmp_path, "cnn-2", 0, 0.8, classes=["SP1", "MAX"], auroc=[0.8, None])
+    run = make_run("cnn-2", task="chipseq", classes=["SP1", "MAX"])
+    put_run(tmp_path, replace(run, auroc=(0.8, None)))
     (trial,) = measured.collect(tmp_path, task="chipseq").auroc["cnn-2"]
     assert trial == {"SP1": 0.8}
 
