@@ -190,7 +190,10 @@ def load(path: Path | str) -> Any:
         raise ReceptiveError(f"{path}: {saved.NO_MODEL}") from None
     keras_graph.check_connected(file.model, str(path))
     if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
-        raise ReceptiveError(f"{path}: needs {', '.join(own)}, {_OWN}")
+        raise ReceptiveError(
+            f"{path}: needs {', '.join(own)}, which is not run; in Python, if you trust it, load the model "
+            "with safe_mode=False and pass it to receptive.audit"
+        )
     if file.form == "json":
         raise ReceptiveError(
             f"{path}: describes a model without its weights: in Python, keras.models.model_from_json, then "

@@ -261,7 +261,7 @@ def _inputs(entry: Entry) -> list[_Input]:
     """
     config = entry["config"]
     shapes: dict[str, Shape | None] = {
-        layer["config"]["name"]: tuple(layer["config"]["batch_shape"])
+        layer["config"].get("name", "the input"): tuple(layer["config"]["batch_shape"])
         for layer in config["layers"]
         if layer["class_name"] == "InputLayer"
     }
@@ -629,7 +629,7 @@ def _beside(kind: str, name: str, layer: Layer, axis: tuple[int | None, ...]) ->
 def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int | None:
     """The number of channels that a convolution gives."""
     if not kind.startswith("Depthwise"):
-        return index(config["filters"])
+        return None if config.get("filters") is None else index(config["filters"])
     count = None if None in channels else prod(cast(tuple[int, ...], channels))
     return None if count is None else count * index(config.get("depth_multiplier", 1))
 
@@ -788,7 +788,7 @@ def _cropped(name: str, key: Any, source: _Tensor, found: _Found) -> str | None:
         left, right = start or 0, -(stop or 0)
     elif length is not None:
         first, last, _ = slice(start, stop).indices(length)
-        left, right = first, length - max(first, last)
+        left, right = first, length - last
         found.notes.append(f"the slice {name} is read as it is of {length} positions")
     else:
         raise _unknown(name, "GetItem", "what it leaves depends on the length of the sequence, which is open")
