@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from receptive.errors import UsageError
 from receptive.evidence import forecasts, measured, predictions
+from receptive.evidence.verdicts import judge
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.motif import information_content
 from receptive.motifs.tomtom import match
@@ -229,3 +230,110 @@ def test_a_network_by_its_layers():
 def test_what_is_no_network_is_refused(text, label, says):
     with pytest.raises(UsageError, match=says):
         variant(text, label=label)
+
+
+# --- the rules ----------------------------------------------------------------------------------------------
+
+
+def measured_as(task, networks, values, layers=("conv1",)):
+    """Results in which every network has these relevant fractions, five trials each."""
+    series = {
+        (network.name, layer, "relevant"): tuple(
+            values(network, layer) + step / 1000 for step in range(-2, 3)
+        )
+        for network in networks
+        for layer in layers
+    }
+    return measured.Results(series, {}, task=task)
+
+
+def forecast_of(network, layer="conv1", task="synthetic"):
+    at_zero = measured_as(task, [network], lambda *_: 0.5, (layer,))
+    (outcome,) = [
+        each for each in forecasts.outcomes([network], at_zero, first_only=False) if each.layer == layer
+    ]
+    return outcome
+
+
+def claim(name):
+    return next(each for each in forecasts.CLAIMS if each.id == name)
+
+
+FIRST = forecasts.NETWORKS["first"][0]
+STORED = json.loads(FILE.read_text("utf-8"))["networks"]
+
+
+@pytest.mark.parametrize("network", FIRST, ids=lambda network: network.name)
+def test_an_outcome_has_the_numbers_that_were_registered(network):
+    stored = STORED["first"][network.name]["forecasts"]["conv1"]
+    outcome = forecast_of(network)
+    assert outcome.bits == pytest.approx(stored["bits"]["4"], abs=1e-6)
+    assert outcome.forecast == pytest.approx(stored["relevant"]["4"], abs=1e-6)
+    assert outcome.baseline == pytest.approx(stored["baseline"], abs=1e-6)
+
+
+def test_asm_4_is_reproduced_by_true_forecasts_and_contradicted_by_true_pool_sizes():
+    true = measured_as("synthetic", FIRST, lambda network, _: forecast_of(network).forecast)
+    assert judge(claim("ASM-4"), true).verdict == "reproduced"
+    pools = measured_as("synthetic", FIRST, lambda network, _: forecast_of(network).baseline)
+    found = judge(claim("ASM-4"), pools)
+    assert found.verdict == "not reproduced"
+    assert all(each.contradicted for each in found.evidence)
+    few = measured_as("synthetic", FIRST[1:], lambda network, _: forecast_of(network).forecast)
+    assert judge(claim("ASM-4"), few).waits_for == (FIRST[0].name,)
+
+
+def test_asm_4_asks_for_a_distance_of_at_most_a_tenth():
+    for off, holds in ((0.09, True), (0.11, False)):
+        moved = measured_as(
+            "synthetic",
+            FIRST,
+            lambda network, _, off=off: (
+                forecast_of(network).forecast + (off if forecast_of(network).forecast < 0.5 else -off)
+            ),
+        )
+        distance, _ = claim("ASM-4").rule(moved)
+        assert distance.found.estimate == pytest.approx(off, abs=1e-9)
+        assert distance.holds is holds
+
+
+def test_asm_5_asks_for_the_lowest_layer_above_one_half():
+    networks = forecasts.NETWORKS["depth"][0]
+    above = {
+        ("cnn-conv5-pool25", "conv2"),
+        ("cnn-conv1-conv5", "conv1"),
+        ("cnn-conv1-conv5", "conv3"),
+    }
+
+    def fraction(network, layer):
+        return 0.9 if (network.name, layer) in above else 0.1
+
+    layers = ("conv1", "conv2", "conv3")
+    right = measured_as("synthetic", networks, fraction, layers)
+    assert judge(claim("ASM-5"), right).verdict == "reproduced"
+    for place in (("cnn-conv5-pool25", "conv2"), ("cnn-conv5-pool4", "conv1"), ("cnn-conv5-pool25", "conv1")):
+        quantity = (*place, "relevant")
+        flipped = {quantity: tuple(1 - value for value in right.values[quantity])}
+        wrong = measured.Results({**right.values, **flipped}, {}, task="synthetic")
+        assert judge(claim("ASM-5"), wrong).verdict == "not reproduced", place
+
+
+@pytest.mark.parametrize(("name", "task"), [("ASM-6", "synthetic-others"), ("ASM-7", "chipseq")])
+def test_asm_6_and_7_ask_for_order_and_nearness(name, task):
+    networks = forecasts.OTHER_MOTIFS if task == "synthetic-others" else forecasts.judged_real()
+    top = 1.0 if task == "synthetic-others" else 0.6
+
+    def near(network, _):
+        (outcome,) = forecasts.outcomes([network], measured_as(task, [network], lambda *_: 0.5))
+        return top * outcome.forecast
+
+    found = judge(claim(name), measured_as(task, networks, near))
+    assert found.verdict == "reproduced", [str(each) for each in found.evidence]
+    turned = measured_as(task, networks, lambda network, layer: top - near(network, layer))
+    assert judge(claim(name), turned).verdict == "not reproduced"
+
+
+def test_asm_7_is_about_long_filters():
+    names = {network.name for network in forecasts.judged_real()}
+    assert {"cnn-basset", "cnn-pool6", "cnn-1", "cnn-50-2"} <= names
+    assert not {"cnn-deepsea", "cnn9-4", "cnn9-25", "cnn-25-60"} & names

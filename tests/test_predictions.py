@@ -183,7 +183,7 @@ def test_more_than_half_takes_fourteen_of_eighteen(hits, verdict):
 
 @given(st.lists(st.booleans(), min_size=3, max_size=30))
 def test_a_bootstrap_interval_holds_the_mean_and_lies_among_the_values(hits):
-    found = predictions._bootstrap(np.array(hits, dtype=float))
+    found = predictions.bootstrap(np.array(hits, dtype=float))
     assert min(hits) <= found.low <= found.estimate <= found.high <= max(hits)
 
 

@@ -5,21 +5,27 @@ pool alone) and the rules of ASM-4 to ASM-7. The curves from bits to relevant fr
 to the published Table 1 alone, filters of 19.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
+from itertools import product
 from math import exp, log2
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
+from receptive.evidence.claims import Key
 from receptive.evidence.measured import Results
-from receptive.evidence.predictions import fitted_to
-from receptive.evidence.rules import key
+from receptive.evidence.predictions import bootstrap, fitted_to, spearman
+from receptive.evidence.rules import HALF, key
+from receptive.evidence.statistics import Interval, Sample, sample
+from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.filters import readable
 from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, Variant
+from receptive.replication.targets import TABLE_2
 from receptive.theory import assembly
 from receptive.theory.assembly import Prediction
 from receptive.theory.fields import receptive_fields
@@ -203,3 +209,135 @@ def _forecasts(
 
 def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, DIGITS) for name, value in numbers.items()}
+
+
+# --- the score -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A forecast beside what was measured.
+
+    Attributes:
+        network, layer: of which filters.
+        bits: coincidence information, of reach :data:`REACH`.
+        forecast: relevant fraction by the curve of that reach.
+        baseline: the fraction by the size of the pool alone.
+        measured: over trials.
+    """
+
+    network: str
+    layer: str
+    bits: float
+    forecast: float
+    baseline: float
+    measured: Sample
+
+    @property
+    def distance(self) -> float:
+        """How far the forecast is from the mean of the trials."""
+        return abs(self.measured.mean - self.forecast)
+
+    @property
+    def baseline_distance(self) -> float:
+        """The same of the baseline."""
+        return abs(self.measured.mean - self.baseline)
+
+
+@cache
+def curves() -> tuple[Logistic, Logistic]:
+    """Return the curve of :data:`REACH` and that of the baseline."""
+    return fit(bits_of, REACH)[0], fit(pool_of)[0]
+
+
+def outcomes(
+    networks: Iterable[Variant], results: Results, top: float = 1.0, first_only: bool = True
+) -> tuple[Outcome, ...]:
+    """Compare forecasts with the runs of networks, layer by layer of those that can be read.
+
+    Args:
+        networks: which.
+        results: their runs, of one task; a layer without any is left out.
+        top: what the curves are multiplied by, see :func:`ceiling`.
+        first_only: whether to leave deeper layers out.
+    """
+    curve, baseline = curves()
+    found = []
+    for network in networks:
+        length = LENGTHS[results.task]
+        for prediction in assembly.predict(receptive_fields(network.layers, length)):
+            values = results.of(key(network.name, "relevant", prediction.name))
+            deeper = prediction.name != "conv1"
+            if not values or (deeper and first_only) or prediction.name not in readable(network, length):
+                continue
+            bits = bits_of(prediction)
+            fractions = top * curve.fraction(bits), top * baseline.fraction(pool_of(prediction))
+            found.append(Outcome(network.name, prediction.name, bits, *fractions, sample(values)))
+    return tuple(found)
+
+
+def _value(what: str, value: float, side: Literal["above", "below"], limit: float) -> Evidence:
+    """An inequality that is judged by an estimate alone, as its rule says."""
+    return Evidence(f"{what} (its value alone)", Interval(value, value, value), side, limit)
+
+
+def _asm_4(results: Results) -> Iterator[Evidence]:
+    """ASM-4: near the measured fractions, and nearer than pool size alone."""
+    found = outcomes(NETWORKS["first"][0], results)
+    distance = fmean(each.distance for each in found)
+    yield _value("mean distance of measured and forecast fractions", distance, "below", 0.10)
+    gains = np.array([each.baseline_distance - each.distance for each in found])
+    yield Evidence("distance of pool size alone minus that of the forecast", bootstrap(gains), "above", 0)
+
+
+def _asm_5(results: Results) -> Iterator[Evidence]:
+    """ASM-5: the lowest layer forecast above one half is the lowest measured so."""
+    for network in NETWORKS["depth"][0]:
+        for each in outcomes([network], results, first_only=False):
+            side: Literal["above", "below"] = "above" if each.forecast > HALF else "below"
+            yield _value(f"{each.network} {each.layer} relevant", each.measured.mean, side, HALF)
+            if side == "above":
+                break
+
+
+def _ordered_and_near(found: Sequence[Outcome]) -> Iterator[Evidence]:
+    """ASM-6 and ASM-7: more bits, fewer relevant filters; and near the measured fractions."""
+    if rho := spearman([(each.bits, each.measured.mean) for each in found]):
+        yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", rho, "below", 0)
+    distance = fmean(each.distance for each in found)
+    yield _value("mean distance of measured and forecast fractions", distance, "below", 0.15)
+
+
+def judged_real() -> tuple[Variant, ...]:
+    """Return the networks that ASM-7 is judged by: first filters of 11 or more, 30 of them or Basset's 300."""
+    own = [network for network in REAL if network.name != "cnn-deepsea"]
+    table_2 = [VARIANTS[name] for name in TABLE_2]
+    paper = [each for each in table_2 if each.layers[0].size >= assembly.SHORTEST and each.filters[0] == 30]
+    return (*own, *paper)
+
+
+def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Key, ...]:
+    return tuple(
+        key(network.name, "relevant", layer) for network in networks for layer in layers or ("conv1",)
+    )
+
+
+CLAIMS = (
+    Claim("ASM-4", _asm_4, _needs(NETWORKS["first"][0]), ("synthetic",), 5),
+    Claim("ASM-5", _asm_5, _needs(NETWORKS["depth"][0]), ("synthetic",), 3),
+    Claim(
+        "ASM-6",
+        lambda results: _ordered_and_near(outcomes(OTHER_MOTIFS, results)),
+        _needs(OTHER_MOTIFS),
+        ("synthetic-others",),
+        3,
+    ),
+    Claim(
+        "ASM-7",
+        lambda results: _ordered_and_near(outcomes(judged_real(), results, ceiling(results))),
+        _needs(judged_real()),
+        ("chipseq",),
+        3,
+    ),
+)
+"""The claims that the networks of the second registration decide, by the rules above."""

@@ -279,7 +279,7 @@ def _they_come_true(results: Results) -> Iterator[Evidence]:
     found = score(results)
     if found.rho:
         yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", found.rho, "below", 0)
-    hits = _bootstrap(np.array([each.hit for each in found.outcomes], dtype=np.float64))
+    hits = bootstrap(np.array([each.hit for each in found.outcomes], dtype=np.float64))
     yield Evidence("share of networks in the predicted class", hits, "above", HALF)
 
 
@@ -294,7 +294,7 @@ DECIDED = (*CLAIMS, *IN_VIVO, CLAIM)
 """Every claim that runs decide."""
 
 
-def _bootstrap(values: FloatArray, seed: int = 0) -> Interval:
+def bootstrap(values: FloatArray, seed: int = 0) -> Interval:
     """The mean with its 95% percentile interval over resampled values."""
     draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975)).tolist()
