@@ -309,7 +309,7 @@ def _ordered_and_near(found: Sequence[Outcome]) -> Iterator[Evidence]:
 
 
 def judged_real() -> tuple[Variant, ...]:
-    """Return the networks that ASM-7 is judged by: first filters of 11 or more, 30 of them or Basset's 300."""
+    """Return the networks that ASM-7 is judged by: filters of 11 or more, 30 of them or Basset's 300."""
     own = [network for network in REAL if network.name != "cnn-deepsea"]
     table_2 = [VARIANTS[name] for name in TABLE_2]
     paper = [each for each in table_2 if each.layers[0].size >= assembly.SHORTEST and each.filters[0] == 30]
@@ -317,9 +317,8 @@ def judged_real() -> tuple[Variant, ...]:
 
 
 def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Key, ...]:
-    return tuple(
-        key(network.name, "relevant", layer) for network in networks for layer in layers or ("conv1",)
-    )
+    pairs = product(networks, layers or ("conv1",))
+    return tuple(key(network.name, "relevant", layer) for network, layer in pairs)
 
 
 CLAIMS = (
