@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from receptive.evidence import forecasts, measured
 from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.theory.assembly import document, predict
 from receptive.theory.fields import receptive_fields
@@ -144,6 +145,26 @@ def test_their_score(command):
     assert (
         f"Spearman's rho {alone['rho']:.2f}, {alone['error']:.3f} off on average, {alone['hits']} in" in out
     )
+
+
+def test_the_score_of_the_second_registration(command):
+    second = answer(command, "--registered", "--store", RESULTS)["second"]
+    assert list(second) == list(forecasts.NETWORKS)
+    code, out, _ = command("predict", "--registered", "--store", RESULTS)
+    assert code == 0
+    for part, (networks, task, trials) in forecasts.NETWORKS.items():
+        score = second[part]
+        assert (score["planned"], score["trials"]) == (len(networks), trials)
+        assert score["measured"] + len(score["waits_for"]) == len(networks)
+        assert {row["network"] for row in score["layers"]} | set(score["waits_for"]) == {
+            network.name for network in networks
+        }
+        for row in score["layers"]:
+            folders = measured.folders(RESULTS, task, "released")
+            runs = [folder for folder in folders if folder.parts[-3] == row["network"]]
+            assert row["n"] == len(runs) >= 3
+            assert f"{row['network']} {row['layer']}" in out
+        assert f"second, {part}: {score['measured']} of {score['planned']} networks" in out
 
 
 def test_an_empty_store_has_nothing_to_score_by(command, tmp_path):

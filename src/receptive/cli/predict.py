@@ -108,13 +108,20 @@ def put_down() -> dict[str, Any]:
 
 
 def scored(store: Path) -> dict[str, Any]:
-    """Return the score of the registered predictions and, apart, of the paper's networks."""
-    from receptive.evidence import measured, predictions
+    """Return the scores of both registrations and, apart, of the paper's networks."""
+    from receptive.evidence import forecasts, measured, predictions
 
     results = measured.collect(store)
+    tasks = {task for _, task, _ in forecasts.NETWORKS.values()} - {"synthetic"}
+    every = {"synthetic": results, **{task: measured.held(store, task=task) for task in tasks}}
     return {
         "registered": predictions.score(results).document(),
         "fitted": predictions.score(results, predictions.paper_networks()).document(),
+        "second": {
+            part: forecasts.score(part, every[task])
+            for part, (_, task, _) in forecasts.NETWORKS.items()
+            if part != "real" or every[task].data
+        },
     }
 
 
@@ -127,7 +134,27 @@ def registered_text(document: dict[str, Any]) -> str:
             for name, row in document["networks"].items()
         ]
         return table(header, rows)
-    return "\n\n".join(f"{part}: {score_text(score)}" for part, score in document.items())
+    first = [f"{part}: {score_text(document[part])}" for part in ("registered", "fitted")]
+    second = [f"second, {part}: {second_text(found)}" for part, found in document["second"].items()]
+    return "\n\n".join((*first, *second))
+
+
+def second_text(score: dict[str, Any]) -> str:
+    """Tabulate the score of a part of the second registration."""
+    lines = [f"{score['measured']} of {score['planned']} networks have three full runs or more"]
+    if score["layers"]:
+        alone, n = score["pool_alone"], len(score["layers"])
+        lines.append(
+            f"coincidence information {score['distance']:.3f} off on average, {score['hits']} of {n} in the "
+            f"predicted class; pool size alone {alone['distance']:.3f}, {alone['hits']} of {n}"
+        )
+        columns = ("bits", "predicted", "pool_alone", "mean")
+        rows = [
+            [f"{row['network']} {row['layer']}", *(fixed(row[name]) for name in columns), str(row["n"])]
+            for row in score["layers"]
+        ]
+        lines.append(table(["layer", "bits", "predicted", "pool alone", "measured", "n"], rows))
+    return "\n".join(lines)
 
 
 def score_text(score: dict[str, Any]) -> str:

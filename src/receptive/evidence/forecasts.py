@@ -21,13 +21,13 @@ from receptive.evidence.claims import Key
 from receptive.evidence.measured import Results
 from receptive.evidence.predictions import bootstrap, fitted_to, spearman
 from receptive.evidence.rules import HALF, key
-from receptive.evidence.statistics import Interval, Sample, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
 from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.filters import readable
 from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, Variant
 from receptive.replication.targets import TABLE_2
 from receptive.theory import assembly
-from receptive.theory.assembly import Prediction
+from receptive.theory.assembly import Prediction, kind_of
 from receptive.theory.fields import receptive_fields
 
 DATE = "2026-11-26"
@@ -274,6 +274,53 @@ def outcomes(
             fractions = top * curve.fraction(bits), top * baseline.fraction(pool_of(prediction))
             found.append(Outcome(network.name, prediction.name, bits, *fractions, sample(values)))
     return tuple(found)
+
+
+def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, Any]:
+    """Score the forecasts of a part of the registration, as a JSON document.
+
+    Args:
+        part: a key of :data:`NETWORKS`.
+        results: runs of its task.
+        least: trials that a network takes to count.
+
+    Returns:
+        ``measured`` and ``waits_for``; of the layers that count ``distance``, the mean from measured to
+        forecast fractions, and ``hits``, how many are in the class that was forecast; ``pool_alone``, the same of the
+        baseline; ``rho`` of bits and fraction with its interval; ``layers``. ``None`` where nothing counts.
+    """
+    networks, _, trials = NETWORKS[part]
+    top = ceiling(results) if part == "real" else 1.0
+    found = [
+        each
+        for each in outcomes(networks, results, top, first_only=part != "depth")
+        if each.measured.n >= least
+    ]
+    counted = {each.network for each in found}
+
+    def summary(distances: Sequence[float], fractions: Sequence[float]) -> dict[str, Any]:
+        same = [kind_of(f) == kind_of(each.measured.mean) for f, each in zip(fractions, found, strict=True)]
+        return {"distance": fmean(distances) if found else None, "hits": sum(same)}
+
+    rho = spearman([(each.bits, each.measured.mean) for each in found])
+    return {
+        "planned": len(networks),
+        "trials": trials,
+        "measured": len(counted),
+        "waits_for": [network.name for network in networks if network.name not in counted],
+        **summary([each.distance for each in found], [each.forecast for each in found]),
+        "pool_alone": summary([each.baseline_distance for each in found], [each.baseline for each in found]),
+        "rho": asdict(rho) if rho else None,
+        "layers": [
+            {
+                "network": each.network,
+                "layer": each.layer,
+                **_rounded({"bits": each.bits, "predicted": each.forecast, "pool_alone": each.baseline}),
+                **asdict(each.measured),
+            }
+            for each in found
+        ],
+    }
 
 
 def _value(what: str, value: float, side: Literal["above", "below"], limit: float) -> Evidence:
