@@ -286,8 +286,9 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
 
     Returns:
         ``measured`` and ``waits_for``; of the layers that count ``distance``, the mean from measured to
-        forecast fractions, and ``hits``, how many are in the class that was forecast; ``pool_alone``, the same of the
-        baseline; ``rho`` of bits and fraction with its interval; ``layers``. ``None`` where nothing counts.
+        forecast fractions, and ``hits``, how many are in the class that was forecast; ``pool_alone``, the same
+        of the baseline; ``rho`` of bits and fraction with its interval; ``layers``. ``None`` where nothing
+        counts.
     """
     networks, _, trials = NETWORKS[part]
     top = ceiling(results) if part == "real" else 1.0
