@@ -118,6 +118,22 @@ class Protocol:
             if not fine:
                 raise UsageError(f"protocol: {name} cannot be {getattr(self, name)!r}")
 
+    @property
+    def base(self) -> str:
+        """The one of :data:`PROTOCOLS` that it is a switch of."""
+        return self.name.partition("+")[0]
+
+    @property
+    def suffix(self) -> str:
+        """What its name says of the switches, as in ``beta_1=0.9+patience=None``; empty without any."""
+        return self.name.partition("+")[2]
+
+    def differences(self, other: "Protocol") -> dict[str, Any]:
+        """Return the fields, other than the name, in which it differs from another protocol."""
+        return {
+            name: value for name, value in vars(self).items() if name != "name" and value != vars(other)[name]
+        }
+
     def record(self) -> dict[str, Any]:
         """Return the fields as ``run.json`` keeps them, without those of :data:`ADDED` that have its values.
 
@@ -300,10 +316,9 @@ def _text(value: Any) -> str:
 
 def reread(trained: Protocol) -> Protocol:
     """Return the same way of training with the filters read as the other of the two protocols does."""
-    base = trained.name.partition("+")[0]
-    (other,) = (one for name, one in PROTOCOLS.items() if name != base)
+    (other,) = (one for name, one in PROTOCOLS.items() if name != trained.base)
     fields = {name: value for name, value in vars(trained).items() if name != "name"}
-    return protocol(base, **{**fields, **{name: getattr(other, name) for name in READING}})
+    return protocol(trained.base, **{**fields, **{name: getattr(other, name) for name in READING}})
 
 
 def ablations() -> tuple[Protocol, ...]:

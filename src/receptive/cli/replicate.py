@@ -220,7 +220,7 @@ def board(
 
 def title(plan: "Plan") -> str:
     """Name a run, with the switches of its protocol."""
-    _, _, switches = plan.protocol.name.partition("+")
+    switches = plan.protocol.suffix
     return f"{plan.network.name}, trial {plan.trial}" + (f", {switches}" if switches else "")
 
 

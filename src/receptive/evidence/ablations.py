@@ -69,8 +69,7 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> list[Row]:
 
 def switches(protocol: Protocol) -> dict[str, Any]:
     """Return the fields in which a protocol differs from ``released``."""
-    fields = {name: value for name, value in vars(protocol).items() if name != "name"}
-    return {name: value for name, value in fields.items() if value != vars(RELEASED)[name]}
+    return protocol.differences(RELEASED)
 
 
 def _values(results: Results, variant: str) -> Values:

@@ -8,12 +8,17 @@ import csv
 import tomllib
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from receptive.files import packaged
 
-Key = tuple[str, str, str]
-"""A quantity of a network: variant, layer (empty for a classification score) and column."""
+
+class Quantity(NamedTuple):
+    """What is measured of a network: a score, with an empty layer, or a share of the filters of a layer."""
+
+    variant: str
+    layer: str
+    column: str
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,9 @@ class Cell:
     sd: float
 
     @property
-    def key(self) -> Key:
+    def key(self) -> Quantity:
         """What was measured, whatever the number."""
-        return (self.variant, self.layer, self.column)
+        return Quantity(self.variant, self.layer, self.column)
 
 
 @cache

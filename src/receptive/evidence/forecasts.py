@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from receptive.evidence.claims import Key
+from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.predictions import bootstrap, fitted_to, spearman
 from receptive.evidence.rules import HALF, key
@@ -286,7 +286,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
 
     Returns:
         ``measured`` and ``waits_for``; of the layers that count ``distance``, the mean from measured to
-        forecast fractions, and ``hits``, how many are in the class that was forecast; ``pool_alone``, the same
+        forecast fractions, and ``hits``, how many are in the class forecast; ``pool_alone``, the same
         of the baseline; ``rho`` of bits and fraction with its interval; ``layers``. ``None`` where nothing
         counts.
     """
@@ -364,7 +364,7 @@ def judged_real() -> tuple[Variant, ...]:
     return (*own, *paper)
 
 
-def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Key, ...]:
+def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Quantity, ...]:
     pairs = product(networks, layers or ("conv1",))
     return tuple(key(network.name, "relevant", layer) for network, layer in pairs)
 

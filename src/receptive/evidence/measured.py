@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.evidence.claims import Key
+from receptive.evidence.claims import Quantity
 from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.replication import runs
 from receptive.replication.runs import Run
@@ -39,7 +39,7 @@ class Results:
         left_out: folders of runs that do not count: incomplete, or shorter than the full protocol.
     """
 
-    values: Mapping[Key, tuple[float, ...]]
+    values: Mapping[Quantity, tuple[float, ...]]
     factors: Mapping[tuple[str, str], tuple[Mapping[str, float], ...]]
     data: str = ""
     left_out: tuple[Path, ...] = ()
@@ -49,13 +49,13 @@ class Results:
     by_trial: bool = False
     recipes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def of(self, key: Key) -> tuple[float, ...]:
+    def of(self, quantity: Quantity) -> tuple[float, ...]:
         """Return the values of a quantity, none if it was not measured.
 
         Raises:
             UsageError: there cannot be such a quantity, see :func:`name_quantity`.
         """
-        return self.values.get(name_quantity(*key), ())
+        return self.values.get(name_quantity(*quantity), ())
 
     def numbered(self, variant: str, values: Sequence[float]) -> dict[int, float]:
         """Give values of a variant, in the order of its trials, the numbers of these trials."""
@@ -66,7 +66,7 @@ class Results:
         return tuple(sum(share > 0 for share in trial.values()) for trial in self.factors[variant, layer])
 
 
-def name_quantity(variant: str, layer: str, column: str) -> Key:
+def name_quantity(variant: str, layer: str, column: str) -> Quantity:
     """Name a quantity that can be measured: a score, without a layer, or a match fraction of a convolution.
 
     Raises:
@@ -78,13 +78,13 @@ def name_quantity(variant: str, layer: str, column: str) -> Key:
     if column in SCORES:
         if layer:
             raise UsageError(f"{column} is of a network, not of a layer ({layer!r})")
-        return variant, layer, column
+        return Quantity(variant, layer, column)
     known = (VARIANTS | REGISTERED).get(variant)
     number = re.fullmatch(r"conv([1-9]\d*)", layer)
     if number is None or (known and int(number[1]) > len(known.filters)):
         layers = ", ".join(f"conv{place + 1}" for place in range(len(known.filters) if known else 1))
         raise UsageError(f"no layer {layer!r} of {variant} has a share of matches; expected {layers}")
-    return variant, layer, column
+    return Quantity(variant, layer, column)
 
 
 def collect(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
@@ -118,7 +118,7 @@ def held(store: Path | str, protocol: str = "released", task: str = "synthetic")
     Raises:
         ReceptiveError: as in :func:`collect`, but not for want of runs.
     """
-    values: dict[Key, list[float]] = {}
+    values: dict[Quantity, list[float]] = {}
     factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}
     auroc: dict[str, list[Mapping[str, float]]] = {}
     trials: dict[str, list[int]] = {}
@@ -204,12 +204,12 @@ def _holdings(store: Path) -> str:
     return ", ".join(held) or "no run at all"
 
 
-def _numbers(found: Run, folder: Path) -> dict[Key, float]:
+def _numbers(found: Run, folder: Path) -> dict[Quantity, float]:
     """Return the scores and fractions of a run."""
     network = found.plan.network.name
     if found.auroc_mean is None or found.aupr_mean is None:
         raise ReceptiveError(f"{folder / 'run.json'}: damaged: no class has a score")
-    numbers: dict[Key, float] = {(network, "", name): getattr(found, of) for name, of in SCORES.items()}
+    numbers = {Quantity(network, "", name): float(getattr(found, of)) for name, of in SCORES.items()}
     for layer, each in found.filters.items():
-        numbers |= {(network, layer, column): getattr(each, column) for column in FRACTIONS}
+        numbers |= {Quantity(network, layer, column): getattr(each, column) for column in FRACTIONS}
     return numbers

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.evidence import claims
-from receptive.evidence.claims import Key
+from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import SCORES, Results, name_quantity
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
 from receptive.evidence.verdicts import Claim, Evidence, Rule
@@ -26,7 +26,7 @@ CHANGING = 0.5
 # The inequalities that the rules are made of.
 
 
-def key(variant: str, column: str, layer: str = "conv1") -> Key:
+def key(variant: str, column: str, layer: str = "conv1") -> Quantity:
     """Name a quantity; ``layer`` is for match fractions.
 
     Raises:
@@ -35,25 +35,25 @@ def key(variant: str, column: str, layer: str = "conv1") -> Key:
     return name_quantity(variant, "" if column in SCORES else layer, column)
 
 
-def _name(what: Key) -> str:
-    variant, layer, column = what
-    return " ".join([variant, *([layer] if layer not in ("", "conv1") else []), column])
+def _name(what: Quantity) -> str:
+    layer = [what.layer] if what.layer not in ("", "conv1") else []
+    return " ".join([what.variant, *layer, what.column])
 
 
-def above(results: Results, quantity: Key, limit: float) -> Evidence:
+def above(results: Results, quantity: Quantity, limit: float) -> Evidence:
     """The mean of a quantity lies above ``limit``."""
     return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "above", limit)
 
 
-def below(results: Results, quantity: Key, limit: float) -> Evidence:
+def below(results: Results, quantity: Quantity, limit: float) -> Evidence:
     """The mean of a quantity lies below ``limit``."""
     return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "below", limit)
 
 
-def combined(results: Results, *terms: tuple[float, Key]) -> Interval:
+def combined(results: Results, *terms: tuple[float, Quantity]) -> Interval:
     """A weighted sum of the means of quantities: trial by trial if all of them are of one network."""
-    numbered = [(weight, results.numbered(key[0], results.of(key))) for weight, key in terms]
-    return _sum(results.by_trial or len({key[0] for _, key in terms}) == 1, *numbered)
+    numbered = [(weight, results.numbered(what.variant, results.of(what))) for weight, what in terms]
+    return _sum(results.by_trial or len({what.variant for _, what in terms}) == 1, *numbered)
 
 
 def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
@@ -67,23 +67,25 @@ def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
     return contrast((1, sample(sums)))
 
 
-def exceeds(results: Results, one: Key, other: Key, by: float = 0.0) -> Evidence:
+def exceeds(results: Results, one: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
     """One quantity is greater than another, by more than ``by``."""
     return Evidence(f"{_name(one)} − {_name(other)}", combined(results, (1, one), (-1, other)), "above", by)
 
 
-def not_beaten(results: Results, one: Key, other: Key, by: float) -> Evidence:
+def not_beaten(results: Results, one: Quantity, other: Quantity, by: float) -> Evidence:
     """The other quantity is not greater by as much as ``by``."""
     return Evidence(f"{_name(other)} − {_name(one)}", combined(results, (1, other), (-1, one)), "below", by)
 
 
-def _of_groups(results: Results, ones: Sequence[Key], others: Sequence[Key]) -> Interval:
+def _of_groups(results: Results, ones: Sequence[Quantity], others: Sequence[Quantity]) -> Interval:
     """The mean of some quantities minus the mean of others, all of different networks."""
     terms = [(1 / len(ones), one) for one in ones] + [(-1 / len(others), other) for other in others]
     return combined(results, *terms)
 
 
-def _slope(results: Results, quantities: Sequence[Key], scale: Sequence[float] = (1, 1, 1, 1)) -> Interval:
+def _slope(
+    results: Results, quantities: Sequence[Quantity], scale: Sequence[float] = (1, 1, 1, 1)
+) -> Interval:
     """The least-squares slope of four means, each times its scale, in equal steps."""
     weights = np.multiply((-0.3, -0.1, 0.1, 0.3), scale).tolist()
     return combined(results, *zip(weights, quantities, strict=True))
@@ -179,7 +181,9 @@ def _vivo_1(results: Results) -> Iterator[Evidence]:
         what = f"{column}, mean of {', '.join(LARGE)} − "
         whole = _of_groups(results, large, small)
         yield Evidence(f"{what}mean of {', '.join(SMALL)}", whole, "above", CLEAR)
-        yield closest(Evidence(what + one[0], _of_groups(results, large, [one]), "above", 0) for one in small)
+        yield closest(
+            Evidence(what + one.variant, _of_groups(results, large, [one]), "above", 0) for one in small
+        )
 
 
 def _vivo_2(results: Results) -> Iterator[Evidence]:
@@ -208,11 +212,11 @@ def _vivo_5(results: Results) -> Iterator[Evidence]:
     yield Evidence(what, _sum(results.by_trial, (1, most), (-1, least)), "above", 0)
 
 
-def _keys(column: str, *variants: str) -> tuple[Key, ...]:
+def _keys(column: str, *variants: str) -> tuple[Quantity, ...]:
     return tuple(key(variant, column) for variant in variants)
 
 
-def _layers(variant: str, *layers: str) -> tuple[Key, ...]:
+def _layers(variant: str, *layers: str) -> tuple[Quantity, ...]:
     return tuple(key(variant, column, layer) for layer in layers for column in ("jaspar", "relevant"))
 
 

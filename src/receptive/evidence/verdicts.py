@@ -6,7 +6,7 @@ from math import isnan, sqrt
 from typing import Literal
 
 from receptive.evidence import claims
-from receptive.evidence.claims import Cell, Key
+from receptive.evidence.claims import Cell, Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.statistics import EQUIVALENCE, LEAST_TRIALS, Interval, Sample, contrast, sample
 
@@ -111,7 +111,7 @@ class Claim:
 
     id: str
     rule: Rule
-    needs: tuple[Key, ...]
+    needs: tuple[Quantity, ...]
     tasks: tuple[str, ...] = ("synthetic",)
     least: int = PUBLISHED_TRIALS
 
@@ -137,7 +137,7 @@ class Judgement:
 
 def judge(claim: Claim, results: Results) -> Judgement:
     """Judge a claim by the measured results."""
-    few = [key[0] for key in claim.needs if len(results.of(key)) < claim.least]
+    few = [what.variant for what in claim.needs if len(results.of(what)) < claim.least]
     if few:
         return Judgement(claim, results.task, "not measured", waits_for=tuple(dict.fromkeys(few)))
     evidence = tuple(claim.rule(results))

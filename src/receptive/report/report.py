@@ -158,7 +158,7 @@ def _fractions(results: Results) -> list[Document]:
             "variant": variant,
             "layer": layer,
             "n": len(trials),
-            **{column: _mean_sd(results.of((variant, layer, column))) for column in measured.FRACTIONS},
+            **{column: _mean_sd(results.of(key(variant, column, layer))) for column in measured.FRACTIONS},
         }
         for (variant, layer), trials in _by_variant(results)
     ]
