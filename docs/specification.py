@@ -133,20 +133,19 @@ def anchor(test: Test) -> str:
 def the_matrix(rows: Sequence[Row]) -> str:
     """The matrix as a table in Markdown."""
     lines = [
-        "| claim | says | chapter | code | tests | published | measured | verdict |",
-        "|---|---|---|---|---|---|---|---|",
+        "| claim | says | measured | verdict | published | tests | code |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         stated = row.statement
         cells = [
             f"{{need}}`{stated.id}`",
             stated.title,
-            f"[{stated.chapter.replace('-', ' ')}]({stated.chapter}.md)",
-            code(row),
-            f"[{len(row.tests)}](#tests-{stated.id.lower()})",
-            published(row),
             measured(row),
             f"{MARKS[row.verdict]} {row.verdict}",
+            published(row),
+            f"[{len(row.tests)}](#tests-{stated.id.lower()})",
+            code(row),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

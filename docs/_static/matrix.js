@@ -3,7 +3,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const box = document.querySelector(".matrix");
   if (!box) return;
   const rows = [...box.querySelectorAll("tbody tr")];
-  const verdict = (row) => row.lastElementChild.textContent.trim();
+  const heads = [...box.querySelectorAll("thead th")].map((head) => head.textContent.trim());
+  const verdict = (row) => row.children[heads.indexOf("verdict")].textContent.trim();
   const verdicts = [...new Set(rows.map(verdict))].sort();
   const form = document.createElement("form");
   form.className = "matrix-filter";
