@@ -154,9 +154,36 @@ def test_the_source_distribution_has_all_that_its_tests_need() -> None:
     included = PYPROJECT["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     always = {"README.md", "LICENSE", "pyproject.toml", ".gitignore"}
     listed = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=False)
-    tops = {line.partition("/")[0] for line in listed.stdout.split()}
-    assert {name for name in tops if not name.startswith(".")} <= {*included, *always}
+    assert {line.partition("/")[0] for line in listed.stdout.split()} <= {*included, *always}
     assert "conftest.py" in included
+
+
+def test_workflows_and_documents_name_environments_that_there_are() -> None:
+    tox = (ROOT / "tox.ini").read_text("utf-8")
+    there = set(re.findall(r"^\[testenv:([\w-]+)\]", tox, re.MULTILINE))
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    for path in [*pages, *(ROOT / ".github").rglob("*.*")]:
+        named = re.findall(r"\btox -e ([\w,-]+)", path.read_text("utf-8"))
+        assert {each for names in named for each in names.split(",")} <= there, path
+    steps = re.findall(r"for step in (.+); do", (ROOT / ".ci" / "run").read_text("utf-8"))[0].split()
+    checked = re.findall(r"run: tox -e (\w+)", (ROOT / ".github/workflows/check.yml").read_text("utf-8"))
+    assert sorted(steps) == sorted(checked)
+
+
+def test_workflows_run_every_python_that_is_promised() -> None:
+    promised = re.findall(r"Python :: (3\.\d+)", " ".join(PYPROJECT["project"]["classifiers"]))
+    matrix = re.search(r"python: (\[.+\])", (ROOT / ".github/workflows/check.yml").read_text("utf-8"))
+    assert matrix
+    assert ast.literal_eval(matrix[1]) == promised
+    assert PYPROJECT["project"]["requires-python"] == f">={promised[0]}"
+
+
+def test_the_version_of_keras_that_security_rests_on_is_required() -> None:
+    (required,) = (line for line in PYPROJECT["project"]["dependencies"] if line.startswith("keras"))
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    assert f"requires Keras {required.removeprefix('keras>=')} or newer" in text
+    installed = tuple(map(int, version("keras").split(".")[:3]))
+    assert installed >= tuple(map(int, required.removeprefix("keras>=").split(".")))
 
 
 def test_every_module_stands_in_a_layer_and_in_the_architecture() -> None:

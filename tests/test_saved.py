@@ -1,5 +1,6 @@
 """Model files of any Keras, and files that are something else: what is read, loaded, refused, never run."""
 
+import base64
 import json
 import pickle
 import re
@@ -500,6 +501,93 @@ def test_code_in_a_model_is_never_run(tmp_path, ending):
     with pytest.raises(ReceptiveError, match='needs the code of Lambda "any"'):
         auditing.load(path)
     assert "any (Lambda)" in keras_graph.read(path).notes[0]
+
+
+def outside(file, name, other):
+    """Let the array be bytes of another file."""
+    shape, dtype, size = file[name].shape, file[name].dtype, file[name].nbytes
+    del file[name]
+    file.create_dataset(name, shape, dtype, external=[(str(other), 0, size)])
+
+
+def linked(file, name, other):
+    del file[name]
+    file[name] = h5py.ExternalLink(str(other), "/secret")
+
+
+def mapped(file, name, other):
+    layout = h5py.VirtualLayout(file[name].shape, file[name].dtype)
+    layout[:] = h5py.VirtualSource(str(other), "secret", layout.shape)
+    del file[name]
+    file.create_virtual_dataset(name, layout)
+
+
+def edit(path, change):
+    """Change the layers described in a model's file, and its weights."""
+    kept = {}
+    if path.suffix == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            kept = {name: archive.read(name) for name in archive.namelist()}
+    inner = path.with_name("inner.h5") if kept else path
+    if kept:
+        inner.write_bytes(kept["model.weights.h5"])
+    with h5py.File(inner, "a") as file:
+        described = json.loads(kept.get("config.json") or file.attrs["model_config"])
+        change(described["config"]["layers"], file)
+        if not kept:
+            file.attrs["model_config"] = json.dumps(described).encode()
+    if kept:
+        kept |= {"config.json": json.dumps(described).encode(), "model.weights.h5": inner.read_bytes()}
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in kept.items():
+                archive.writestr(name, content)
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+@pytest.mark.parametrize("how", [outside, linked, mapped])
+def test_weights_that_lie_in_another_file_are_not_read(tmp_path, ending, how):
+    path, other = tmp_path / f"m.{ending}", tmp_path / "other.h5"
+    stack(False).save(path)
+    auditing.load(path)
+    with h5py.File(other, "w") as file:
+        file["secret"] = np.ones((7, 4, 6), "f")
+
+    def steal(described, file):
+        names = []
+        file.visititems(lambda name, found: names.append(name) if getattr(found, "ndim", 0) == 3 else None)
+        how(file, names[0], other)
+
+    edit(path, steal)
+    with pytest.raises(ReceptiveError, match="Keras cannot load this model"):
+        auditing.load(path)
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+@pytest.mark.parametrize(
+    ("module", "name", "config"),
+    [
+        ("keras.layers", "TFSMLayer", {"filepath": "elsewhere"}),
+        ("keras.layers", "TorchModuleWrapper", {"module": "BOMB"}),
+        ("keras.layers", "JaxLayer", {"call_fn": "BOMB", "init_fn": "BOMB"}),
+        ("keras.layers", "StringLookup", {"vocabulary": "elsewhere"}),
+        ("os", "system", {"command": "touch mark"}),
+        ("keras.utils", "get_file", {"fname": "mark", "origin": "elsewhere", "cache_dir": "."}),
+        ("keras.config", "enable_unsafe_deserialization", {}),
+    ],
+)
+def test_a_description_can_call_nothing(tmp_path, monkeypatch, ending, module, name, config):
+    """Neither code nor files besides the model's own; in a description as a file can hold it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").write_text("A\nC\n")
+    bomb = base64.b64encode(pickle.dumps(Bomb(str(tmp_path / "mark")))).decode()
+    path = tmp_path / f"m.{ending}"
+    stack(False).save(path)
+    layer = {"module": module, "class_name": name, "registered_name": name, "build_config": None}
+    layer["config"] = {key: value.replace("BOMB", bomb) for key, value in config.items()}
+    edit(path, lambda described, file: described.insert(3, layer))
+    with pytest.raises(ReceptiveError, match=f"Keras cannot load this model|needs {name}, which Keras"):
+        auditing.load(path)
+    assert not (tmp_path / "mark").exists()
 
 
 def test_an_unzipped_model_is_read_from_its_folder(tmp_path):

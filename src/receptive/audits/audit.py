@@ -229,7 +229,7 @@ def _loaded(path: Path, file: saved.Saved) -> Any:
     import keras
 
     if not file.old:
-        return keras.models.load_model(path, compile=False)
+        return keras.models.load_model(path, compile=False, safe_mode=True)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{'.h5' if file.form == 'hdf5' else '.keras'}"
         description = json.dumps(saved.loadable(file.model, file.form == "keras")).encode()
@@ -241,7 +241,7 @@ def _loaded(path: Path, file: saved.Saved) -> Any:
             with zipfile.ZipFile(path) as given, zipfile.ZipFile(copy, "w") as made:
                 for name in given.namelist():
                     made.writestr(name, description if name == "config.json" else given.read(name))
-        model = keras.models.load_model(copy, compile=False)
+        model = keras.models.load_model(copy, compile=False, safe_mode=True)
     for layer in _layers(model):
         for name in ("activation", "recurrent_activation"):
             if vars(layer).get(name) is keras.activations.hard_sigmoid:
