@@ -1,12 +1,13 @@
 """The same jobs in plain loops, one sequence and one site at a time: what the benchmarks compare with."""
 
 import random
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from receptive.motifs.jaspar import embedded
-from receptive.motifs.motif import reverse_complement
+from receptive.motifs.motif import Motif, reverse_complement
 from receptive.protocols import RELEASED
 
 
@@ -48,3 +49,57 @@ def read(
             begin, end = max(start, 0), min(start + width, X.shape[1])
             counts[which, begin - start : end - start] += X[row, begin:end] * float(scores[row, position])
     return counts
+
+
+def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> NDArray[np.float64]:
+    """Tomtom's p-values, (Q, T), query by query, target width by target width, offset by offset.
+
+    The queries have as many sites as positions, so that no motif has an unknown number.
+    """
+
+    def smoothed(motif: Motif) -> NDArray[np.float64]:
+        sums = motif.pwm.sum(axis=1, keepdims=True)
+        pwm = np.where(np.abs(sums - 1) > 1e-5, motif.pwm / sums, motif.pwm)
+        return (pwm * motif.nsites + 0.025) / (motif.nsites + 0.1)
+
+    strands = [
+        strand
+        for target in targets
+        for pwm in [smoothed(target)]
+        for strand in (pwm, reverse_complement(pwm))
+    ]
+    columns = np.concatenate(strands)
+    widths = np.array([target.width for target in targets])
+    starts = 2 * np.concatenate([[0], np.cumsum(widths)[:-1]])
+    found = np.empty((len(queries), len(targets)))
+    for row, query in enumerate(queries):
+        w = query.width
+        a, c, g, t = ((smoothed(query)[:, None, base] - columns[None, :, base]) ** 2 for base in range(4))
+        raw = -np.sqrt((a + t) + (c + g))
+        middle = (len(columns) - 1) // 2
+        raw = raw - np.partition(raw, middle, axis=1)[:, middle, None]
+        floor = np.floor(raw.min())
+        scale = np.floor(100 / (raw.max() - floor))
+        scores, zero = np.floor((raw - floor) * scale + 0.5).astype(np.int64), int(-floor * scale)
+        chances = [np.bincount(each, minlength=101) / len(columns) for each in scores]
+        below = {}
+        for begin in range(w):
+            run = np.ones(1)
+            for end in range(begin + 1, min(begin + int(widths.max()), w) + 1):
+                run = np.convolve(run, chances[end - 1])
+                with np.errstate(divide="ignore"):
+                    logs = np.log1p(-np.minimum(run[::-1].cumsum()[::-1], 1))
+                below[begin, end] = np.append(logs, 0)
+        for v in np.unique(widths):
+            where = np.flatnonzero(widths == v)
+            faced = scores[:, starts[where, None, None] + np.arange(2 * v).reshape(2, v)]
+            totals = np.full((len(where), 2, w + v - 1), w * zero)
+            for i in range(w):
+                totals[..., w - 1 - i : w - 1 - i + v] += faced[i] - zero
+            best = totals.max(axis=-1)
+            logs = np.zeros(best.shape)
+            for offset in range(1 - w, v):
+                begin, end = max(-offset, 0), min(v - offset, w)
+                logs += 2 * below[begin, end].take(best - zero * (w - end + begin), mode="clip")
+            found[row, where] = -np.expm1(logs).max(axis=1)
+    return found

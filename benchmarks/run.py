@@ -82,18 +82,35 @@ def reading() -> dict[str, Any]:
     )
 
 
-def alone(name: str, job: Callable[[], Any], turns: int = 3) -> dict[str, Any]:
-    """Time a job that is compared with nothing."""
-    job()
-    times = [seconds(job) for _ in range(turns)]
-    return {"name": name, "receptive_s": statistics.median(times), "spread_s": [min(times), max(times)]}
-
-
-def matching() -> dict[str, Any]:
-    """Tomtom of 30 filters against 519 motifs."""
+def matching() -> list[dict[str, Any]]:
+    """Tomtom of 30 filters against 519 motifs, and against memelite's, which is compiled and bins targets."""
     pwms = np.random.default_rng(0).dirichlet([1] * 4, (30, 19))
     queries = [Motif(f"filter{index}", "", pwm, 19) for index, pwm in enumerate(pwms)]
-    return alone("match 30 filters with 519 motifs", lambda: tomtom.match(queries, jaspar_2016()))
+    targets = jaspar_2016()
+    ours = tomtom.compare(queries, targets).p
+    np.testing.assert_allclose(plain.compare(queries, targets), ours, rtol=1e-12)
+    name = "match 30 filters with 519 motifs"
+    results = [
+        ratio(
+            name,
+            lambda: plain.compare(queries, targets),
+            lambda: tomtom.compare(queries, targets),
+            turns=7,
+        )
+    ]
+    try:
+        import memelite
+    except ImportError:
+        return results
+    Q, T = ([np.ascontiguousarray(motif.pwm.T) for motif in motifs] for motifs in (queries, targets))
+    memelite.tomtom(Q, T, n_jobs=1)  # compiles itself
+    other = ratio(
+        f"{name}, memelite",
+        lambda: memelite.tomtom(Q, T, n_jobs=1),
+        lambda: tomtom.compare(queries, targets),
+        turns=7,
+    )
+    return [*results, {**other, "than": "memelite"}]
 
 
 def starting(*words: str) -> dict[str, Any]:
@@ -117,7 +134,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     as_json = parser.parse_args().json
     starts = (["--help"], ["field", "cnn-25"], ["field", "conv7 pool3 conv3"], ["toy", "--pool", "3"])
-    results = [generation(), reading(), matching(), *(starting(*words) for words in starts)]
+    results = [generation(), reading(), *matching(), *(starting(*words) for words in starts)]
     versions = f"Python {platform.python_version()}, numpy {np.__version__}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {versions}"
     if as_json:
@@ -128,8 +145,8 @@ def main() -> None:
         line = f"{result['name']:45} {result['receptive_s']:8.3f} s"
         if "ratio" in result:
             low, high = result["spread"]
-            line += f"   plain loops {result['plain_s']:7.2f} s"
-            line += f"   ratio {result['ratio']:5.1f} ({low:.1f} to {high:.1f})"
+            line += f"   {result.get('than', 'plain loops'):11} {result['plain_s']:7.2f} s"
+            line += f"   ratio {result['ratio']:5.2f} ({low:.2f} to {high:.2f})"
         print(line)
 
 

@@ -100,6 +100,16 @@ def test_every_row_that_meme_printed(queries: str, table: str, size: int) -> Non
     assert_agrees(GOLDEN / queries, rows)
 
 
+def test_numbers_are_those_of_the_plain_version() -> None:
+    """All digits of what the version of commit 91033e2, a loop over queries, widths and offsets, gave."""
+    queries = [*read_meme(GOLDEN / "gt24.meme"), *read_meme(GOLDEN / "edge.meme")]
+    found = compare([*queries[:-6:9], *queries[-6:]], jaspar_2016())
+    expected = np.load(GOLDEN / "loops.npz")
+    np.testing.assert_allclose(found.p, expected["p"], rtol=1e-12)
+    for name in ("offset", "overlap", "reverse"):
+        np.testing.assert_array_equal(getattr(found, name), expected[name])
+
+
 @pytest.mark.parametrize(
     ("queries", "table"), [("gt24.meme", "gt24_E0.1.tsv"), ("edge.meme", "edge_E0.1.tsv")]
 )

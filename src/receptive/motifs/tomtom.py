@@ -26,6 +26,9 @@ THRESHOLD = 0.1
 PSEUDOCOUNT = 0.1
 """Weight of the uniform background that is mixed into each column, against the motif's ``nsites``."""
 
+MEDIAN_BINS = 2048
+"""Bins in which the median of a query column's distances is looked for."""
+
 WIDEST = 200
 """Positions of the widest motif taken: null distributions grow with the cube of the width, here to 1 GB."""
 
@@ -118,31 +121,29 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
             raise ReceptiveError(
                 f"motif {motif.id}: expected at most {WIDEST} positions, found {motif.width}"
             )
+    # The database as one list of columns, target by target, the given strand before the other.
+    smoothed = [_smoothed(target) for target in targets]
+    columns = np.concatenate([strand for pwm in smoothed for strand in (pwm, reverse_complement(pwm))])
+    columns = np.ascontiguousarray(columns.T)
+    widths = np.array([target.width for target in targets])
     shape = len(queries), len(targets)
     result = Comparison(
         np.empty(shape), np.empty(shape, np.int64), np.empty(shape, np.int64), np.empty(shape, np.bool_)
     )
-    # The database as one list of columns, target by target, the given strand before the other.
-    smoothed = [_smoothed(target) for target in targets]
-    columns = np.concatenate([strand for pwm in smoothed for strand in (pwm, reverse_complement(pwm))])
-    widths = np.array([target.width for target in targets])
-    starts = 2 * np.concatenate([[0], np.cumsum(widths)[:-1]])
-    for row, query in enumerate(queries):
-        scores, zero = _scores(_smoothed(query), columns)
-        null = _null(scores, longest=int(widths.max()))
-        for width in np.unique(widths):
-            where = np.flatnonzero(widths == width)
-            place = starts[where, None, None] + np.arange(2 * width).reshape(2, width)
-            total, offset, overlap = _best(scores[:, place], zero)
-            p = _p_value(total, null, zero, query.width, int(width))
+    for width in {query.width for query in queries}:
+        layout = _lay_out(width, widths)
+        for row in (row for row, query in enumerate(queries) if query.width == width):
+            scores, zero = _scores(_smoothed(queries[row]), columns)
+            total, place = _best(scores, zero, layout)
+            p = _p_value(total, scores, zero, layout).reshape(-1, 2)
+            overlap, offset = (array[place].reshape(-1, 2) for array in (layout.overlap, layout.offset))
             # The smaller p; MEME holds p in single precision and of equals takes the larger overlap.
             first, other = p.astype(np.float32).T
             reverse = (other < first) | ((other == first) & (overlap[:, 1] > overlap[:, 0]))
-            chosen = np.arange(len(where)), reverse.astype(int)
-            result.p[row, where] = p.min(axis=1)
-            result.offset[row, where] = offset[chosen]
-            result.overlap[row, where] = overlap[chosen]
-            result.reverse[row, where] = reverse
+            chosen = np.arange(len(targets)), reverse.astype(int)
+            result.p[row] = p.min(axis=1)
+            result.offset[row], result.overlap[row] = offset[chosen], overlap[chosen]
+            result.reverse[row] = reverse
     return result
 
 
@@ -264,66 +265,156 @@ def _smoothed(motif: Motif) -> NDArray[np.float64]:
     return smoothed
 
 
+@dataclass(frozen=True, eq=False)
+class _Layout:
+    """All places of a query of one width: every offset on both strands of every target, one after another.
+
+    Attributes:
+        first: (2T,) the first place of each strand.
+        column: (C,) for each database column the place where the query's last column faces it.
+        strand, offset: (S,) of each place.
+        begin, end: (S,) the run of query columns that face the target there.
+        block: (S,) where the distribution of that run begins, see `_tails`.
+        longest: columns of the longest run.
+    """
+
+    first: NDArray[np.int64]
+    column: NDArray[np.int64]
+    strand: NDArray[np.int64]
+    offset: NDArray[np.int64]
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
+    block: NDArray[np.int64]
+    longest: int
+
+    @property
+    def overlap(self) -> NDArray[np.int64]:
+        """(S,) how many columns face each other."""
+        return self.end - self.begin
+
+
+def _lay_out(w: int, widths: NDArray[np.int64]) -> _Layout:
+    """Lay a query of width ``w`` over both strands of targets of these widths."""
+    v = np.repeat(widths, 2)
+    first = np.concatenate([[0], np.cumsum(v + w - 1)])
+    strand = np.repeat(np.arange(len(v)), v + w - 1)
+    offset = np.arange(first[-1]) - first[strand] + 1 - w
+    begin, end = np.maximum(-offset, 0), np.minimum(v[strand] - offset, w)
+    # Columns of strands follow one another without the w - 1 places that overhang.
+    column = np.arange(v.sum()) + (w - 1) * np.repeat(np.arange(len(v)), v)
+    longest = min(w, int(widths.max()))
+    block = _blocks(w, longest)[end] - (end - begin) * (end - begin + 1) // 2
+    return _Layout(first[:-1], column, strand, offset, begin, end, block, longest)
+
+
+def _blocks(w: int, longest: int) -> NDArray[np.int64]:
+    """How many blocks `_tails` has for the runs that end at column b or before, for b from 0 to ``w``."""
+    n = np.minimum(np.arange(w + 1), longest)
+    return np.cumsum(n * (n + 1) // 2)
+
+
 def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
-    """Score each query column, (w, 4), against each database column, (C, 4): integers (w, C).
+    """Score each query column, (w, 4), against each database column, (4, C): integers (w, C).
 
     A score is minus the Euclidean distance, less the lower median of its query column. Also returned is the
     integer that stands for a score of zero; a query column that overhangs the target scores it.
     """
-    a, c, g, t = ((query[:, None, base] - columns[None, :, base]) ** 2 for base in range(4))
-    raw = -np.sqrt((a + t) + (c + g))  # in this order, both strands round alike
-    middle = (len(columns) - 1) // 2
-    raw = raw - np.partition(raw, middle, axis=1)[:, middle, None]
+    raw = np.empty((len(query), columns.shape[1]))
+    squares = np.empty_like(columns)  # made once: fresh memory costs more than the arithmetic
+    a, c, g, t = squares
+    for row, letters in zip(raw, query, strict=True):
+        np.square(np.subtract(letters[:, None], columns, out=squares), out=squares)
+        a += t  # in this order, both strands round alike
+        c += g
+        a += c
+        distance = np.sqrt(a, out=a)
+        np.subtract(_upper_median(distance), distance, out=row)
     floor = np.floor(raw.min())
     scale = np.floor(BINS / (raw.max() - floor)) if raw.max() > floor else 1.0
-    return np.floor((raw - floor) * scale + 0.5).astype(np.int64), int(-floor * scale)
+    scores = np.empty(raw.shape, np.int64)
+    for row, whole in zip(raw, scores, strict=True):
+        row -= floor
+        row *= scale
+        row += 0.5
+        whole[:] = row
+    return scores, int(-floor * scale)
 
 
-def _null(scores: NDArray[np.int64], longest: int) -> dict[tuple[int, int], NDArray[np.float64]]:
-    """For each run [a, b) of up to ``longest`` query columns: log P(total < t), t from 0 to past its end."""
-    chances = [np.bincount(row, minlength=BINS + 1) / len(row) for row in scores]
-    null = {}
-    for a in range(len(chances)):
-        pmf = np.ones(1)
-        for b in range(a + 1, min(a + longest, len(chances)) + 1):
-            pmf = np.convolve(pmf, chances[b - 1])
-            tail = np.minimum(np.cumsum(pmf[::-1])[::-1], 1)
-            with np.errstate(divide="ignore"):
-                null[a, b] = np.append(np.log1p(-tail), 0)
-    return null
+def _upper_median(values: NDArray[np.float64]) -> np.float64:
+    """The upper median of numbers from 0: they are counted into bins, and only one bin is sorted."""
+    bins = (values * ((MEDIAN_BINS - 1) / (values.max() or 1))).astype(np.int64)
+    upto = np.bincount(bins).cumsum()
+    rank = len(values) // 2
+    bin = upto.searchsorted(rank, side="right")
+    inside = np.sort(values[bins == bin])
+    median: np.float64 = inside[rank - upto[bin] + len(inside)]
+    return median
 
 
 def _best(
-    scores: NDArray[np.int64], zero: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The best offset of a query of width w on targets of width v, given their scores, (w, ..., v).
+    scores: NDArray[np.int64], zero: int, layout: _Layout
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The best place on each strand, given the scores (w, C): its total score and its number, (2T,).
 
     Ties go to the larger overlap, then to the smaller offset.
+    """
+    w, places = len(scores), len(layout.strand)
+    totals = np.full(places, w * zero)
+    facing = np.zeros(places, np.int64)
+    for late, row in enumerate(scores[::-1]):
+        facing[layout.column] = row - zero
+        totals[late:] += facing[: places - late]
+    many = int(layout.offset.max()) + w
+    totals *= w + 1
+    totals += layout.overlap
+    totals *= many
+    totals -= layout.offset
+    best = np.maximum.reduceat(totals, layout.first) - (
+        w - 1
+    )  # less the place, counted from the strand's first
+    place = -best % many
+    return (best + place) // many // (w + 1), layout.first + place
+
+
+def _tails(scores: NDArray[np.int64], longest: int) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
+    """Distributions of the total score by chance, for each run [a, b) of up to ``longest`` query columns.
 
     Returns:
-        total score, offset and overlap, each of shape (...).
+        P(total ≥ t), t counted from the least total, run after run in blocks of K numbers, b - a blocks each,
+        and the last number 0; by b, then the longest run first. Then the least score of each column, and K.
     """
-    w, v = len(scores), scores.shape[-1]
-    totals = np.full((*scores.shape[1:-1], w + v - 1), w * zero)
-    for i, facing in enumerate(scores):
-        totals[..., w - 1 - i : w - 1 - i + v] += facing - zero
-    offsets = np.arange(1 - w, v)
-    overlaps = np.minimum(offsets + w, v) - np.maximum(offsets, 0)
-    ranked = totals * (w + 1) + overlaps
-    place = ranked.argmax(axis=-1)
-    return ranked.max(axis=-1) // (w + 1), offsets[place], overlaps[place]
+    least = scores.min(axis=1)
+    K = int((scores.max(axis=1) - least).max()) + 2
+    blocks = _blocks(len(scores), longest)
+    tails = np.empty((blocks[-1], K))
+    for b, (row, low) in enumerate(zip(scores, least, strict=True)):
+        chances = np.bincount(row - low, minlength=K) / len(row)
+        tail = chances[::-1].cumsum()[::-1]
+        # Each of the last runs gets this column: its blocks each spread into themselves and the next.
+        n = min(b, longest - 1)
+        last, here = tails[blocks[b] - n * (n + 1) // 2 : blocks[b]], tails[blocks[b] : blocks[b + 1]]
+        padded = np.concatenate([np.zeros(K), chances, np.zeros(K)])
+        spread = last @ np.lib.stride_tricks.sliding_window_view(padded, 2 * K)[K:0:-1]
+        lengths = np.arange(n + 1, 0, -1)
+        first = np.cumsum(lengths) - lengths
+        place = np.arange(len(last)) + np.repeat(np.arange(n), lengths[1:])
+        here[place] = spread[:, :K]
+        here[first + lengths - 1] = 0
+        here[place + 1] += spread[:, K:]
+        here[first, :-1] += tail[1:]  # the column alone reaches t
+        here[-1] = tail
+    return np.minimum(tails, 1, out=tails), least, K
 
 
 def _p_value(
-    total: NDArray[np.int64], null: dict[tuple[int, int], NDArray[np.float64]], zero: int, w: int, v: int
+    total: NDArray[np.int64], scores: NDArray[np.int64], zero: int, layout: _Layout
 ) -> NDArray[np.float64]:
-    """P that the best of all offsets and both strands, taken as independent, reaches each of ``total``.
-
-    ``w`` and ``v`` are the widths of query and target.
-    """
-    log_below = np.zeros(total.shape)
-    for offset in range(1 - w, v):
-        a, b = max(-offset, 0), min(v - offset, w)
-        log_below += 2 * null[a, b].take(total - zero * (w - (b - a)), mode="clip")
+    """P that the best of all offsets and strands, taken as independent, reaches each of ``total``, (2T,)."""
+    tails, least, K = _tails(scores, layout.longest)
+    below = np.concatenate([[0], np.cumsum(least - zero)])
+    above = (total - len(scores) * zero)[layout.strand] - (below[layout.end] - below[layout.begin])
+    reached = tails.ravel()[layout.block * K + np.clip(above, 0, layout.overlap * K - 1)]
+    with np.errstate(divide="ignore"):
+        log_below = 2 * np.add.reduceat(np.log1p(-reached), layout.first)
     p: NDArray[np.float64] = -np.expm1(log_below)
     return p
