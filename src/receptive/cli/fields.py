@@ -66,7 +66,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
 
 def model(path: str, passthrough: list[str]) -> Graph:
     """Read a Keras model, and say on standard error what should be known of how it was read."""
-    from receptive.models.keras import read
+    from receptive.models.model import graph as read
 
     graph = read(path, passthrough)
     for note in graph.notes:

@@ -11,7 +11,7 @@ from math import prod
 from operator import index
 from typing import Any, cast
 
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.theory.fields import windows
 from receptive.theory.layers import INPUT, Graph, Layer, Node
 
@@ -64,6 +64,10 @@ class Stop(ReceptiveError):
 
 class Sideways(Stop):
     """A layer slides over an axis that does not hold the positions."""
+
+
+class Declared(UsageError):
+    """A layer was declared harmless that moves positions."""
 
 
 @dataclass

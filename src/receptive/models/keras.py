@@ -23,6 +23,7 @@ from receptive.models.axes import (
     POSITIONS,
     STRETCHED,
     Axes,
+    Declared,
     Found,
     Shape,
     Sideways,
@@ -124,7 +125,7 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     check_connected(entry, what)
     try:
         return _graph(modern(entry), what, passthrough)
-    except _Declared:
+    except Declared:
         raise
     except UsageError as error:  # a layer that the file describes, not an argument
         raise ReceptiveError(f"{what}: {error}") from None
@@ -295,10 +296,6 @@ def _folded(entry: Entry, size: int | None) -> Shape | None:
 # --- following -----------------------------------------------------------------------------------------
 
 
-class _Declared(UsageError):
-    """A layer was declared harmless that moves positions."""
-
-
 def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Found) -> list[Tensor]:
     """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
     layers: list[Entry] = config["layers"]
@@ -356,7 +353,7 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Fo
     kind, config = entry["class_name"], entry["config"]
     if {kind, kind.split(">")[-1], name, config.get("name")} & {*found.passthrough}:
         if kind in _NOT_PASSED:
-            raise _Declared(
+            raise Declared(
                 f"--passthrough: layer {name} ({kind}) moves or combines positions; expected layers that "
                 "leave them as they are"
             )
