@@ -72,7 +72,7 @@ class Network:
 def read(model, passthrough=()):
     from receptive.models.onnx import Onnx
 
-    return Onnx(model, "m.onnx").graph(passthrough)
+    return Onnx(model, "m.onnx", passthrough=passthrough).graph
 
 
 def results(model, X):

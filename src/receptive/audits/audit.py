@@ -1,4 +1,4 @@
-"""Auditing a trained Keras model: what its filters are, how much each matters, and what was to be expected.
+"""Auditing a trained model: what its filters are, how much each matters, and what was to be expected.
 
 The paper's reading of a filter, for any network: its sites in given sequences, aligned to a PWM, compared
 with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`assembly`), and what the paper's
@@ -23,12 +23,14 @@ from receptive.audits.importance import Importance, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
-from receptive.models import saved
-from receptive.models.probe import Probe, operation
+from receptive.models import onnx, saved
+from receptive.models.axes import Shape
+from receptive.models.model import live
+from receptive.models.probe import Model, Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
 from receptive.motifs.motif import ALPHABET, Motif
-from receptive.networks import filters
+from receptive.networks import backend, filters
 from receptive.networks.filters import Window
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
@@ -173,16 +175,23 @@ def sample(data: Sequences, count: int) -> Sequences:
     return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
 
 
-def load(path: Path | str) -> Any:
-    """Load a Keras model and the loss it was compiled with, if that can be had.
+def load(path: Path | str, threads: int | None = None) -> Any:
+    """Load a model, and the loss that a Keras model was compiled with, if that can be had.
 
     Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3.
 
+    Args:
+        path: the file.
+        threads: most threads that the framework may use; None: its own choice.
+
     Raises:
+        UsageError: an extra is missing.
         ReceptiveError: the file is missing or no model, needs code that the file does not hold, or is of an
             old Keras and cannot be converted; the message says what can be done.
     """
     path = Path(path)
+    if path.suffix == ".onnx":
+        return onnx.opened(path, threads=threads)
     file = saved.read(path)
     try:
         file = replace(file, model=saved.modern(file.model))
@@ -205,6 +214,7 @@ def load(path: Path | str) -> Any:
             "load it with Keras 2.2 on TensorFlow, which turns them, and save it anew"
         )
     check_archive(path)
+    backend.configure(threads)
     import keras
 
     try:
@@ -319,8 +329,8 @@ def audit(
     """Audit a model.
 
     Args:
-        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L), or these
-            with an axis of 1 as in 2-D, or flat, (4L,).
+        model: a Sequential or functional Keras model, or an ONNX model, whose input is one-hot DNA, (L, 4) or
+            (4, L), or these with an axis of 1 as in 2-D, or flat, (4L,).
         data: the sequences to scan, and their labels if importance is asked for.
         layer: the convolution to read; the first by default.
         alphabet: the order of the model's four channels.
@@ -342,23 +352,21 @@ def audit(
     if not len(data.X):
         raise UsageError("expected sequences to audit the model on, found none")
     targets = jaspar_2016() if targets is None else targets
-    shape = _input_shape(model)
-    graph = keras_graph.read(model, passthrough)
+    network = live(model, data.X.shape[1], passthrough)
+    shape, graph = _input_shape(network), network.graph
     _check_input(shape, graph, data.X.shape[1])
     fields = receptive_fields(graph, data.X.shape[1])
     row = _convolution(fields, layer)
-    place, function = keras_graph.activation(model, row.name)
-
-    first = getattr(operation(model, row.name), "data_format", None) == "channels_first"
+    place, function, axis = network.activation(row.name)
 
     def listen(X: NDArray[np.uint8]) -> Probe:
         given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
         given = given.swapaxes(1, 2) if graph.turned else given
         sizes = [X.shape[1] if size is None else size for size in shape[1:]]
-        return Probe(model, operation(model, place), given.reshape(len(X), *sizes), 1 if first else -1)
+        return Probe(network, place, given.reshape(len(X), *sizes), axis)
 
     probe = listen(data.X)
-    missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
+    missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
     rectified = function in RECTIFIED
     tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
 
@@ -397,7 +405,7 @@ def audit(
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
     return Audit(
-        name=name or model.name,
+        name=name or network.name,
         sequences=len(data.X),
         fields=fields,
         predictions=assembly.predict(fields),
@@ -480,13 +488,9 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     return row
 
 
-def _input_shape(model: Any) -> tuple[int | None, ...]:
+def _input_shape(model: Model) -> Shape:
     """The shape of a model's one input; refuse what cannot be one-hot DNA."""
-    inputs = getattr(model, "inputs", None)
-    if not inputs:
-        keras_graph.read(model)  # says what else it is
-        raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
-    shapes = [tuple(each.shape) for each in inputs]
+    shapes = model.inputs
     if len(shapes) > 1:
         raise ReceptiveError(
             f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
@@ -501,7 +505,7 @@ def _input_shape(model: Any) -> tuple[int | None, ...]:
     return shape
 
 
-def _check_input(shape: tuple[int | None, ...], graph: Graph, length: int) -> None:
+def _check_input(shape: Shape, graph: Graph, length: int) -> None:
     """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
     sizes = [size for size in shape[1:] if size is not None]
     if prod(sizes) // (graph.input_length or 1) != 4:

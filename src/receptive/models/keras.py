@@ -7,12 +7,16 @@ What is followed is where positions are (`axes`).
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from operator import index
 from pathlib import Path
 from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.axes import (
@@ -42,8 +46,10 @@ from receptive.models.axes import (
     trace,
     without_batch,
 )
+from receptive.models.probe import Arrays, Loss
 from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
 from receptive.models.saved import read as read_saved
+from receptive.networks.variants import cross_entropy
 from receptive.theory.layers import Graph, Layer
 
 _Input = tuple[str, Shape | None]
@@ -593,3 +599,116 @@ def _unknown(name: str, kind: str, why: str) -> Stop:
         f"--passthrough {kind}"
     )
     return Stop(f"layer {name} ({kind}): {why}{'' if kind in _NOT_PASSED | _JOINS else advice}")
+
+
+# --- the model itself ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Keras:
+    """A Keras model, as an audit asks for it (`receptive.models.probe.Model`).
+
+    Attributes:
+        model: the model.
+        passthrough: as for `read`.
+    """
+
+    model: Any
+    passthrough: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return str(self.model.name)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What of it can be followed over positions."""
+        return read(self.model, self.passthrough)
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        """The shapes of its inputs, with the batch."""
+        inputs = getattr(self.model, "inputs", None)
+        if not inputs:
+            read(self.model)  # says what else it is
+            raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
+        return tuple(tuple(each.shape) for each in inputs)
+
+    @property
+    def outputs(self) -> tuple[Shape, ...]:
+        """The shapes of its outputs, with the batch."""
+        return tuple(tuple(each.shape) for each in self.model.outputs)
+
+    def activation(self, convolution: str) -> tuple[str, str, int]:
+        """Find where the map of a convolution is complete: the layer, its activation, the axis of filters."""
+        first = getattr(self._operation(convolution), "data_format", None) == "channels_first"
+        return *activation(self.model, convolution), 1 if first else -1
+
+    def loss(self, masked: bool) -> tuple[str, Loss] | None:
+        """Return the loss that it was compiled with, and what it is called."""
+        import keras
+
+        own = getattr(self.model, "loss", None)
+        if own is None or len(self.model.outputs) > 1 or (masked and own is not cross_entropy):
+            return None
+        function = keras.losses.get(own)
+        name = getattr(function, "__name__", type(function).__name__)
+        return name, lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
+
+    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model, and return what the layer does, once for each call of it."""
+        heard: list[Any] = []
+
+        def listen(maps: Any) -> Any:
+            heard.append(maps)
+            return maps
+
+        self._run(layer, batch, listen)
+        return [_numbers(each) for each in heard]
+
+    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
+        from keras import ops
+
+        def hold(maps: Any) -> Any:
+            if not held:
+                return maps
+            sizes = [1] * len(maps.shape)
+            sizes[axis] = maps.shape[axis]
+            which, values = np.zeros(sizes[axis], bool), np.zeros(sizes[axis], np.float32)
+            which[[*held]], values[[*held]] = True, [*held.values()]
+            return ops.where(which.reshape(sizes), ops.cast(values.reshape(sizes), maps.dtype), maps)
+
+        return [_numbers(each) for each in self._run(layer, batch, hold)]
+
+    def _operation(self, place: str) -> Any:
+        """The layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
+        model = self.model
+        for name in place.split("/"):
+            steps = getattr(model, "operations", None) or model.layers
+            model = next(step for step in steps if step.name == name)
+        return model
+
+    def _run(self, layer: str, batch: NDArray[np.float32], change: Callable[[Any], Any]) -> list[Any]:
+        """Run the model, with what the layer returns passed through ``change``."""
+        from keras import Sequential, tree
+
+        operation = self._operation(layer)
+        call, given = operation.call, batch
+        if not isinstance(self.model, Sequential):  # a list of one, maybe
+            given = tree.map_structure(lambda _: batch, self.model.input)
+        # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
+        object.__setattr__(operation, "call", lambda *a, **k: change(call(*a, **k)))
+        try:
+            return list(tree.flatten(self.model(given, training=False)))
+        finally:
+            object.__delattr__(operation, "call")
+
+
+def _numbers(tensor: Any) -> NDArray[np.float32]:
+    """A tensor of any backend and precision, in numpy."""
+    from keras import ops
+
+    found: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
+    return found

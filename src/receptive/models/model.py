@@ -1,8 +1,11 @@
-"""A saved model of any framework, as a graph of layers."""
+"""A saved model of any framework, from a file or live."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from receptive.models.probe import Model
 from receptive.theory.layers import Graph
 
 
@@ -16,7 +19,24 @@ def graph(path: Path | str, passthrough: Sequence[str] = ()) -> Graph:
     if Path(path).suffix == ".onnx":
         from receptive.models import onnx
 
-        return onnx.Onnx(onnx.load(path), str(path), Path(path).parent).graph(passthrough)
+        return onnx.opened(path, passthrough).graph
     from receptive.models import keras
 
     return keras.read(path, passthrough)
+
+
+def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
+    """Return a model as an audit asks for it: of Keras, or an ``onnx.ModelProto``.
+
+    Args:
+        model: the model.
+        length: of the sequences that it will be given.
+        passthrough: layers of an unknown kind that leave positions as they are.
+    """
+    from receptive.models import keras, onnx
+
+    if isinstance(model, onnx.Onnx):
+        return replace(model, passthrough=tuple(passthrough))
+    if type(model).__module__.startswith("onnx"):
+        return onnx.Onnx(model, passthrough=tuple(passthrough))
+    return keras.Keras(model, passthrough)

@@ -7,9 +7,9 @@ worked out.
 
 import ast
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 from operator import index
 from pathlib import Path
@@ -47,6 +47,7 @@ from receptive.models.axes import (
     trace,
     without_batch,
 )
+from receptive.models.probe import Arrays
 from receptive.models.saved import MALFORMED
 from receptive.theory.fields import same_padding, span
 from receptive.theory.layers import INPUT, Graph, Layer
@@ -173,6 +174,11 @@ def load(path: Path | str) -> Entry:
     return model
 
 
+def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
+    """Open the model of a file; see `load` for what is raised."""
+    return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
+
+
 @dataclass(frozen=True, eq=False)
 class Onnx:
     """An ONNX model: a `Model` for audits.
@@ -182,12 +188,14 @@ class Onnx:
         name: what to call it.
         folder: where weights lie that the model keeps in files of their own; None if there are none.
         threads: most threads to run on; None: as many as there are cores.
+        passthrough: names of nodes, or operators, that do not change which positions a neuron sees.
     """
 
     proto: Entry
     name: str = "the model"
     folder: Path | None = None
     threads: int | None = None
+    passthrough: Sequence[str] = ()
 
     @cached_property
     def nodes(self) -> list[Entry]:
@@ -237,22 +245,25 @@ class Onnx:
             names[i] = given[i] if taken[given[i]] == 1 else f"{given[i]}:{taken[given[i]]}"
         return names
 
-    def graph(self, passthrough: Sequence[str] = ()) -> Graph:
-        """Read the spatial part of the model as a `Graph`.
+    @property
+    def graph(self) -> Graph:
+        """The spatial part of the model.
 
         Convolutions, pooling, padding, slices and joins become nodes; operators that act on each position by
         itself are passed over; dense and recurrent layers on a sequence end the spatial part. Where a node
         cannot be followed its branch ends, and the graph's notes say so.
 
-        Args:
-            passthrough: names of nodes, or operators, that do not change which positions a neuron sees.
-
         Raises:
             UsageError: ``passthrough`` names a node that moves positions.
             ReceptiveError: nothing over positions can be followed; the message says why.
         """
+        return self._walk[0]
+
+    @cached_property
+    def _walk(self) -> tuple[Graph, "_Walk"]:
+        """The graph, and the tensors that following the model has come upon."""
         try:
-            return self._walk(passthrough)[0]
+            return self._followed()
         except Declared:
             raise
         except UsageError as error:  # a node that the file describes, not an argument
@@ -260,8 +271,8 @@ class Onnx:
         except MALFORMED as error:
             raise ReceptiveError(f"{self.name}: not an ONNX model, or a damaged one ({error})") from error
 
-    def _walk(self, passthrough: Sequence[str] = ()) -> tuple[Graph, "_Walk"]:
-        """The graph, and the tensors that following the model has come upon."""
+    def _followed(self) -> tuple[Graph, "_Walk"]:
+        """As `_walk`, with whatever a damaged model makes it raise."""
         inputs = [(each.name, _shape(each)) for each in self.given]
         chosen = sequence(inputs, self.name)
         shape = inputs[chosen][1]
@@ -275,7 +286,7 @@ class Onnx:
         likely = candidates(shape[1:]) if len(shape) != 2 else self._folded(shape)
         if len(shape) == 3:  # an axis of 4 holds the letters
             likely = sorted(likely, key=lambda axes: shape[1 + axes.index((POSITIONS,))] == 4)
-        graph = trace(inputs, chosen, likely, passthrough, self.name, follow)
+        graph = trace(inputs, chosen, likely, self.passthrough, self.name, follow)
         return graph, walks[-1]
 
     def _folded(self, shape: Shape) -> list[Axes]:
@@ -318,6 +329,217 @@ class Onnx:
                 f"{self.name}: its weights lie in {place}, which cannot be read beside it ({first}); keep "
                 "both files in one folder"
             ) from None
+
+    # --- as an audit asks for it
+
+    @cached_property
+    def outputs(self) -> tuple[Shape, ...]:
+        """The shapes of the outputs, with the batch; of what the file leaves open, by running the model."""
+        shapes = tuple(_shape(each) for each in self.flat.graph.output)
+        shape = self.inputs[0]
+        if all(len(each) > 1 and None not in each[1:] for each in shapes) or None in shape[1:]:
+            return shapes
+        sizes = cast(tuple[int, ...], (shape[0] or 1, *shape[1:]))
+        found = self._run("", np.zeros(sizes, np.float32), {}, None)
+        return tuple((shape[0], *each.shape[1:]) for each in found)
+
+    def activation(self, convolution: str) -> tuple[str, str, int]:
+        """Return the node that completes the map of a convolution, its activation, the axis of filters.
+
+        What moves no position in between is passed. An activation may be made of several nodes, as x·σ(x).
+        """
+        tensors, at = self._walk[1].tensors, self.names.index(convolution)
+        last, tensor = convolution, self.nodes[at].output[0]
+        given = {each.name for each in self.flat.graph.output}
+        while tensor not in given:
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            met = readers if len(readers) == 1 else self._meeting(tensor)
+            if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
+                break
+            node = self.nodes[met[-1]]
+            if function := self._function([self.nodes[i] for i in met]):
+                return self.names[met[-1]], function, self._axis(self.names[met[-1]])
+            if node.op_type not in _BEFORE_ACTIVATION:
+                break
+            last, tensor = self.names[met[-1]], node.output[0]
+        return last, "linear", self._axis(last)
+
+    def _meeting(self, tensor: str) -> list[int]:
+        """The nodes from a tensor to where all that reads it meets again; empty if that is nowhere near."""
+        tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
+        here = tensors[tensor]
+        for i, node in enumerate(self.nodes):
+            if not inside & {*node.input}:
+                continue
+            there = tensors[node.output[0]]
+            if (there.place, there.axes) != (here.place, here.axes):
+                return []
+            passed.append(i)
+            inside.add(node.output[0])
+            waiting = {
+                each
+                for each in inside
+                for j, reader in enumerate(self.nodes)
+                if each in reader.input and j not in passed
+            }
+            if waiting <= {node.output[0]}:
+                return passed
+        return []
+
+    def _function(self, nodes: list[Entry]) -> str:
+        """The activation that nodes make; "" if they are none."""
+        kinds = [node.op_type for node in nodes]
+        if len(nodes) > 1:
+            known = {"Sigmoid": "silu", "Erf": "gelu", "Softplus": "softplus", "Tanh": "gelu"}
+            return next((known[kind] for kind in kinds if kind in known), "+".join(kinds).lower())
+        (node,) = nodes
+        if node.op_type == "Clip":
+            given, bounds = _attributes(node), list[float | None]()
+            for i, what in ((1, "min"), (2, "max")):
+                value = self._constant(node, i)
+                bounds.append(given.get(what) if value is None else float(value.item()))
+            return "relu6" if bounds == [0, 6] else "relu" if bounds[0] == 0 else "clip"
+        if node.op_type == "Max":
+            zeros = [self._constant(node, i) for i in range(len(node.input))]
+            return "relu" if any(value is not None and not value.any() for value in zeros) else ""
+        return str(node.op_type).lower() if node.op_type in _ACTIVATIONS else ""
+
+    def _constant(self, node: Entry, at: int) -> NDArray[Any] | None:
+        """The numbers of a node's input, if they are constant and few."""
+        return self._walk[1].value(node.input[at]) if len(node.input) > at and node.input[at] else None
+
+    def _axis(self, layer: str) -> int:
+        """The axis of what a node returns that holds filters, which is the one beside the positions."""
+        axes = self._walk[1].tensors[self._tensor(layer)].axes
+        beside = [i for i, axis in enumerate(axes) if POSITIONS not in axis]
+        return 1 + next((i for i in beside if axes[i] != ()), beside[0])
+
+    def loss(self, masked: bool) -> None:
+        """Return nothing: the format has no place for a loss."""
+
+    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model, and return what the layer does."""
+        return self._run(layer, batch, {}, None, heard=True)
+
+    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
+        return self._run(layer, batch, held, axis)
+
+    def _tensor(self, layer: str) -> str:
+        """What the node that is called so returns."""
+        return str(self.nodes[self.names.index(layer)].output[0])
+
+    def _run(
+        self,
+        layer: str,
+        batch: NDArray[np.float32],
+        held: Mapping[int, float],
+        axis: int | None,
+        heard: bool = False,
+    ) -> Arrays:
+        """Run the model on sequences, in batches of its own size if that is fixed."""
+        from onnxruntime import RunOptions
+
+        session, dtype = self._sessions(layer)
+        (fed,) = self.given
+        (size,) = (_shape(fed)[0] or len(batch),)
+        options = RunOptions()
+        options.only_execute_path_to_fetches = True
+        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
+        more = {}
+        if layer:
+            sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
+            count = max(held, default=0) + 1
+            if held and axis is not None:
+                count = sizes[axis] = self._filters(layer, axis)
+            which, values = np.zeros(count, bool), np.zeros(count, dtype)
+            which[[*held]], values[[*held]] = True, [*held.values()]
+            more = {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
+        found = []
+        for first in range(0, len(batch), size):
+            rows = batch[first : first + size]
+            padded = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
+            feed = {fed.name: padded.astype(_dtype(fed.type.tensor_type.elem_type)), **more}
+            try:
+                made = session.run(wanted, feed, options)
+            except Exception as error:  # of a type of its own for every status
+                raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {_first(error)}") from None
+            found.append([np.asarray(each, np.float32)[: len(rows)] for each in made])
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def _filters(self, layer: str, axis: int) -> int:
+        """How many filters a layer's output holds along an axis."""
+        return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
+
+    @cached_property
+    def _sessions(self) -> Callable[[str], tuple[Any, Any]]:
+        """How to get the session that can hear and hold a layer, and the type of its numbers; made once."""
+        return cache(self._session)
+
+    def _session(self, layer: str) -> tuple[Any, Any]:
+        """A session of a model in which what a layer returns can be fetched, and replaced where it is held.
+
+        Raises:
+            UsageError: ONNX Runtime is missing.
+            ReceptiveError: it cannot run the model.
+        """
+        needed(self.name, "onnx", "onnxruntime")
+        import onnxruntime
+        from onnx import TensorProto, helper
+
+        model, kind = type(self.flat)(), TensorProto.FLOAT
+        model.CopyFrom(self.flat)
+        for tensor in model.graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                self._fetch(tensor)
+        if layer:
+            at, tensor = self.names.index(layer), self._tensor(layer)
+            kind = _kinds(self.flat).get(tensor, self.given[0].type.tensor_type.elem_type)
+            node = model.graph.node[at]
+            node.output[0] = _HEARD
+            model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
+            rank = 1 + len(self._walk[1].tensors[tensor].axes)
+            model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, [None] * rank))
+            model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, [None] * rank))
+            model.graph.output.append(helper.make_tensor_value_info(_HEARD, kind, [None] * rank))
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        if self.threads is not None:
+            options.intra_op_num_threads = options.inter_op_num_threads = self.threads
+        try:
+            made = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # of a type of its own for every status
+            raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {_first(error)}") from None
+        return made, _dtype(kind)
+
+
+_HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
+"""The tensors that a session adds: what the layer returned, which filters are held, and at which values."""
+
+
+def _dtype(kind: int) -> Any:
+    """The type of numpy for a type of the format."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(kind)
+
+
+def _first(error: Exception) -> str:
+    """The first line of an error's message."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _kinds(model: Entry) -> dict[str, int]:
+    """The types of a model's tensors by their names, as far as they can be told."""
+    from onnx import shape_inference
+
+    try:
+        known = shape_inference.infer_shapes(model).graph
+    except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
+        return {}
+    return {each.name: each.type.tensor_type.elem_type for each in (*known.value_info, *known.output)}
 
 
 def _shape(value: Entry) -> Shape:
@@ -455,7 +677,7 @@ class _Walk:
         if kind in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"):
             return [replace(source, axes=self._reshaped(name, node, source))]
         if kind == "OneHot":
-            depth = self._value(node.input[1])
+            depth = self.value(node.input[1])
             return [replace(source, axes=(*source.axes, (None if depth is None else int(depth.item()),)))]
         if kind == "Slice":
             return [self._sliced(name, node, source)]
@@ -495,7 +717,7 @@ class _Walk:
             return
         read = dict[str, NDArray[Any]]()
         for each in node.input:
-            if each and (known := self._value(each)) is None:
+            if each and (known := self.value(each)) is None:
                 return
             if each:
                 read[each] = cast(NDArray[Any], known)
@@ -524,7 +746,7 @@ class _Walk:
             if np.size(value) <= LARGEST:
                 self.values[each] = np.asarray(value)
 
-    def _value(self, name: str) -> NDArray[Any] | None:
+    def value(self, name: str) -> NDArray[Any] | None:
         """A small constant; None if it is not known, or large."""
         if name not in self.values:
             tensor = self.model.weights.get(name)
@@ -536,7 +758,7 @@ class _Walk:
         """The shape of a tensor, with the batch; None if it is not known. Open sizes are large primes."""
         if name in self.model.weights:
             return list(self.model.weights[name].dims)
-        if (value := self._value(name)) is not None:
+        if (value := self.value(name)) is not None:
             return list(value.shape)
         tensor = self.tensors.get(name, ASIDE)
         if tensor.place is None or any(None in axis for axis in tensor.axes):
@@ -558,7 +780,7 @@ class _Walk:
             )
         if len(node.input) <= at or not node.input[at]:
             return None
-        value = self._value(node.input[at])
+        value = self.value(node.input[at])
         if value is None:
             raise self._unknown(name, node, f"its {attribute} are computed, and not known")
         return [int(each) for each in np.ravel(value)]
@@ -800,7 +1022,7 @@ class _Walk:
         if node.input[0] not in self.tensors:
             table = self._sizes(node.input[0])
             return replace(source, axes=(*source.axes, (table[1] if table and len(table) == 2 else None,)))
-        chosen, at = self._value(node.input[1]), _attributes(node).get("axis", 0)
+        chosen, at = self.value(node.input[1]), _attributes(node).get("axis", 0)
         at = at % (len(source.axes) + 1) - 1
         if chosen is None or at < 0 or chosen.ndim > 1 or (source.flat and at == source.along):
             raise self._unknown(name, node, MOVED)
