@@ -23,9 +23,9 @@ from receptive.audits.importance import Importance, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
-from receptive.models import onnx, saved
+from receptive.models import saved
 from receptive.models.axes import Shape
-from receptive.models.model import live
+from receptive.models.model import OPENED, live
 from receptive.models.probe import Model, Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
@@ -190,8 +190,8 @@ def load(path: Path | str, threads: int | None = None) -> Any:
             old Keras and cannot be converted; the message says what can be done.
     """
     path = Path(path)
-    if path.suffix == ".onnx":
-        return onnx.opened(path, threads=threads)
+    if opened := OPENED.get(path.suffix):
+        return opened(path, threads=threads)
     file = saved.read(path)
     try:
         file = replace(file, model=saved.modern(file.model))
@@ -316,7 +316,8 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
 
 def audit(
     model: Any,
-    data: Sequences,
+    data: Sequences | NDArray[np.uint8],
+    Y: NDArray[np.int8] | None = None,
     layer: str | None = None,
     alphabet: str = ALPHABET,
     targets: Sequence[Motif] | None = None,
@@ -329,9 +330,10 @@ def audit(
     """Audit a model.
 
     Args:
-        model: a Sequential or functional Keras model, or an ONNX model, whose input is one-hot DNA, (L, 4) or
-            (4, L), or these with an axis of 1 as in 2-D, or flat, (4L,).
-        data: the sequences to scan, and their labels if importance is asked for.
+        model: a Sequential or functional Keras model, a ``torch.nn.Module`` or an ONNX model, whose input is
+            one-hot DNA, (L, 4) or (4, L), or these with an axis of 1 as in 2-D, or flat, (4L,).
+        data: the sequences to scan, with their labels if importance is asked for; or one-hot (N, L, 4).
+        Y: the labels (N, C) of sequences that are given as one-hot alone: 1, 0 or -1 (not measured).
         layer: the convolution to read; the first by default.
         alphabet: the order of the model's four channels.
         targets: the motifs to compare with; JASPAR 2016 by default.
@@ -349,6 +351,13 @@ def audit(
         raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
     if not 0 < threshold < np.inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if not isinstance(data, Sequences):
+        data = Sequences(np.asarray(data), Y)
+    if data.X.ndim != 3 or data.X.shape[2] != 4 or (data.Y is not None and len(data.Y) != len(data.X)):
+        raise UsageError(
+            f"expected one-hot sequences (N, L, 4) and labels (N, C), found {data.X.shape} and "
+            f"{None if data.Y is None else data.Y.shape}"
+        )
     if not len(data.X):
         raise UsageError("expected sequences to audit the model on, found none")
     targets = jaspar_2016() if targets is None else targets

@@ -11,7 +11,7 @@ from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, 
 
 def audit(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A model: .keras or .h5 of any Keras, or .onnx.")
+        Path, typer.Argument(metavar="MODEL", help="A model: .keras or .h5 of any Keras, .onnx, or .pt2.")
     ],
     data: Annotated[
         Path,
@@ -71,6 +71,7 @@ def audit(
         found = auditing.audit(
             loaded,
             given,
+            None,
             layer,
             alphabet,
             targets,

@@ -12,7 +12,7 @@ from receptive.files import kind
 from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import Graph, chain, parse_layers
 
-NETWORK = 'A variant, a model (.keras, .h5, .onnx), or layers: "conv19 pool25 conv5 pool4".'
+NETWORK = 'A variant, a model (.keras, .h5, .onnx, .pt2), or layers: "conv19 pool25 conv5 pool4".'
 """What the commands take for a network, and the options that go with it."""
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK)]
 InputLength = Annotated[
