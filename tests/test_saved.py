@@ -397,10 +397,6 @@ def text(path, mark):
     path.write_text("not a model")
 
 
-def onnx(path, mark):
-    path.write_bytes(b"\x08\x08")
-
-
 def other_zip(path, mark):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("something", "")
@@ -429,9 +425,9 @@ def subclassed(path, mark):
 @pytest.mark.parametrize(
     ("name", "make", "why"),
     [
-        ("m.pt", torch, "a PyTorch file, a pickle; .*layer list"),
-        ("m.pth", pickled, "a Python pickle, as PyTorch saves models; .*layer list"),
-        ("m.pkl", pickled, "left alone: rebuild the network in Keras"),
+        ("m.pt", torch, "a PyTorch file, a pickle; .*torch.export.save"),
+        ("m.pth", pickled, "a Python pickle, as PyTorch saves models; .*torch.export.save"),
+        ("m.pkl", pickled, "left alone: where its class is known"),
         ("m.keras", pickled, "a Python pickle"),
         ("m.weights.h5", weights, "weights alone, .*load_weights"),
         ("m.h5", old_weights, "weights alone, .*load_weights"),
@@ -441,8 +437,6 @@ def subclassed(path, mark):
         ("m", folder, "a folder; expected a model"),
         ("m.keras", text, saved.NO_MODEL),
         ("m.h5", text, saved.NO_MODEL),
-        ("m.onnx", onnx, "an ONNX model, which is not read"),
-        ("m.pt2", other_zip, "a program that PyTorch exported"),
         ("m.keras", other_zip, saved.NO_MODEL),
         ("m.keras", subclassed, r"found Sub; a subclassed model .*keras.Model\(x, model.call\(x\)\)"),
     ],

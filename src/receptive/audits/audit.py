@@ -1,4 +1,4 @@
-"""Auditing a trained Keras model: what its filters are, how much each matters, and what was to be expected.
+"""Auditing a trained model: what its filters are, how much each matters, and what was to be expected.
 
 The paper's reading of a filter, for any network: its sites in given sequences, aligned to a PWM, compared
 with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`assembly`), and what the paper's
@@ -24,11 +24,13 @@ from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
 from receptive.models import saved
-from receptive.models.probe import Probe, operation
+from receptive.models.axes import Shape
+from receptive.models.model import OPENED, live
+from receptive.models.probe import Model, Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
 from receptive.motifs.motif import ALPHABET, Motif
-from receptive.networks import filters
+from receptive.networks import backend, filters
 from receptive.networks.filters import Window
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
@@ -173,16 +175,23 @@ def sample(data: Sequences, count: int) -> Sequences:
     return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
 
 
-def load(path: Path | str) -> Any:
-    """Load a Keras model and the loss it was compiled with, if that can be had.
+def load(path: Path | str, threads: int | None = None) -> Any:
+    """Load a model, and the loss that a Keras model was compiled with, if that can be had.
 
     Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3.
 
+    Args:
+        path: the file.
+        threads: most threads that the framework may use; None: its own choice.
+
     Raises:
+        UsageError: an extra is missing.
         ReceptiveError: the file is missing or no model, needs code that the file does not hold, or is of an
             old Keras and cannot be converted; the message says what can be done.
     """
     path = Path(path)
+    if opened := OPENED.get(path.suffix):
+        return opened(path, threads=threads)
     file = saved.read(path)
     try:
         file = replace(file, model=saved.modern(file.model))
@@ -205,6 +214,7 @@ def load(path: Path | str) -> Any:
             "load it with Keras 2.2 on TensorFlow, which turns them, and save it anew"
         )
     check_archive(path)
+    backend.configure(threads)
     import keras
 
     try:
@@ -306,7 +316,8 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
 
 def audit(
     model: Any,
-    data: Sequences,
+    data: Sequences | NDArray[np.uint8],
+    Y: NDArray[np.int8] | None = None,
     layer: str | None = None,
     alphabet: str = ALPHABET,
     targets: Sequence[Motif] | None = None,
@@ -319,9 +330,10 @@ def audit(
     """Audit a model.
 
     Args:
-        model: a Sequential or functional Keras model whose input is one-hot DNA, (L, 4) or (4, L), or these
-            with an axis of 1 as in 2-D, or flat, (4L,).
-        data: the sequences to scan, and their labels if importance is asked for.
+        model: a Sequential or functional Keras model, a ``torch.nn.Module`` or an ONNX model, whose input is
+            one-hot DNA, (L, 4) or (4, L), or these with an axis of 1 as in 2-D, or flat, (4L,).
+        data: the sequences to scan, with their labels if importance is asked for; or one-hot (N, L, 4).
+        Y: the labels (N, C) of sequences that are given as one-hot alone: 1, 0 or -1 (not measured).
         layer: the convolution to read; the first by default.
         alphabet: the order of the model's four channels.
         targets: the motifs to compare with; JASPAR 2016 by default.
@@ -339,26 +351,31 @@ def audit(
         raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
     if not 0 < threshold < np.inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if not isinstance(data, Sequences):
+        data = Sequences(np.asarray(data), Y)
+    if data.X.ndim != 3 or data.X.shape[2] != 4 or (data.Y is not None and len(data.Y) != len(data.X)):
+        raise UsageError(
+            f"expected one-hot sequences (N, L, 4) and labels (N, C), found {data.X.shape} and "
+            f"{None if data.Y is None else data.Y.shape}"
+        )
     if not len(data.X):
         raise UsageError("expected sequences to audit the model on, found none")
     targets = jaspar_2016() if targets is None else targets
-    shape = _input_shape(model)
-    graph = keras_graph.read(model, passthrough)
+    network = live(model, data.X.shape[1], passthrough)
+    shape, graph = _input_shape(network), network.graph
     _check_input(shape, graph, data.X.shape[1])
     fields = receptive_fields(graph, data.X.shape[1])
     row = _convolution(fields, layer)
-    place, function = keras_graph.activation(model, row.name)
-
-    first = getattr(operation(model, row.name), "data_format", None) == "channels_first"
+    place, function, axis = network.activation(row.name)
 
     def listen(X: NDArray[np.uint8]) -> Probe:
         given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
         given = given.swapaxes(1, 2) if graph.turned else given
         sizes = [X.shape[1] if size is None else size for size in shape[1:]]
-        return Probe(model, operation(model, place), given.reshape(len(X), *sizes), 1 if first else -1)
+        return Probe(network, place, given.reshape(len(X), *sizes), axis)
 
     probe = listen(data.X)
-    missing = "the sequences have no labels" if data.Y is None else unlike(model, data.Y)
+    missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
     rectified = function in RECTIFIED
     tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
 
@@ -397,7 +414,7 @@ def audit(
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
     return Audit(
-        name=name or model.name,
+        name=name or network.name,
         sequences=len(data.X),
         fields=fields,
         predictions=assembly.predict(fields),
@@ -480,13 +497,9 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     return row
 
 
-def _input_shape(model: Any) -> tuple[int | None, ...]:
+def _input_shape(model: Model) -> Shape:
     """The shape of a model's one input; refuse what cannot be one-hot DNA."""
-    inputs = getattr(model, "inputs", None)
-    if not inputs:
-        keras_graph.read(model)  # says what else it is
-        raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
-    shapes = [tuple(each.shape) for each in inputs]
+    shapes = model.inputs
     if len(shapes) > 1:
         raise ReceptiveError(
             f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
@@ -501,7 +514,7 @@ def _input_shape(model: Any) -> tuple[int | None, ...]:
     return shape
 
 
-def _check_input(shape: tuple[int | None, ...], graph: Graph, length: int) -> None:
+def _check_input(shape: Shape, graph: Graph, length: int) -> None:
     """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
     sizes = [size for size in shape[1:] if size is not None]
     if prod(sizes) // (graph.input_length or 1) != 4:

@@ -6,19 +6,14 @@ it can no longer know is where, and how strongly, that filter fires.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
-from receptive.models.probe import Levels, Probe
+from receptive.models.probe import Levels, Loss, Model, Probe
 from receptive.networks.training import metrics
-from receptive.networks.variants import cross_entropy
 from receptive.tasks.dataset import UNKNOWN
-
-Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], float]
-"""The mean loss of labels (N, C) and a model's outputs (N, C)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +59,7 @@ def measure(
     losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
     for index, mean in enumerate(levels.mean):
         if levels.least[index] < levels.greatest[index]:
-            scores = probe.scores(held(index, mean, probe.axis))
+            scores = probe.scores({index: float(mean)})
             losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
         if not np.isfinite(losses[index]):
             raise ReceptiveError(f"{name}, is no number when filter {index} is held at its mean")
@@ -72,55 +67,56 @@ def measure(
     return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
 
 
-def held(index: int, mean: np.float32, axis: int = -1) -> Callable[[Any], Any]:
-    """Return what holds one filter of maps at a value; ``axis`` is that of the filters."""
-    from keras import ops
-
-    def hold(maps: Any) -> Any:
-        sizes = [1] * len(maps.shape)
-        sizes[axis] = maps.shape[axis]
-        return ops.where(np.arange(maps.shape[axis]).reshape(sizes) == index, mean, maps)
-
-    return hold
-
-
-def unlike(model: Any, Y: NDArray[np.int8]) -> str:
+def unlike(model: Model, Y: NDArray[np.int8]) -> str:
     """Say why labels cannot be those of the model's outputs; "" if they can."""
-    shapes = [tuple(each.shape) for each in model.outputs]
+    shapes = model.outputs
     if any(len(shape) != 2 for shape in shapes):
         return f"the model's outputs {', '.join(map(str, shapes))} are not one number for each label"
-    count = sum(shape[1] for shape in shapes)
+    count = sum(shape[1] or 0 for shape in shapes)
     return "" if count == Y.shape[1] else f"the model has {count} outputs, the data have {Y.shape[1]} labels"
 
 
-def _loss(model: Any, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
+def _loss(model: Model, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
     """The loss to measure importance in, with its name: the model's own, or one that suits its outputs.
 
     Raises:
         ReceptiveError: some labels are not measured, and the outputs are no probabilities of labels.
     """
-    import keras
-
-    def mean(function: Any) -> Loss:
-        return lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
-
-    own, unmeasured = getattr(model, "loss", None), bool((Y == UNKNOWN).any())
-    if own is not None and len(model.outputs) == 1 and (own is cross_entropy or not unmeasured):
-        try:
-            function = keras.losses.get(own)
-            fits = np.isfinite(mean(function)(Y, scores))
-        except Exception:  # a loss that asks for labels of another form
-            fits = False
-        if fits:
-            name = getattr(function, "__name__", type(function).__name__)
-            return f"the model's own loss, {name}", mean(function)
+    unmeasured = bool((Y == UNKNOWN).any())
+    try:
+        own = model.loss(unmeasured)
+        if own is not None and np.isfinite(own[1](Y, scores)):
+            return f"the model's own loss, {own[0]}", own[1]
+    except Exception:  # a loss that asks for labels of another form
+        pass
     if scores.min() < 0 or scores.max() > 1:
-        name, function = "mean squared error, as outputs are not between 0 and 1", "mean_squared_error"
+        name, function = "mean squared error, as outputs are not between 0 and 1", _squared_error
     elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):
-        name, function = "categorical cross-entropy, as outputs sum to 1", "categorical_crossentropy"
+        name, function = "categorical cross-entropy, as outputs sum to 1", _categorical
     else:
-        name = "binary cross-entropy over the measured labels, as outputs are between 0 and 1"
-        return name, mean(cross_entropy)
+        return "binary cross-entropy over the measured labels, as outputs are between 0 and 1", _binary
     if unmeasured:
         raise ReceptiveError(f"{name}: needs labels that are all measured, found {UNKNOWN}")
-    return name, mean(keras.losses.get(function))
+    return name, function
+
+
+LEAST = 1e-7
+"""What probabilities are clipped to, as in the released code and in Keras."""
+
+
+def _binary(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> float:
+    """The mean binary cross-entropy of each sequence over its measured labels, on average."""
+    clipped, known = scores.astype(np.float64).clip(LEAST, 1 - LEAST), Y != UNKNOWN
+    terms = -np.log(np.where(Y > 0, clipped, 1 - clipped))
+    return float(((known * terms).sum(1) / np.maximum(known.sum(1), 1)).mean())
+
+
+def _categorical(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> float:
+    """The mean categorical cross-entropy."""
+    shares = scores.astype(np.float64) / scores.sum(1, keepdims=True, dtype=np.float64)
+    return float(-(Y * np.log(shares.clip(LEAST, 1 - LEAST))).sum(1).mean())
+
+
+def _squared_error(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> float:
+    """The mean squared error."""
+    return float(((Y - scores.astype(np.float64)) ** 2).mean())

@@ -1,4 +1,4 @@
-"""``receptive audit``: any Keras model, its filters and what they matter."""
+"""``receptive audit``: any model, its filters and what they matter."""
 
 from math import inf
 from pathlib import Path
@@ -11,7 +11,7 @@ from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, 
 
 def audit(
     model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A Keras model, .keras or .h5, of any Keras.")
+        Path, typer.Argument(metavar="MODEL", help="A model: .keras or .h5 of any Keras, .onnx, or .pt2.")
     ],
     data: Annotated[
         Path,
@@ -37,14 +37,14 @@ def audit(
     ] = None,
     passthrough: Annotated[
         list[str] | None,
-        typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
+        typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
     ] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, max=MOST_THREADS, help="Most threads TensorFlow may use.")
+        int | None, typer.Option(min=1, max=MOST_THREADS, help="Most threads the framework may use.")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Audit a Keras model of one-hot DNA: what it sees, its filters as motifs, and how much each matters.
+    """Audit a model of one-hot DNA: what it sees, its filters as motifs, and how much each matters.
 
     The input is (L, 4) or (4, L). An N in FASTA is a position of zeros. How much a filter matters needs
     labels, and takes a pass over the sequences for each filter.
@@ -56,7 +56,6 @@ def audit(
     from receptive.errors import UsageError
     from receptive.files import check_writable
     from receptive.motifs.jaspar import database as motifs_of
-    from receptive.networks import backend
     from receptive.protocols import protocol as look_up
 
     if not 0 < threshold < inf:
@@ -67,12 +66,12 @@ def audit(
     targets, given = motifs_of(database), auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
-    backend.configure(threads)
-    loaded = auditing.load(model)
+    loaded = auditing.load(model, threads)
     with passes_bar(model.name) as progress:
         found = auditing.audit(
             loaded,
             given,
+            None,
             layer,
             alphabet,
             targets,

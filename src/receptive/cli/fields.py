@@ -12,7 +12,7 @@ from receptive.files import kind
 from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import Graph, chain, parse_layers
 
-NETWORK = 'A variant, a Keras model (.keras, .h5), or layers: "conv19 pool25 conv5 pool4".'
+NETWORK = 'A variant, a model (.keras, .h5, .onnx, .pt2), or layers: "conv19 pool25 conv5 pool4".'
 """What the commands take for a network, and the options that go with it."""
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK)]
 InputLength = Annotated[
@@ -21,12 +21,12 @@ InputLength = Annotated[
         "--input",
         min=1,
         max=10_000_000,
-        help="Length of the input sequence; by default that of the Keras model, otherwise 200.",
+        help="Length of the input sequence; by default that of the model, otherwise 200.",
     ),
 ]
 Passthrough = Annotated[
     list[str] | None,
-    typer.Option(metavar="LAYER", help="Name or class of a Keras layer to pass over; may be repeated."),
+    typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
 ]
 
 ENDINGS = (".keras", ".h5", ".hdf5", ".json", ".pt", ".pth", ".pt2", ".pkl", ".pb", ".onnx")
@@ -36,11 +36,11 @@ INPUT_LENGTH = 200
 
 
 def network(name: str, passthrough: list[str]) -> Graph:
-    """Find the network that a user means: a variant's name, the file of a Keras model, or layers as text.
+    """Find the network that a user means: a variant's name, the file of a model, or layers as text.
 
     Raises:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
-        ReceptiveError: the Keras model cannot be read.
+        ReceptiveError: the model cannot be read.
     """
     from receptive.networks.variants import REGISTERED, VARIANTS
 
@@ -48,7 +48,7 @@ def network(name: str, passthrough: list[str]) -> Graph:
     if kind(name) == "file" or name.endswith(ENDINGS):
         return model(name, passthrough)
     if passthrough:
-        raise UsageError(f'--passthrough is for Keras models; "{name}" is not the name of a file of one')
+        raise UsageError(f'--passthrough is for saved models; "{name}" is not the name of a file of one')
     if name in known:
         return chain(known[name].layers)
     try:
@@ -60,13 +60,13 @@ def network(name: str, passthrough: list[str]) -> Graph:
         if near:
             raise UsageError(f'no network is called "{name}"; did you mean {near[0]}?') from None
         raise UsageError(
-            f"{error}\n(or give a name that `receptive variants` lists, or the file of a Keras model)"
+            f"{error}\n(or give a name that `receptive variants` lists, or the file of a model)"
         ) from None
 
 
 def model(path: str, passthrough: list[str]) -> Graph:
-    """Read a Keras model, and say on standard error what should be known of how it was read."""
-    from receptive.models.keras import read
+    """Read a saved model, and say on standard error what should be known of how it was read."""
+    from receptive.models.model import graph as read
 
     graph = read(path, passthrough)
     for note in graph.notes:

@@ -3,31 +3,55 @@
 A Keras model describes itself as JSON, which its file holds (`saved`), so reading needs neither Keras nor the
 weights, and runs none of the file's code.
 
-What is followed is where positions are. Every tensor has a place, the node of our graph that gives it, and
-axes, each a tuple of what it holds: positions, or channels by their number. So a convolution written in 2-D
-over one axis is 1-D, and a reshape is read as long as it keeps positions in one piece.
+What is followed is where positions are (`axes`).
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from math import prod
 from operator import index
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from receptive.errors import ReceptiveError, UsageError
+from receptive.models.axes import (
+    ASIDE,
+    LOST,
+    MIXED,
+    MOVED,
+    POSITIONS,
+    STRETCHED,
+    Axes,
+    Declared,
+    Found,
+    Shape,
+    Sideways,
+    Stop,
+    Tensor,
+    beside,
+    candidates,
+    cropped,
+    filled,
+    flattened,
+    joined,
+    part,
+    reduced,
+    regrouped,
+    sequence,
+    trace,
+    without_batch,
+)
+from receptive.models.probe import Arrays, Loss
 from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
 from receptive.models.saved import read as read_saved
-from receptive.theory.fields import windows
-from receptive.theory.layers import INPUT, Graph, Layer, Node
+from receptive.networks.variants import cross_entropy
+from receptive.theory.layers import Graph, Layer
 
-POSITIONS = 0
-"""What stands for positions where an axis lists the numbers of channels that it holds."""
-
-Shape = tuple[int | None, ...]
-Axes = tuple[tuple[int | None, ...], ...]
-"""What each axis but the batch's holds, the last changing fastest; ``None`` is an unknown number."""
 _Input = tuple[str, Shape | None]
 """The name of an input and its shape, with the batch."""
 
@@ -66,22 +90,17 @@ _ENDS = {
     *("LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "Dot"),
     *("AdditiveAttention", "MultiHeadAttention", "GroupQueryAttention", "Matmul", "Einsum", "ConvLSTM1D"),
 }
-_STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
-_MIXED = "it combines all positions, so that every neuron sees all of them"
-_MOVED = "it moves values between positions"
 _MOVES = {
-    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "UpSampling1D", "UpSampling2D"), _STRETCHED),
-    **dict.fromkeys(("Repeat", "RepeatVector", "Tile", "Resizing"), _STRETCHED),
-    **dict.fromkeys((*_SHAPES, "GetItem", "SlicingOpLambda", "Flip", "Roll", "SwapAxes", "Swapaxes"), _MOVED),
+    **dict.fromkeys(("Conv1DTranspose", "Conv2DTranspose", "UpSampling1D", "UpSampling2D"), STRETCHED),
+    **dict.fromkeys(("Repeat", "RepeatVector", "Tile", "Resizing"), STRETCHED),
+    **dict.fromkeys((*_SHAPES, "GetItem", "SlicingOpLambda", "Flip", "Roll", "SwapAxes", "Swapaxes"), MOVED),
     **dict.fromkeys(
-        ("Moveaxis", "Pad", "Split", "Stack", "Slice", "Take", "TakeAlongAxis", "Unstack"), _MOVED
+        ("Moveaxis", "Pad", "Split", "Stack", "Slice", "Take", "TakeAlongAxis", "Unstack"), MOVED
     ),
 }
 """Layers that move positions, which nobody may declare harmless."""
-_REFUSED = {"GroupNormalization": _MIXED, "EinsumDense": "its equation may combine positions"}
+_REFUSED = {"GroupNormalization": MIXED, "EinsumDense": "its equation may combine positions"}
 _NOT_PASSED = {*_MOVES, *_CONVOLUTIONS, *_POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
-_STAND_IN = 1_000_003
-"""A prime, which stands for an open number of positions, so that no reshape by constants can divide it."""
 
 
 def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
@@ -112,7 +131,7 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     check_connected(entry, what)
     try:
         return _graph(modern(entry), what, passthrough)
-    except _Declared:
+    except Declared:
         raise
     except UsageError as error:  # a layer that the file describes, not an argument
         raise ReceptiveError(f"{what}: {error}") from None
@@ -222,33 +241,14 @@ def check_connected(entry: Entry, what: str) -> None:
 def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
     """The graph of a described model, which errors call ``what``."""
     inputs = _inputs(entry)
-    chosen = _sequence(inputs, what)
-    name, shape = inputs[chosen]
-    candidates = _candidates(entry, shape)
-    if not candidates:
-        raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shape}")
-    sideways = None
-    for axes in candidates:
-        length = _length_of(axes, shape)
-        found = _Found(passthrough, {INPUT: length})
-        given = [_ASIDE] * len(inputs)
-        given[chosen] = _Tensor(INPUT, axes)
-        try:
-            outputs = _follow_model(entry["config"], given, "", found)
-        except _Sideways as error:
-            sideways = sideways or error
-            continue
-        found.end([each for each in outputs if each.flat])
-        if not found.nodes:
-            raise ReceptiveError(f"{what}: {found.stopped or 'has no convolution or pooling over positions'}")
-        atoms = [atom for axis in axes for atom in axis]
-        if len(inputs) > 1 and shape:
-            found.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")
-        if found.stopped:
-            found.notes.append(f"followed up to {found.stopped}; what comes after it counts as a dense layer")
-        ends = tuple(dict.fromkeys(found.ends))
-        return Graph(tuple(found.nodes), length, ends, POSITIONS in atoms[1:], tuple(found.notes))
-    raise ReceptiveError(f"{what}: {sideways}")
+    chosen = sequence(inputs, what)
+
+    def follow(source: Tensor, found: Found) -> list[Tensor]:
+        given = [ASIDE] * len(inputs)
+        given[chosen] = source
+        return _follow_model(entry["config"], given, "", found)
+
+    return trace(inputs, chosen, _candidates(entry, inputs[chosen][1]), passthrough, what, follow)
 
 
 # --- inputs --------------------------------------------------------------------------------------------
@@ -276,34 +276,15 @@ def _inputs(entry: Entry) -> list[_Input]:
     return [("the input", None if built is None else tuple(built))]
 
 
-def _sequence(inputs: Sequence[_Input], what: str) -> int:
-    """Which of a model's inputs is the sequence: the only one, or the only one with an axis of 4 letters."""
-    likely = [i for i, (_, shape) in enumerate(inputs) if shape and len(shape) in (3, 4) and 4 in shape[1:]]
-    if len(inputs) == 1 or len(likely) == 1:
-        return 0 if len(inputs) == 1 else likely[0]
-    listed = ", ".join(f"{name} {shape[1:] if shape else '()'}" for name, shape in inputs)
-    which = "none" if not likely else f"{len(likely)}"
-    raise ReceptiveError(
-        f"{what}: expected one input of one-hot DNA, found {which} of {len(inputs)}: {listed}"
-    )
-
-
 def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
     """What the axes of an input may hold, the likeliest first."""
     if shape is None:
         return [((POSITIONS,), (None,)), ((None,), (POSITIONS,))]
-    sizes = shape[1:]
-    if len(sizes) == 1:  # codes of nucleotides, or a flat sequence that a Reshape folds
-        folded = _folded(entry, sizes[0])
+    if len(shape) == 2:  # codes of nucleotides, or a flat sequence that a Reshape folds
+        folded = _folded(entry, shape[1])
         unfolded = _candidates(entry, folded) if folded else []
-        return [*(_flattened(axes) for axes in unfolded), ((POSITIONS,),)]
-    order = sorted(range(len(sizes)), key=lambda i: (sizes[i] == 1, len(sizes) == 3 and sizes[i] == 4))
-    if len(sizes) not in (2, 3) or (len(sizes) == 3 and 1 not in sizes):
-        return []
-    return [
-        tuple((POSITIONS,) if i == at else () if size == 1 else (size,) for i, size in enumerate(sizes))
-        for at in (range(2) if len(sizes) == 2 else order)
-    ]
+        return [*(flattened(axes) for axes in unfolded), *candidates(shape[1:])]
+    return candidates(shape[1:])
 
 
 def _folded(entry: Entry, size: int | None) -> Shape | None:
@@ -311,107 +292,17 @@ def _folded(entry: Entry, size: int | None) -> Shape | None:
     layers: list[Entry] = entry["config"]["layers"]
     for layer in layers:
         if layer["class_name"] == "Reshape" and size is not None:
-            target = _filled(layer["config"]["target_shape"], size)
+            target = filled(layer["config"]["target_shape"], size)
             return (None, *target) if prod(target) == size and len(target) > 1 else None
         if layer["class_name"] in MODELS:
             return _folded(layer, size)
     return None
 
 
-def _filled(target: Sequence[int], total: int) -> list[int]:
-    """The sizes that a reshape asks for, with its -1 worked out."""
-    rest = prod(size for size in target if size != -1)
-    return [index(total // rest if size == -1 and rest else size) for size in target]
-
-
-def _length_of(axes: Axes, shape: Shape | None) -> int | None:
-    """How many positions an input has that holds this; None if that is open."""
-    if shape is None:
-        return None
-    if len(axes) == 1:
-        channels = [atom for atom in axes[0] if atom != POSITIONS]
-        return (
-            None
-            if shape[1] is None or None in channels
-            else index(shape[1] // prod(cast(list[int], channels)))
-        )
-    length = shape[1 + axes.index((POSITIONS,))]
-    return None if length is None else index(length)
-
-
 # --- following -----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Tensor:
-    """Where a tensor comes from, and what its axes hold.
-
-    Attributes:
-        place: a node of our graph; None once positions are mixed for good, or were lost.
-        axes: without the batch's.
-        aside: whether it comes from other inputs alone, which know nothing of the sequence.
-    """
-
-    place: str | None
-    axes: Axes = ()
-    aside: bool = False
-
-    @property
-    def flat(self) -> bool:
-        """Whether positions share an axis with channels."""
-        return any(POSITIONS in axis and len(axis) > 1 for axis in self.axes)
-
-    @property
-    def along(self) -> int | None:
-        """The axis that holds positions; None if there is none, as after global pooling."""
-        return next((i for i, axis in enumerate(self.axes) if POSITIONS in axis), None)
-
-
-_ASIDE = _Tensor(None, aside=True)
-_LOST = _Tensor(None)
-
-
-class _Stop(ReceptiveError):
-    """A layer cannot be followed: its branch ends here."""
-
-
-class _Sideways(_Stop):
-    """A layer slides over an axis that does not hold the positions."""
-
-
-class _Declared(UsageError):
-    """A layer was declared harmless that moves positions."""
-
-
-@dataclass
-class _Found:
-    """What following a model's layers has come upon so far; as in `Graph`."""
-
-    passthrough: Sequence[str]
-    lengths: dict[str, int | None]
-    nodes: list[Node] = field(default_factory=list)
-    ends: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    stopped: str = ""
-
-    def end(self, tensors: Sequence[_Tensor]) -> None:
-        """Note what is read by dense or recurrent layers."""
-        self.ends += [each.place for each in tensors if each.place not in (None, INPUT)]
-
-    def add(self, layer: Layer, sources: Sequence[_Tensor]) -> str:
-        """Append a node; return its name."""
-        below = tuple(each.place for each in sources if each.place is not None)
-        lengths = [self.lengths[place] for place in below]
-        if len(below) > 1:
-            found = None if None in lengths else max(cast(list[int], lengths))
-        else:
-            found = None if lengths[0] is None else windows(layer, lengths[0])
-        self.lengths[layer.name] = 1 if layer.kind == "global" else found
-        self.nodes.append(Node(layer, below))
-        return layer.name
-
-
-def _follow_model(config: Entry, sources: list[_Tensor], prefix: str, found: _Found) -> list[_Tensor]:
+def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Found) -> list[Tensor]:
     """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
@@ -441,7 +332,7 @@ def _follow_model(config: Entry, sources: list[_Tensor], prefix: str, found: _Fo
     return [_output(made, tensor) for tensor in _tensors(config["output_layers"])]
 
 
-def _output(made: dict[tuple[str, int], list[_Tensor]], tensor: tuple[str, int, int]) -> _Tensor:
+def _output(made: dict[tuple[str, int], list[Tensor]], tensor: tuple[str, int, int]) -> Tensor:
     """One output of a call; further ones, such as the states of a recurrent layer, are not followed."""
     name, call, output = tensor
     found = made[name, call]
@@ -463,12 +354,12 @@ def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
             yield from _tensors(item)
 
 
-def _follow(entry: Entry, name: str, sources: list[_Tensor], call: Any, found: _Found) -> list[_Tensor]:
+def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Found) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
     kind, config = entry["class_name"], entry["config"]
     if {kind, kind.split(">")[-1], name, config.get("name")} & {*found.passthrough}:
         if kind in _NOT_PASSED:
-            raise _Declared(
+            raise Declared(
                 f"--passthrough: layer {name} ({kind}) moves or combines positions; expected layers that "
                 "leave them as they are"
             )
@@ -480,25 +371,25 @@ def _follow(entry: Entry, name: str, sources: list[_Tensor], call: Any, found: _
         return _follow_model(config, sources, f"{name}/", found)
     followed = [each for each in sources if not each.aside]
     if not followed:
-        return [_ASIDE]
+        return [ASIDE]
     try:
         if own:
             raise _unknown(name, kind, "is not one of Keras's own layers")
         made = _step(kind, name, config, followed, len(followed) < len(sources), call, found)
-    except _Sideways as error:
+    except Sideways as error:
         if not found.nodes:
             raise
-        made, found.stopped = _LOST, found.stopped or str(error)
-    except _Stop as error:
-        made, found.stopped = _LOST, found.stopped or str(error)
+        made, found.stopped = LOST, found.stopped or str(error)
+    except Stop as error:
+        made, found.stopped = LOST, found.stopped or str(error)
     if made.place is None:
         found.end(followed)
     return [made]
 
 
 def _step(
-    kind: str, name: str, config: Entry, sources: list[_Tensor], aside: bool, call: Any, found: _Found
-) -> _Tensor:
+    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, found: Found
+) -> Tensor:
     """Follow one of Keras's own layers; what it gives has no place if it mixes all positions.
 
     Args:
@@ -511,15 +402,16 @@ def _step(
         found: what to append to.
 
     Raises:
-        _Stop: it cannot be followed.
+        Stop: it cannot be followed.
     """
     source = sources[0]
     if any(each.place is None for each in sources) or kind in _ENDS:
         if kind in _CONVOLUTIONS:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
-        return _LOST
+        return LOST
     if kind in _JOINS or kind == "Concatenate":
-        return _join(kind, name, config, sources, aside, found)
+        at = config.get("axis", -1) if kind == "Concatenate" else None
+        return joined(kind, name, at, sources, aside, found)
     if kind in _SHAPES:
         return replace(
             source, axes=_reshaped(kind, name, config, source, found.lengths[cast(str, source.place)])
@@ -532,16 +424,19 @@ def _step(
         return replace(source, axes=(*source.axes, (index(config["output_dim"]),)))
     if kind == "Dense":
         if source.along == len(source.axes) - 1:
-            return _LOST
+            return LOST
         return replace(source, axes=(*source.axes[:-1], (index(config["units"]),)))
     if kind == "TimeDistributed" and source.along == 0 and not source.flat:
         return replace(source, axes=(source.axes[0], (config["layer"]["config"].get("units"),)))
     if kind in _POINTWISE_OVER_CHANNELS:
         axis = config.get("axis", -1)
-        if any(_axis(each, source) == source.along for each in (axis if isinstance(axis, list) else [axis])):
+        if any(
+            without_batch(each, source) == source.along
+            for each in (axis if isinstance(axis, list) else [axis])
+        ):
             if source.flat:
-                return _LOST
-            raise _unknown(name, kind, _MIXED)
+                return LOST
+            raise _unknown(name, kind, MIXED)
         return source
     if kind in _REDUCTIONS:
         return _reduced(name, config, source, found)
@@ -551,15 +446,10 @@ def _step(
     raise _unknown(name, kind, why)
 
 
-def _axis(number: Any, source: _Tensor) -> int:
-    """An axis by its index without the batch, counted from the front."""
-    return index(number) - 1 if index(number) > 0 else index(number) + len(source.axes)
-
-
 # --- layers that slide ---------------------------------------------------------------------------------
 
 
-def _slide(kind: str, name: str, config: Entry, source: _Tensor, found: _Found) -> _Tensor:
+def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Found) -> Tensor:
     """Append a convolution, a pooling, padding or cropping, which may be written in 2-D over one axis."""
     axes, dimensions = list(source.axes), int(kind[-2])
     if len(axes) != dimensions + 1:
@@ -568,19 +458,19 @@ def _slide(kind: str, name: str, config: Entry, source: _Tensor, found: _Found) 
     channels, spatial = (0, range(1, len(axes))) if first else (dimensions, range(dimensions))
     along = spatial[0] if source.along is None else source.along
     if along not in spatial:
-        raise _Sideways(f"layer {name} ({kind}): slides over channels, not over positions")
+        raise Sideways(f"layer {name} ({kind}): slides over channels, not over positions")
     if source.flat:
         raise _unknown(name, kind, "reads positions that share an axis with channels")
     made = {axis: _one_way(kind, name, config, dimensions, axis - spatial[0]) for axis in spatial}
     for axis in spatial:
         if axis != along:
-            axes[axis] = _beside(kind, name, made[axis], axes[axis])
+            axes[axis] = beside(kind, name, made[axis], axes[axis])
     if kind in _GLOBAL:
         kept = [axis if i not in spatial else () for i, axis in enumerate(axes)]
         axes = kept if config.get("keepdims") else [axes[channels]]
     elif kind in _CONVOLUTIONS:
         axes[channels] = (_filters(kind, config, axes[channels]),)
-    return _Tensor(found.add(made[along], [source]), tuple(axes))
+    return Tensor(found.add(made[along], [source]), tuple(axes))
 
 
 def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) -> Layer:
@@ -614,18 +504,6 @@ def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) ->
     return Layer("conv", size, index(along("strides")), dilation, padding, name)
 
 
-def _beside(kind: str, name: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """What an axis beside the positions holds after a layer, which has to leave or to combine all of it."""
-    if layer.kind == "global":
-        return ()
-    if (layer.size, layer.stride) == (1, 1) and layer.padding in ("same", "valid", (0, 0)):
-        return axis
-    size = prod(axis) if None not in axis else None  # type: ignore[arg-type]
-    if size is not None and windows(layer, size) == 1:
-        return ()
-    raise _Sideways(f"layer {name} ({kind}): slides over two axes; expected one over positions alone")
-
-
 def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int | None:
     """The number of channels that a convolution gives."""
     if not kind.startswith("Depthwise"):
@@ -634,62 +512,33 @@ def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int 
     return None if count is None else count * index(config.get("depth_multiplier", 1))
 
 
-def _reduced(name: str, config: Entry, source: _Tensor, found: _Found) -> _Tensor:
-    """Follow a maximum, mean or sum over axes: over positions alone it is global pooling."""
+def _reduced(name: str, config: Entry, source: Tensor, found: Found) -> Tensor:
+    """Follow a maximum, mean or sum over axes."""
     given = config.get("axis")
-    if given is None or source.along is None or source.flat:
-        return _LOST
-    over = {_axis(each, source) for each in (given if isinstance(given, list) else [given])}
-    kept = tuple(() if i in over else axis for i, axis in enumerate(source.axes))
-    if not config.get("keepdims"):
-        kept = tuple(axis for i, axis in enumerate(kept) if i not in over)
-    if source.along not in over:
-        return replace(source, axes=kept)
-    return _Tensor(found.add(Layer("global", name=name), [source]), kept)
-
-
-# --- layers that join ----------------------------------------------------------------------------------
-
-
-def _join(kind: str, name: str, config: Entry, sources: list[_Tensor], aside: bool, found: _Found) -> _Tensor:
-    """Append a sum, product or concatenation of branches; what comes from other inputs does not count."""
-    widest = max(sources, key=lambda each: (each.along is not None, len(each.axes)))
-    ranks = {(len(each.axes), each.along) for each in sources if each.along is not None}
-    if len(ranks) > 1:
-        raise _unknown(name, kind, "joins branches that have their positions in different axes")
-    axes = list(widest.axes)
-    if kind == "Concatenate":
-        at = _axis(config.get("axis", -1), widest)
-        if widest.along == at:
-            if widest.flat:
-                return _LOST
-            raise _unknown(name, kind, "joins along positions; only channels can be joined")
-        sizes = [None if None in each.axes[at] else prod(cast(Any, each.axes[at])) for each in sources]
-        axes[at] = (None if aside or None in sizes else sum(cast(list[int], sizes)),)
-    if len(sources) == 1:
-        return replace(widest, axes=tuple(axes))
-    layer = Layer("concat" if kind == "Concatenate" else "add", name=name)
-    return _Tensor(found.add(layer, sources), tuple(axes))
+    if given is None:
+        return LOST
+    over = {without_batch(each, source) for each in (given if isinstance(given, list) else [given])}
+    return reduced(name, over, bool(config.get("keepdims")), source, found)
 
 
 # --- layers that reshape -------------------------------------------------------------------------------
 
 
-def _reshaped(kind: str, name: str, config: Entry, source: _Tensor, length: int | None) -> Axes:
+def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
     """What the axes hold after a layer that only arranges them anew.
 
     Raises:
-        _Stop: positions would be torn apart, or the sizes are not known.
+        Stop: positions would be torn apart, or the sizes are not known.
     """
     axes = source.axes
     if kind == "Flatten":
         if config.get("data_format") == "channels_first":
             axes = (*axes[1:], *axes[:1])
-        return _flattened(axes)
+        return flattened(axes)
     if kind in ("Permute", "Transpose"):
         order = config["dims"] if kind == "Permute" else (config.get("axes") or [])[1:]
         if sorted(order) != [*range(1, len(axes) + 1)]:
-            raise _unknown(name, kind, _MOVED)
+            raise _unknown(name, kind, MOVED)
         return tuple(axes[index(i) - 1] for i in order)
     if kind == "ExpandDims":
         at = index(config["axis"])
@@ -697,48 +546,18 @@ def _reshaped(kind: str, name: str, config: Entry, source: _Tensor, length: int 
         return (*axes[:at], (), *axes[at:])
     if kind == "Squeeze":
         given = config.get("axis")
-        over = [_axis(each, source) for each in (given if isinstance(given, list) else [given])]
+        over = [
+            without_batch(cast(int, each), source) for each in (given if isinstance(given, list) else [given])
+        ]
         return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
     target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
-    found = _regrouped(axes, target, length)
+    found = regrouped(axes, target, length)
     if found is None:
-        raise _unknown(name, kind, _MOVED)
+        raise _unknown(name, kind, MOVED)
     return found
 
 
-def _flattened(axes: Axes) -> Axes:
-    """All that axes hold, in one."""
-    return (tuple(atom for axis in axes for atom in axis),)
-
-
-def _regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
-    """Share what axes hold among axes of other sizes; None if positions would be torn apart."""
-    stands_for = _STAND_IN if length is None else length
-    atoms = [atom for axis in axes for atom in axis if not (atom == POSITIONS and length == 1)]
-    if None in atoms:
-        return None
-    sizes = [stands_for if atom == POSITIONS else cast(int, atom) for atom in atoms]
-    wanted = _filled(target, prod(sizes))
-    if prod(wanted) != prod(sizes):
-        return None
-    made = []
-    for left in wanted:
-        axis: list[int | None] = []
-        while left > 1:
-            if left % sizes[0] == 0:
-                left //= sizes.pop(0)
-                axis.append(atoms.pop(0))
-            elif sizes[0] % left == 0 and atoms[0] != POSITIONS:
-                axis.append(left)
-                sizes[0] = atoms[0] = sizes[0] // left
-                left = 1
-            else:
-                return None
-        made.append(tuple(axis))
-    return tuple(made)
-
-
-def _sliced(name: str, source: _Tensor, call: Any, found: _Found) -> _Tensor:
+def _sliced(name: str, source: Tensor, call: Any, found: Found) -> Tensor:
     """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
     (key,) = call["args"][1:] or [call["kwargs"]["key"]]
     keys = [*key] if isinstance(key, list) else [key]
@@ -758,53 +577,138 @@ def _sliced(name: str, source: _Tensor, call: Any, found: _Found) -> _Tensor:
             continue
         axis = rest_axes.pop(0)
         if POSITIONS not in axis:
-            axes += [] if isinstance(each, int) else [_part(axis, each["config"])]
+            axes += [] if isinstance(each, int) else [part(axis, _bounds(each))]
             continue
         if len(axis) > 1:
-            raise _unknown(name, "GetItem", _MOVED)
-        place = _cropped(name, each, replace(source, place=place), found)
+            raise _unknown(name, "GetItem", MOVED)
+        key = each if isinstance(each, int) else _bounds(each)
+        place = cropped("GetItem", name, key, replace(source, place=place), found)
         axes += [] if isinstance(each, int) else [axis]
-    return _Tensor(place, (*axes, *rest_axes))
+    return Tensor(place, (*axes, *rest_axes))
 
 
-def _part(axis: tuple[int | None, ...], bounds: Entry) -> tuple[int | None, ...]:
-    """What is left of channels after a slice."""
-    if None in axis:
-        return (None,)
-    part = slice(bounds.get("start"), bounds.get("stop"), bounds.get("step"))
-    return (len(range(prod(cast(tuple[int, ...], axis)))[part]),)
+def _bounds(entry: Entry) -> slice:
+    """The slice that Keras describes so."""
+    return slice(*(entry["config"].get(part) for part in ("start", "stop", "step")))
 
 
-def _cropped(name: str, key: Any, source: _Tensor, found: _Found) -> str | None:
-    """Append what a slice does to positions; return the place of its output."""
-    bounds = {"start": key, "stop": key + 1 or None, "step": None} if isinstance(key, int) else key["config"]
-    start, stop, step = (bounds.get(part) for part in ("start", "stop", "step"))
-    length = found.lengths[cast(str, source.place)]
-    if any(not isinstance(each, int | None) for each in (start, stop, step)):
-        raise _unknown(name, "GetItem", "its slice is not made of constants")
-    if (step or 1) < 1:
-        raise _unknown(name, "GetItem", "it turns the sequence around")
-    if (start or 0) >= 0 and (stop is None or stop < 0):
-        left, right = start or 0, -(stop or 0)
-    elif length is not None:
-        first, last, _ = slice(start, stop).indices(length)
-        left, right = first, length - last
-        found.notes.append(f"the slice {name} is read as it is of {length} positions")
-    else:
-        raise _unknown(name, "GetItem", "what it leaves depends on the length of the sequence, which is open")
-    place = source.place
-    if left or right:
-        place = found.add(Layer("crop", padding=(left, right), name=name), [source])
-    if step is not None and step > 1:
-        every = Layer("mean", 1, step, name=f"{name} every {step}" if place == name else name)
-        place = found.add(every, [replace(source, place=place)])
-    return place
-
-
-def _unknown(name: str, kind: str, why: str) -> _Stop:
+def _unknown(name: str, kind: str, why: str) -> Stop:
     """The error for a layer that cannot be followed, with how to pass over one that may be harmless."""
     advice = (
         f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
         f"--passthrough {kind}"
     )
-    return _Stop(f"layer {name} ({kind}): {why}{'' if kind in _NOT_PASSED | _JOINS else advice}")
+    return Stop(f"layer {name} ({kind}): {why}{'' if kind in _NOT_PASSED | _JOINS else advice}")
+
+
+# --- the model itself ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class Keras:
+    """A Keras model, as an audit asks for it (`receptive.models.probe.Model`).
+
+    Attributes:
+        model: the model.
+        passthrough: as for `read`.
+    """
+
+    model: Any
+    passthrough: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return str(self.model.name)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """What of it can be followed over positions."""
+        return read(self.model, self.passthrough)
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        """The shapes of its inputs, with the batch."""
+        inputs = getattr(self.model, "inputs", None)
+        if not inputs:
+            read(self.model)  # says what else it is
+            raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
+        return tuple(tuple(each.shape) for each in inputs)
+
+    @property
+    def outputs(self) -> tuple[Shape, ...]:
+        """The shapes of its outputs, with the batch."""
+        return tuple(tuple(each.shape) for each in self.model.outputs)
+
+    def activation(self, convolution: str) -> tuple[str, str, int]:
+        """Find where the map of a convolution is complete: the layer, its activation, the axis of filters."""
+        first = getattr(self._operation(convolution), "data_format", None) == "channels_first"
+        return *activation(self.model, convolution), 1 if first else -1
+
+    def loss(self, masked: bool) -> tuple[str, Loss] | None:
+        """Return the loss that it was compiled with, and what it is called."""
+        import keras
+
+        own = getattr(self.model, "loss", None)
+        if own is None or len(self.model.outputs) > 1 or (masked and own is not cross_entropy):
+            return None
+        function = keras.losses.get(own)
+        name = getattr(function, "__name__", type(function).__name__)
+        return name, lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
+
+    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model, and return what the layer does, once for each call of it."""
+        heard: list[Any] = []
+
+        def listen(maps: Any) -> Any:
+            heard.append(maps)
+            return maps
+
+        self._run(layer, batch, listen)
+        return [_numbers(each) for each in heard]
+
+    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
+        from keras import ops
+
+        def hold(maps: Any) -> Any:
+            if not held:
+                return maps
+            sizes = [1] * len(maps.shape)
+            sizes[axis] = maps.shape[axis]
+            which, values = np.zeros(sizes[axis], bool), np.zeros(sizes[axis], np.float32)
+            which[[*held]], values[[*held]] = True, [*held.values()]
+            return ops.where(which.reshape(sizes), ops.cast(values.reshape(sizes), maps.dtype), maps)
+
+        return [_numbers(each) for each in self._run(layer, batch, hold)]
+
+    def _operation(self, place: str) -> Any:
+        """The layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
+        model = self.model
+        for name in place.split("/"):
+            steps = getattr(model, "operations", None) or model.layers
+            model = next(step for step in steps if step.name == name)
+        return model
+
+    def _run(self, layer: str, batch: NDArray[np.float32], change: Callable[[Any], Any]) -> list[Any]:
+        """Run the model, with what the layer returns passed through ``change``."""
+        from keras import Sequential, tree
+
+        operation = self._operation(layer)
+        call, given = operation.call, batch
+        if not isinstance(self.model, Sequential):  # a list of one, maybe
+            given = tree.map_structure(lambda _: batch, self.model.input)
+        # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
+        object.__setattr__(operation, "call", lambda *a, **k: change(call(*a, **k)))
+        try:
+            return list(tree.flatten(self.model(given, training=False)))
+        finally:
+            object.__delattr__(operation, "call")
+
+
+def _numbers(tensor: Any) -> NDArray[np.float32]:
+    """A tensor of any backend and precision, in numpy."""
+    from keras import ops
+
+    found: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
+    return found

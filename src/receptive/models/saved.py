@@ -24,9 +24,11 @@ MODELS = ("Sequential", "Functional", "Model")
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a description raises that is not one of a model."""
 NO_MODEL = "not a model that Keras saved as .keras or .h5"
-_REBUILD = (
-    "rebuild the network in Keras and set its weights; `receptive field` and `predict` take a layer list"
+EXPORTING = (
+    "where its class is known, torch.export.save(torch.export.export(model.eval(), (torch.zeros(2, 4, L),), "
+    'dynamic_shapes=({0: torch.export.Dim("batch")},)), "model.pt2") writes one that can be read'
 )
+"""How to get a file of a PyTorch model that holds no code."""
 
 _CLASSES = {
     "Model": "Functional",
@@ -139,10 +141,8 @@ def read(path: Path | str) -> Saved:
     if head[:1] == b"\x80" and head[1:2] <= b"\x05":
         raise ReceptiveError(
             f"{path}: a Python pickle, as PyTorch saves models; reading one runs what it holds, so it is "
-            f"left alone: {_REBUILD}"
+            f"left alone: {EXPORTING}"
         )
-    if path.suffix == ".onnx":
-        raise ReceptiveError(f"{path}: an ONNX model, which is not read: {_REBUILD}")
     if head.lstrip()[:1] == b"{":
         described = from_json(read_text(path, "a model", most=MOST_JSON), str(path))
         if isinstance(described, dict) and {"class_name", "config"} <= set(described):
@@ -182,10 +182,8 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
     if any(name.endswith("data.pkl") for name in names):
         raise ReceptiveError(
             f"{path}: a PyTorch file, a pickle; reading one runs what it holds, so it is left alone: "
-            f"{_REBUILD}"
+            f"{EXPORTING}"
         )
-    if path.suffix == ".pt2":
-        raise ReceptiveError(f"{path}: a program that PyTorch exported, which is not read: {_REBUILD}")
     raise ReceptiveError(f"{path}: {NO_MODEL}")
 
 

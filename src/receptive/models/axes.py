@@ -1,0 +1,330 @@
+"""Where positions are in the tensors of a network, whatever framework it was saved by.
+
+Every tensor has a place, the node of our graph that gives it, and axes, each a tuple of what it holds:
+positions, or channels by their number. So a convolution written in 2-D over one axis is 1-D, and a reshape
+is read as long as it keeps positions in one piece.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from operator import index
+from typing import Any, cast
+
+from receptive.errors import ReceptiveError, UsageError
+from receptive.theory.fields import windows
+from receptive.theory.layers import INPUT, Graph, Layer, Node
+
+POSITIONS = 0
+"""What stands for positions where an axis lists the numbers of channels that it holds."""
+STAND_IN = 1_000_003
+"""A prime, which stands for an open number of positions, so that no reshape by constants can divide it."""
+
+Shape = tuple[int | None, ...]
+Axes = tuple[tuple[int | None, ...], ...]
+"""What each axis but the batch's holds, the last changing fastest; ``None`` is an unknown number."""
+
+STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
+MIXED = "it combines all positions, so that every neuron sees all of them"
+MOVED = "it moves values between positions"
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Where a tensor comes from, and what its axes hold.
+
+    Attributes:
+        place: a node of our graph; None once positions are mixed for good, or were lost.
+        axes: without the batch's.
+        aside: whether it comes from other inputs alone, which know nothing of the sequence.
+    """
+
+    place: str | None
+    axes: Axes = ()
+    aside: bool = False
+
+    @property
+    def flat(self) -> bool:
+        """Whether positions share an axis with channels."""
+        return any(POSITIONS in axis and len(axis) > 1 for axis in self.axes)
+
+    @property
+    def along(self) -> int | None:
+        """The axis that holds positions; None if there is none, as after global pooling."""
+        return next((i for i, axis in enumerate(self.axes) if POSITIONS in axis), None)
+
+
+ASIDE = Tensor(None, aside=True)
+LOST = Tensor(None)
+
+
+class Stop(ReceptiveError):
+    """A layer cannot be followed: its branch ends here."""
+
+
+class Sideways(Stop):
+    """A layer slides over an axis that does not hold the positions."""
+
+
+class Declared(UsageError):
+    """A layer was declared harmless that moves positions."""
+
+
+@dataclass
+class Found:
+    """What following a model's layers has come upon so far; as in `Graph`."""
+
+    passthrough: Sequence[str]
+    lengths: dict[str, int | None]
+    nodes: list[Node] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    stopped: str = ""
+
+    def end(self, tensors: Sequence[Tensor]) -> None:
+        """Note what is read by dense or recurrent layers."""
+        self.ends += [each.place for each in tensors if each.place not in (None, INPUT)]
+
+    def add(self, layer: Layer, sources: Sequence[Tensor]) -> str:
+        """Append a node; return its name."""
+        below = tuple(each.place for each in sources if each.place is not None)
+        lengths = [self.lengths[place] for place in below]
+        if len(below) > 1:
+            found = None if None in lengths else max(cast(list[int], lengths))
+        else:
+            found = None if lengths[0] is None else windows(layer, lengths[0])
+        self.lengths[layer.name] = 1 if layer.kind == "global" else found
+        self.nodes.append(Node(layer, below))
+        return layer.name
+
+
+def beside(kind: str, name: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """What an axis beside the positions holds after a layer, which has to leave or to combine all of it."""
+    if layer.kind == "global":
+        return ()
+    if (layer.size, layer.stride) == (1, 1) and layer.padding in ("same", "valid", (0, 0)):
+        return axis
+    size = prod(axis) if None not in axis else None  # type: ignore[arg-type]
+    if size is not None and windows(layer, size) == 1:
+        return ()
+    raise Sideways(f"layer {name} ({kind}): slides over two axes; expected one over positions alone")
+
+
+def flattened(axes: Axes) -> Axes:
+    """All that axes hold, in one."""
+    return (tuple(atom for axis in axes for atom in axis),)
+
+
+def regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
+    """Share what axes hold among axes of other sizes; None if positions would be torn apart."""
+    stands_for = STAND_IN if length is None else length
+    atoms = [atom for axis in axes for atom in axis if not (atom == POSITIONS and length == 1)]
+    if None in atoms:
+        return None
+    sizes = [stands_for if atom == POSITIONS else cast(int, atom) for atom in atoms]
+    wanted = filled(target, prod(sizes))
+    if prod(wanted) != prod(sizes):
+        return None
+    made = []
+    for left in wanted:
+        axis: list[int | None] = []
+        while left > 1:
+            if left % sizes[0] == 0:
+                left //= sizes.pop(0)
+                axis.append(atoms.pop(0))
+            elif sizes[0] % left == 0 and atoms[0] != POSITIONS:
+                axis.append(left)
+                sizes[0] = atoms[0] = sizes[0] // left
+                left = 1
+            else:
+                return None
+        made.append(tuple(axis))
+    return tuple(made)
+
+
+def filled(target: Sequence[int], total: int) -> list[int]:
+    """The sizes that a reshape asks for, with its -1 worked out."""
+    rest = prod(size for size in target if size != -1)
+    return [index(total // rest if size == -1 and rest else size) for size in target]
+
+
+def part(axis: tuple[int | None, ...], bounds: slice) -> tuple[int | None, ...]:
+    """What is left of channels after a slice."""
+    return (None,) if None in axis else (len(range(prod(cast(tuple[int, ...], axis)))[bounds]),)
+
+
+def cropped(kind: str, name: str, key: int | slice, source: Tensor, found: Found) -> str | None:
+    """Append what a slice, or the choice of one position, does; return the place of its output."""
+    bounds = slice(key, key + 1 or None) if isinstance(key, int) else key
+    start, stop, step = bounds.start, bounds.stop, bounds.step
+    length, what = found.lengths[cast(str, source.place)], f"layer {name} ({kind})"
+    if any(not isinstance(each, int | None) for each in (start, stop, step)):
+        raise Stop(f"{what}: its slice is not made of constants")
+    if (step or 1) < 1:
+        raise Stop(f"{what}: it turns the sequence around")
+    if (start or 0) >= 0 and (stop is None or stop < 0):
+        left, right = start or 0, -(stop or 0)
+    elif length is not None:
+        first, last, _ = slice(start, stop).indices(length)
+        left, right = first, length - last
+        found.notes.append(f"the slice {name} is read as it is of {length} positions")
+    else:
+        raise Stop(f"{what}: what it leaves depends on the length of the sequence, which is open")
+    place = source.place
+    if left or right:
+        place = found.add(Layer("crop", padding=(left, right), name=name), [source])
+    if step is not None and step > 1:
+        every = Layer("mean", 1, step, name=f"{name} every {step}" if place == name else name)
+        place = found.add(every, [replace(source, place=place)])
+    return place
+
+
+def length_of(axes: Axes, shape: Shape | None) -> int | None:
+    """How many positions an input has that holds this; None if that is open."""
+    if shape is None:
+        return None
+    if len(axes) == 1:
+        channels = [atom for atom in axes[0] if atom != POSITIONS]
+        return (
+            None
+            if shape[1] is None or None in channels
+            else index(shape[1] // prod(cast(list[int], channels)))
+        )
+    length = shape[1 + axes.index((POSITIONS,))]
+    return None if length is None else index(length)
+
+
+# --- the input -----------------------------------------------------------------------------------------
+
+
+def sequence(inputs: Sequence[tuple[str, Shape | None]], what: str) -> int:
+    """Which of a model's inputs is the sequence: the only one, or the only one with an axis of 4 letters.
+
+    Args:
+        inputs: their names and shapes, with the batch.
+        what: what to call the model in errors.
+
+    Raises:
+        ReceptiveError: none may be, or several.
+    """
+    likely = [i for i, (_, shape) in enumerate(inputs) if shape and len(shape) in (3, 4) and 4 in shape[1:]]
+    if len(inputs) == 1 or len(likely) == 1:
+        return 0 if len(inputs) == 1 else likely[0]
+    listed = ", ".join(f"{name} {shape[1:] if shape else '()'}" for name, shape in inputs)
+    which = "none" if not likely else f"{len(likely)}"
+    raise ReceptiveError(
+        f"{what}: expected one input of one-hot DNA, found {which} of {len(inputs)}: {listed}"
+    )
+
+
+def candidates(sizes: Shape) -> list[Axes]:
+    """What the axes of an input may hold, the likeliest first; ``sizes`` is without the batch."""
+    if len(sizes) == 1:
+        return [((POSITIONS,),)]
+    order = sorted(range(len(sizes)), key=lambda i: (sizes[i] == 1, len(sizes) == 3 and sizes[i] == 4))
+    if len(sizes) not in (2, 3) or (len(sizes) == 3 and 1 not in sizes):
+        return []
+    return [
+        tuple((POSITIONS,) if i == at else () if size == 1 else (size,) for i, size in enumerate(sizes))
+        for at in (range(2) if len(sizes) == 2 else order)
+    ]
+
+
+def trace(
+    inputs: Sequence[tuple[str, Shape | None]],
+    chosen: int,
+    likely: Sequence[Axes],
+    passthrough: Sequence[str],
+    what: str,
+    follow: Callable[[Tensor, Found], list[Tensor]],
+) -> Graph:
+    """Follow the sequence through a model, by the first of the ways to read its axes that does.
+
+    Args:
+        inputs: the names and shapes of the model's inputs.
+        chosen: which of them is the sequence.
+        likely: what its axes may hold.
+        passthrough: what was declared to leave positions as they are.
+        what: what to call the model in errors.
+        follow: follows the sequence, and returns the model's outputs.
+
+    Raises:
+        ReceptiveError: nothing over positions can be followed.
+    """
+    name, shape = inputs[chosen]
+    sideways = None
+    if not likely:
+        raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shape}")
+    for axes in likely:
+        length = length_of(axes, shape)
+        found = Found(passthrough, {INPUT: length})
+        try:
+            outputs = follow(Tensor(INPUT, axes), found)
+        except Sideways as error:
+            sideways = sideways or error
+            continue
+        found.end([each for each in outputs if each.flat])
+        if not found.nodes:
+            raise ReceptiveError(f"{what}: {found.stopped or 'has no convolution or pooling over positions'}")
+        atoms = [atom for axis in axes for atom in axis]
+        if len(inputs) > 1 and shape:
+            found.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")
+        if found.stopped:
+            found.notes.append(f"followed up to {found.stopped}; what comes after it counts as a dense layer")
+        ends = tuple(dict.fromkeys(found.ends))
+        return Graph(tuple(found.nodes), length, ends, POSITIONS in atoms[1:], tuple(found.notes))
+    raise ReceptiveError(f"{what}: {sideways}")
+
+
+# --- what any framework does ---------------------------------------------------------------------------
+
+
+def reduced(name: str, over: set[int], keepdims: bool, source: Tensor, found: Found) -> Tensor:
+    """Follow a maximum, mean or sum over axes without the batch: over positions it is global pooling."""
+    if source.along is None or source.flat:
+        return LOST
+    kept = tuple(() if i in over else axis for i, axis in enumerate(source.axes))
+    if not keepdims:
+        kept = tuple(axis for i, axis in enumerate(kept) if i not in over)
+    if source.along not in over:
+        return replace(source, axes=kept)
+    return Tensor(found.add(Layer("global", name=name), [source]), kept)
+
+
+def joined(
+    kind: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, found: Found
+) -> Tensor:
+    """Append a sum, product or concatenation of branches; what comes from other inputs does not count.
+
+    Args:
+        kind: the layer's class, and ``name``, for errors.
+        name: what to call it.
+        axis: of a concatenation, counted with the batch.
+        sources: what it reads.
+        aside: whether it also reads what comes from other inputs.
+        found: what to append to.
+
+    Raises:
+        Stop: the branches have their positions elsewhere, or are put one behind the other.
+    """
+    widest = max(sources, key=lambda each: (each.along is not None, len(each.axes)))
+    if len({(len(each.axes), each.along) for each in sources if each.along is not None}) > 1:
+        raise Stop(f"layer {name} ({kind}): joins branches that have their positions in different axes")
+    axes = list(widest.axes)
+    if axis is not None:
+        at = without_batch(axis, widest)
+        if widest.along == at:
+            if widest.flat:
+                return LOST
+            raise Stop(f"layer {name} ({kind}): joins along positions; only channels can be joined")
+        sizes = [None if None in each.axes[at] else prod(cast(Any, each.axes[at])) for each in sources]
+        axes[at] = (None if aside or None in sizes else sum(cast(list[int], sizes)),)
+    if len(sources) == 1:
+        return replace(widest, axes=tuple(axes))
+    layer = Layer("add" if axis is None else "concat", name=name)
+    return Tensor(found.add(layer, sources), tuple(axes))
+
+
+def without_batch(number: int, source: Tensor) -> int:
+    """An axis by its index without the batch, counted from the front."""
+    return index(number) - 1 if index(number) > 0 else index(number) + len(source.axes)

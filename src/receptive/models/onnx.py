@@ -1,0 +1,483 @@
+"""Read ONNX models, as a graph of layers and as what one of them returns while the model runs.
+
+A file holds a graph of operators, whatever framework wrote it. Reading it runs nothing, and ONNX Runtime
+knows only operators of its own.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from math import prod
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.errors import ReceptiveError, UsageError, shown
+from receptive.files import check_file
+from receptive.models.axes import (
+    ASIDE,
+    POSITIONS,
+    Axes,
+    Declared,
+    Found,
+    Shape,
+    Tensor,
+    candidates,
+    flattened,
+    sequence,
+    trace,
+)
+from receptive.models.operators import ACTIVATIONS, ARRANGES, BEFORE_ACTIVATION, Entry, Walk, attributes
+from receptive.models.probe import Arrays
+from receptive.models.saved import MALFORMED
+from receptive.theory.layers import INPUT, Graph
+
+# --- the file ------------------------------------------------------------------------------------------
+
+
+def needed(path: Path | str, *packages: str) -> None:
+    """Make sure that the packages are there that reading a file of this kind needs.
+
+    Raises:
+        UsageError: one is missing; the message names the extra that brings it.
+    """
+    from importlib.util import find_spec
+
+    extra = "torch" if "torch" in packages else "onnx"
+    if missing := [package for package in packages if find_spec(package) is None]:
+        raise UsageError(
+            f'{path}: needs {" and ".join(missing)}, not installed: pip install "receptive[{extra}]"'
+        )
+
+
+def load(path: Path | str) -> Entry:
+    """Load the model of a file, without weights that it keeps in files of their own.
+
+    Raises:
+        UsageError: the package onnx is missing.
+        ReceptiveError: it is no ONNX model.
+    """
+    needed(path, "onnx")
+    check_file(path, "an ONNX model")
+    import onnx
+
+    try:
+        model = onnx.load_model(str(path), format="protobuf", load_external_data=False)
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
+    except Exception:  # the parser's own errors, which differ between its versions
+        raise ReceptiveError(f"{path}: not an ONNX model, or a damaged one") from None
+    if not model.graph.node or not model.opset_import:
+        raise ReceptiveError(f"{path}: not an ONNX model, or one without a node")
+    return model
+
+
+def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
+    """Open the model of a file; see `load` for what is raised."""
+    return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
+
+
+@dataclass(frozen=True, eq=False)
+class Onnx:
+    """An ONNX model: a `Model` for audits.
+
+    Attributes:
+        proto: the model, as `onnx.load_model` gives it.
+        name: what to call it.
+        folder: where weights lie that the model keeps in files of their own; None if there are none.
+        threads: most threads to run on; None: as many as there are cores.
+        passthrough: names of nodes, or operators, that do not change which positions a neuron sees.
+    """
+
+    proto: Entry
+    name: str = "the model"
+    folder: Path | None = None
+    threads: int | None = None
+    passthrough: Sequence[str] = ()
+
+    @cached_property
+    def nodes(self) -> list[Entry]:
+        """The nodes, each after what it reads."""
+        return list(self.flat.graph.node)
+
+    @cached_property
+    def flat(self) -> Entry:
+        """The model with its functions replaced by their bodies."""
+        if not self.proto.functions:
+            return self.proto
+        from onnx import inliner
+
+        return inliner.inline_local_functions(self.proto)
+
+    @cached_property
+    def weights(self) -> dict[str, Entry]:
+        """The constants of the graph by their names."""
+        return {tensor.name: tensor for tensor in self.flat.graph.initializer}
+
+    @cached_property
+    def given(self) -> list[Entry]:
+        """What the model is fed."""
+        return [each for each in self.flat.graph.input if each.name not in self.weights]
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        """The shapes of the inputs, with the batch; None is an open size."""
+        return tuple(_shape(each) for each in self.given)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each node is called: by its module where the exporter tells, else by its own name."""
+        given, count, taken = list[str](), Counter[str](), Counter[str]()
+        for node in self.nodes:
+            name = _module(node) or _own_name(node)
+            if not name:
+                kind = {"MaxPool": "pool", "AveragePool": "mean"}.get(node.op_type, node.op_type.lower())
+                count[kind] += 1
+                name = f"{kind}{count[kind]}"
+            given.append(shown(name))
+        taken[INPUT] = 1
+        names = [""] * len(given)
+        # A module's own name goes to what it computes, not to how it arranges axes for that.
+        for i in sorted(range(len(given)), key=lambda i: self.nodes[i].op_type in ARRANGES):
+            taken[given[i]] += 1
+            names[i] = given[i] if taken[given[i]] == 1 else f"{given[i]}:{taken[given[i]]}"
+        return names
+
+    @property
+    def graph(self) -> Graph:
+        """The spatial part of the model.
+
+        Convolutions, pooling, padding, slices and joins become nodes; operators that act on each position by
+        itself are passed over; dense and recurrent layers on a sequence end the spatial part. Where a node
+        cannot be followed its branch ends, and the graph's notes say so.
+
+        Raises:
+            UsageError: ``passthrough`` names a node that moves positions.
+            ReceptiveError: nothing over positions can be followed; the message says why.
+        """
+        return self._walk[0]
+
+    @cached_property
+    def _walk(self) -> tuple[Graph, Walk]:
+        """The graph, and the tensors that following the model has come upon."""
+        try:
+            return self._followed()
+        except Declared:
+            raise
+        except UsageError as error:  # a node that the file describes, not an argument
+            raise ReceptiveError(f"{self.name}: {error}") from None
+        except MALFORMED as error:
+            raise ReceptiveError(f"{self.name}: not an ONNX model, or a damaged one ({error})") from error
+
+    def _followed(self) -> tuple[Graph, Walk]:
+        """As `_walk`, with whatever a damaged model makes it raise."""
+        inputs = [(each.name, _shape(each)) for each in self.given]
+        chosen = sequence(inputs, self.name)
+        shape = inputs[chosen][1]
+        walks = list[Walk]()
+
+        def follow(source: Tensor, found: Found) -> list[Tensor]:
+            walks.append(Walk(self, found, {name: ASIDE for name, _ in inputs}, shape[0]))
+            walks[-1].tensors[inputs[chosen][0]] = source
+            return walks[-1].follow()
+
+        likely = candidates(shape[1:]) if len(shape) != 2 else self._folded(shape)
+        if len(shape) == 3:  # an axis of 4 holds the letters
+            likely = sorted(likely, key=lambda axes: shape[1 + axes.index((POSITIONS,))] == 4)
+        graph = trace(inputs, chosen, likely, self.passthrough, self.name, follow)
+        return graph, walks[-1]
+
+    def _folded(self, shape: Shape) -> list[Axes]:
+        """What a flat input may hold: what the Reshape that reads it makes of it, or codes of nucleotides."""
+        first = next((node for node in self.nodes if self.given[0].name in node.input), None)
+        target = None
+        if first is not None and first.op_type == "Reshape" and first.input[1] in self.weights:
+            target = [int(size) for size in self.constant(first.input[1])][1:]
+        if not target or shape[1] is None:
+            return candidates(shape[1:])
+        rest = prod(size for size in target if size > 0)
+        sizes = [shape[1] // rest if size == -1 else size for size in target]
+        return [*(flattened(axes) for axes in candidates(tuple(sizes))), *candidates(shape[1:])]
+
+    def constant(self, name: str) -> NDArray[Any]:
+        """The numbers of a constant of the graph.
+
+        Raises:
+            ReceptiveError: they lie in a file that is not there.
+        """
+        from onnx import external_data_helper, numpy_helper
+
+        tensor = self.weights[name]
+        if external_data_helper.uses_external_data(tensor):
+            tensor = type(tensor).FromString(tensor.SerializeToString())
+            self._fetch(tensor)
+        found: NDArray[Any] = numpy_helper.to_array(tensor)
+        return found
+
+    def _fetch(self, tensor: Entry) -> None:
+        """Load the numbers of a tensor from a file of their own."""
+        from onnx import external_data_helper
+
+        place = external_data_helper.ExternalDataInfo(tensor).location
+        try:
+            external_data_helper.load_external_data_for_tensor(tensor, str(self.folder or Path()))
+        except Exception as error:  # checks of onnx raise several kinds
+            first = next(iter(str(error).splitlines()), "")
+            raise ReceptiveError(
+                f"{self.name}: its weights lie in {place}, which cannot be read beside it ({first}); keep "
+                "both files in one folder"
+            ) from None
+
+    # --- as an audit asks for it
+
+    @cached_property
+    def outputs(self) -> tuple[Shape, ...]:
+        """The shapes of the outputs, with the batch; of what the file leaves open, by running the model."""
+        shapes = tuple(_shape(each) for each in self.flat.graph.output)
+        shape = self.inputs[0]
+        if all(len(each) > 1 and None not in each[1:] for each in shapes) or None in shape[1:]:
+            return shapes
+        sizes = cast(tuple[int, ...], (shape[0] or 1, *shape[1:]))
+        found = self._run("", np.zeros(sizes, np.float32), {}, None)
+        return tuple((shape[0], *each.shape[1:]) for each in found)
+
+    def activation(self, convolution: str) -> tuple[str, str, int]:
+        """Return the node that completes the map of a convolution, its activation, the axis of filters.
+
+        What moves no position in between is passed. An activation may be made of several nodes, as x·σ(x).
+        """
+        tensors, at = self._walk[1].tensors, self.names.index(convolution)
+        last, tensor = convolution, self.nodes[at].output[0]
+        given = {each.name for each in self.flat.graph.output}
+        while tensor not in given:
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            met = readers if len(readers) == 1 else self._meeting(tensor)
+            if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
+                break
+            node = self.nodes[met[-1]]
+            if function := self._function([self.nodes[i] for i in met]):
+                return self.names[met[-1]], function, self._axis(self.names[met[-1]])
+            if node.op_type not in BEFORE_ACTIVATION:
+                break
+            last, tensor = self.names[met[-1]], node.output[0]
+        return last, "linear", self._axis(last)
+
+    def _meeting(self, tensor: str) -> list[int]:
+        """The nodes from a tensor to where all that reads it meets again; empty if that is nowhere near."""
+        tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
+        here = tensors[tensor]
+        for i, node in enumerate(self.nodes):
+            if not inside & {*node.input}:
+                continue
+            there = tensors[node.output[0]]
+            if (there.place, there.axes) != (here.place, here.axes):
+                return []
+            passed.append(i)
+            inside.add(node.output[0])
+            waiting = {
+                each
+                for each in inside
+                for j, reader in enumerate(self.nodes)
+                if each in reader.input and j not in passed
+            }
+            if waiting <= {node.output[0]}:
+                return passed
+        return []
+
+    def _function(self, nodes: list[Entry]) -> str:
+        """The activation that nodes make; "" if they are none."""
+        kinds = [node.op_type for node in nodes]
+        if len(nodes) > 1:
+            known = {"Sigmoid": "silu", "Erf": "gelu", "Softplus": "softplus", "Tanh": "gelu"}
+            return next((known[kind] for kind in kinds if kind in known), "+".join(kinds).lower())
+        (node,) = nodes
+        if node.op_type == "Clip":
+            given, bounds = attributes(node), list[float | None]()
+            for i, what in ((1, "min"), (2, "max")):
+                value = self._constant(node, i)
+                bounds.append(given.get(what) if value is None else float(value.item()))
+            return "relu6" if bounds == [0, 6] else "relu" if bounds[0] == 0 else "clip"
+        if node.op_type == "Max":
+            zeros = [self._constant(node, i) for i in range(len(node.input))]
+            return "relu" if any(value is not None and not value.any() for value in zeros) else ""
+        return str(node.op_type).lower() if node.op_type in ACTIVATIONS else ""
+
+    def _constant(self, node: Entry, at: int) -> NDArray[Any] | None:
+        """The numbers of a node's input, if they are constant and few."""
+        return self._walk[1].value(node.input[at]) if len(node.input) > at and node.input[at] else None
+
+    def _axis(self, layer: str) -> int:
+        """The axis of what a node returns that holds filters, which is the one beside the positions."""
+        axes = self._walk[1].tensors[self._tensor(layer)].axes
+        beside = [i for i, axis in enumerate(axes) if POSITIONS not in axis]
+        return 1 + next((i for i in beside if axes[i] != ()), beside[0])
+
+    def loss(self, masked: bool) -> None:
+        """Return nothing: the format has no place for a loss."""
+
+    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model, and return what the layer does."""
+        return self._run(layer, batch, {}, None, heard=True)
+
+    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
+        return self._run(layer, batch, held, axis)
+
+    def _tensor(self, layer: str) -> str:
+        """What the node that is called so returns."""
+        return str(self.nodes[self.names.index(layer)].output[0])
+
+    def _run(
+        self,
+        layer: str,
+        batch: NDArray[np.float32],
+        held: Mapping[int, float],
+        axis: int | None,
+        heard: bool = False,
+    ) -> Arrays:
+        """Run the model on sequences, in batches of its own size if that is fixed."""
+        from onnxruntime import RunOptions
+
+        session, dtype = self._sessions(layer)
+        (fed,) = self.given
+        (size,) = (_shape(fed)[0] or len(batch),)
+        options = RunOptions()
+        options.only_execute_path_to_fetches = True
+        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
+        more = {}
+        if layer:
+            sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
+            count = max(held, default=0) + 1
+            if held and axis is not None:
+                count = sizes[axis] = self._filters(layer, axis)
+            which, values = np.zeros(count, bool), np.zeros(count, dtype)
+            which[[*held]], values[[*held]] = True, [*held.values()]
+            more = {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
+        found = []
+        for first in range(0, len(batch), size):
+            rows = batch[first : first + size]
+            padded = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
+            feed = {fed.name: padded.astype(_dtype(fed.type.tensor_type.elem_type)), **more}
+            try:
+                made = session.run(wanted, feed, options)
+            except Exception as error:  # of a type of its own for every status
+                raise ReceptiveError(
+                    f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}"
+                ) from None
+            found.append([np.asarray(each, np.float32)[: len(rows)] for each in made])
+        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+    def _filters(self, layer: str, axis: int) -> int:
+        """How many filters a layer's output holds along an axis."""
+        return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
+
+    @cached_property
+    def _sessions(self) -> Callable[[str], tuple[Any, Any]]:
+        """How to get the session that can hear and hold a layer, and the type of its numbers; made once."""
+        return cache(self._session)
+
+    def _session(self, layer: str) -> tuple[Any, Any]:
+        """A session of a model in which what a layer returns can be fetched, and replaced where it is held.
+
+        Raises:
+            UsageError: ONNX Runtime is missing.
+            ReceptiveError: it cannot run the model.
+        """
+        needed(self.name, "onnx", "onnxruntime")
+        import onnxruntime
+        from onnx import TensorProto, helper
+
+        model, kind = type(self.flat)(), TensorProto.FLOAT
+        model.CopyFrom(self.flat)
+        for tensor in model.graph.initializer:
+            if tensor.data_location == TensorProto.EXTERNAL:
+                self._fetch(tensor)
+        if layer:
+            at, tensor = self.names.index(layer), self._tensor(layer)
+            kind = _kinds(self.flat).get(tensor, self.given[0].type.tensor_type.elem_type)
+            node = model.graph.node[at]
+            node.output[0] = _HEARD
+            model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
+            rank = 1 + len(self._walk[1].tensors[tensor].axes)
+            model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, [None] * rank))
+            model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, [None] * rank))
+            model.graph.output.append(helper.make_tensor_value_info(_HEARD, kind, [None] * rank))
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        if self.threads is not None:
+            options.intra_op_num_threads = options.inter_op_num_threads = self.threads
+        try:
+            made = onnxruntime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # of a type of its own for every status
+            raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}") from None
+        return made, _dtype(kind)
+
+
+_HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
+"""The tensors that a session adds: what the layer returned, which filters are held, and at which values."""
+
+
+def _dtype(kind: int) -> Any:
+    """The type of numpy for a type of the format."""
+    from onnx import helper
+
+    return helper.tensor_dtype_to_np_dtype(kind)
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _kinds(model: Entry) -> dict[str, int]:
+    """The types of a model's tensors by their names, as far as they can be told."""
+    from onnx import shape_inference
+
+    try:
+        known = shape_inference.infer_shapes(model).graph
+    except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
+        return {}
+    return {each.name: each.type.tensor_type.elem_type for each in (*known.value_info, *known.output)}
+
+
+def _shape(value: Entry) -> Shape:
+    """The shape of an input or output; None is an open size."""
+    tensor = value.type.tensor_type
+    return tuple(each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim)
+
+
+def _module(node: Entry) -> str:
+    """The path of the module that PyTorch's exporter made a node for; "" if another wrote the file.
+
+    Of a convolution that a normalisation was folded into the weights still have their own name.
+    """
+    metadata = {each.key: each.value for each in node.metadata_props}
+    try:
+        scopes = ast.literal_eval(metadata["pkg.torch.onnx.name_scopes"])
+        classes = ast.literal_eval(metadata["pkg.torch.onnx.class_hierarchy"])
+    except (KeyError, ValueError, SyntaxError):
+        return ""
+    if not isinstance(scopes, list) or not isinstance(classes, list) or len(scopes) != len(classes):
+        return ""
+    if node.op_type == "Conv" and len(node.input) > 1 and node.input[1].endswith(".weight"):
+        return str(node.input[1].removesuffix(".weight"))
+    path = str(scopes[-2]) if len(scopes) > 1 else ""
+    if path and str(classes[-2]).startswith("torch.nn.modules."):
+        return path
+    return ".".join(part for part in (path, str(scopes[-1])) if part)
+
+
+def _own_name(node: Entry) -> str:
+    """A node's own name as a user knows it: the module of TorchScript's ``/features/features.0/Conv``."""
+    parts = str(node.name).split("/")
+    if node.op_type == "Conv" and len(node.input) > 1 and node.input[1].endswith(".weight"):
+        return str(node.input[1].removesuffix(".weight"))
+    if parts[0] == "" and len(parts) > 2:
+        return parts[-2]
+    return str(node.name).strip("/")

@@ -1,0 +1,642 @@
+"""Follow positions through the operators of an ONNX graph.
+
+Numbers that shape the graph, such as the target of a Reshape, are constants or made of the shapes of other
+tensors; both are worked out here.
+"""
+
+from dataclasses import dataclass, field, replace
+from math import prod
+from operator import index
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from receptive.errors import shown
+from receptive.models.axes import (
+    ASIDE,
+    LOST,
+    MIXED,
+    MOVED,
+    POSITIONS,
+    STAND_IN,
+    STRETCHED,
+    Axes,
+    Declared,
+    Found,
+    Sideways,
+    Stop,
+    Tensor,
+    beside,
+    cropped,
+    flattened,
+    joined,
+    part,
+    reduced,
+    regrouped,
+    without_batch,
+)
+from receptive.theory.fields import same_padding, span
+from receptive.theory.layers import Layer
+
+Entry = Any
+"""A node, a tensor or a model of the format, whose classes have no types."""
+
+BATCH = 1_000_033
+"""A prime, which stands for an open number of sequences."""
+LARGEST = 4096
+"""Numbers of the largest constant that shapes a graph."""
+
+_POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
+_GLOBAL = {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}
+_REDUCTIONS = {
+    f"Reduce{kind}" for kind in ("Max", "Mean", "Min", "Sum", "Prod", "L1", "L2", "LogSum", "LogSumExp")
+} | {"ReduceSumSquare"}
+ACTIVATIONS = {
+    *("Relu", "LeakyRelu", "PRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "Gelu", "Sigmoid", "Tanh"),
+    *("HardSigmoid", "HardSwish", "Softplus", "Softsign", "Mish", "Swish", "Exp", "Shrink", "Clip"),
+}
+BEFORE_ACTIVATION = {
+    *("BatchNormalization", "Dropout", "Identity", "Cast", "Transpose", "Squeeze", "Unsqueeze", "Reshape"),
+    *("Add", "Sub", "Mul", "Div", "LayerNormalization", "QuantizeLinear", "DequantizeLinear"),
+}
+"""What may stand between a convolution and its activation, the arithmetic with constants."""
+_POINTWISE = {
+    *("Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Erf", "Sign", "Ceil", "Floor", "Round", "Sin", "Cos"),
+    *("Not", "IsNaN", "IsInf", "CastLike", "Atan", "Asinh", "Sinh", "Cosh"),
+    *("BatchNormalization", "Dropout", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"),
+} | ACTIVATIONS
+_JOINS = {
+    *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "Mod", "Where", "And", "Or", "Xor"),
+    *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
+}
+_OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LayerNormalization"}
+_ENDS = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "MultiHeadAttention"}
+_MIXES = dict.fromkeys(
+    ("InstanceNormalization", "GroupNormalization", "CumSum", "DFT", "MeanVarianceNormalization")
+)
+_MOVES = {
+    **dict.fromkeys(("ConvTranspose", "Resize", "Upsample", "Tile", "Expand", "DepthToSpace"), STRETCHED),
+    **dict.fromkeys(("ReverseSequence", "GatherElements", "GatherND", "ScatterND", "ScatterElements"), MOVED),
+    **dict.fromkeys(("SpaceToDepth", "TopK", "Compress", "NonZero", "Unique", "Trilu"), MOVED),
+    **dict.fromkeys(
+        ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Pad"), MOVED
+    ),
+    **dict.fromkeys(("Gather", "Concat"), MOVED),
+}
+ARRANGES = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
+_NOT_PASSED = {*_MOVES, *_POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
+"""Operators that move or combine positions, which nobody may declare harmless."""
+_FOLDED = {
+    *(
+        "Constant",
+        "Gather",
+        "Concat",
+        "Unsqueeze",
+        "Squeeze",
+        "Slice",
+        "Cast",
+        "Identity",
+        "Reshape",
+        "Transpose",
+    ),
+    *(
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Mod",
+        "Neg",
+        "Abs",
+        "Floor",
+        "Ceil",
+        "Sqrt",
+        "Min",
+        "Max",
+        "Where",
+        "Equal",
+    ),
+    *("Greater", "Less", "Not", "ReduceProd", "ReduceSum", "Split"),
+}
+"""Operators that are worked out where all they read is known."""
+
+
+class Source(Protocol):
+    """A graph of the format, and what is known of it."""
+
+    @property
+    def nodes(self) -> list[Entry]:
+        """The nodes, each after what it reads."""
+
+    @property
+    def names(self) -> list[str]:
+        """What each node is called."""
+
+    @property
+    def weights(self) -> dict[str, Entry]:
+        """The constants by their names."""
+
+    @property
+    def flat(self) -> Entry:
+        """The model."""
+
+    def constant(self, name: str) -> NDArray[Any]:
+        """Return the numbers of a constant."""
+
+
+@dataclass
+class Walk:
+    """What following an ONNX graph has come upon so far.
+
+    Attributes:
+        model: that is followed.
+        found: nodes of our graph.
+        tensors: where tensors come from, by their names; what is not here is a constant.
+        batch: how many sequences the model takes at a time; None if that is open.
+        values: constants that are known.
+    """
+
+    model: Source
+    found: Found
+    tensors: dict[str, Tensor]
+    batch: int | None
+    values: dict[str, NDArray[Any] | None] = field(default_factory=dict)
+
+    def follow(self) -> list[Tensor]:
+        """Follow all nodes; return where the outputs come from."""
+        for name, node in zip(self.model.names, self.model.nodes, strict=True):
+            reads = [self.tensors[each] for each in node.input if each in self.tensors]
+            followed = [each for each in reads if not each.aside]
+            if not followed or node.op_type in ("Shape", "Size"):
+                self._compute(node)
+                if reads:
+                    self.tensors.update((each, ASIDE) for each in node.output)
+                continue
+            made = self._passed(name, node, followed) or self._step(name, node, followed)
+            if len(made) == 1:
+                made = made * len(node.output)
+            self.tensors.update(zip(node.output, made, strict=False))
+        outputs = (self.tensors.get(each.name, ASIDE) for each in self.model.flat.graph.output)
+        return [each for each in outputs if not each.aside]
+
+    def _passed(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
+        """What a node gives that was declared harmless; nothing if it was not."""
+        if not {name, node.op_type} & {*self.found.passthrough}:
+            return []
+        if node.op_type in _NOT_PASSED:
+            raise Declared(
+                f"--passthrough: node {name} ({node.op_type}) moves or combines positions; expected nodes "
+                "that leave them as they are"
+            )
+        return followed[:1]
+
+    def _step(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
+        """Follow a node; where it cannot be followed, its branch ends."""
+        try:
+            made = self._made(name, node, followed)
+        except Sideways as error:
+            if not self.found.nodes:
+                raise
+            made, self.found.stopped = [LOST], self.found.stopped or str(error)
+        except Stop as error:
+            made, self.found.stopped = [LOST], self.found.stopped or str(error)
+        if any(each.place is None for each in made):
+            self.found.end(followed)
+        return made
+
+    def _made(self, name: str, node: Entry, sources: list[Tensor]) -> list[Tensor]:
+        """What a node gives.
+
+        Raises:
+            Stop: it cannot be followed.
+        """
+        kind, source = node.op_type, sources[0]
+        if node.domain not in ("", "ai.onnx"):
+            raise self._unknown(
+                name, node, f"is an operator of {node.domain}, whose receptive field is not known"
+            )
+        if any(each.place is None for each in sources) or kind in _ENDS:
+            if kind == "Conv":
+                raise self._unknown(name, node, "comes after a layer that mixes all positions")
+            return [LOST]
+        if kind in ("MatMul", "Gemm"):
+            return [self._multiplied(node, sources)]
+        if kind in _JOINS:
+            return [self._elementwise(name, node, sources)]
+        if kind in _POINTWISE:
+            return [source]
+        if kind == "Concat":
+            aside = len(sources) < len(node.input)
+            return [joined(kind, name, attributes(node)["axis"], sources, aside, self.found)]
+        if kind == "Conv" or kind in _POOLS or kind in _GLOBAL:
+            return [self._slide(name, node, source)]
+        if kind == "Pad":
+            return [self._padded(name, node, source)]
+        if kind in _REDUCTIONS:
+            return [self._reduced(name, node, source)]
+        if kind in _OVER_CHANNELS:
+            return [self._normalised(name, node, source)]
+        if kind in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"):
+            return [replace(source, axes=self._reshaped(name, node, source))]
+        if kind == "OneHot":
+            depth = self.value(node.input[1])
+            return [replace(source, axes=(*source.axes, (None if depth is None else int(depth.item()),)))]
+        if kind == "Slice":
+            return [self._sliced(name, node, source)]
+        if kind == "Gather":
+            return [self._gathered(name, node, source)]
+        if kind == "Split":
+            return self._split(name, node, source)
+        why = (
+            MIXED if kind in _MIXES else _MOVES.get(kind, "is not an operator whose receptive field is known")
+        )
+        raise self._unknown(name, node, why)
+
+    def _unknown(self, name: str, node: Entry, why: str) -> Stop:
+        """The error for a node that cannot be followed, with how to pass over one that may be harmless."""
+        titles = zip(self.model.names, self.model.nodes, strict=True)
+        made = {output: title for title, each in titles for output in each.output}
+        reads = ", ".join(shown(made.get(each, each)) for each in node.input if each in self.tensors)
+        advice = (
+            f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
+            f"--passthrough {node.op_type}"
+        )
+        return Stop(
+            f"node {name} ({node.op_type} of {reads}): {why}{'' if node.op_type in _NOT_PASSED else advice}"
+        )
+
+    # --- constants
+
+    def _compute(self, node: Entry) -> None:
+        """Work out what a node gives that reads shapes and constants alone."""
+        kind = node.op_type
+        if kind in ("Shape", "Size"):
+            shape = self._sizes(node.input[0])
+            if shape is not None:
+                bounds = attributes(node)
+                value = np.array(shape, np.int64)[bounds.get("start", 0) : bounds.get("end")]
+                self.values[node.output[0]] = value if kind == "Shape" else np.array(prod(shape), np.int64)
+            return
+        read = dict[str, NDArray[Any]]()
+        for each in node.input:
+            if each and (known := self.value(each)) is None:
+                return
+            if each:
+                read[each] = cast(NDArray[Any], known)
+        if kind == "ConstantOfShape" and prod(sizes := read[node.input[0]].tolist()) <= LARGEST:
+            from onnx import numpy_helper
+
+            given = attributes(node).get("value")
+            fill = np.zeros(1, np.float32) if given is None else numpy_helper.to_array(given)
+            self.values[node.output[0]] = np.full(sizes, fill.item(), fill.dtype)
+        if kind not in _FOLDED:
+            return
+        from onnx import helper
+        from onnx.reference import ReferenceEvaluator
+
+        wanted = [each for each in node.output if each]
+        types = {each: helper.np_dtype_to_tensor_dtype(value.dtype) for each, value in read.items()}
+        inputs = [helper.make_tensor_value_info(each, types[each], read[each].shape) for each in read]
+        outputs = [helper.make_empty_tensor_value_info(each) for each in wanted]
+        graph = helper.make_graph([node], "constants", inputs, outputs)
+        try:
+            single = helper.make_model(graph, opset_imports=self.model.flat.opset_import)
+            made = ReferenceEvaluator(single).run(None, read)
+        except Exception:  # whatever the evaluator's operators raise of what does not fit
+            return
+        for each, value in zip(wanted, made, strict=True):
+            if np.size(value) <= LARGEST:
+                self.values[each] = np.asarray(value)
+
+    def value(self, name: str) -> NDArray[Any] | None:
+        """A small constant; None if it is not known, or large."""
+        if name not in self.values:
+            tensor = self.model.weights.get(name)
+            small = tensor is not None and prod(tensor.dims) <= LARGEST
+            self.values[name] = self.model.constant(name) if small else None
+        return self.values[name]
+
+    def _sizes(self, name: str) -> list[int] | None:
+        """The shape of a tensor, with the batch; None if it is not known. Open sizes are large primes."""
+        if name in self.model.weights:
+            return list(self.model.weights[name].dims)
+        if (value := self.value(name)) is not None:
+            return list(value.shape)
+        tensor = self.tensors.get(name, ASIDE)
+        if tensor.place is None or any(None in axis for axis in tensor.axes):
+            return None
+        length = self.found.lengths[tensor.place]
+        of = {POSITIONS: STAND_IN if length is None else length}
+        sizes = [prod(of.get(cast(int, atom), cast(int, atom)) for atom in axis) for axis in tensor.axes]
+        return [self.batch or BATCH, *sizes]
+
+    def _numbers(self, name: str, node: Entry, at: int, attribute: str) -> list[int] | None:
+        """Whole numbers that a node is given by an input or, in older files, an attribute; None: by neither.
+
+        Raises:
+            Stop: they are not known.
+        """
+        if attribute in (found := attributes(node)):
+            return (
+                list(found[attribute]) if isinstance(found[attribute], list | tuple) else [found[attribute]]
+            )
+        if len(node.input) <= at or not node.input[at]:
+            return None
+        value = self.value(node.input[at])
+        if value is None:
+            raise self._unknown(name, node, f"its {attribute} are computed, and not known")
+        return [int(each) for each in np.ravel(value)]
+
+    # --- operators
+
+    def _multiplied(self, node: Entry, sources: list[Tensor]) -> Tensor:
+        """Follow a matrix product: with weights it is a dense layer, which may act on each position."""
+        if len(sources) > 1 or (node.op_type == "Gemm" and node.input[0] not in self.tensors):
+            return LOST
+        (source,) = sources
+        left = node.input[0] in self.tensors
+        at = len(source.axes) - (1 if left else 2)
+        weights = self._sizes(node.input[1 if left else 0])
+        if source.along == at or source.flat or at < 0:
+            return LOST
+        units = None
+        if weights is not None:
+            units = weights[-2] if not left else weights[0 if attributes(node).get("transB") else -1]
+        return replace(source, axes=(*source.axes[:at], (units,), *source.axes[at + 1 :]))
+
+    def _elementwise(self, name: str, node: Entry, sources: list[Tensor]) -> Tensor:
+        """Follow a sum, product or comparison, with constants or of branches."""
+        if len({(each.place, len(each.axes), each.along) for each in sources}) > 1:
+            return joined(node.op_type, name, None, sources, False, self.found)
+        source = max(sources, key=lambda each: sum(axis != () for axis in each.axes))
+        axes = list(source.axes)
+        for each in node.input:
+            if each in self.tensors and not self.tensors[each].aside:
+                continue
+            sizes = self._sizes(each) or []
+            if len(sizes) > len(axes) + 1 and prod(sizes[: -len(axes) - 1]) > 1:
+                raise self._unknown(name, node, "adds an axis")
+            for back, size in enumerate(reversed(sizes[-len(axes) :] if axes else [])):
+                if axes[-1 - back] in ((), (1,)) and size > 1:
+                    axes[-1 - back] = (size,)
+        return replace(source, axes=tuple(axes))
+
+    def _slide(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Append a convolution or a pooling, which may be written in 2-D over one axis."""
+        kind, axes = node.op_type, list(source.axes)
+        along = source.along
+        if along == 0:
+            raise Sideways(f"node {name} ({kind}): slides over channels, not over positions")
+        if source.flat:
+            raise self._unknown(name, node, "reads positions that share an axis with channels")
+        length = self.found.lengths[cast(str, source.place)]
+        if along is None:
+            if kind == "Conv":
+                raise self._unknown(name, node, "comes after a layer that mixes all positions")
+            return replace(source, axes=(axes[0], *((),) * (len(axes) - 1)))
+        for axis in range(1, len(axes)):
+            if axis != along:
+                size = None if None in axes[axis] else prod(cast(tuple[int, ...], axes[axis]))
+                axes[axis] = beside(kind, name, self._one_way(name, node, axis - 1, size), axes[axis])
+        layer = self._one_way(name, node, along - 1, length)
+        if layer.kind == "global":
+            axes[along] = ()
+        elif kind == "Conv":
+            weights = self._sizes(node.input[1])
+            axes[0] = (weights[0] if weights else None,)
+        return Tensor(self.found.add(layer, [source]), tuple(axes))
+
+    def _one_way(self, name: str, node: Entry, axis: int, length: int | None) -> Layer:
+        """Our layer for what a node does along one of its spatial axes, of ``length`` neurons."""
+        given, kind = attributes(node), node.op_type
+        if kind in _GLOBAL:
+            return Layer("global", name=name)
+        sizes = given.get("kernel_shape") or (self._sizes(node.input[1]) or [])[2:]
+        if axis >= len(sizes):
+            raise self._unknown(name, node, f"expected a window over {axis + 1} axes, found {len(sizes)}")
+        size = index(sizes[axis])
+        stride, dilation = (
+            index((given.get(what) or [1] * len(sizes))[axis]) for what in ("strides", "dilations")
+        )
+        auto = given.get("auto_pad", b"NOTSET").decode()
+        pads = given.get("pads") or [0] * 2 * len(sizes)
+        ends = index(pads[axis]), index(pads[axis + len(sizes)])
+        if auto in ("SAME_UPPER", "SAME_LOWER"):
+            if stride > 1 and length is None and auto == "SAME_LOWER":
+                raise self._unknown(
+                    name, node, "its auto_pad depends on the length of the sequence, which is open"
+                )
+            left, right = same_padding(length or size * stride, span(size, dilation), stride)
+            ends = (right, left) if auto == "SAME_LOWER" else (left, right)
+        if kind in _POOLS and dilation > 1:
+            raise self._unknown(name, node, f"pools over windows with gaps (dilations {dilation})")
+        if given.get("ceil_mode") and stride > 1:
+            if length is None:
+                raise self._unknown(
+                    name, node, "rounds up (ceil_mode) by the length of the sequence, which is open"
+                )
+            ends = ends[0], ends[1] + _rounded_up(length, span(size, dilation), stride, ends)
+        padding = "same" if auto == "SAME_UPPER" else "valid" if ends == (0, 0) else ends
+        return Layer(
+            "conv" if kind == "Conv" else cast(Any, _POOLS[kind]),
+            size,
+            stride,
+            dilation,
+            cast(Any, padding),
+            name,
+        )
+
+    def _padded(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Append what a Pad adds, or removes, at the ends of the sequence."""
+        pads, axes = self._numbers(name, node, 1, "pads") or [], list(source.axes)
+        which = self._numbers(name, node, 3, "axes") or [*range(len(pads) // 2)]
+        place = source.place
+        for i, number in enumerate(which):
+            left, right = pads[i], pads[i + len(which)]
+            if (left, right) == (0, 0):
+                continue
+            at = without_batch(number, source) if number else -1
+            if at < 0 or (source.flat and source.along == at):
+                raise self._unknown(name, node, MOVED)
+            if at != source.along:
+                size = None if None in axes[at] else prod(cast(tuple[int, ...], axes[at]))
+                axes[at] = (None if size is None else size + left + right,)
+                continue
+            mode = attributes(node).get("mode", b"constant").decode()
+            if mode != "constant" and max(left, right) > 0:
+                raise self._unknown(
+                    name, node, f"fills the ends with values of other positions (mode {mode})"
+                )
+            if min(left, right) < 0:
+                called = f"{name} cropped" if max(left, right) > 0 else name
+                crop = Layer("crop", padding=(max(-left, 0), max(-right, 0)), name=called)
+                place = self.found.add(crop, [replace(source, place=place)])
+            if max(left, right) > 0:
+                pad = Layer("pad", padding=(max(left, 0), max(right, 0)), name=name)
+                place = self.found.add(pad, [replace(source, place=place)])
+        return Tensor(place, tuple(axes))
+
+    def _reduced(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Follow a maximum, mean or sum over axes."""
+        axes, given = self._numbers(name, node, 1, "axes"), attributes(node)
+        if axes is None:
+            return source if given.get("noop_with_empty_axes") else LOST
+        if 0 in axes or -len(source.axes) - 1 in axes:
+            raise self._unknown(name, node, "combines the sequences of a batch")
+        over = {without_batch(each, source) for each in axes}
+        return reduced(name, over, bool(given.get("keepdims", 1)), source, self.found)
+
+    def _normalised(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Follow what combines the values along an axis, or from an axis on, which has to be channels."""
+        at = without_batch(attributes(node).get("axis", -1), source)
+        over = range(at, len(source.axes)) if node.op_type == "LayerNormalization" else [at]
+        if source.along not in over:
+            return source
+        if source.flat:
+            return LOST
+        raise self._unknown(name, node, MIXED)
+
+    def _reshaped(self, name: str, node: Entry, source: Tensor) -> Axes:
+        """What the axes hold after a node that only arranges them anew."""
+        kind, axes, rank = node.op_type, source.axes, len(source.axes) + 1
+        length = self.found.lengths[cast(str, source.place)]
+        if kind == "Flatten":
+            if attributes(node).get("axis", 1) not in (1, 1 - rank):
+                raise self._unknown(name, node, "combines the sequences of a batch")
+            return flattened(axes)
+        if kind == "Transpose":
+            order = list(attributes(node).get("perm") or range(rank)[::-1])
+            if sorted(order) != [*range(rank)] or order[0] != 0:
+                raise self._unknown(name, node, "moves the sequences of a batch")
+            return tuple(axes[i - 1] for i in order[1:])
+        if kind in ("Squeeze", "Unsqueeze"):
+            given = self._numbers(name, node, 1, "axes")
+            if kind == "Squeeze":
+                ones = [i for i, axis in enumerate(axes) if axis in ((), (1,))]
+                over = ones if given is None else [each % rank - 1 for each in given]
+                if -1 in over:
+                    raise self._unknown(name, node, "moves the sequences of a batch")
+                return tuple(axis for i, axis in enumerate(axes) if i not in over)
+            places = {each % (rank + len(given or ())) for each in given or ()}
+            if 0 in places:
+                raise self._unknown(name, node, "moves the sequences of a batch")
+            rest = iter(axes)
+            return tuple(() if i in places else next(rest) for i in range(1, rank + len(places)))
+        target = self._numbers(name, node, 1, "shape") or []
+        if kind == "Expand":
+            now = (self._sizes(node.input[0]) or [0])[1:]
+            pairs = zip(reversed(target[-rank + 1 :]), reversed(now), strict=False)
+            if len(target) > rank or any(size not in (1, old) for size, old in pairs):
+                raise self._unknown(name, node, STRETCHED)
+            return axes
+        if not attributes(node).get("allowzero"):
+            sizes = [self.batch or BATCH, *(self._sizes(node.input[0]) or [0] * (rank - 1))[-rank + 1 :]]
+            target = [sizes[i] if size == 0 and i < rank else size for i, size in enumerate(target)]
+        if target[1:] == [-1] and target[0] in (self.batch or BATCH, -1):
+            return flattened(axes)
+        if target[:1] == [-1] and -1 not in target[1:]:
+            target = [self.batch or BATCH, *target[1:]]
+        found = None
+        if target[:1] == [self.batch or BATCH] and 0 not in target:
+            found = regrouped(axes, target[1:], length)
+        if found is None:
+            raise self._unknown(name, node, MOVED)
+        return found
+
+    def _sliced(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Append the cropping, and the stride, that a slice makes."""
+        starts, ends = (
+            self._numbers(name, node, at, what) or [] for at, what in ((1, "starts"), (2, "ends"))
+        )
+        which = self._numbers(name, node, 3, "axes") or [*range(len(starts))]
+        steps = self._numbers(name, node, 4, "steps") or [1] * len(starts)
+        axes, place = list(source.axes), source.place
+        for start, end, number, step in zip(starts, ends, which, steps, strict=True):
+            bounds = slice(start or None, None if abs(end) >= 2**31 - 1 else end, step)
+            if number % (len(axes) + 1) == 0:
+                if (start, step) != (0, 1) or bounds.stop not in (None, BATCH):
+                    raise self._unknown(name, node, "slices the batch")
+                continue
+            at = without_batch(number, source)
+            if at != source.along:
+                axes[at] = part(axes[at], bounds)
+                continue
+            if source.flat:
+                raise self._unknown(name, node, MOVED)
+            place = self._cut(name, node, bounds, replace(source, place=place))
+        return Tensor(place, tuple(axes))
+
+    def _cut(self, name: str, node: Entry, bounds: int | slice, source: Tensor) -> str | None:
+        """Append what a slice, or the choice of one position, does to positions."""
+        whole = self.found.lengths[cast(str, source.place)] is None
+        if (
+            isinstance(bounds, slice)
+            and whole
+            and any(abs(each or 0) > STAND_IN // 2 for each in (bounds.start, bounds.stop))
+        ):
+            raise self._unknown(
+                name, node, "what it leaves depends on the length of the sequence, which is open"
+            )
+        return cropped(node.op_type, name, bounds, source, self.found)
+
+    def _gathered(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Follow the choice of channels, or of one position, or the look-up of codes in a table."""
+        if node.input[0] not in self.tensors:
+            table = self._sizes(node.input[0])
+            return replace(source, axes=(*source.axes, (table[1] if table and len(table) == 2 else None,)))
+        chosen, at = self.value(node.input[1]), attributes(node).get("axis", 0)
+        at = at % (len(source.axes) + 1) - 1
+        if chosen is None or at < 0 or chosen.ndim > 1 or (source.flat and at == source.along):
+            raise self._unknown(name, node, MOVED)
+        axes = list(source.axes)
+        if at != source.along:
+            axes[at : at + 1] = [(len(chosen),)] if chosen.ndim else []
+            return replace(source, axes=tuple(axes))
+        if chosen.ndim:
+            if len(chosen) == 0 or (np.diff(chosen) != 1).any() or chosen[0] < 0:
+                raise self._unknown(name, node, MOVED)
+            return replace(
+                source, place=self._cut(name, node, slice(int(chosen[0]), int(chosen[-1]) + 1), source)
+            )
+        place = self._cut(name, node, int(chosen), source)
+        return Tensor(place, tuple(axis for i, axis in enumerate(axes) if i != at))
+
+    def _split(self, name: str, node: Entry, source: Tensor) -> list[Tensor]:
+        """Follow each part of what is split, along channels or along positions."""
+        at = without_batch(attributes(node).get("axis", 0) or -len(source.axes) - 1, source)
+        sizes, count = self._numbers(name, node, 1, "split"), len(node.output)
+        if at < 0 or (source.flat and at == source.along):
+            raise self._unknown(name, node, MOVED)
+        known = self._sizes(node.input[0])
+        whole = known[at + 1] if known else None
+        if sizes is None:
+            if whole is None or (at == source.along and self.found.lengths[cast(str, source.place)] is None):
+                raise self._unknown(name, node, "how it splits depends on a length which is open")
+            each = -(-whole // count)
+            sizes = [*[each] * (count - 1), whole - each * (count - 1)]
+        made, start = [], 0
+        for i, size in enumerate(sizes):
+            if at == source.along:
+                called = f"{name} part {i + 1}"
+                made.append(
+                    replace(source, place=self._cut(called, node, slice(start, start + size), source))
+                )
+            else:
+                made.append(replace(source, axes=(*source.axes[:at], (size,), *source.axes[at + 1 :])))
+            start += size
+        return made
+
+
+def attributes(node: Entry) -> dict[str, Any]:
+    """The attributes of a node by their names."""
+    from onnx import helper
+
+    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
+
+
+def _rounded_up(length: int, size: int, stride: int, ends: tuple[int, int]) -> int:
+    """How much padding at the right makes room for a last window that begins before it."""
+    over = (length + sum(ends) - size) % stride
+    missing = (stride - over) % stride
+    last = length + sum(ends) - size + missing  # where the added window begins, from the padding on
+    return 0 if last >= length + ends[0] else missing

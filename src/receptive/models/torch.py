@@ -1,0 +1,248 @@
+"""Read PyTorch models through ONNX: programs that were exported to ``.pt2`` files, and live modules.
+
+PyTorch's own reader of ``.pt2`` unpickles, evaluates and compiles parts of a file. So a file is first checked
+for everything of that kind, and what is handed on is a copy of the parts that were checked.
+"""
+
+import io
+import json
+import logging
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from receptive.errors import ReceptiveError
+from receptive.files import DAMAGED, check_archive, check_file, from_json, read_member
+from receptive.models import onnx
+from receptive.models.saved import EXPORTING
+
+PACKAGES = ("torch", "onnx", "onnxscript")
+"""What reading takes; running takes onnxruntime, too."""
+
+_PLACES = re.compile(
+    r"(data/(weights|constants|sample_inputs)/[^/]+|models/[^/]+\.json|extra/.*"
+    r"|archive_(format|version)|version|byteorder|\.data/[^/]+)"
+)
+"""Where a program's parts lie in its archive; elsewhere there may be compiled code."""
+_TARGETS = re.compile(
+    r"torch\.ops\.(aten|prims)\.\w+(\.\w+)?|torch\.sym_\w+|math\.\w+"
+    r"|_operator\.(add|sub|mul|truediv|floordiv|mod|neg|pow|eq|ne|lt|le|gt|ge|getitem|and_|or_|not_)"
+)
+"""Operators that come with PyTorch and do nothing but compute."""
+_SYMBOL = re.compile(r"[a-z]{1,4}\d+")
+_SIZES = {
+    *("Symbol", "Integer", "Mul", "Add", "Pow", "Max", "Min", "Mod", "PythonMod", "FloorDiv", "CeilDiv"),
+    *(
+        "CleanDiv",
+        "Rational",
+        "IntTrueDiv",
+        "ToFloat",
+        "Eq",
+        "Ne",
+        "Ge",
+        "Gt",
+        "Le",
+        "Lt",
+        "And",
+        "Or",
+        "Not",
+    ),
+    *("positive", "integer", "nonnegative", "True", "False"),
+}
+"""What sizes are written with, which PyTorch evaluates."""
+_TREES = {"builtins.tuple", "builtins.list", "builtins.dict"}
+_SHAPES = ("4 L", "L 4", "4 1 L", "1 4 L", "L 1 4", "1 L 4")
+"""Forms of a sequence that a module may take, the likeliest first."""
+
+
+def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> onnx.Onnx:
+    """Open the program in a ``.pt2`` file. Nothing that the file holds is run.
+
+    Raises:
+        UsageError: PyTorch or what its exporter takes is missing.
+        ReceptiveError: it is no exported program, or holds code.
+    """
+    onnx.needed(path, *PACKAGES)
+    import torch
+
+    content = checked(path)
+    try:
+        with _silent():
+            program = torch.export.load(content)
+    except Exception as error:  # its reader raises of every kind
+        raise ReceptiveError(
+            f"{path}: PyTorch {torch.__version__} cannot load it: {onnx.first_line(error)}"
+        ) from None
+    return onnx.Onnx(_proto(program, str(path)), str(path), None, threads, tuple(passthrough))
+
+
+def exported(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.Onnx:
+    """Export a live module, for evaluation, as it runs on sequences of a length.
+
+    Args:
+        module: a ``torch.nn.Module`` that takes (N, 4, L) or (N, L, 4), or these with an axis of 1; or an
+            exported program.
+        length: of the sequences.
+        passthrough: as for `onnx.Onnx`.
+
+    Raises:
+        UsageError: what the exporter takes is missing.
+        ReceptiveError: the module takes no such input, or cannot be exported.
+    """
+    name = type(module).__name__
+    onnx.needed(name, *PACKAGES)
+    import torch
+
+    if isinstance(module, torch.export.ExportedProgram):
+        return onnx.Onnx(_proto(module, name), name, passthrough=tuple(passthrough))
+    modes = {each: each.training for each in module.modules()}
+    module.eval()
+    try:
+        x = _example(module, length, name)
+        with _silent():
+            batch = torch.export.Dim.AUTO
+            program = torch.export.export(module, (x,), dynamic_shapes=({0: batch},))
+    except ReceptiveError:
+        raise
+    except Exception as error:
+        raise ReceptiveError(f"{name}: torch.export cannot follow it: {onnx.first_line(error)}") from None
+    finally:
+        for each, mode in modes.items():
+            each.training = mode
+    return onnx.Onnx(_proto(program, name), name, passthrough=tuple(passthrough))
+
+
+def _example(module: Any, length: int, name: str) -> Any:
+    """Two sequences in the first form that the module takes."""
+    import torch
+
+    like = next((each for each in module.parameters() if each.is_floating_point()), torch.zeros(1))
+    why = ""
+    for form in _SHAPES:
+        sizes = [length if size == "L" else int(size) for size in form.split()]
+        x = torch.zeros(2, *sizes, dtype=like.dtype, device=like.device)
+        try:
+            with torch.no_grad():
+                module(x)
+        except Exception as error:  # whatever the module's own code raises of another form
+            why = why or onnx.first_line(error)
+            continue
+        return x
+    raise ReceptiveError(
+        f"{name}: expected a module of one-hot DNA, (N, 4, {length}) or (N, {length}, 4), and it takes "
+        f"neither: {why}"
+    )
+
+
+def _proto(program: Any, name: str) -> Any:
+    """The ONNX model of an exported program."""
+    import torch
+
+    try:
+        with _silent():
+            return torch.onnx.export(program, dynamo=True, verbose=False).model_proto
+    except Exception as error:  # its passes raise of every kind
+        raise ReceptiveError(f"{name}: PyTorch cannot write it as ONNX: {onnx.first_line(error)}") from None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Keep the exporter's notes to itself."""
+    logger = logging.getLogger("torch")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+# --- what a file may hold ------------------------------------------------------------------------------
+
+
+def checked(path: Path | str) -> io.BytesIO:
+    """Return a copy of an exported program in which there is no code.
+
+    Raises:
+        ReceptiveError: the file is something else, or holds what PyTorch would run: pickled objects, compiled
+            code, operators of others, names and sizes that are none.
+    """
+    import torch
+
+    check_file(path, "a program that PyTorch exported")
+    check_archive(path)
+    copy = io.BytesIO()
+    try:
+        with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as made:
+            names = archive.namelist()
+            roots = {name.split("/")[0] for name in names}
+            if (
+                len(roots) != 1
+                or len(names) != len({*names})
+                or not any("/models/" in name for name in names)
+            ):
+                raise ReceptiveError(f"{path}: not a program that PyTorch 2.8 or newer exported: {EXPORTING}")
+            for name in names:
+                place = name.partition("/")[2]
+                if not _PLACES.fullmatch(place):
+                    raise _refused(path, f"{place}, which may be code")
+                content = read_member(archive, name) if name.endswith(".json") else archive.read(name)
+                if place.startswith(("models/", "data/")) and name.endswith(".json"):
+                    described = from_json(content, f"{path}: {place}")
+                    for what in _code(described):
+                        raise _refused(path, what)
+                    if isinstance(described, dict) and "guards_code" in described:
+                        described["guards_code"] = []  # checks of shapes, as Python, which are not run
+                    content = json.dumps(described).encode()
+                elif name.endswith(".pt"):
+                    try:
+                        torch.load(io.BytesIO(content), weights_only=True)
+                    except Exception:  # the restricted unpickler's, or a damaged archive's
+                        raise _refused(path, f"{place}, a pickle of more than tensors") from None
+                made.writestr(name, content)
+    except (*DAMAGED, EOFError, NotImplementedError, RuntimeError):
+        raise ReceptiveError(f"{path}: not a program that PyTorch exported, or a damaged one") from None
+    except OSError as error:
+        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
+    copy.seek(0)
+    return copy
+
+
+def _refused(path: Path | str, what: str) -> ReceptiveError:
+    """The error for a file that holds what would be run."""
+    return ReceptiveError(f"{path}: holds {what}; code in a file is never run, so it is left alone")
+
+
+def _code(described: Any, key: str = "") -> Iterator[str]:
+    """Yield what PyTorch would run of a description, in words."""
+    if isinstance(described, dict):
+        if described.get("use_pickle"):
+            yield "pickled tensors"
+        if {"target", "inputs", "outputs"} <= set(described) and not _TARGETS.fullmatch(
+            str(described["target"])
+        ):
+            yield f"{described['target']}, an operator that does not come with PyTorch"
+        for name, below in described.items():
+            yield from _code(below, name)
+    elif isinstance(described, list):
+        for below in described:
+            yield from _code(below, key)
+    elif isinstance(described, str):
+        if key == "path_name" and not described.startswith(("weight_", "tensor_")):
+            yield f"{described}, a pickled object"
+        if key in ("in_spec", "out_spec") and not {*re.findall(r'"type": *"([^"]*)"', described)} <= _TREES:
+            yield "inputs or outputs of a class of its own"
+        words = re.findall(r"[A-Za-z_]\w*", described) if key == "expr_str" else []
+        known = all(word in _SIZES or _SYMBOL.fullmatch(word) for word in words)
+        if words and not (known and re.fullmatch(r"[\w\s,()=+*/<>'-]*", described)):
+            yield f'the size "{described}"'
+        if (key in ("name", "fqn", "forward_arg_names") or key.endswith("_name")) and not re.fullmatch(
+            r"[\w.]*", described
+        ):
+            yield f'the name "{described}"'
