@@ -573,10 +573,10 @@ def test_as_many_trainings_as_cores(monkeypatch):
 
         return asked
 
-    monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 64)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 64)
     monkeypatch.setattr(workers.subprocess, "run", device("CPU"))
     assert sweep.workers_here() == 64
     monkeypatch.setattr(workers.subprocess, "run", device("NVIDIA H200"))
     assert sweep.workers_here() == sweep.MOST_ON_A_CARD
-    monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert sweep.workers_here() == 2
