@@ -4,13 +4,18 @@ Here frameworks are hidden; ``tox -e base`` runs the same tests where there are 
 """
 
 import json
+import re
+import shlex
+import sys
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
-DATA = Path(__file__).parent / "data"
-RESULTS = Path(__file__).parents[1] / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
 ABSENT = (
     *("dask", "distributed", "jax", "joblib", "keras", "onnx", "onnxruntime", "onnxscript", "pyjaspar"),
     *("sklearn", "tensorflow", "torch"),
@@ -21,7 +26,7 @@ ABSENT = (
 def bare(monkeypatch):
     """An interpreter that has nothing an extra brings."""
     for name in ABSENT:
-        monkeypatch.setitem(__import__("sys").modules, name, None)
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.mark.base
@@ -33,7 +38,6 @@ def test_this_environment_is_bare(monkeypatch):
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A ``.keras`` file as Keras 3 writes it, but for the weights: reading layers needs none."""
-    from zipfile import ZipFile
 
     def layer(kind, name, **config):
         return {"class_name": kind, "config": {"name": name, **config}}
@@ -80,9 +84,58 @@ def test_fields_and_predictions_of_saved_models_need_no_framework(command, saved
 )
 def test_what_trains_and_runs_nothing_needs_no_framework(command, tmp_path, line):
     filters = next(RESULTS.rglob("conv1.meme"))
-    words = [word.strip('"') for word in __import__("shlex").split(line)]
-    code, out, err = command(
-        *(word.format(results=RESULTS, filters=filters, folder=tmp_path) for word in words)
-    )
+    code, out, err = command(*shlex.split(line.format(results=RESULTS, filters=filters, folder=tmp_path)))
     assert code == 0, err
     assert out
+
+
+def brought_by(extra):
+    """The packages that an extra installs, as pyproject.toml says."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    found = set()
+    for line in extras[extra]:
+        own = re.match(r"receptive\[(.+)\]", line)
+        found |= brought_by(own[1]) if own else {re.split(r"[\[<>=]", line)[0]}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("line", "what", "extra", "backend"),
+    [
+        ("train cnn-25", "receptive train", "tensorflow", "tensorflow"),
+        ("train cnn-25", "receptive train", "jax", "jax"),
+        ("replicate cnn-25", "receptive replicate", "tensorflow", "tensorflow"),
+        ("replicate cnn-25 --scheduler tcp://127.0.0.1:9", "--scheduler", "cluster", "tensorflow"),
+        ("demo --out {folder}/demo", "receptive demo", "tensorflow", "tensorflow"),
+        ("audit {saved} --data {fasta} --out {folder}/a", "Keras", "tensorflow", "tensorflow"),
+        ("audit {folder}/m.onnx --data {fasta} --out {folder}/a", "{folder}/m.onnx", "onnx", "tensorflow"),
+        ("field {folder}/m.onnx", "{folder}/m.onnx", "onnx", "tensorflow"),
+        ("predict {folder}/m.pt2", "{folder}/m.pt2", "torch", "tensorflow"),
+        ("match {filters} --database JASPAR2026", "database JASPAR2026", "jaspar", "tensorflow"),
+    ],
+)
+def test_what_is_missing_is_said_in_a_line(command, tmp_path, monkeypatch, saved, line, what, extra, backend):
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.fa").write_text(">a\n" + "ACGT" * 15 + "\n")
+    for name in ("m.onnx", "m.pt2"):
+        (tmp_path / name).write_bytes(b"")
+    places = {
+        "folder": tmp_path,
+        "saved": saved,
+        "fasta": tmp_path / "x.fa",
+        "filters": next(RESULTS.rglob("conv1.meme")),
+    }
+    before = sorted(tmp_path.iterdir())
+    code, out, err = command(*shlex.split(line.format(**places)))
+    assert (code, out) == (2, "")
+    last = err.splitlines()[-1]
+    said = re.fullmatch(
+        rf"receptive: {re.escape(what.format(**places))}: needs (.+), not installed: "
+        rf'pip install "receptive\[{extra}\]"',
+        last,
+    )
+    assert said, err
+    missing = {"Dask": "dask"}
+    assert {missing.get(each, each) for each in said[1].split(" and ")} <= brought_by(extra)
+    assert sorted(path for path in tmp_path.iterdir() if path.name not in ("results", "a")) == before
