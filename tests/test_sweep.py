@@ -559,13 +559,6 @@ def test_a_mistake_is_one_clear_sentence(command, stand_in, data_file, monkeypat
     assert "Traceback" not in err
 
 
-def test_without_dask_a_scheduler_is_refused_with_the_remedy(command, stand_in, data_file, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    code, _, err = command("replicate", "cnn-2", "--data", data_file, "--scheduler", "tcp://127.0.0.1:9")
-    assert code == 1
-    assert '--scheduler needs Dask: pip install "receptive[cluster]"' in err
-
-
 def test_as_many_trainings_as_cores(monkeypatch):
     def device(name):
         def asked(*_, **__):
