@@ -192,7 +192,7 @@ def evidence_lines(row: Row) -> list[str]:
 
 
 def tests_in(folder: Path) -> dict[str, list[Test]]:
-    """Find the tests of every claim in a folder of test files and those below it, by reading, not running them.
+    """Find the tests of every claim under a folder, by reading, without running them.
 
     A test names claims by ``@pytest.mark.claim("RF-1", …)`` on itself, on its class or on its parameters;
     ``"T1-*"`` names all rows of Table 1.
