@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D, BboxTransformFrom
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
@@ -70,7 +69,8 @@ def logo_sheet(
 def outline(letter: str) -> Path:
     """Return a bold letter stretched to a width and a height of 1, its lower left corner at 0."""
     path = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    return path.transformed(BboxTransformFrom(path.get_extents()))
+    box = path.get_extents()
+    return Path((path.vertices - box.min) / box.size, path.codes)
 
 
 def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
@@ -82,8 +82,8 @@ def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
         for index in np.argsort(column, kind="stable"):
             height, shape = column[index], outline(ALPHABET[index])
             if height > VISIBLE:
-                place = Affine2D().scale(WIDTH, height).translate(position - WIDTH / 2, top)
-                letters.append(shape.transformed(place))
+                corner = (position - WIDTH / 2, top)
+                letters.append(Path(shape.vertices * (WIDTH, height) + corner, shape.codes))
                 colours.append(COLOURS[ALPHABET[index]])
             top += height
     axis.add_collection(PathCollection(letters, facecolors=colours, linewidths=0), autolim=False)
