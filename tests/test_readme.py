@@ -8,6 +8,7 @@ from statistics import fmean
 import pytest
 
 from receptive.evidence import ablations, claims, predictions
+from receptive.evidence.decided import DECIDED
 from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import sample
 from receptive.evidence.verdicts import compare, judge, judge_all
@@ -59,7 +60,7 @@ def test_how_narrowly_pool_1_holds(committed, judgements):
     assert f"the widest interval ends at {ends[0]:.3f}; with trials of one seed taken as pairs" in RUNNING
     assert f"it ends at {ends[1]:.3f}, and POOL-1 would be {paired.verdict} (and VIVO-4 in trend" in RUNNING
     by_trial = {task: replace(found, by_trial=True) for task, found in committed.items()}
-    pairs = {each.claim.id: each.verdict for each in judge_all(predictions.DECIDED, by_trial)}
+    pairs = {each.claim.id: each.verdict for each in judge_all(DECIDED, by_trial)}
     changed = {name: pairs[name] for name, each in judgements.items() if pairs[name] != each.verdict}
     assert changed == {"POOL-1": "undecided", "VIVO-4": "trend only"}
 
