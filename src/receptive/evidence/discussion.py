@@ -125,7 +125,7 @@ CLAIMS = (
     Claim(
         "DISC-4",
         architecture_decides_whatever_else,
-        _keys("relevant", ["cnn-2", "cnn-25"], *CONDITIONS),
+        _keys("relevant", ["cnn-2", "cnn-25"], *CONDITIONS) + _keys("auroc", ["cnn-25"], *CONDITIONS),
         ("conditions",),
         LEAST_TRIALS,
     ),

@@ -3,13 +3,14 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence.claims import Quantity
 from receptive.evidence.kept import read_epochs, read_importance
 from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
 from receptive.replication.runs import Run
 from receptive.replication.targets import ACTIVATIONS, CONDITIONS
@@ -134,8 +135,8 @@ def conditions(store: Path | str, protocol: str = "released") -> Results:
     A network is named with its data and its switch, as in ``cnn-2+l2=0.0``, ``chipseq/cnn-2`` or
     ``draws/cnn-2``; without either it is the network of ``protocol`` on the synthetic task.
     """
-    switched = {one.suffix: None for one in CONDITIONS}
-    switched |= {one.suffix: None for every in ACTIVATIONS.values() for one in every}
+    others = (*CONDITIONS, *chain(*ACTIVATIONS.values()), *ablations())
+    switched = {one.suffix: None for one in others if one.differences(RELEASED).keys() - READING}
     values: dict[Quantity, tuple[float, ...]] = {}
     trials: dict[str, tuple[int, ...]] = {}
     for (task, before), switch in product(SIDE.items(), ("", *switched)):
