@@ -143,7 +143,11 @@ def test_runs_as_claimed_bear_a_claim_out_and_scattered_ones_leave_it_open(name)
 )
 def test_one_inequality_on_the_wrong_side_contradicts_a_claim(name, moved):
     assert moved.keys() <= AS_CLAIMED[name].keys()
-    assert judge(BY_ID[name], made_up({**AS_CLAIMED[name], **moved})).verdict == "not reproduced"
+    found = judge(BY_ID[name], made_up({**AS_CLAIMED[name], **moved}))
+    assert found.verdict == "not reproduced"
+    wrong = [each.what for each in found.evidence if each.contradicted]
+    assert wrong
+    assert all(f"wrong is {what}, " in found.explanation for what in wrong)
 
 
 @pytest.mark.parametrize("name", BY_ID)

@@ -4,7 +4,8 @@ They were put down before any of their runs. `measured.conditions` and `measured
 that differ in a switch, in their data, or in what was kept of them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from math import nan
 from statistics import fmean
 
@@ -12,7 +13,7 @@ from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
-from receptive.evidence.verdicts import Claim, Evidence
+from receptive.evidence.verdicts import Claim, Evidence, Rule
 from receptive.networks.variants import SMALL
 from receptive.protocols import ACTIVATIONS
 from receptive.replication import targets
@@ -100,59 +101,60 @@ def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, .
     return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
 
 
+def _where(rule: Rule) -> Callable[[Results], str]:
+    """Make what says which inequalities of a rule do not hold, and how far they are off."""
+
+    def words(evidence: Evidence) -> str:
+        found = evidence.found
+        off = "wrong" if evidence.contradicted else "open"
+        interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        return f"{off} is {evidence.what}, {interval}, which was to be {evidence.side} {evidence.limit:.3g}"
+
+    def why(results: Results) -> str:
+        every = list(rule(results))
+        failing = [each for each in every if not each.holds]
+        number = len(every) - len(failing)
+        return f"Of {len(every)} inequalities {number} hold; {'; '.join(map(words, failing))}."
+
+    return why
+
+
+def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
+    return Claim(name, rule, tuple(chain(*needs)), (on,), least, _where(rule))
+
+
 CLAIMS = (
-    Claim(
+    _claim(
         "DISC-1",
         exponential_makes_localist,
         _keys("relevant", (*SMALL, "chipseq/cnn-2"), EXPONENTIAL, ""),
-        ("conditions",),
-        LEAST_TRIALS,
+        on="conditions",
     ),
-    Claim(
-        "DISC-2",
-        exponential_costs_nothing,
-        _keys("auroc", PLACES, EXPONENTIAL, ""),
-        ("conditions",),
-        LEAST_TRIALS,
-    ),
-    Claim(
-        "DISC-3",
-        growth_matters,
-        _keys("relevant", ["cnn-2"], EXPONENTIAL, *CONTROLS),
-        ("conditions",),
-        LEAST_TRIALS,
-    ),
-    Claim(
+    _claim("DISC-2", exponential_costs_nothing, _keys("auroc", PLACES, EXPONENTIAL, ""), on="conditions"),
+    _claim("DISC-3", growth_matters, _keys("relevant", ["cnn-2"], EXPONENTIAL, *CONTROLS), on="conditions"),
+    _claim(
         "DISC-4",
         architecture_decides_whatever_else,
-        _keys("relevant", ["cnn-2", "cnn-25"], *CONDITIONS) + _keys("auroc", ["cnn-25"], *CONDITIONS),
-        ("conditions",),
-        LEAST_TRIALS,
+        _keys("relevant", ["cnn-2", "cnn-25"], *CONDITIONS),
+        _keys("auroc", ["cnn-25"], *CONDITIONS),
+        on="conditions",
     ),
-    Claim(
+    _claim(
         "DISC-5",
         gradients_vanish,
-        (
-            *_keys("gradient_left", ["cnn-25", "cnn-2"]),
-            key("cnn-2", "relevant_at_end"),
-            key("cnn-25-120", "gradient_lead"),
-        ),
-        ("epochs",),
-        LEAST_TRIALS,
+        _keys("gradient_left", ["cnn-25", "cnn-2"]),
+        _keys("relevant_at_end", ["cnn-2"]),
+        _keys("gradient_lead", ["cnn-25-120"]),
+        on="epochs",
     ),
-    Claim(
-        "DISC-6",
-        unmatched_matter_less,
-        _keys("importance_lead", ["cnn-25-120"]),
-        ("importance",),
-        LEAST_TRIALS,
-    ),
-    Claim(
+    _claim("DISC-6", unmatched_matter_less, _keys("importance_lead", ["cnn-25-120"]), on="importance"),
+    _claim(
         "DISC-7",
         draw_does_not_decide,
-        _keys("relevant", DRAWS, "") + _keys("relevant", [f"draws/{n}" for n in DRAWS]),
-        ("conditions",),
-        4,
+        _keys("relevant", DRAWS),
+        _keys("relevant", [f"draws/{name}" for name in DRAWS]),
+        on="conditions",
+        least=4,
     ),
 )
 """The claims, with the trials that each number takes: three, or both trials on both draws."""

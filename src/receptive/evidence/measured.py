@@ -24,8 +24,9 @@ FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 KEPT = ("gradient_left", "relevant_at_end", "gradient_lead", "importance_lead")
 """Columns of what `replicate --keep` kept of a run, of its first layer (:mod:`receptive.evidence.kept`)."""
 
-OTHERS = ("invivo", *chipseq.TASKS)
-"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, and its controls."""
+OTHERS = ("invivo", *chipseq.TASKS, "synthetic-others")
+"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, its controls, and the
+synthetic one with other motifs."""
 
 SIDE = {"synthetic": "", "chipseq": "chipseq/", "synthetic-draw1": "draws/", "synthetic-draw2": "draws/"}
 """Tasks whose networks are compared with one another, with what stands before the names of their networks:

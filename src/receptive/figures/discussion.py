@@ -155,8 +155,8 @@ def two_kinds(trials: Sequence[Epochs]) -> Figure:
             ("end without one", ~ends, ORANGE),
         ):
             norms = np.array(each.gradient)[:, chosen]
-            logs = np.log(np.where(norms > 0, norms, np.nan))
-            line = np.exp(np.nanmean(logs, axis=1)) if chosen.any() else np.full(len(norms), np.nan)
+            logs = np.ma.log(np.ma.masked_less_equal(norms, 0)).mean(axis=1)
+            line = np.exp(np.ma.filled(logs, np.nan))
             axes.plot(
                 each.epoch, line, ".-", color=colour, lw=1.2, label=None if trial else f"filters that {label}"
             )

@@ -65,6 +65,11 @@ class Row:
     judgement: Judgement | None
     verdict: str
 
+    @property
+    def explanation(self) -> str:
+        """Why it is undecided or not reproduced, if it is; empty too where nobody has said."""
+        return self.statement.explanation or (self.judgement.explanation if self.judgement else "")
+
 
 def of(store: Path, tests: Path | None, protocol: str = "released") -> tuple[Row, ...]:
     """Lay out the matrix from a folder of runs and one of tests; a folder that is missing counts as empty.
@@ -141,7 +146,7 @@ def document(row: Row) -> dict[str, Any]:
         "verdict": row.verdict,
         "numbers": number_lines(row),
         "evidence": evidence_lines(row),
-        "explanation": claim.explanation,
+        "explanation": row.explanation,
     }
 
 

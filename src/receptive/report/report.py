@@ -192,6 +192,7 @@ def _claim(found: Judgement) -> Document:
             f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(found.claim, found.task)
         ],
         "waits_for": list(found.waits_for),
+        "explanation": found.explanation or claims.statements()[found.claim.id].explanation,
     }
 
 
