@@ -1,8 +1,8 @@
 """The pages of a store: one for every run, one for the trials of each network, and a list of these.
 
 A run's page says what was trained by which code, when and where, and shows what came of it; its files lie
-beside it. Logos are drawn by a script of a few lines from the heights of their letters: those of sixteen thousand
-filters would otherwise take more room than all the rest.
+beside it. Logos are drawn by a script of a few lines from the heights of their letters: those of sixteen
+thousand filters would otherwise take more room than all the rest.
 """
 
 import base64
@@ -136,8 +136,8 @@ def trials(found: Sequence[Run], home: str = "") -> str:
     parts = [
         _way(first.plan.folder("").parent, home),
         f"<h1>{html.escape(_name(first))}</h1>",
-        f"<p>{_network(first)}, trained {len(found)} times; the number of a trial is its seed. ± is the sample "
-        "standard deviation over trials.</p>",
+        f"<p>{_network(first)}, trained {len(found)} times; the number of a trial is its seed. ± is the "
+        "sample standard deviation over trials.</p>",
         f'<div class="scroll">{table(header, rows).text}</div>',
     ]
     return frame(_name(first), "\n".join(parts) + "\n")
