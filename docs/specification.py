@@ -144,7 +144,8 @@ def sentence(test: Test) -> str:
 
 def anchor(test: Test) -> str:
     """The target of a test on the page of tests."""
-    return f"{Path(test.file).stem}-{test.name}".replace("_", "-").lower()
+    place = "-".join(Path(test.file).with_suffix("").parts[1:])
+    return f"{place}-{test.name}".replace("_", "-").lower()
 
 
 def the_matrix(rows: Sequence[Row]) -> str:

@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if claim is None or not hasattr(claim, "needs"):
             continue
         if config.getoption("--quick") and "fresh" in getattr(item, "fixturenames", ()):
-            from tests.test_trends import QUICK
+            from tests.evidence.test_trends import QUICK
 
             if not {variant for variant, *_ in claim.needs} <= set(QUICK):
                 left_out.append(item)

@@ -192,7 +192,7 @@ def evidence_lines(row: Row) -> list[str]:
 
 
 def tests_in(folder: Path) -> dict[str, list[Test]]:
-    """Find the tests of every claim in a folder of test files, by reading, without running them.
+    """Find the tests of every claim under a folder, by reading, without running them.
 
     A test names claims by ``@pytest.mark.claim("RF-1", …)`` on itself, on its class or on its parameters;
     ``"T1-*"`` names all rows of Table 1.
@@ -201,7 +201,7 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
         ReceptiveError: a test names a claim that there is not, or a file is not Python.
     """
     found: dict[str, list[Test]] = {}
-    for path in sorted(folder.glob("test_*.py")):
+    for path in sorted(folder.rglob("test_*.py")):
         text = read_text(path, "Python", "utf-8")
         try:
             marked = list(_marked(ast.parse(text)))
@@ -212,7 +212,7 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
         for function, marks in marked:
             first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
             source = "\n".join(text.splitlines()[first - 1 : function.end_lineno])
-            test = Test(f"{folder.name}/{path.name}", function.name, source)
+            test = Test(path.relative_to(folder.parent).as_posix(), function.name, source)
             for mark in marks:
                 names = fnmatch.filter(claims.statements(), mark)
                 if not names:

@@ -22,7 +22,7 @@ from receptive.motifs.jaspar import FACTORS, RELEVANT, database, embedded, jaspa
 from receptive.motifs.meme import format_meme, parse_meme, read_meme, write_meme
 from receptive.motifs.motif import ALPHABET, Motif, from_counts, information_content, reverse_complement, trim
 
-AUTHORS = Path(__file__).parent / "data" / "authors" / "synthetic"
+AUTHORS = Path(__file__).parents[1] / "data" / "authors" / "synthetic"
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
 ROW = "0.1 0.2 0.3 0.4"
 

@@ -85,7 +85,7 @@ def test_the_tracks_are_the_released_ones():
 
 
 def test_the_guide_has_the_table_of_the_tracks():
-    lines = (Path(__file__).parents[1] / "docs" / "deepsea.md").read_text("utf-8").splitlines()
+    lines = (Path(__file__).parents[2] / "docs" / "deepsea.md").read_text("utf-8").splitlines()
     for track in deepsea.tracks():
         cells = track.cell if track.treatment == "none" else f"{track.cell}, {track.treatment}"
         counts = f"{track.train_positives:,} | {track.test_positives:,}"

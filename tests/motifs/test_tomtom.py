@@ -34,7 +34,7 @@ from receptive.motifs.tomtom import (
     table,
 )
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 GOLDEN = DATA / "tomtom"
 AUTHORS = DATA / "authors" / "synthetic"
 VARIANTS = sorted(path.name.removesuffix(".clip.meme") for path in AUTHORS.glob("*.clip.meme"))

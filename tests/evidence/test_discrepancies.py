@@ -13,7 +13,7 @@ from receptive.evidence.discrepancies import QUOTES, fits, own_filters
 from receptive.motifs.jaspar import FACTORS, RELEVANT
 from receptive.networks.variants import VARIANTS, parameters
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 RESULTS = HERE.parent / "results"
 FRACTIONS = [cell for cell in claims.published() if cell.layer]
 

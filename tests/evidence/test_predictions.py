@@ -22,7 +22,7 @@ from receptive.protocols import RELEASED
 from receptive.theory import assembly
 from receptive.theory.fields import receptive_fields
 
-FILE = Path(__file__).parents[1] / "results" / "predictions.json"
+FILE = Path(__file__).parents[2] / "results" / "predictions.json"
 
 
 def flat(document, *path):

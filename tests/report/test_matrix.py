@@ -14,7 +14,7 @@ from receptive.evidence.claims import Cell
 from receptive.evidence.measured import Results
 from receptive.report import matrix
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def write_tests(folder: Path, text: str) -> Path:
@@ -63,7 +63,7 @@ def test_pytest_agrees_with_what_is_read_from_the_files(request):
         for test in tests
     }
     marked = {
-        (f"tests/{item.path.name}", item.originalname, name)
+        (item.path.relative_to(ROOT).as_posix(), item.originalname, name)
         for item in request.session.items
         for mark in item.iter_markers("claim")
         for name in mark.args
@@ -171,7 +171,9 @@ def test_the_command_prints_a_list_one_claim_and_json(command):
     assert rows["RF-2"]["chapter"] == "spec/receptive-fields.md"
     assert rows["RF-2"]["verdict"] == "tested"
     assert all((ROOT / row["chapter"]).is_file() for row in rows.values())
-    assert all(name.startswith("tests/test_") and "::test_" in name for name in rows["RF-6"]["tests"])
+    assert all(
+        name.startswith("tests/") and "/test_" in name and "::test_" in name for name in rows["RF-6"]["tests"]
+    )
 
     code, out, _ = command("claims", "POOL-2", "--store", ROOT / "results", "--tests", ROOT / "tests")
     assert code == 0

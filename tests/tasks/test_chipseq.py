@@ -26,7 +26,7 @@ from receptive.tasks import chipseq, dataset, peaks
 from receptive.tasks.peaks import LENGTH, MOST, WORD, Peak
 
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
-PAGE = Path(__file__).parent.parent / "docs" / "chipseq.md"
+PAGE = Path(__file__).parents[2] / "docs" / "chipseq.md"
 DATA = files("receptive").joinpath("data")
 
 

@@ -21,7 +21,7 @@ from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Prot
 from receptive.replication import runs, targets, workers
 from receptive.tasks import synthetic
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
 
 THOROUGH = settings.get_current_profile_name() == "thorough"

@@ -22,7 +22,7 @@ from receptive.replication import runs, targets
 from receptive.tasks import synthetic
 from receptive.theory.assembly import coincidence
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 FILE = RESULTS / "predictions-2.json"
 EXPERIMENTS = RESULTS / "experiments.toml"
 

@@ -13,7 +13,7 @@ from receptive.theory.assembly import document, predict
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
-RESULTS = Path(__file__).parents[1] / "results"
+RESULTS = Path(__file__).parents[2] / "results"
 CHAINS = {
     "conv19 pool4 conv1 pool25": "conv1",
     "conv19 conv1 pool100": None,

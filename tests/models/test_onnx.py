@@ -1,19 +1,13 @@
-"""ONNX models: their graphs against which outputs change when a position of the input does.
-
-The tests are marked `models`: they run in an environment of their own (tox -e models), for fast has no ONNX.
-"""
+"""ONNX models: their graphs against which outputs change when a position of the input does."""
 
 import re
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from receptive.errors import UsageError
 from receptive.theory.fields import receptive_fields, seen
-
-pytestmark = pytest.mark.models
 
 LENGTH, CHANNELS = 40, 4
 
