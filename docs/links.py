@@ -46,7 +46,14 @@ def link(text: str, address: str, kind: str) -> str:
 def groups() -> dict[tuple[str, str, str], str]:
     """The addresses of the pages of trials, by task, network and protocol."""
     places = {folder.parent.relative_to(STORE) for folder in measured.folders(STORE)}
-    return {place.parts: f"../results/{trials.address(place)}" for place in places}
+    return {place.parts: f"../results/{trials.address(place)}" for place in sorted(places)}
+
+
+@cache
+def layers(task: str) -> dict[str, str]:
+    """The network, with runs of a task, that a list of layers is; of several the one with fewest filters."""
+    found = [run.plan.network for run in measured.read_runs(STORE, task, "released")]
+    return {str(network): network.name for network in sorted(found, key=lambda each: -each.filters[0])}
 
 
 def runs(text: str, network: str, task: str = "synthetic", protocol: str = "released") -> str:
@@ -104,20 +111,29 @@ def source(text: str) -> str:
 
 COMPUTED = re.compile(
     r"(?P<cell><td>(?:<p>)?)(?P<name>[^<]+?)(?P<layer> conv\d)?(?P<end>(?:</p>)?</td>)"
-    r"|(?P<caption><figcaption>.*?</figcaption>)|(?P<value><span class=\"output[^>]*>[^<]*</span>)",
+    r"|alt=\"(?P<alt>[^\"]*)\"(?P<between>[^<]*<figcaption>)(?P<caption>.*?)</figcaption>"
+    r"|(?P<value><span class=\"output[^>]*>[^<]*</span>)",
     re.DOTALL,
 )
 
 
 def in_computed(body: str, task: str) -> str:
-    """The HTML of a chapter with a link at every network that a table's cell is about, or a caption names."""
+    """The HTML of a chapter with links to runs wherever something computed names a network.
+
+    That is: at the network that a row of a table is about, in numbers inside sentences, and under a figure at
+    the networks of its caption, or else at those of its description.
+    """
 
     def place(found: re.Match[str]) -> str:
-        if found["name"] is None:
-            return named(found[0], task)
-        name = found["name"]
-        if not names(task).fullmatch(name):
-            return found[0]
-        return f"{found['cell']}{runs(name, name.lower(), task)}{found['layer'] or ''}{found['end']}"
+        if name := found["name"]:
+            network = layers(task).get(name) or (name.lower() if names(task).fullmatch(name) else "")
+            return f"{found['cell']}{runs(name, network, task)}{found['layer'] or ''}{found['end']}"
+        if found["value"]:
+            return named(found["value"], task)
+        caption = named(found["caption"], task)
+        shown = dict.fromkeys(name.lower() for name in names(task).findall(found["alt"]))
+        if caption == found["caption"] and shown:
+            caption += f" Runs: {every(tuple(shown), task)}."
+        return f'alt="{found["alt"]}"{found["between"]}{caption}</figcaption>'
 
     return COMPUTED.sub(place, body)
