@@ -27,7 +27,11 @@ def store(tmp_path_factory):
     made += [
         make_run("cnn-2", protocol="released+beta_1=0.9", epochs=5, commit="abc+", begin="then", end="now")
     ]
-    filters = [replace(jaspar_2016()[0], id="filter0"), Motif("filter1", "", np.zeros((5, 4)), 0)]
+    filters = [
+        replace(jaspar_2016()[0], id="filter0"),
+        Motif("filter1", "", np.zeros((5, 4)), 0),
+        Motif("filter2", "", np.array([[0.7, 0.1, 0.1, 0.1]]), 9),
+    ]
     for run in made:
         place = put_run(folder, run)
         write_meme(place / "conv1.meme", filters)
@@ -68,6 +72,7 @@ def test_a_page_says_what_made_the_run(site):
         assert fact in text
     assert jaspar_2016()[0].name in text
     assert "dead: no site" in text
+    assert "filter2 · no match</p>" in text
 
 
 def test_names_of_classes_are_text(site):

@@ -6,7 +6,6 @@ thousand filters would otherwise take more room than all the rest.
 """
 
 import base64
-import html
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from math import isnan
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import numpy as np
@@ -25,8 +25,8 @@ from receptive.files import packaged, read_text, write_text
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import relevant_to
 from receptive.motifs.meme import read_meme
-from receptive.motifs.motif import Motif, information_content
-from receptive.pages import Html, consensus, frame, letters, table
+from receptive.motifs.motif import information_content
+from receptive.pages import Html, consensus, letters, piece, render, table
 from receptive.protocols import DISCREPANCIES, PROTOCOLS
 from receptive.replication import runs
 from receptive.replication.runs import Filters, Run
@@ -38,8 +38,9 @@ FRACTIONS = {
     "embedded only": "relevant_embedded",
 }
 """Columns of match fractions, with their names in a run."""
-WIDE, HIGH = 360, 120
-"""Units of the drawing of a history; letters are 11 high."""
+
+Group = tuple[Path, Sequence[Run]]
+"""A folder of trials, relative to its store, and the runs in it."""
 
 
 def write(store: Path | str, out: Path | str, home: str = "") -> None:
@@ -57,7 +58,7 @@ def write(store: Path | str, out: Path | str, home: str = "") -> None:
         ReceptiveError: a run is damaged, or a file cannot be written.
     """
     store, out = Path(store), Path(out)
-    groups: list[tuple[Path, list[Run]]] = []
+    groups: list[Group] = []
     for group, folders in groupby(measured.folders(store), key=lambda folder: folder.parent):
         found = [(folder, runs.load(folder)) for folder in folders]
         for folder, run in found:
@@ -86,27 +87,27 @@ def _copy(folder: Path, place: Path) -> None:
 
 def _fresh(page: Path, folder: Path) -> bool:
     """Whether a page was made of the files as they are, by the code as it is."""
-    sources = (*folder.iterdir(), Path(__file__))
+    sources = (*folder.iterdir(), Path(__file__), *(Path(__file__).parents[1] / "data").glob("*.html"))
     return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in sources)
 
 
 def page(run: Run, folder: Path, home: str = "") -> str:
     """Return the page of one run, whose files lie in a folder."""
-    title = f"{_name(run)}, trial {run.plan.trial}"
-    parts = [
-        _way(run.plan.folder(""), home),
-        f"<h1>{html.escape(title)}</h1>",
-        f"<dl>{''.join(f'<dt>{name}</dt><dd>{what}</dd>' for name, what in _facts(run))}</dl>",
-        "<h2>Scores on test sequences</h2>",
-        _scores(run),
-        "<h2>History</h2>",
-        history(run),
-        letters(),
-    ]
-    for layer, found in run.filters.items():
-        parts += [f'<h2 id="{layer}">Filters of {layer}</h2>', *_filters(run, folder, layer, found)]
-    parts += ["<h2>Files</h2>", _files(folder), f"<script>{packaged('logos.js').decode()}</script>"]
-    return frame(title, "\n".join(parts) + "\n")
+    files = [[piece("link", path.name, path.name), path.stat().st_size] for path in sorted(folder.iterdir())]
+    return render(
+        "run.html",
+        title=f"{_title(run)}, trial {run.plan.trial}",
+        way=_way(run.plan.folder(""), home),
+        run=run,
+        facts=list(_facts(run)),
+        scores=table(["class", "AU-ROC", "AU-PR"], list(_scores(run))),
+        curve=curve(run),
+        letters=letters(),
+        threshold=tomtom.THRESHOLD,
+        layers=[Layer.read(run, folder, name) for name in run.filters],
+        files=table(["file", "bytes"], files),
+        script=Html(packaged("logos.js").decode()),
+    )
 
 
 def trials(found: Sequence[Run], home: str = "") -> str:
@@ -115,62 +116,56 @@ def trials(found: Sequence[Run], home: str = "") -> str:
     columns = _columns(first)
     rows: list[list[object]] = [
         [
-            Html(f'<a href="trial-{run.plan.trial}/index.html">trial {run.plan.trial}</a>'),
+            piece("link", f"trial-{run.plan.trial}/index.html", f"trial {run.plan.trial}"),
             *(_number(take(run)) for take in columns.values()),
             f"{run.best_epoch} of {run.epochs}",
             f"{run.seconds / 60:.0f}",
             run.recipe,
-            "" if run.full_protocol and run.complete else "shortened: not counted",
+            "" if _counts(run) else "shortened: not counted",
         ]
         for run in found
     ]
-    counted = [run for run in found if run.full_protocol and run.complete]
-    if counted:
-        samples = [
-            sample([value for run in counted if (value := take(run)) is not None])
-            for take in columns.values()
-        ]
+    if counted := [run for run in found if _counts(run)]:
+        known = ([value for run in counted if (value := take(run)) is not None] for take in columns.values())
+        samples = [sample(values) for values in known]
         rows.append(["mean", *(_number(one.mean) for one in samples)])
         rows.append(["± deviation", *("–" if isnan(one.sd) else _number(one.sd) for one in samples)])
-    header = ["", *columns, "best epoch", "minutes", "recipe", ""]
-    parts = [
-        _way(first.plan.folder("").parent, home),
-        f"<h1>{html.escape(_name(first))}</h1>",
-        f"<p>{_network(first)}, trained {len(found)} times; the number of a trial is its seed. ± is the "
-        "sample standard deviation over trials.</p>",
-        f'<div class="scroll">{table(header, rows).text}</div>',
+    return render(
+        "trials.html",
+        title=_title(first),
+        way=_way(first.plan.folder("").parent, home),
+        network=_network(first),
+        n=len(found),
+        table=table(["", *columns, "best epoch", "minutes", "recipe", ""], rows),
+    )
+
+
+def contents(groups: Sequence[Group], home: str = "") -> str:
+    """Return the list of all networks of a store, by task."""
+    header = ["network", "layers", "protocol", "trials", "AU-ROC", "relevant, conv1"]
+    by_task = groupby(sorted(groups, key=_in_order), key=lambda group: group[0].parts[0])
+    return render(
+        "runs.html",
+        title="Runs",
+        way=_way(Path(), home),
+        tasks=[(task, table(header, [_line(*group) for group in below])) for task, below in by_task],
+    )
+
+
+def _line(place: Path, found: Sequence[Run]) -> list[object]:
+    scores = [run.auroc_mean for run in found if run.auroc_mean is not None]
+    relevant = [run.filters["conv1"].relevant for run in found if "conv1" in run.filters]
+    network = found[0].plan.network
+    return [
+        piece("link", address(place), network.name.upper()),
+        str(network),
+        _protocol(found[0]),
+        len(found),
+        *(_number(sample(values).mean if values else None) for values in (scores, relevant)),
     ]
-    return frame(_name(first), "\n".join(parts) + "\n")
 
 
-def contents(groups: Sequence[tuple[Path, Sequence[Run]]], home: str = "") -> str:
-    """Return the list of all networks of a store, by task, each with its folder and its runs."""
-    parts = [_way(Path(), home), "<h1>Runs</h1>"]
-    for task, below in groupby(sorted(groups, key=_in_order), key=lambda each: each[0].parts[0]):
-        rows: list[list[object]] = []
-        for place, found in below:
-            first = found[0]
-            scores = [run.auroc_mean for run in found if run.auroc_mean is not None]
-            relevant = [run.filters["conv1"].relevant for run in found if "conv1" in run.filters]
-            link = f'<a href="{address(place)}">{html.escape(_short(first))}</a>'
-            rows.append(
-                [
-                    Html(link),
-                    str(first.plan.network),
-                    _protocol(first),
-                    len(found),
-                    *(_number(sample(values).mean if values else None) for values in (scores, relevant)),
-                ]
-            )
-        header = ["network", "layers", "protocol", "trials", "AU-ROC", "relevant, conv1"]
-        parts += [
-            f'<h2 id="{task}">{task}</h2>',
-            f'<div class="scroll wraps compact">{table(header, rows).text}</div>',
-        ]
-    return frame("Runs", "\n".join(parts) + "\n")
-
-
-def _in_order(group: tuple[Path, Sequence[Run]]) -> list[tuple[bool, int, str]]:
+def _in_order(group: Group) -> list[tuple[bool, int, str]]:
     """By task, network and protocol, numbers in them as numbers: CNN-4 before CNN-10."""
     words = re.findall(r"\d+|\D+", group[0].as_posix())
     return [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words]
@@ -181,23 +176,24 @@ def address(place: Path) -> str:
     return f"{quote(place.as_posix(), safe='/=')}/index.html"
 
 
-def _way(place: Path, home: str) -> str:
+def _way(place: Path, home: str) -> Html:
     """Links to what is above a page."""
     depth = len(place.parts)
     up = "../" * depth
-    links = [f'<a href="{up}{html.escape(home)}">receptive</a>'] if home else []
-    links += [f'<a href="{up}index.html">runs</a>'] if depth else []
-    links += [f'<a href="{up}index.html#{place.parts[0]}">{place.parts[0]}</a>'] if depth else []
-    links += ['<a href="../index.html">all trials</a>'] if depth == 4 else []
-    return f'<nav aria-label="above this page">{" › ".join(links)}</nav>'
+    links = [(f"{up}{home}", "receptive")] if home else []
+    links += (
+        [(f"{up}index.html", "runs"), (f"{up}index.html#{place.parts[0]}", place.parts[0])] if depth else []
+    )
+    links += [("../index.html", "all trials")] if depth == 4 else []
+    return piece("way", links)
 
 
-def _short(run: Run) -> str:
-    return run.plan.network.name.upper()
+def _title(run: Run) -> str:
+    return f"{run.plan.network.name.upper()}, {run.plan.task}, {_protocol(run)}"
 
 
-def _name(run: Run) -> str:
-    return f"{_short(run)}, {run.plan.task}, {_protocol(run)}"
+def _counts(run: Run) -> bool:
+    return run.full_protocol and run.complete
 
 
 def _protocol(run: Run) -> str:
@@ -208,137 +204,126 @@ def _protocol(run: Run) -> str:
     return f"{base.name}, but {', '.join(switched)}" if switched else protocol.name.replace("+", ", ")
 
 
-def _network(run: Run) -> str:
-    """A network as its layers, in HTML."""
+def _network(run: Run) -> Html:
+    """A network as its layers and their sizes."""
     network = run.plan.network
-    return (
-        f"<code>{html.escape(str(network))}</code>, filters {', '.join(map(str, network.filters))}, "
-        f"{network.units} hidden units, {run.parameters:,} parameters"
-    )
+    filters = ", ".join(map(str, network.filters))
+    rest = f", filters {filters}, {network.units} hidden units, {run.parameters:,} parameters"
+    return piece("code", str(network), rest)
 
 
-def _facts(run: Run) -> Iterator[tuple[str, str]]:
-    """What was trained on what, by which code, when and where; the second of each is HTML."""
+def _facts(run: Run) -> Iterator[tuple[str, object]]:
+    """What was trained on what, by which code, when and where."""
     plan, protocol = run.plan, run.plan.protocol
     yield "network", _network(run)
-    yield "data", f"{html.escape(plan.task)}, sha256 {html.escape(plan.data_sha256)}"
+    yield "data", f"{plan.task}, sha256 {plan.data_sha256}"
     reasons = {DISCREPANCIES.get(name) for name in protocol.differences(PROTOCOLS[protocol.base])} - {None}
     because = f" ({', '.join(sorted(map(str, reasons)))})" if reasons else ""
-    yield "protocol", html.escape(_protocol(run) + because)
+    yield "protocol", _protocol(run) + because
     stopped = "stopped early" if run.stopped_early else "to the end"
-    yield (
-        "training",
-        f"seed {plan.trial}; {run.epochs} epochs of at most {plan.epochs}, {stopped}; "
-        f"the weights of epoch {run.best_epoch} kept",
-    )
+    epochs = f"{run.epochs} epochs of at most {plan.epochs}, {stopped}"
+    yield "training", f"seed {plan.trial}; {epochs}; the weights of epoch {run.best_epoch} kept"
     commit = f", commit {run.commit}" if run.commit else ""
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-    yield "code", html.escape(f"recipe {run.recipe}{commit}; {versions}")
-    yield "where", html.escape(f"{run.machine}, {run.device}, {run.backend}")
-    when = f"{run.begin} to {run.end}; " if run.begin else "not recorded (recipe 1); "
-    yield "when", html.escape(f"{when}{run.seconds / 60:.1f} minutes of training")
-    if not (run.full_protocol and run.complete):
+    yield "code", f"recipe {run.recipe}{commit}; {versions}"
+    yield "where", f"{run.machine}, {run.device}, {run.backend}"
+    when = f"{run.begin} to {run.end}" if run.begin else "not recorded (recipe 1)"
+    yield "when", f"{when}; {run.seconds / 60:.1f} minutes of training"
+    if not _counts(run):
         yield "counts", "no: shortened or incomplete"
 
 
-def _scores(run: Run) -> str:
+def _scores(run: Run) -> Iterator[list[object]]:
     names = run.plan.classes or tuple(f"class {number}" for number in range(len(run.auroc)))
-    rows = [
-        [name, _number(auroc), _number(aupr)]
-        for name, auroc, aupr in zip(names, run.auroc, run.aupr, strict=True)
-    ]
-    rows.append(["mean", _number(run.auroc_mean), _number(run.aupr_mean)])
-    return f'<div class="compact">{table(["class", "AU-ROC", "AU-PR"], rows).text}</div>'
+    for name, auroc, aupr in zip(names, run.auroc, run.aupr, strict=True):
+        yield [name, _number(auroc), _number(aupr)]
+    yield ["mean", _number(run.auroc_mean), _number(run.aupr_mean)]
 
 
-def history(run: Run) -> str:
-    """Draw the losses of a run over its epochs, with a mark at the epoch whose weights were kept."""
-    left, right, top, bottom = 34, 8, 8, 20
-    most = max(*run.loss, *run.val_loss)
-    across = (WIDE - left - right) / max(run.epochs - 1, 1)
-    down = (HIGH - top - bottom) / most
+class Curve(NamedTuple):
+    """The losses of a run as lines in a drawing of 360 by 120 units, with the places of its axes."""
 
-    def line(kind: str, values: Sequence[float]) -> str:
-        points = " ".join(
-            f"{left + number * across:.1f},{HIGH - bottom - value * down:.1f}"
-            for number, value in enumerate(values)
+    train: str
+    valid: str
+    best: float
+    most: float
+    left: int = 34
+    right: int = 352
+    top: int = 8
+    floor: int = 100
+
+
+def curve(run: Run) -> Curve:
+    """Draw the losses of a run over its epochs, and where the epoch is whose weights were kept."""
+    frame = Curve("", "", 0, max(*run.loss, *run.val_loss))
+    across = (frame.right - frame.left) / max(run.epochs - 1, 1)
+    down = (frame.floor - frame.top) / frame.most
+
+    def line(values: Sequence[float]) -> str:
+        places = enumerate(values)
+        return " ".join(
+            f"{frame.left + n * across:.1f},{frame.floor - loss * down:.1f}" for n, loss in places
         )
-        return f'<polyline class="{kind}" points="{points}"/>'
 
-    best = left + (run.best_epoch - 1) * across
-    text = (
-        f"Loss over {run.epochs} epochs: on training data from {run.loss[0]:.3f} to {run.loss[-1]:.3f}, on "
-        f"validation data from {run.val_loss[0]:.3f} to {run.val_loss[-1]:.3f}, least, "
-        f"{run.val_loss[run.best_epoch - 1]:.3f}, after epoch {run.best_epoch}"
-    )
-    floor = HIGH - bottom
-    return (
-        f'<figure class="history"><svg viewBox="0 0 {WIDE} {HIGH}" role="img" aria-label="{text}">'
-        f'<path class="axis" d="M{left} {top}V{floor}H{WIDE - right}"/>'
-        f'<path class="best" d="M{best:.1f} {top}V{floor}"/>'
-        f"{line('train', run.loss)}{line('valid', run.val_loss)}"
-        f'<text x="{left - 4}" y="{top + 8}" text-anchor="end">{most:.2f}</text>'
-        f'<text x="{left - 4}" y="{floor}" text-anchor="end">0</text>'
-        f'<text x="{left}" y="{HIGH - 5}" text-anchor="middle">1</text>'
-        f'<text x="{WIDE - right}" y="{HIGH - 5}" text-anchor="end">epoch {run.epochs}</text></svg>'
-        f"<figcaption>{text}. Blue: training; orange: validation; upright: the epoch kept."
-        "</figcaption></figure>"
-    )
+    best = round(frame.left + (run.best_epoch - 1) * across, 1)
+    return frame._replace(train=line(run.loss), valid=line(run.val_loss), best=best)
 
 
-def _filters(run: Run, folder: Path, layer: str, found: Filters) -> Iterator[str]:
-    """What the filters of a layer match, and each as a logo."""
-    kept = read_meme(folder / f"{layer}.meme")
-    source = folder / f"{layer}.tomtom.tsv"
-    text = read_text(source, "a table of hits")
-    matches = tomtom.parse_table(text, [motif.id for motif in kept], str(source))
-    shares = ", ".join(f"{name} {getattr(found, column):.3f}" for name, column in FRACTIONS.items())
-    dead = f" {found.dead} of them without a site." if found.dead else ""
-    yield (
-        f"<p>Of {found.n} filters the shares that match, at E ≤ {tomtom.THRESHOLD:g}: {shares}.{dead} "
-        "As compared, trimmed where the protocol trims; in bold what is relevant.</p>"
-    )
-    factors = tomtom.best_factors(matches, relevant_to(run.plan.classes))
-    widest = max(motif.width for motif in kept)
-    sites = found.sites or (None,) * len(kept)
-    cards = (
-        _card(motif, match, factor, count, widest)
-        for motif, match, factor, count in zip(kept, matches, factors, sites, strict=True)
-    )
-    yield f'<div class="cards">{"".join(cards)}</div>'
+class Card(NamedTuple):
+    """A filter as a page shows it: its logo, its best hit, and the factor of its best relevant one."""
+
+    id: str
+    dead: bool
+    width: int
+    share: float
+    heights: str
+    spelt: str
+    factor: str
+    hit: tomtom.Hit | None
+    sites: int | None
 
 
-def _card(motif: Motif, match: tomtom.Match, factor: str, sites: int | None, widest: int) -> str:
-    """A filter as a logo, with its best hit, and its best relevant one if that is another."""
-    hits = [hit for hit in match.hits[:1] if hit.name != factor] if factor else match.hits[:1]
-    said = [f"<strong>{html.escape(factor)}</strong>"] if factor else []
-    said += [f"{html.escape(hit.name)} {hit.target}, E {hit.evalue:.1g}" for hit in hits]
-    spelt = consensus(motif.pwm)
-    name = f"Sequence logo of {motif.id}, {spelt}: {factor or (hits[0].name if hits else 'no match')}"
-    picture = (
-        f'<svg viewBox="0 0 {motif.width * 10} 41" style="width:{100 * motif.width / widest:.0f}%" '
-        f'role="img" data-logo="{heights(motif.pwm)}" aria-label="{html.escape(name)}"></svg>'
-        f"<noscript><code>{spelt}</code></noscript>"
-    )
-    count = "" if sites is None else f" · {sites:,} sites"
-    return (
-        f'<div class="card">{"<p>dead: no site</p>" if motif.dead else picture}'
-        f"<p>{motif.id} · {'; '.join(said) or 'no match'}{count}</p></div>"
-    )
+class Layer(NamedTuple):
+    """The filters of a layer, what they match, and each of them."""
+
+    name: str
+    filters: Filters
+    shares: tuple[tuple[str, float], ...]
+    cards: tuple[Card, ...]
+
+    @classmethod
+    def read(cls, run: Run, folder: Path, name: str) -> "Layer":
+        """Read a layer of a run from its files."""
+        kept = read_meme(folder / f"{name}.meme")
+        source = folder / f"{name}.tomtom.tsv"
+        ids = [motif.id for motif in kept]
+        matches = tomtom.parse_table(read_text(source, "a table of hits"), ids, str(source))
+        factors = tomtom.best_factors(matches, relevant_to(run.plan.classes))
+        filters = run.filters[name]
+        widest = max(motif.width for motif in kept)
+        sites = filters.sites or (None,) * len(kept)
+        cards = tuple(
+            Card(
+                motif.id,
+                motif.dead,
+                motif.width,
+                motif.width / widest,
+                heights(motif.pwm),
+                consensus(motif.pwm),
+                factor,
+                match.best,
+                count,
+            )
+            for motif, match, factor, count in zip(kept, matches, factors, sites, strict=True)
+        )
+        shares = tuple((what, getattr(filters, column)) for what, column in FRACTIONS.items())
+        return cls(name, filters, shares, cards)
 
 
 def heights(pwm: NDArray[np.float64]) -> str:
     """Return the heights of a logo's letters (VIS-2) as ``logos.js`` reads them: 255ths of 2 bits, base64."""
     bits = pwm * information_content(pwm)[:, None]
     return base64.b64encode(np.rint(bits * 127.5).astype(np.uint8).tobytes()).decode()
-
-
-def _files(folder: Path) -> str:
-    rows = [
-        [Html(f'<a href="{html.escape(path.name)}">{html.escape(path.name)}</a>'), f"{path.stat().st_size:,}"]
-        for path in sorted(folder.iterdir())
-    ]
-    return f'<div class="compact">{table(["file", "bytes"], rows).text}</div>'
 
 
 def _columns(run: Run) -> dict[str, Callable[[Run], float | None]]:
