@@ -72,8 +72,9 @@ def _summary(found: dict[str, Any]) -> str:
             "distributed": "can leave it to the next layer to put parts together",
         }[row["prediction"]]
         text += (
-            f" By architecture alone the layer is expected to be <strong>{row['prediction']}</strong>: with "
-            f"{row['assembly_bits']:.2f} bits of assembly information it {means}."
+            f" By architecture alone the layer is expected to be <strong>{row['prediction']}</strong>"
+            f"{_share(row)}: with {row['assembly_bits']:.3f} bits for the next layer to assemble by, it "
+            f"{means}."
         )
     elif row["outside"]:
         text += f" What to expect of it cannot be said from the architecture: {html.escape(row['outside'])}."
@@ -93,21 +94,22 @@ def _layers(found: dict[str, Any]) -> str:
     length = found["input_length"]
     rows = []
     for row in found["layers"]:
-        bits = "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.2f}"
+        bits = "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.3f}"
         bar = (
             f'<svg viewBox="0 0 100 9" role="img" aria-label="field of {row["size"]} of {length} positions, '
             f'uncertain by {row["uncertainty"]}"><path class="axis" d="M0 4.5H100"/>'
             f'<rect class="field" y="1" height="4" {_centred(row["size"] / length)}/>'
             f'<rect class="lost" y="6" height="2" {_centred((row["uncertainty"] - 1) / length)}/></svg>'
         )
-        cells = (bits, row["prediction"] or "–", row["size"], row["uncertainty"])
+        cells = (bits, html.escape(row["expected"] or "–") + _share(row), row["size"], row["uncertainty"])
         values = "".join(f"<td>{cell}</td>" for cell in cells)
         more = f"<td>{bar}</td><td>{row['jump']}</td><td>{row['length']}</td>"
         rows.append(f"<tr><td>{html.escape(row['name'])}</td>{values}{more}</tr>")
     heads = ("layer", "bits", "expected", "field", "uncertainty", "of the sequence", "jump", "neurons")
     notes = [
-        "Bits: assembly information, how much a filter of the next layer can learn about the distance of two "
-        "parts of a motif. Little, and the layer is expected to hold whole motifs (localist). Field: "
+        "Bits: how much a filter of the next layer can learn about the distance of two parts of a motif. "
+        "Little, and the layer is expected to hold whole motifs (localist). Expected: of the filters so many "
+        "relevant, with an interval for four of five trainings on a task like the paper's. Field: "
         "positions that a neuron sees; blue, as part of the sequence. Uncertainty: from how many a maximum "
         "may have come, as pooling lost its place; orange. Jump: positions from one neuron to the next."
     ]
@@ -117,6 +119,13 @@ def _layers(found: dict[str, Any]) -> str:
         f"<tbody>{''.join(rows)}</tbody></table></div>"
         + "".join(f'<p class="faint">{note}</p>' for note in notes)
     )
+
+
+def _share(row: dict[str, Any]) -> str:
+    """The share of filters that is expected to be relevant, in brackets; empty where none is given."""
+    if row["relevant"] is None:
+        return ""
+    return f" ({row['relevant']:.2f}, from {row['low']:.2f} to {row['high']:.2f})"
 
 
 def _centred(share: float) -> str:
