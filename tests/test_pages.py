@@ -10,8 +10,18 @@ import pytest
 HTML = Path(__file__).parent.parent / "docs" / "_build" / "html"
 NOT_OURS = {"genindex", "search", "py-modindex", "permalink"}
 PAGES = sorted(
-    path for path in HTML.rglob("*.html") if path.stem not in NOT_OURS and "_modules" not in path.parts
+    path
+    for path in HTML.rglob("*.html")
+    if path.stem not in NOT_OURS and not {"_modules", "results"} & {*path.parent.relative_to(HTML).parts}
 )
+RUNS = HTML / "results"
+PAGES += [  # one of each kind: the list, trials, a run of one layer, of several, with epochs kept
+    RUNS / "index.html",
+    RUNS / "synthetic/cnn-1/released/index.html",
+    RUNS / "synthetic/cnn-25/released/trial-0/index.html",
+    RUNS / "synthetic/cnn-1/released/trial-0/index.html",
+    *[path.parent / "index.html" for path in sorted(RUNS.rglob("epochs.npz"))[:1]],
+]
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 pytestmark = pytest.mark.browser
@@ -107,3 +117,29 @@ def test_the_matrix_can_be_filtered(window):
     window.select_option(".matrix-filter select", label="⊢ tested")
     assert 0 < rows.count() < every
     assert set(window.locator(".matrix tbody tr:visible td:nth-child(4)").all_inner_texts()) == {"⊢ tested"}
+
+
+def test_a_run_page_draws_every_filter(window):
+    window.goto((RUNS / "synthetic/cnn-25/released/trial-0/index.html").as_uri())
+    drawn = window.locator("svg[data-logo]")
+    assert drawn.count() == 30
+    assert all(drawn.evaluate_all("(them) => them.map((svg) => svg.querySelectorAll('use').length > 4)"))
+
+
+CLICKS = {  # where a number stands, and the network whose trials it is the mean of
+    "spec/matrix.html": ('//tr[td[1][normalize-space()="T1-5"]]/td[3]//a', "synthetic/cnn-25"),
+    "spec/pool-size.html": ('[id="POOL-3"] li a', "synthetic/cnn-1"),
+    "spec/in-vivo.html": ('[id="VIVO-3"] li a', "chipseq/cnn-1"),
+    "spec/prediction.html": ('//td[.="conv19 pool1 conv1 pool100"]/a', "synthetic/cnn-pool1-conv1"),
+    "docs/results.html": ('//tr[td[1][normalize-space()="T1-5"]]/td[5]//a', "synthetic/cnn-25"),
+}
+
+
+@pytest.mark.parametrize("page", CLICKS)
+def test_a_measured_number_leads_to_its_trials_in_one_click(page, window):
+    place, network = CLICKS[page]
+    window.goto((HTML / page).as_uri())
+    address = window.locator(place).first.evaluate("(link) => link.href", timeout=5_000)
+    assert address.endswith(f"/results/{network}/released/index.html")
+    window.goto(address)
+    assert window.locator("tbody a").count() >= 3

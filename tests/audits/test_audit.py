@@ -122,12 +122,14 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     assert found.loss == pytest.approx(before, rel=1e-4)
     # AU-ROC goes by ranks, which softmax of two keeps for the difference of the two numbers alone.
     rank = (lambda z: z - z[:, ::-1]) if head == "softmax" else (lambda z: z)
-    areas = [
-        np.mean([area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)])
+    by_class = [
+        [area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)]
         for z in (by_hand(model, data.X, held) for held in (None, 0, 1, 2))
     ]
+    areas = np.mean(by_class, axis=1)
     assert found.auroc == pytest.approx(areas[0], abs=1e-9)
     np.testing.assert_allclose(found.auroc_change, np.subtract(areas[1:], areas[0]), atol=1e-9)
+    np.testing.assert_allclose(found.class_change, np.subtract(by_class[1:], by_class[0]), atol=1e-9)
     changes = [loss(by_hand(model, data.X, held), data.Y) - before for held in range(3)]
     np.testing.assert_allclose(found.loss_change, changes, atol=2e-6)
     assert np.abs(changes).max() > 1e-4
@@ -509,7 +511,7 @@ def test_a_layer_that_comes_after_what_cannot_be_followed_is_named_with_why():
     found = run(model)
     (note,) = auditing.document(found)["notes"]
     assert note.startswith("followed up to layer up (UpSampling1D): it stretches the sequence")
-    assert html.escape(note) in audits.render(found)
+    assert note in html.unescape(audits.render(found))
 
 
 AFTER = {
@@ -564,7 +566,7 @@ def test_a_first_convolution_of_one_column_is_pointed_out(more, said):
     (note,) = found.notes
     assert note.startswith(f"each filter of point sees one nucleotide, and can be no motif; {said}")
     assert auditing.document(found)["notes"] == [note]
-    assert html.escape(note) in audits.render(found)
+    assert note in html.unescape(audits.render(found))
     assert note in describe(auditing.document(found), Path("out"))
     if "--layer" in said:
         assert run(pointwise(*more), layer="wide").notes == ()
@@ -958,6 +960,8 @@ def test_filters_of_few_sites_are_counted_with_their_matches():
     ).tolist()
     assert audits.render(few).count("(few)") == live
     assert "(few)" not in audits.render(many)
+    assert "<title>Audit of &lt;b&gt;</title>" in audits.render(replace(few, name="<b>"))
+    assert "<b>" not in audits.render(replace(few, name="<b>", notes=("<b>",), read_from="<b>", rule="<b>"))
 
 
 # --- the command ---------------------------------------------------------------------------------------
@@ -1016,11 +1020,10 @@ def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
 
 @given(st.lists(st.integers(-10_000, 10_000).map(lambda n: n / 10_000), min_size=1, max_size=40))
 def test_bars_stand_on_the_line_or_hang_from_it(values):
-    drawn = audits._bars([{"id": "f", "importance": value, "best": None} for value in values])
-    zero = float(re.search(r"M0 (\S+)H600", drawn)[1])
-    bars = [tuple(map(float, each)) for each in re.findall(r' y="(\S+)" width="\S+" height="(\S+)"', drawn)]
-    scale = 90 / ((max(*values, 0, 0) - min(*values, 0, 0)) or 1)
-    for value, (top, tall) in zip(sorted(values, reverse=True), bars, strict=True):
+    drawn, zero, low, high = audits.bars([{"id": "f", "importance": value, "best": None} for value in values])
+    assert (low, high) == (min(0, *values), max(0, *values))
+    scale = 90 / ((high - low) or 1)
+    for value, (_, _, top, _, tall) in zip(sorted(values, reverse=True), drawn, strict=True):
         assert tall == pytest.approx(max(abs(value) * scale, 0.3), rel=0.01)
         assert top == pytest.approx(zero - max(value, 0) * scale, abs=0.1)
         assert -0.1 <= top <= 108 - tall + 0.1

@@ -1,18 +1,16 @@
 """The page of an audit: what each layer sees, what its filters are, and which of them matter."""
 
-import html
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from receptive import __version__
-from receptive import pages as page
+from receptive import __version__, pages
 from receptive.audits.audit import Audit, document
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
 from receptive.motifs.meme import format_meme
+from receptive.motifs.motif import Motif
 
 FILES = ("index.html", "audit.json", "filters.meme")
 """What an audit leaves in its folder."""
@@ -34,176 +32,69 @@ def write(audit: Audit, out: Path | str) -> None:
 def render(audit: Audit) -> str:
     """Return the page, with everything it shows inside it."""
     found = document(audit)
-    title = f"Audit of {audit.name}"
-    parts = [
-        f"<h1>{html.escape(title)}</h1>",
-        f"<p>{_summary(found)}</p>",
-        "<h2>What each layer sees</h2>",
-        _layers(found),
-        f"<h2>The filters of {html.escape(audit.layer)}</h2>",
-        *_importance(found),
-        page.letters(),
-        _cards(audit, found),
-        f'<p class="faint">Made by <code>receptive audit</code>, version {__version__}, from '
-        f"{audit.sequences:,} sequences. JASPAR is CC BY 4.0.</p>",
+    cards = [
+        (pages.logo(motif.pwm, _spelt(entry, motif)), entry)
+        for motif, entry in zip(audit.reading.motifs, found["filters"], strict=True)
     ]
-    return page.frame(title, "\n".join(parts) + "\n")
-
-
-def _summary(found: dict[str, Any]) -> str:
-    """What came out, in a few sentences."""
-    n, shares = len(found["filters"]), found["fractions"]
-    layer = html.escape(found["layer"])
-    (row,) = (row for row in found["layers"] if row["name"] == found["layer"])
-    factors = found["relevant_factors"]
-    whose = "of the paper" if factors == [*FACTORS] else "that the labels name"
-    asked = f"one of the {len(factors)} factors {whose}"
-    without = shares["jaspar_without_gmeb1"]
-    flat = f"; {without:.0%} without Gmeb1, which flat filters match" if without < shares["jaspar"] else ""
-    text = (
-        f"Of the {n} filters of {layer}, <strong>{shares['jaspar']:.0%}</strong> match a motif of the "
-        f"database (Tomtom, E&nbsp;≤&nbsp;{found['threshold']:g}{flat}) and {shares['relevant']:.0%} "
-        f"a motif of {asked}."
-    )
-    if row["prediction"]:
-        means = {
-            "localist": "has to hold whole motifs itself",
-            "mixed": "may hold both parts and whole motifs",
-            "distributed": "can leave it to the next layer to put parts together",
-        }[row["prediction"]]
-        text += (
-            f" By architecture alone the layer is expected to be <strong>{row['prediction']}</strong>"
-            f"{_share(row)}: with {row['assembly_bits']:.3f} bits for the next layer to assemble by, it "
-            f"{means}."
-        )
-    elif row["outside"]:
-        text += f" What to expect of it cannot be said from the architecture: {html.escape(row['outside'])}."
-    dead = sum(each["dead"] for each in found["filters"])
-    text += f" {dead} never found anything." if dead else ""
-    text += (
-        " Read on the same sequences with their letters shuffled (dinucleotides kept), "
-        f"{found['control']['fractions']['jaspar']:.0%} match: what the filters' own preferences and chance "
-        "come to where there are no sites of factors."
-    )
-    said = (*found["notes"], *found["warnings"])
-    return text + "".join(f"</p><p><strong>{html.escape(each)}.</strong>" for each in said)
-
-
-def _layers(found: dict[str, Any]) -> str:
-    """The receptive fields as a table, each with its share of the sequence as a bar."""
-    length = found["input_length"]
-    rows = []
-    for row in found["layers"]:
-        bits = "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.3f}"
-        bar = (
-            f'<svg viewBox="0 0 100 9" role="img" aria-label="field of {row["size"]} of {length} positions, '
-            f'uncertain by {row["uncertainty"]}"><path class="axis" d="M0 4.5H100"/>'
-            f'<rect class="field" y="1" height="4" {_centred(row["size"] / length)}/>'
-            f'<rect class="lost" y="6" height="2" {_centred((row["uncertainty"] - 1) / length)}/></svg>'
-        )
-        cells = (bits, html.escape(row["expected"] or "–") + _share(row), row["size"], row["uncertainty"])
-        values = "".join(f"<td>{cell}</td>" for cell in cells)
-        more = f"<td>{bar}</td><td>{row['jump']}</td><td>{row['length']}</td>"
-        rows.append(f"<tr><td>{html.escape(row['name'])}</td>{values}{more}</tr>")
-    heads = ("layer", "bits", "expected", "field", "uncertainty", "of the sequence", "jump", "neurons")
-    notes = [
-        "Bits: how much a filter of the next layer can learn about the distance of two parts of a motif. "
-        "Little, and the layer is expected to hold whole motifs (localist). Expected: of the filters so many "
-        "relevant, with an interval for four of five trainings on a task like the paper's. Field: "
-        "positions that a neuron sees; blue, as part of the sequence. Uncertainty: from how many a maximum "
-        "may have come, as pooling lost its place; orange. Jump: positions from one neuron to the next."
-    ]
-    notes += [html.escape(why) for why in found["unaligned"]]
-    return (
-        f'<div class="scroll"><table><thead><tr>{"".join(f"<th>{head}</th>" for head in heads)}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-        + "".join(f'<p class="faint">{note}</p>' for note in notes)
+    return pages.render(
+        "audit.html",
+        **found | {"sequences": audit.sequences},
+        title=f"Audit of {audit.name}",
+        read=next(row for row in found["layers"] if row["name"] == found["layer"]),
+        of_the_paper=audit.relevant == tuple(FACTORS),
+        bars=None if found["importance_missing"] else bars(found["filters"]),
+        letters=pages.letters(),
+        cards=sorted(cards, key=lambda card: _rank(card[1])),
+        version=__version__,
     )
 
 
-def _share(row: dict[str, Any]) -> str:
-    """The share of filters that is expected to be relevant, in brackets; empty where none is given."""
-    if row["relevant"] is None:
-        return ""
-    return f" ({row['relevant']:.2f}, from {row['low']:.2f} to {row['high']:.2f})"
+class Bar(NamedTuple):
+    """The importance of a filter, an entry of the document, as a bar from a line across 600 units."""
+
+    filter: dict[str, Any]
+    x: float
+    y: float
+    width: float
+    height: float
 
 
-def _centred(share: float) -> str:
-    """Place and width of a bar in the middle of 100 units."""
-    width = 100 * min(max(share, 0), 1)
-    return f'x="{50 - width / 2:.4g}" width="{width:.4g}"'
+class Bars(NamedTuple):
+    """The bars of all filters, the greatest first; where they stand, and the ends of the axis."""
+
+    bars: tuple[Bar, ...]
+    zero: float
+    low: float
+    high: float
 
 
-def _importance(found: dict[str, Any]) -> list[str]:
-    """How the filters were read, and the bars of what the network loses without each."""
-    read = (
-        f"A filter is read from its sites: {html.escape(found['sites'])}. Its map is the output of "
-        f"<code>{html.escape(found['read_from'])}</code> (activation {html.escape(found['activation'])})."
-    )
-    if found["importance_missing"]:
-        why = html.escape(found["importance_missing"])
-        return [f"<p>{read}</p><p>How much each filter matters is not known: {why}.</p>"]
-    auroc = "" if found["auroc"] is None else f" and a mean AU-ROC of {found['auroc']:.3f}"
-    text = (
-        f"Importance is how much the loss rises when the filter's map is held at its mean. The network as "
-        f"it is has a loss of {found['loss']['value']:.4f} ({html.escape(found['loss']['name'])}){auroc}."
-    )
-    return [f"<p>{read} {text}</p>", _bars(found["filters"])]
-
-
-def _bars(filters: Sequence[dict[str, Any]]) -> str:
-    """Importance of all filters, the greatest first; in colour those that match a motif."""
-    ranked = sorted(filters, key=lambda each: -each["importance"])
-    values = np.array([each["importance"] for each in ranked])
-    low, high = min(values.min(), 0), max(values.max(), 0)
+def bars(filters: Sequence[dict[str, Any]]) -> Bars:
+    """Place the bars of the importance of filters, the entries of the document."""
+    ranked = sorted(filters, key=lambda entry: -entry["importance"])
+    values = [entry["importance"] for entry in ranked]
+    low, high = min(0, *values), max(0, *values)
     scale, step = 90 / ((high - low) or 1), 600 / len(ranked)
     zero = 12 + high * scale
-    bars = []
-    for number, (each, value) in enumerate(zip(ranked, values, strict=True)):
-        top, tall = min(zero, zero - value * scale), abs(value) * scale
-        name = f"{each['id']}: {_signed(value)}" + (f", {each['best']['name']}" if each["best"] else "")
-        bars.append(
-            f'<rect class="{"field" if each["best"] else "no"}" x="{number * step + step * 0.1:.4g}" '
-            f'y="{top:.4g}" width="{step * 0.8:.3g}" height="{max(tall, 0.3):.3g}">'
-            f"<title>{html.escape(name)}</title></rect>"
+    placed = (
+        Bar(
+            entry,
+            (number + 0.1) * step,
+            min(zero, zero - value * scale),
+            step * 0.8,
+            max(abs(value) * scale, 0.3),
         )
-    matched = sum(bool(each["best"]) for each in filters)
-    text = (
-        f"Importance of {len(filters)} filters, greatest first, from {_signed(high)} to {_signed(low)}; "
-        f"{matched} of them match a motif"
+        for number, (entry, value) in enumerate(zip(ranked, values, strict=True))
     )
-    return (
-        f'<figure><svg viewBox="0 0 600 108" role="img" aria-label="{text}">{"".join(bars)}'
-        f'<path class="axis" d="M0 {zero:.4g}H600"/></svg>'
-        f"<figcaption>{text}: blue. The others: grey.</figcaption></figure>"
-    )
+    return Bars(tuple(placed), zero, low, high)
 
 
-def _signed(value: float) -> str:
-    """A change to four decimals, with a proper minus sign."""
-    return f"{value:+.4f}".replace("-", "−")
+def _spelt(entry: dict[str, Any], motif: Motif) -> str:
+    match = entry["best"]["name"] if entry["best"] else "no match"
+    return f"Sequence logo of {entry['id']}, {pages.consensus(motif.pwm)}: {match}"
 
 
-def _cards(audit: Audit, found: dict[str, Any]) -> str:
-    """A logo of each filter with what is known about it: the most important first, or the best matches."""
-    cards = []
-    for motif, each in zip(audit.reading.motifs, found["filters"], strict=True):
-        best, change = each["best"], each["importance"]
-        facts = [f"{each['sites']:,} sites" + (" (few)" if each["few_sites"] else "")]
-        facts += [] if change is None else [f"loss {_signed(change)}"]
-        facts += [] if each["auroc_change"] is None else [f"AU-ROC {_signed(each['auroc_change'])}"]
-        match, name = "no match", ""
-        if best:
-            name = html.escape(best["name"])
-            match = f"<strong>{name}</strong> {html.escape(best['id'])}, E {best['evalue']:.1g}"
-        spelt = f"Sequence logo of {each['id']}, {page.consensus(motif.pwm)}: {name or 'no match'}"
-        picture = "<p>dead: no site</p>" if each["dead"] else page.logo(motif.pwm, spelt)
-        rank = -change if change is not None else best["evalue"] if best else np.inf
-        cards.append(
-            (
-                rank,
-                f'<div class="card">{picture}<p>{each["id"]} · {match}<br>'
-                f'<span class="faint">{" · ".join(facts)}</span></p></div>',
-            )
-        )
-    return f'<div class="cards">{"".join(card for _, card in sorted(cards, key=lambda card: card[0]))}</div>'
+def _rank(entry: dict[str, Any]) -> float:
+    """The most important filters first, or those that match best."""
+    if entry["importance"] is not None:
+        return -float(entry["importance"])
+    return float(entry["best"]["evalue"]) if entry["best"] else inf
