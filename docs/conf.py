@@ -18,6 +18,7 @@ from receptive.cli.app import app
 from receptive.report import matrix, trials
 
 sys.path.append(str(Path(__file__).parent))
+import explorers
 import links
 import results_page
 import specification
@@ -98,7 +99,7 @@ html_title = f"receptive {version}"
 html_extra_path = ["root"]  # a page at the top that leads to docs/index.html
 html_static_path = ["_static"]
 html_css_files = ["spec.css"]
-html_js_files = ["matrix.js"]
+html_js_files = ["matrix.js", "explorers.js"]
 html_show_sphinx = False
 html_copy_source = False
 
@@ -171,6 +172,7 @@ def write_runs(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(sphinx: Sphinx) -> None:
     """Connect the functions above."""
+    sphinx.add_directive("explorer", explorers.ExplorerDirective)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-signature", shorten)
     sphinx.connect("html-page-context", lead_to_runs)
