@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, passes_bar, say, table
+from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, say, table, work_bars
 
 
 def audit(
@@ -67,7 +67,7 @@ def audit(
     if sequences is not None:
         given = auditing.sample(given, sequences)
     loaded = auditing.load(model, threads)
-    with passes_bar(model.name) as progress:
+    with work_bars() as progress:
         found = auditing.audit(
             loaded,
             given,
