@@ -49,7 +49,7 @@ def failed_claims(document: dict[str, Any]) -> Iterator[str]:
             stated = claims.statements()[judged["id"]]
             place = f"[{stated.id}](../spec/{stated.chapter}.md)"
             said = f"The claim {place}, “{stated.title}”, is {judged['verdict']}."
-            yield f"{said} {stated.explanation}".rstrip()
+            yield f"{said} {judged['explanation']}".rstrip()
 
 
 def not_reproduced(document: dict[str, Any]) -> Iterator[str]:

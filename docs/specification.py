@@ -62,7 +62,7 @@ def claim(row: Row) -> str:
             stated.text,
             "",
             *_inequalities(row),
-            *([f"**{_why(row)}:** {stated.explanation}", ""] if stated.explanation else []),
+            *([f"**{_why(row)}:** {row.explanation}", ""] if row.explanation else []),
             *_numbers(row),
             "::::{container} claim-facts",
             f"Source: {stated.source} · Code: {code(row)} · {_tests(row)}",

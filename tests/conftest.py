@@ -78,7 +78,7 @@ def committed():
 @pytest.fixture(scope="session")
 def judgements(committed):
     """The verdicts on them of all claims that runs decide, by id."""
-    from receptive.evidence.predictions import DECIDED
+    from receptive.evidence.decided import DECIDED
     from receptive.evidence.verdicts import judge_all
 
     return {each.claim.id: each for each in judge_all(DECIDED, committed)}

@@ -90,6 +90,7 @@ def test_the_curves_fit_table_1_and_table_1_does_not_choose_the_reach():
                 assert left > least
 
 
+@pytest.mark.claim("ASM-4", "ASM-5", "ASM-6", "ASM-7")
 def test_the_registered_forecasts_stand():
     """A later change of the definition fails here rather than moving numbers that were put down before."""
     now = forecasts.registered(measured.collect(RESULTS, task="chipseq"))
@@ -117,6 +118,7 @@ needs_history = pytest.mark.skipif(
 
 
 @needs_history
+@pytest.mark.claim("ASM-4", "ASM-5", "ASM-6", "ASM-7")
 def test_the_forecasts_are_older_than_every_run_of_their_networks():
     """By git, and by the times that the runs keep."""
     wanted = {
@@ -272,6 +274,7 @@ def test_an_outcome_has_the_numbers_that_were_registered(network):
     assert outcome.baseline == pytest.approx(stored["baseline"], abs=1e-6)
 
 
+@pytest.mark.claim("ASM-4")
 def test_asm_4_is_reproduced_by_true_forecasts_and_contradicted_by_true_pool_sizes():
     true = measured_as("synthetic", FIRST, lambda network, _: forecast_of(network).forecast)
     assert judge(claim("ASM-4"), true).verdict == "reproduced"
@@ -279,10 +282,13 @@ def test_asm_4_is_reproduced_by_true_forecasts_and_contradicted_by_true_pool_siz
     found = judge(claim("ASM-4"), pools)
     assert found.verdict == "not reproduced"
     assert all(each.contradicted for each in found.evidence)
+    worst = max(forecasts.outcomes(FIRST, pools), key=lambda each: each.distance)
+    assert found.explanation.startswith(f"Furthest from the forecast: {worst.network} conv1 (")
     few = measured_as("synthetic", FIRST[1:], lambda network, _: forecast_of(network).forecast)
     assert judge(claim("ASM-4"), few).waits_for == (FIRST[0].name,)
 
 
+@pytest.mark.claim("ASM-4")
 def test_asm_4_asks_for_a_distance_of_at_most_a_tenth():
     for off, holds in ((0.09, True), (0.11, False)):
         moved = measured_as(
@@ -297,6 +303,7 @@ def test_asm_4_asks_for_a_distance_of_at_most_a_tenth():
         assert distance.holds is holds
 
 
+@pytest.mark.claim("ASM-5")
 def test_asm_5_asks_for_the_lowest_layer_above_one_half():
     networks = forecasts.NETWORKS["depth"][0]
     above = {
@@ -318,6 +325,7 @@ def test_asm_5_asks_for_the_lowest_layer_above_one_half():
         assert judge(claim("ASM-5"), wrong).verdict == "not reproduced", place
 
 
+@pytest.mark.claim("ASM-6", "ASM-7")
 @pytest.mark.parametrize(("name", "task"), [("ASM-6", "synthetic-others"), ("ASM-7", "chipseq")])
 def test_asm_6_and_7_ask_for_order_and_nearness(name, task):
     networks = forecasts.OTHER_MOTIFS if task == "synthetic-others" else forecasts.judged_real()

@@ -559,13 +559,6 @@ def test_a_mistake_is_one_clear_sentence(command, stand_in, data_file, monkeypat
     assert "Traceback" not in err
 
 
-def test_without_dask_a_scheduler_is_refused_with_the_remedy(command, stand_in, data_file, monkeypatch):
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    code, _, err = command("replicate", "cnn-2", "--data", data_file, "--scheduler", "tcp://127.0.0.1:9")
-    assert code == 1
-    assert '--scheduler needs Dask: pip install "receptive[cluster]"' in err
-
-
 def test_as_many_trainings_as_cores(monkeypatch):
     def device(name):
         def asked(*_, **__):
@@ -573,10 +566,10 @@ def test_as_many_trainings_as_cores(monkeypatch):
 
         return asked
 
-    monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 64)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 64)
     monkeypatch.setattr(workers.subprocess, "run", device("CPU"))
     assert sweep.workers_here() == 64
     monkeypatch.setattr(workers.subprocess, "run", device("NVIDIA H200"))
     assert sweep.workers_here() == sweep.MOST_ON_A_CARD
-    monkeypatch.setattr(sweep.joblib, "cpu_count", lambda: 2)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert sweep.workers_here() == 2

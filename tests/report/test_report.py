@@ -234,7 +234,7 @@ def test_every_published_number_of_the_synthetic_task_is_there(made_up):
         (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in document["cells"]
     ] == expected
     ids = "POOL-1, POOL-2, POOL-3, POOL-4, NUM-1, SIZE-1, SIZE-2, STRIDE-1, DEEP-1, DEEP-2, DEEP-3"
-    ids += ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5, ASM-3"
+    ids += ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5, ASM-3, ASM-4, ASM-5, ASM-6, ASM-7"
     assert ", ".join(claim["id"] for claim in document["claims"]) == ids
 
 

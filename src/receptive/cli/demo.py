@@ -24,8 +24,10 @@ def demo(
     Example: receptive demo --out demo
     """
     from receptive.files import check_writable
+    from receptive.networks import backend
     from receptive.report import demo as demonstration
 
+    backend.require_training("receptive demo")
     count = demonstration.EPOCHS if epochs is None else epochs
     check_writable(out / "index.html")
     say("Drawing 25,000 sequences with twelve known motifs, then training two networks at once.")

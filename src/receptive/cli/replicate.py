@@ -89,6 +89,7 @@ def replicate(
     Example: receptive replicate table1 --trials 5 --store results
     """
     from receptive.cli.train import load_data
+    from receptive.networks import backend
     from receptive.replication import sweep
     from receptive.replication.targets import plans, tasks_of
     from receptive.replication.workers import split
@@ -111,6 +112,8 @@ def replicate(
         wanted = plans(names, trials, chosen, dataset, epochs, both_readings)
         done, missing = split(wanted, store)
         say(f"{len(wanted)} runs planned on {dataset.task}, {len(done)} of them in {store}")
+        if missing and scheduler is None:
+            backend.require_training("receptive replicate")
         if missing and scheduler is None and number is None:
             number = sweep.workers_here()
         file = sweep.keep(dataset, store) if data is None and missing else data or store

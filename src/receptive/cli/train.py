@@ -118,6 +118,7 @@ def train(
 
     if (again is None) == (variant is None):
         raise UsageError("expected either a network (see receptive variants) or --again RUN.json")
+    backend.require_training("receptive train")
     if again is not None:
         backend.configure(threads)
         emit_comparison(again, data, json)

@@ -369,15 +369,40 @@ def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Quantity, ...]:
     return tuple(key(network.name, "relevant", layer) for network, layer in pairs)
 
 
+def _furthest(found: Iterable[Outcome], most: int = 3) -> str:
+    """Name the layers that came out furthest from what was forecast."""
+    worst = sorted(found, key=lambda each: -each.distance)[:most]
+    named = [
+        f"{each.network} {each.layer} ({each.measured.mean:.2f}, forecast {each.forecast:.2f})"
+        for each in worst
+    ]
+    return f"Furthest from the forecast: {', '.join(named)}."
+
+
 CLAIMS = (
-    Claim("ASM-4", _asm_4, _needs(NETWORKS["first"][0]), ("synthetic",), 5),
-    Claim("ASM-5", _asm_5, _needs(NETWORKS["depth"][0]), ("synthetic",), 3),
+    Claim(
+        "ASM-4",
+        _asm_4,
+        _needs(NETWORKS["first"][0]),
+        ("synthetic",),
+        5,
+        lambda results: _furthest(outcomes(NETWORKS["first"][0], results)),
+    ),
+    Claim(
+        "ASM-5",
+        _asm_5,
+        _needs(NETWORKS["depth"][0]),
+        ("synthetic",),
+        3,
+        lambda results: _furthest(outcomes(NETWORKS["depth"][0], results, first_only=False)),
+    ),
     Claim(
         "ASM-6",
         lambda results: _ordered_and_near(outcomes(OTHER_MOTIFS, results)),
         _needs(OTHER_MOTIFS),
         ("synthetic-others",),
         3,
+        lambda results: _furthest(outcomes(OTHER_MOTIFS, results)),
     ),
     Claim(
         "ASM-7",
@@ -385,6 +410,7 @@ CLAIMS = (
         _needs(judged_real()),
         ("chipseq",),
         3,
+        lambda results: _furthest(outcomes(judged_real(), results, ceiling(results))),
     ),
 )
 """The claims that the networks of the second registration decide, by the rules above."""

@@ -17,8 +17,9 @@ SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
 FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 """Columns of match fractions, as in a run's filters (D-9, D-19)."""
 
-OTHERS = ("invivo", *chipseq.TASKS)
-"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, and its controls."""
+OTHERS = ("invivo", *chipseq.TASKS, "synthetic-others")
+"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, its controls, and the
+synthetic one with other motifs."""
 
 
 @dataclass(frozen=True)

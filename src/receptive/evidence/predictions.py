@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 from receptive.evidence import claims
 from receptive.evidence.claims import Cell
 from receptive.evidence.measured import Results
-from receptive.evidence.rules import CLAIMS, HALF, IN_VIVO, key
+from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
 from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.variants import REGISTERED, VARIANTS, Variant
@@ -290,8 +290,6 @@ CLAIM = Claim(
     least=LEAST_TRIALS,
 )
 """The claim of ours that the registered networks decide; its rule is older than their runs."""
-DECIDED = (*CLAIMS, *IN_VIVO, CLAIM)
-"""Every claim that runs decide."""
 
 
 def bootstrap(values: FloatArray, seed: int = 0) -> Interval:

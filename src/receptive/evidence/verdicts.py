@@ -107,6 +107,7 @@ class Claim:
         needs: the quantities it is about; their published numbers are those it leans on.
         tasks: those whose runs decide it, each for itself; the paper's own data first.
         least: trials that each quantity takes.
+        why: says of results that do not bear it out where they differ; ``claims.toml`` does where it is None.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Claim:
     needs: tuple[Quantity, ...]
     tasks: tuple[str, ...] = ("synthetic",)
     least: int = PUBLISHED_TRIALS
+    why: Callable[[Results], str] | None = None
 
     @property
     def statement(self) -> str:
@@ -125,7 +127,8 @@ class Claim:
 class Judgement:
     """A claim with its verdict on the runs of a task and the evidence for it.
 
-    ``waits_for``: variants with too few trials.
+    ``waits_for``: variants with too few trials. ``explanation``: what the claim says of where it is not
+    borne out.
     """
 
     claim: Claim
@@ -133,6 +136,7 @@ class Judgement:
     verdict: Verdict
     evidence: tuple[Evidence, ...] = ()
     waits_for: tuple[str, ...] = ()
+    explanation: str = ""
 
 
 def judge(claim: Claim, results: Results) -> Judgement:
@@ -143,10 +147,9 @@ def judge(claim: Claim, results: Results) -> Judgement:
     evidence = tuple(claim.rule(results))
     if any(isnan(each.clearance) for each in evidence):
         return Judgement(claim, results.task, "not measured", evidence)
-    if any(each.contradicted for each in evidence):
-        return Judgement(claim, results.task, "not reproduced", evidence)
     if not all(each.holds for each in evidence):
-        return Judgement(claim, results.task, "undecided", evidence)
+        failed: Verdict = "not reproduced" if any(each.contradicted for each in evidence) else "undecided"
+        return Judgement(claim, results.task, failed, evidence, (), claim.why(results) if claim.why else "")
     numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim, results.task)}
     needs_none = not leans_on(claim, claim.tasks[0])
     verdict: Verdict = "reproduced" if needs_none or numbers == {"reproduced"} else "trend only"

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError, UsageError, shown
+from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
     ASIDE,
@@ -39,21 +40,6 @@ from receptive.theory.layers import INPUT, Graph
 # --- the file ------------------------------------------------------------------------------------------
 
 
-def needed(path: Path | str, *packages: str) -> None:
-    """Make sure that the packages are there that reading a file of this kind needs.
-
-    Raises:
-        UsageError: one is missing; the message names the extra that brings it.
-    """
-    from importlib.util import find_spec
-
-    extra = "torch" if "torch" in packages else "onnx"
-    if missing := [package for package in packages if find_spec(package) is None]:
-        raise UsageError(
-            f'{path}: needs {" and ".join(missing)}, not installed: pip install "receptive[{extra}]"'
-        )
-
-
 def load(path: Path | str) -> Entry:
     """Load the model of a file, without weights that it keeps in files of their own.
 
@@ -61,7 +47,7 @@ def load(path: Path | str) -> Entry:
         UsageError: the package onnx is missing.
         ReceptiveError: it is no ONNX model.
     """
-    needed(path, "onnx")
+    need(str(path), "onnx", "onnx")
     check_file(path, "an ONNX model")
     import onnx
 
@@ -387,7 +373,7 @@ class Onnx:
             UsageError: ONNX Runtime is missing.
             ReceptiveError: it cannot run the model.
         """
-        needed(self.name, "onnx", "onnxruntime")
+        need(self.name, "onnx", "onnx", "onnxruntime")
         import onnxruntime
         from onnx import TensorProto, helper
 

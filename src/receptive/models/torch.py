@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from receptive.errors import ReceptiveError
+from receptive.extras import need
 from receptive.files import DAMAGED, check_archive, check_file, from_json, read_member
 from receptive.models import onnx
 from receptive.models.saved import EXPORTING
@@ -66,7 +67,7 @@ def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | Non
         UsageError: PyTorch or what its exporter takes is missing.
         ReceptiveError: it is no exported program, or holds code.
     """
-    onnx.needed(path, *PACKAGES)
+    need(str(path), "torch", *PACKAGES)
     import torch
 
     content = checked(path)
@@ -94,7 +95,7 @@ def exported(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.
         ReceptiveError: the module takes no such input, or cannot be exported.
     """
     name = type(module).__name__
-    onnx.needed(name, *PACKAGES)
+    need(name, "torch", *PACKAGES)
     import torch
 
     if isinstance(module, torch.export.ExportedProgram):

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from receptive.errors import UsageError
+from receptive.extras import need
 from receptive.files import kind, packaged
 from receptive.motifs.formats import read_motifs
 from receptive.motifs.meme import parse_meme
@@ -129,12 +130,9 @@ def _unversioned(id: str) -> str:
 
 
 def _jaspar_release(release: str) -> tuple[Motif, ...]:
-    try:
-        import pyjaspar
-    except ImportError:
-        raise UsageError(
-            f'database {release}: needs the package pyjaspar; pip install "receptive[jaspar]"'
-        ) from None
+    need(f"database {release}", "jaspar", "pyjaspar")
+    import pyjaspar
+
     if release not in pyjaspar.jaspar_releases:
         raise UsageError(f"database {release}: pyjaspar has {', '.join(pyjaspar.jaspar_releases)}")
     found = pyjaspar.jaspardb(release=release).fetch_motifs(collection="CORE", tax_group=["vertebrates"])

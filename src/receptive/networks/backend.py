@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
+from receptive.extras import need
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,6 +21,27 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 Examples = tuple[NDArray[np.uint8], NDArray[np.int8]]
 """Sequences and their labels."""
+
+
+def require(what: str, *more: str) -> None:
+    """Make sure that Keras and its backend are installed, and ``more`` packages that their extras bring.
+
+    Raises:
+        UsageError: one is missing; the message begins with ``what`` and names the extra.
+    """
+    backend = os.environ["KERAS_BACKEND"]
+    extra, packages = ("jax", ["jax"]) if backend == "jax" else ("tensorflow", ["tensorflow"])
+    known = backend in ("jax", "tensorflow")  # of others Keras itself says what is wrong
+    need(what, extra, "keras", *(packages if known else ()), *more)
+
+
+def require_training(what: str) -> None:
+    """Make sure that all is installed that training takes, before data are drawn for it.
+
+    Raises:
+        UsageError: a package is missing.
+    """
+    require(what, "sklearn", "joblib")
 
 
 def configure(threads: int | None = None) -> None:
@@ -30,8 +52,10 @@ def configure(threads: int | None = None) -> None:
     say.
 
     Raises:
-        ReceptiveError: there is no such backend, or it is not installed.
+        UsageError: Keras or its backend is not installed.
+        ReceptiveError: Keras knows no such backend, or cannot load it.
     """
+    require("Keras")
     try:
         with _silent_stderr():
             import keras

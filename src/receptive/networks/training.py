@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
+from receptive.extras import need
 from receptive.networks.backend import fit_arguments, gradient_at
 from receptive.networks.variants import Variant, build, cross_entropy
 from receptive.protocols import Protocol
@@ -154,6 +155,7 @@ def metrics(Y: NDArray[np.int8], probabilities: NDArray[np.float32]) -> dict[str
         code), lists of C numbers, ``None`` for a class without both labels; ``auroc_mean`` and ``aupr_mean``
         over the others.
     """
+    need("AU-ROC", "onnx", "sklearn")
     from sklearn.metrics import auc, precision_recall_curve, roc_auc_score
 
     auroc: list[float | None] = []

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import joblib
-
 from receptive import files
 from receptive.errors import ReceptiveError, UsageError
+from receptive.networks import backend
 from receptive.replication.runs import Plan
 from receptive.replication.workers import (
     OnEpoch,
@@ -84,7 +83,9 @@ def workers_here() -> int:
     One for each core that this process may use (containers and batch systems may give it fewer than there
     are), but on a graphics card no more than ``MOST_ON_A_CARD``.
     """
-    cores = int(joblib.cpu_count())
+    from joblib import cpu_count
+
+    cores = int(cpu_count())
     # Asked in a process of its own, since looking may already take memory on the card.
     program = "from receptive.networks import backend as b; b.configure(); print(b.describe()['device'])"
     asked = subprocess.run(
@@ -121,7 +122,7 @@ def sweep(
         keep: whether to store the weights and the first layer over epochs, too.
 
     Raises:
-        UsageError: less than one worker.
+        UsageError: less than one worker; what training takes is not installed.
         ReceptiveError: the store cannot be written or locked or holds other runs; the scheduler cannot be
             reached or is lost. What was finished by then is stored.
     """
@@ -131,6 +132,8 @@ def sweep(
     tidy(store)
     done, missing = split(wanted, store)
     if missing:
+        if scheduler is None:
+            backend.require_training("training")
         with hold_lock(sweep_folder(store) / "lock"):
             pass
     for plan in done:

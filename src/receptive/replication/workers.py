@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from receptive import files
 from receptive.errors import ReceptiveError, UsageError
+from receptive.extras import need
 from receptive.networks import backend
 from receptive.replication import runs
 from receptive.replication.runs import Plan
@@ -268,14 +269,13 @@ def _connect(address: str) -> Any:
     """Connect to a Dask scheduler.
 
     Raises:
-        UsageError: this is not an address.
-        ReceptiveError: Dask is not installed, or nothing answers at the address.
+        UsageError: this is not an address, or Dask is not installed.
+        ReceptiveError: nothing answers at the address.
     """
-    try:
-        from distributed import Client
-        from distributed.comm import get_address_host_port
-    except ImportError:
-        raise ReceptiveError('--scheduler needs Dask: pip install "receptive[cluster]"') from None
+    need("--scheduler", "cluster", "distributed")
+    from distributed import Client
+    from distributed.comm import get_address_host_port
+
     try:
         get_address_host_port(address)
     except ValueError as error:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from receptive.errors import ReceptiveError
-from receptive.evidence import claims, measured, predictions, verdicts
+from receptive.evidence import claims, measured, verdicts
 from receptive.evidence.claims import Statement
+from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
 from receptive.evidence.verdicts import Comparison, Judgement
 from receptive.files import kind, packaged, read_text
@@ -28,8 +29,6 @@ from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, number_mark,
 VERDICTS = ("reproduced", "trend only", "undecided", "not reproduced", "not measured", "tested")
 MARKS = {**tables.MARKS, "trend only": "≈", "tested": "⊢"}
 """A sign for every verdict, to be read without colour."""
-TASKS = ("synthetic", "invivo", "chipseq")
-"""The tasks whose runs decide claims; published numbers are of the first two."""
 NOTHING = Results({}, {})
 
 
@@ -66,6 +65,11 @@ class Row:
     judgement: Judgement | None
     verdict: str
 
+    @property
+    def explanation(self) -> str:
+        """Why it is undecided or not reproduced, if it is; empty too where nobody has said."""
+        return self.statement.explanation or (self.judgement.explanation if self.judgement else "")
+
 
 def of(store: Path, tests: Path | None, protocol: str = "released") -> tuple[Row, ...]:
     """Lay out the matrix from a folder of runs and one of tests; a folder that is missing counts as empty.
@@ -76,9 +80,12 @@ def of(store: Path, tests: Path | None, protocol: str = "released") -> tuple[Row
         ReceptiveError: a run is damaged, or a test names a claim that there is not.
     """
     there = kind(store) == "folder"
-    results = {task: measured.held(store, protocol, task) for task in TASKS} if there else {}
     named = _shipped_tests() if tests is None else tests_in(tests)
-    return rows({task: found for task, found in results.items() if found.data}, named)
+    if not there:
+        return rows({}, named)
+    synthetic = measured.held(store, protocol)
+    own = {"synthetic": synthetic} if synthetic.data else {}
+    return rows({**own, **measured.collect_others(store, protocol)}, named)
 
 
 def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) -> tuple[Row, ...]:
@@ -91,7 +98,7 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
     Returns:
         A row for every claim, in the order of the specification.
     """
-    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(predictions.DECIDED, results))}
+    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(DECIDED, results))}
     return tuple(
         _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()
@@ -139,7 +146,7 @@ def document(row: Row) -> dict[str, Any]:
         "verdict": row.verdict,
         "numbers": number_lines(row),
         "evidence": evidence_lines(row),
-        "explanation": claim.explanation,
+        "explanation": row.explanation,
     }
 
 

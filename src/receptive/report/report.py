@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from receptive.evidence import authors, claims, measured
 from receptive.evidence.ablations import COLUMNS
+from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
-from receptive.evidence.predictions import DECIDED
 from receptive.evidence.rules import IN_VIVO_TASKS, key
 from receptive.evidence.statistics import sample
 from receptive.evidence.verdicts import Comparison, Evidence, Judgement, compare, judge_all, leans_on
@@ -192,6 +192,7 @@ def _claim(found: Judgement) -> Document:
             f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(found.claim, found.task)
         ],
         "waits_for": list(found.waits_for),
+        "explanation": found.explanation or claims.statements()[found.claim.id].explanation,
     }
 
 
