@@ -165,8 +165,8 @@ def _ranks(scores: NDArray[np.floating[Any]], group: NDArray[np.bool_]) -> NDArr
     """Rank the members of a group in each column, ties in their middle; what is said of others is void."""
     from scipy.stats import rankdata
 
-    ranks: NDArray[np.float64] = rankdata(np.where(group, scores, -np.inf), axis=0)
-    return ranks - (~group).sum(0)
+    ranks: NDArray[np.float64] = rankdata(np.where(group, scores, -np.inf), axis=0) - (~group).sum(0)
+    return ranks
 
 
 def _scored(losses: NDArray[np.floating[Any]], areas: Score) -> Score:

@@ -47,7 +47,7 @@ BATCH = 1_000_033
 LARGEST = 4096
 """Numbers of the largest constant that shapes a graph."""
 
-_POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
+POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
 _GLOBAL = {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}
 _REDUCTIONS = {
     f"Reduce{kind}" for kind in ("Max", "Mean", "Min", "Sum", "Prod", "L1", "L2", "LogSum", "LogSumExp")
@@ -66,6 +66,8 @@ _POINTWISE = {
     *("Not", "IsNaN", "IsInf", "CastLike", "Atan", "Asinh", "Sinh", "Cosh"),
     *("BatchNormalization", "Dropout", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"),
 } | ACTIVATIONS
+BY_FILTER = _POINTWISE | {"Add", "Sub", "Mul", "Div", "Pow", "Transpose", "Squeeze", "Unsqueeze"}
+"""What changes each filter's map by itself, if it is given nothing else but constants."""
 _JOINS = {
     *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "Mod", "Where", "And", "Or", "Xor"),
     *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
@@ -85,7 +87,7 @@ _MOVES = {
     **dict.fromkeys(("Gather", "Concat"), MOVED),
 }
 ARRANGES = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
-_NOT_PASSED = {*_MOVES, *_POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
+_NOT_PASSED = {*_MOVES, *POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
 """Operators that move or combine positions, which nobody may declare harmless."""
 _FOLDED = {
     *(
@@ -228,7 +230,7 @@ class Walk:
         if kind == "Concat":
             aside = len(sources) < len(node.input)
             return [joined(kind, name, attributes(node)["axis"], sources, aside, self.found)]
-        if kind == "Conv" or kind in _POOLS or kind in _GLOBAL:
+        if kind == "Conv" or kind in POOLS or kind in _GLOBAL:
             return [self._slide(name, node, source)]
         if kind == "Pad":
             return [self._padded(name, node, source)]
@@ -428,7 +430,7 @@ class Walk:
                 )
             left, right = same_padding(length or size * stride, span(size, dilation), stride)
             ends = (right, left) if auto == "SAME_LOWER" else (left, right)
-        if kind in _POOLS and dilation > 1:
+        if kind in POOLS and dilation > 1:
             raise self._unknown(name, node, f"pools over windows with gaps (dilations {dilation})")
         if given.get("ceil_mode") and stride > 1:
             if length is None:
@@ -438,7 +440,7 @@ class Walk:
             ends = ends[0], ends[1] + _rounded_up(length, span(size, dilation), stride, ends)
         padding = "same" if auto == "SAME_UPPER" else "valid" if ends == (0, 0) else ends
         return Layer(
-            "conv" if kind == "Conv" else cast(Any, _POOLS[kind]),
+            "conv" if kind == "Conv" else cast(Any, POOLS[kind]),
             size,
             stride,
             dilation,
