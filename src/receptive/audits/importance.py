@@ -129,7 +129,7 @@ def measure(
         loss_error=errors[:, 0],
         auroc_change=changes[:, 1] if defined else None,
         auroc_error=errors[:, 1] if defined else None,
-        classes=tuple(classes) or tuple(map(str, range(Y.shape[1]))),
+        classes=tuple(classes) if len(classes) == Y.shape[1] else tuple(map(str, range(Y.shape[1]))),
         class_auroc=before.values[2:],
         class_change=changes[:, 2:],
         class_error=errors[:, 2:],

@@ -10,6 +10,7 @@ import numpy as np
 from receptive import __version__
 from receptive import pages as page
 from receptive.audits.audit import Audit, document
+from receptive.audits.importance import Importance
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
 from receptive.motifs.meme import format_meme
@@ -42,6 +43,7 @@ def render(audit: Audit) -> str:
         _layers(found),
         f"<h2>The filters of {html.escape(audit.layer)}</h2>",
         *_importance(found),
+        *_by_class(audit, found),
         page.letters(),
         _cards(audit, found),
         f'<p class="faint">Made by <code>receptive audit</code>, version {__version__}, from '
@@ -135,11 +137,68 @@ def _importance(found: dict[str, Any]) -> list[str]:
         why = html.escape(found["importance_missing"])
         return [f"<p>{read}</p><p>How much each filter matters is not known: {why}.</p>"]
     auroc = "" if found["auroc"] is None else f" and a mean AU-ROC of {found['auroc']:.3f}"
+    count = found["importance_sequences"]
+    part = "" if count == found["sequences"] else f", on {count:,} of the sequences, drawn at random"
     text = (
-        f"Importance is how much the loss rises when the filter's map is held at its mean. The network as "
-        f"it is has a loss of {found['loss']['value']:.4f} ({html.escape(found['loss']['name'])}){auroc}."
+        f"Importance is how much the loss rises when the filter's map is held at its mean{part}; after ± "
+        "stands its standard error, how far it would be off, were other sequences drawn. The network as it "
+        f"is has a loss of {found['loss']['value']:.4f} ({html.escape(found['loss']['name'])}){auroc}."
     )
     return [f"<p>{read} {text}</p>", _bars(found["filters"])]
+
+
+SHOWN_FILTERS, SHOWN_CLASSES = 40, 40
+"""Rows and columns of the table of filters and classes; audit.json has all."""
+
+
+def _by_class(audit: Audit, found: dict[str, Any]) -> list[str]:
+    """The change of every class's AU-ROC with each filter held, as a table in colour; none for one class."""
+    known = audit.importance
+    if not isinstance(known, Importance) or len(known.classes) < 2 or known.auroc is None:
+        return []
+    change, error = known.class_change, known.class_error
+    size = np.abs(np.nan_to_num(change))
+    rows = np.argsort(-known.loss_change, kind="stable")[:SHOWN_FILTERS]
+    columns = np.sort(np.argsort(-size.max(0), kind="stable")[:SHOWN_CLASSES])
+    greatest = size.max() or 1.0
+    heads = "".join(f'<th class="class">{html.escape(known.classes[c])}</th>' for c in columns)
+    whole = "".join(f"<td>{_thousandths(known.class_auroc[c])}</td>" for c in columns)
+    lines = [f'<tr><th colspan="3">AU-ROC with all filters</th>{whole}</tr>']
+    for row in rows:
+        each, motif = found["filters"][row], audit.reading.motifs[row]
+        name = html.escape(each["best"]["name"]) if each["best"] else "no match"
+        logo = "" if each["dead"] else page.logo(motif.pwm, f"{each['id']} as a logo")
+        cells = []
+        for c in columns:
+            value, spread = change[row, c], error[row, c]
+            said = f"{each['id']}, {known.classes[c]}: {_signed(value)} ± {spread:.4f}"
+            clear = abs(value) > 2 * spread
+            share = 60 * np.sqrt(abs(value) / greatest) if clear else 0
+            cells.append(
+                f'<td class="{"fall" if value < 0 else "rise"}" style="--s:{share:.0f}%" '
+                f'title="{html.escape(said)}">{_thousandths(value) if clear else "·"}</td>'
+            )
+        lines.append(f"<tr><th>{each['id']}</th><td>{name}</td><td>{logo}</td>{''.join(cells)}</tr>")
+    some = (
+        f" The {len(rows)} most important of {len(change)} filters"
+        + (f" and {len(columns)} of {change.shape[1]} classes" if len(columns) < change.shape[1] else "")
+        + " are shown; <code>audit.json</code> has all."
+        if len(rows) < len(change) or len(columns) < change.shape[1]
+        else ""
+    )
+    return [
+        "<h2>Which classes need which filter</h2>",
+        "<p>The change of each class's AU-ROC, in thousandths, when a filter is held at its mean: blue where "
+        "it falls, orange where it rises, a dot where it changes by less than two standard errors."
+        f"{some}</p>",
+        '<div class="scroll"><table class="heat"><thead><tr><th>filter</th><th>match</th><th></th>'
+        f"{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>",
+    ]
+
+
+def _thousandths(value: float) -> str:
+    """A number in thousandths, with a proper minus sign; a dash if it is not defined."""
+    return "–" if np.isnan(value) else f"{1000 * value:.0f}".replace("-", "−")
 
 
 def _bars(filters: Sequence[dict[str, Any]]) -> str:
@@ -181,8 +240,10 @@ def _cards(audit: Audit, found: dict[str, Any]) -> str:
     for motif, each in zip(audit.reading.motifs, found["filters"], strict=True):
         best, change = each["best"], each["importance"]
         facts = [f"{each['sites']:,} sites" + (" (few)" if each["few_sites"] else "")]
-        facts += [] if change is None else [f"loss {_signed(change)}"]
-        facts += [] if each["auroc_change"] is None else [f"AU-ROC {_signed(each['auroc_change'])}"]
+        for what, key in (("loss", "importance"), ("AU-ROC", "auroc_change")):
+            if each[key] is not None:
+                error = each["importance_error" if what == "loss" else "auroc_error"]
+                facts.append(f"{what} {_signed(each[key])}" + ("" if error is None else f" ± {error:.4f}"))
         match, name = "no match", ""
         if best:
             name = html.escape(best["name"])

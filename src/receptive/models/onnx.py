@@ -373,11 +373,12 @@ class Onnx:
             given, made = self._fed(first, [z, y], {self.given[0].name: batch}, self._held(layer, {}, axis))
             every = self._held(layer, held, axis)
             (still,) = self._fed(first, [z], {self.given[0].name: batch[:1]}, every)
+            changes = (still - given).astype(_dtype(kind))
             for each in held:
                 rows = {
                     self.given[0].name: batch,
                     _HEARD: made.astype(_dtype(kind)),
-                    _VALUES: (still - given)[:, [each]].astype(_dtype(kind)),
+                    _VALUES: changes[:, [each]],
                 }
                 yield self._fed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
 
@@ -521,6 +522,15 @@ class Onnx:
             if tensor.data_location == TensorProto.EXTERNAL:
                 self._fetch(tensor)
         change(model)
+        needed, kept = {each.name for each in model.graph.output}, list[Entry]()
+        for node in reversed(model.graph.node):
+            if needed & {*node.output}:
+                needed.update(
+                    node.input, *(_captured(each.g) for each in node.attribute if each.HasField("g"))
+                )
+                kept.insert(0, node)
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         if self.threads is not None:
@@ -537,6 +547,14 @@ _HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: va
 """The tensors that a session adds: what the layer returned, which filters are held, and at which values."""
 _MADE, _UNUSED = "receptive: made", "receptive: unused"
 """What a convolution makes of the change of one filter, and what a node returns that is given instead."""
+
+
+def _captured(graph: Entry) -> set[str]:
+    """What the nodes of a graph within a node read, of whichever graph."""
+    within = (each.g for node in graph.node for each in node.attribute if each.HasField("g"))
+    return {name for node in graph.node for name in node.input}.union(
+        (each.name for each in graph.output), *map(_captured, within)
+    )
 
 
 def _dtype(kind: int) -> Any:
