@@ -1,4 +1,5 @@
 import base64
+import html
 import re
 
 import pytest
@@ -14,7 +15,7 @@ def test_a_picture_is_inside_the_page_and_in_words(raster, mime, start):
     page = display.picture(Figure(), 'two "motifs"', "See <b>this</b>.", raster).text
     source = re.search(rf"data:image/{re.escape(mime)};base64,([^\"]+)\" alt=\"(.*?)\">", page)
     assert base64.b64decode(source[1]).startswith(start)
-    assert source[2] == "two &quot;motifs&quot;"
+    assert html.unescape(source[2]) == 'two "motifs"'
     assert "<figcaption>See <b>this</b>.</figcaption>" in page
 
 

@@ -13,7 +13,7 @@ from receptive.motifs.motif import ALPHABET
 
 def outline(letter):
     """The points of a letter's outline, (n, 2), y from the top."""
-    path = re.search(rf'id="{letter}" class="{letter}" d="([^"]+)"', page.letters())[1]
+    path = re.search(rf'id="{letter}" class="{letter}" d="([^"]+)"', page.letters().text)[1]
     return np.array(re.findall(r"-?[\d.]+(?:e-\d+)?", path), np.float64).reshape(-1, 2)
 
 
@@ -33,7 +33,7 @@ def test_letters_are_upright():
 @pytest.mark.claim("VIS-2")
 @given(pwms(max_width=5))
 def test_a_logo_stacks_letters_as_high_as_their_share_of_the_information(pwm):
-    drawn = page.logo(pwm, "words")
+    drawn = page.logo(pwm, "words").text
     assert 'aria-label="words"' in drawn
     uses = re.findall(r'#(\w)" transform="translate\((\S+) (\S+)\)scale\(\S+ (\S+)\)', drawn)
     information = 2 + np.sum(pwm * np.log2(np.where(pwm > 0, pwm, 1)), axis=1)
@@ -61,4 +61,4 @@ def test_the_consensus_has_a_letter_where_half_a_bit_is_known(pwm):
 
 
 def test_a_page_says_its_title_as_text():
-    assert "<title>a &lt;b&gt;</title>" in page.frame("a <b>", "<p>body</p>")
+    assert "<title>a &lt;b&gt;</title>" in page.render("page.html", title="a <b>")

@@ -1,15 +1,14 @@
 """HTML pages, tables and pictures that need nothing but themselves."""
 
 import base64
-import html
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from string import Template
 from typing import Any
 
 import numpy as np
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -30,6 +29,8 @@ class Html:
 
     def _repr_html_(self) -> str:
         return self.text
+
+    __html__ = _repr_html_
 
 
 def drawn(figure: Figure, format: str) -> bytes:
@@ -59,23 +60,54 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
     """
     kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
     source = base64.b64encode(drawn(figure, kind)).decode()
-    image = f'<img src="data:{mime};base64,{source}" alt="{html.escape(alt)}">'
-    return Html(f'<figure class="picture">{image}<figcaption>{caption}</figcaption></figure>')
+    return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Html:
-    """Show a table; what it holds is text, or :class:`Html`."""
+    """Show a table; what it holds is text, or :class:`Html`, which the caption may be, too."""
+    return piece("table", header, rows, Html(caption) if caption else "")
 
-    def line(tag: str, cells: Sequence[object]) -> str:
-        texts = [cell.text if isinstance(cell, Html) else html.escape(str(cell)) for cell in cells]
-        return f"<tr>{''.join(f'<{tag}>{text}</{tag}>' for text in texts)}</tr>"
 
-    body = "".join(line("td", cells) for cells in rows)
-    above = f"<caption>{caption}</caption>" if caption else ""
-    return Html(
-        f'<div class="table-wrapper"><table class="docutils">{above}<thead>{line("th", header)}</thead>'
-        f"<tbody>{body}</tbody></table></div>"
+def render(name: str, **values: object) -> str:
+    """Fill in the template of a page, a file of ``data``; what is not :class:`Html` is escaped."""
+    return _templates().get_template(name).render(values)
+
+
+def piece(name: str, *values: object) -> Html:
+    """Fill in a macro of ``pieces.html``; what is not :class:`Html` is escaped."""
+    return Html(str(getattr(_templates().get_template("pieces.html").module, name)(*values)))
+
+
+@cache
+def _templates() -> Environment:
+    templates = Environment(
+        loader=FunctionLoader(lambda name: packaged(name).decode()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    templates.filters |= {"number": format, "signed": signed, "thousandths": thousandths}
+    return templates
+
+
+def signed(value: float) -> str:
+    """Format a change to four decimals, with a proper minus sign.
+
+    >>> signed(-0.25)
+    '−0.2500'
+    """
+    return f"{value:+.4f}".replace("-", "−")
+
+
+def thousandths(value: float) -> str:
+    """Format a number in thousandths, with a proper minus sign.
+
+    >>> thousandths(-0.0123)
+    '−12'
+    """
+    return f"{1000 * value:.0f}".replace("-", "−")
 
 
 COLUMN, HEIGHT = 10, 40
@@ -84,21 +116,15 @@ LEAST = 0.04
 """Height in bits of the smallest letter drawn: a unit or so of the screen."""
 
 
-def frame(title: str, body: str) -> str:
-    """Return an HTML page, light or dark as its reader's screen is, with ``body`` (HTML) under ``title``."""
-    template = Template(packaged("page.html").decode())
-    return template.substitute(title=html.escape(title), body=body)
-
-
 @cache
-def letters() -> str:
+def letters() -> Html:
     """Return the outlines of the four letters, once for all logos of a page; each fills a box of 1 by 1."""
     from matplotlib.font_manager import FontProperties
     from matplotlib.path import Path
     from matplotlib.textpath import TextPath
 
     pens = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
-    symbols = []
+    outlines = {}
     for letter in ALPHABET:
         outline = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
         low, high = outline.get_extents().get_points()
@@ -109,31 +135,23 @@ def letters() -> str:
             steps.append(
                 pens[code] + ("" if code == Path.CLOSEPOLY else " ".join(f"{v:.3g}" for v in xy.ravel()))
             )
-        symbols.append(f'<path id="{letter}" class="{letter}" d="{"".join(steps)}"/>')
-    hidden = 'width="0" height="0" style="position:absolute" aria-hidden="true"'
-    return f"<svg {hidden}><defs>{''.join(symbols)}</defs></svg>"
+        outlines[letter] = "".join(steps)
+    return piece("letters", outlines)
 
 
-def logo(pwm: NDArray[np.float64], text: str) -> str:
+def logo(pwm: NDArray[np.float64], text: str) -> Html:
     """Draw a PWM (w, 4) as in VIS-2, letters from :func:`letters`; ``text`` is read where it is not seen."""
     bits = pwm * information_content(pwm)[:, None]
-    shapes = []
+    stacked = []
     for column, heights in enumerate(bits):
-        top = HEIGHT
+        top = float(HEIGHT)
         for base in np.argsort(heights):
             if heights[base] < LEAST:
                 continue
             tall = heights[base] * HEIGHT / 2
             top -= tall
-            shapes.append(
-                f'<use href="#{ALPHABET[base]}" transform="translate({column * COLUMN + 0.3:g} {top:.4g})'
-                f'scale({COLUMN - 0.6:g} {tall:.3g})"/>'
-            )
-    width = len(pwm) * COLUMN
-    return (
-        f'<svg viewBox="0 0 {width} {HEIGHT + 1}" role="img" aria-label="{html.escape(text)}">'
-        f'{"".join(shapes)}<path class="axis" d="M0 {HEIGHT + 0.5}H{width}"/></svg>'
-    )
+            stacked.append((ALPHABET[base], column * COLUMN + 0.3, top, COLUMN - 0.6, tall))
+    return piece("logo", stacked, len(pwm) * COLUMN, HEIGHT, text)
 
 
 def consensus(pwm: NDArray[np.float64]) -> str:

@@ -104,7 +104,7 @@ def holds_or_is_explained(judgement: Judgement) -> bool:
 
 @pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
 @pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3", "VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
-@pytest.mark.claim("ASM-3", "ASM-4", "ASM-5", "ASM-6", "ASM-7")
+@pytest.mark.claim("ASM-3", "ASM-4", "ASM-5", "ASM-6", "ASM-7", "DISC-*")
 @pytest.mark.parametrize("name", [claim.id for claim in DECIDED])
 def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, judgements):
     judgement = judgements[name]

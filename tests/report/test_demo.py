@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import pytest
 
@@ -8,10 +9,11 @@ from receptive.replication import runs, workers
 from receptive.report import demo
 
 
-def test_the_demo_trains_both_networks_and_writes_the_page(tmp_path, small):
+def test_the_demo_trains_what_is_missing_and_writes_the_page(tmp_path, small, store, monkeypatch):
+    shutil.copytree(store, tmp_path / "runs")  # CNN-25, of two epochs
     told = []
-    records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=1, data=small)
-    assert sorted(told) == [("cnn-2", 1), ("cnn-25", 1)]
+    records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=2, data=small)
+    assert told == [("cnn-2", 1), ("cnn-2", 2)]
     assert [each.plan.network.name for each in records] == ["cnn-2", "cnn-25"]
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"index.html", "cnn-2.png", "cnn-2.svg", "cnn-25.png", "cnn-25.svg", "runs"}
@@ -24,17 +26,16 @@ def test_the_demo_trains_both_networks_and_writes_the_page(tmp_path, small):
         assert all(f">{value}</td>" in page for value in (*ours, *theirs))
     assert "0.980 ± 0.027" in page
 
-    again = demo.demo(tmp_path, lambda *tick: pytest.fail("trained again"), epochs=1, data=small)
+    monkeypatch.setattr(demo, "_draw", lambda *_: None)
+    again = demo.demo(tmp_path, lambda *tick: pytest.fail("trained again"), epochs=2, data=small)
     assert again == records
     with pytest.raises(ReceptiveError, match="differs in epochs"):
-        demo.demo(tmp_path, lambda *tick: None, epochs=2, data=small)
+        demo.demo(tmp_path, lambda *tick: None, epochs=1, data=small)
 
 
 def test_a_failure_in_one_process_reaches_the_user(tmp_path, small, monkeypatch):
-    monkeypatch.setattr(
-        demo, "RELEASED", demo.RELEASED.__class__(**{**vars(demo.RELEASED), "learning_rate": 1e30})
-    )
-    with pytest.raises(ReceptiveError, match="the loss became NaN"):
+    monkeypatch.setattr(workers, "PROGRAM", "import sys; sys.exit('the loss became NaN')")
+    with pytest.raises(ReceptiveError, match=r"the training of cnn-.* failed: the loss became NaN"):
         demo.demo(tmp_path, lambda *tick: None, epochs=2, data=small)
     assert not (tmp_path / "index.html").exists()
     assert not list((tmp_path / "runs").rglob("run.json"))

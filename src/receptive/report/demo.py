@@ -1,19 +1,16 @@
 """The demonstration: CNN-2 and CNN-25 side by side on the full-size task, in a few minutes."""
 
 import base64
-import html
 from collections.abc import Callable
 from pathlib import Path
-from string import Template
 
-from receptive import __version__
+from receptive import __version__, pages
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims
 from receptive.figures import logos
 from receptive.figures.canvas import save
-from receptive.files import check_writable, packaged, write_text
+from receptive.files import check_writable, write_text
 from receptive.networks.variants import variant
-from receptive.pages import frame
 from receptive.protocols import RELEASED
 from receptive.replication import runs, sweep
 from receptive.replication.runs import Run
@@ -81,36 +78,30 @@ def _draw(plan: runs.Plan, out: Path) -> None:
 def page(found: list[Run], out: Path, sequences: int) -> str:
     """Return the HTML page, with everything it shows inside it."""
     rows, sheets = [], []
-    for each in found:
-        name, layer = each.plan.network.name, each.filters["conv1"]
-        cells = [
-            f'<td class="ours">{value}</td><td>{known}</td>'
-            for value, known in zip(*compared(each), strict=True)
-        ]
-        rows.append(f"<tr><td>{name.upper()}</td>{''.join(cells)}</tr>")
-        image = base64.b64encode((out / f"{name}.png").read_bytes()).decode()
-        what = f"Sequence logos of the {layer.n} first-layer filters of {name.upper()}"
+    for run in found:
+        name, layer = run.plan.network.name, run.filters["conv1"]
+        rows.append((name.upper(), list(zip(*compared(run), strict=True))))
         sheets.append(
-            f'<figure><h2>{name.upper()}</h2><img src="data:image/png;base64,{image}" '
-            f'alt="{what}; {layer.relevant:.0%} match a relevant motif."><figcaption>{what}. '
-            f"A name on the left is the factor whose motif the filter matches. "
-            f'Also as <a href="{name}.svg">SVG</a>.</figcaption></figure>'
+            {
+                "name": name,
+                "image": base64.b64encode((out / f"{name}.png").read_bytes()).decode(),
+                "words": f"Sequence logos of the {layer.n} first-layer filters of {name.upper()}",
+                "relevant": layer.relevant,
+            }
         )
-    first = found[0]
-    seconds = max(each.seconds for each in found)
-    machine = f"Trained in {seconds:.0f} s on {first.backend}, {first.device} ({first.machine})"
-    template = Template(packaged("demo.html").decode())
-    trained = {each.epochs for each in found}
-    body = template.substitute(
-        sequences=f"{sequences:,}",
+    first, trained = found[0], {run.epochs for run in found}
+    seconds = max(run.seconds for run in found)
+    return pages.render(
+        "demo.html",
+        title="receptive: CNN-2 and CNN-25",
+        sequences=sequences,
         filters=first.filters["conv1"].n,
         epochs=first.epochs if len(trained) == 1 else f"at most {first.plan.epochs}",
-        machine=html.escape(machine),
-        rows="\n".join(rows),
-        sheets="\n".join(sheets),
+        machine=f"Trained in {seconds:.0f} s on {first.backend}, {first.device} ({first.machine})",
+        rows=rows,
+        sheets=sheets,
         version=__version__,
     )
-    return frame("receptive: CNN-2 and CNN-25", body)
 
 
 def compared(found: Run) -> tuple[list[str], list[str]]:
