@@ -5,6 +5,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
+import links
+
 from receptive.evidence import ablations, claims, measured
 from receptive.networks.variants import OWN, VARIANTS
 from receptive.replication import runs
@@ -19,7 +21,7 @@ def contents(store: Path) -> str:
         [
             "## Table 1, published and measured",
             f"By the protocol `released`. {tables.tally(document)}",
-            table(*tables.table(document)),
+            table(*table_1(document)),
             tables.RULES,
             "## What is undecided or not reproduced",
             *failed_claims(document),
@@ -30,6 +32,17 @@ def contents(store: Path) -> str:
             *times(store),
         ]
     )
+
+
+def table_1(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Table 1 with links from its published numbers to the paper and from the measured ones to their runs."""
+    header, rows = tables.table(document)
+    for row in rows:
+        network = row[1].split()[0]
+        for at in range(3, len(row), 3):
+            row[at] = links.link(row[at], f"https://doi.org/{links.DOI}.t001", "paper") if row[at] else ""
+            row[at + 1] = links.runs(row[at + 1], network)
+    return header, rows
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -71,7 +84,7 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
             [
                 f"{cell['variant']} {cell['layer'] or ''} {cell['column']}",
                 tables.plus_minus(cell["published_mean"], cell["published_sd"]),
-                tables.plus_minus(cell["mean"], cell["sd"]),
+                links.runs(tables.plus_minus(cell["mean"], cell["sd"]), cell["variant"]),
                 tables.difference_text(cell["difference"]),
                 flat,
                 ", ".join(dict.fromkeys(reasons)) or "none",

@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import links
+
 from receptive.evidence import claims
 from receptive.evidence.verdicts import Comparison
 from receptive.report import matrix
@@ -65,7 +67,7 @@ def claim(row: Row) -> str:
             *([f"**{_why(row)}:** {row.explanation}", ""] if row.explanation else []),
             *_numbers(row),
             "::::{container} claim-facts",
-            f"Source: {stated.source} · Code: {code(row)} · {_tests(row)}",
+            f"Source: {links.source(stated.source)} · Code: {code(row)} · {_tests(row)}{_runs(row)}",
             "::::",
             "`````",
         ]
@@ -76,8 +78,18 @@ def _why(row: Row) -> str:
     return {"undecided": "Why it is undecided", "not reproduced": "Why it fails"}.get(row.verdict, "Why")
 
 
+def _runs(row: Row) -> str:
+    """Links to the runs that decide a claim."""
+    if row.judgement is None:
+        return ""
+    networks = tuple(quantity.variant for quantity in row.judgement.claim.needs)
+    found = links.every(networks, row.judgement.task)
+    return f" · Runs: {found}" if found else ""
+
+
 def _inequalities(row: Row) -> list[str]:
-    lines = [f"- {line}" for line in matrix.evidence_lines(row)]
+    task = row.judgement.task if row.judgement else ""
+    lines = [f"- {links.named(line, task)}" for line in matrix.evidence_lines(row)]
     return [*lines, ""] if lines else []
 
 
@@ -88,7 +100,7 @@ def _numbers(row: Row) -> list[str]:
     few = row.judgement is None
     grid = ["| | published | measured | |", "|---|---|---|---|"] + [
         f"| {matrix.quantity(each.cell, with_variant=not few)} "
-        f"| {plus_minus(each.cell.mean, each.cell.sd)} | {matrix.measured_text(each)} "
+        f"| {links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)} | {measured_link(each)} "
         f"| {number_mark(each.verdict, each.shown)} {in_words(each)} |"
         for each in row.numbers
     ]
@@ -100,6 +112,11 @@ def _numbers(row: Row) -> list[str]:
         verdicts += f"; agreement shown of {sum(each.shown is True for each in row.numbers)}"
     summary = f"The {len(row.numbers)} published numbers it leans on: {verdicts}"
     return ["<details>", f"<summary>{summary}</summary>", "", *grid, "", "</details>", ""]
+
+
+def measured_link(number: Comparison) -> str:
+    """A measured number with a link to its runs."""
+    return links.runs(matrix.measured_text(number), number.cell.variant, number.cell.task)
 
 
 def in_words(number: Comparison) -> str:
@@ -158,7 +175,8 @@ def published(row: Row) -> str:
         ids = dict.fromkeys(each.cell.id for each in row.numbers if each.cell.id != row.statement.id)
         return " ".join(f"{{need}}`{name}`" for name in ids if name in claims.statements())
     return "<br>".join(
-        f"{COLUMNS_IN_VIVO[each.cell.column]} {plus_minus(each.cell.mean, each.cell.sd)}"
+        f"{COLUMNS_IN_VIVO[each.cell.column]} "
+        + links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)
         for each in row.numbers
     )
 
@@ -167,9 +185,10 @@ def measured(row: Row) -> str:
     """The measured numbers of a row of a table, or how many inequalities of a claim hold."""
     if row.judgement is not None:
         hold = [each.holds for each in row.judgement.evidence]
-        return f"{sum(hold)} of {len(hold)} inequalities hold" if hold else ""
+        box = f"{row.statement.chapter}.html#{row.statement.id}"
+        return links.link(f"{sum(hold)} of {len(hold)} inequalities hold", box, "box") if hold else ""
     return "<br>".join(
-        f"{matrix.measured_text(each)} {number_mark(each.verdict, each.shown)}" for each in row.numbers
+        f"{measured_link(each)} {number_mark(each.verdict, each.shown)}" for each in row.numbers
     )
 
 

@@ -1,11 +1,15 @@
 """Files and folders are written whole, or nothing changes."""
 
+import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from tests.made import make_run, put_run
 
 from receptive import files
 from receptive.errors import ReceptiveError
@@ -86,3 +90,23 @@ def test_temporary_files_go_beside_the_store_unless_its_name_is_no_text(tmp_path
         assert tempfile.gettempdir() == before
     assert tempfile.gettempdir() == before
     assert list(tmp_path.iterdir()) == []
+
+
+WINDOWS = """
+import os, sys
+sys.modules["fcntl"] = None
+for name in ("O_NONBLOCK", "O_CLOEXEC", "set_blocking", "sysconf"):
+    delattr(os, name)
+from receptive.cli import main
+main()
+"""
+"""The command line, on a system that lacks what Windows lacks."""
+
+
+@pytest.mark.parametrize("command", ["report", "claims"])
+def test_what_runs_say_is_read_without_the_locks_of_unix(command, tmp_path):
+    put_run(tmp_path, make_run())
+    words = [sys.executable, "-c", WINDOWS, command, "--store", ".", "--json"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from receptive.motifs.tomtom import match
     from receptive.replication.runs import Run
     from receptive.tasks.dataset import Dataset
-    from receptive.theory.assembly import predict
     from receptive.theory.fields import receptive_fields
     from receptive.theory.layers import Graph, Layer, parse_layers
+    from receptive.theory.prediction import predict
 
 __version__ = version("receptive")
 
@@ -49,7 +49,7 @@ _HOMES = {
     "audit": "audits.audit",
     "match": "motifs.tomtom",
     "parse_layers": "theory.layers",
-    "predict": "theory.assembly",
+    "predict": "theory.prediction",
     "read_meme": "motifs.meme",
     "read_motifs": "motifs.formats",
     "read_runs": "evidence.measured",

@@ -1,6 +1,5 @@
 """Reading files within limits, writing them whole or not at all, and errors that name them."""
 
-import fcntl
 import gzip
 import io
 import json
@@ -14,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from errno import ENAMETOOLONG
+from errno import ENAMETOOLONG, ENOTSUP
 from glob import escape
 from importlib import resources
 from pathlib import Path
@@ -81,6 +80,8 @@ def check_memory(path: Path | str, needed: int) -> None:
     Raises:
         ReceptiveError: it would.
     """
+    if not hasattr(os, "sysconf"):  # Windows
+        return
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > memory:
         raise ReceptiveError(
@@ -120,6 +121,8 @@ def read_text(path: Path | str, expected: str, encoding: str = "utf-8-sig", most
 
 def _open(path: str, flags: int) -> int:
     """Open a file to read it; a pipe that nobody writes to is empty, instead of waited at for ever."""
+    if not hasattr(os, "O_NONBLOCK"):  # Windows, where a pipe is no file
+        return os.open(path, flags)
     file = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     os.set_blocking(file, True)
     return file
@@ -255,10 +258,10 @@ def scratch(path: Path) -> Iterator[Path]:
         except OSError as error:
             raise ReceptiveError(f"cannot write into {above}: {error.strerror or error}") from None
         try:
-            with (holder / UNLOCKED).open("ab") as lock:
+            with (holder / UNLOCKED).open("ab") as file:
                 with suppress(OSError):  # on a file system without locks tidy goes by age
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-                    Path(lock.name).rename(holder / LOCK)
+                    lock(file, wait=True)
+                    Path(file.name).rename(holder / LOCK)
                 yield holder
         finally:
             shutil.rmtree(holder, ignore_errors=True)
@@ -273,14 +276,28 @@ def _prefix(name: str) -> str:
     return f".{name[:40]}."
 
 
+def lock(file: IO[bytes], wait: bool = False) -> None:
+    """Lock an open file, until it is closed by all who have it open.
+
+    Raises:
+        BlockingIOError: somebody else holds it, and this is not to ``wait``.
+        OSError: the file system, or this system (Windows), has no such locks.
+    """
+    try:
+        import fcntl
+    except ModuleNotFoundError:
+        raise OSError(ENOTSUP, "this system has no locks of the kind") from None
+    fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def tidy(folder: Path, name: str = "") -> None:
     """Remove from a folder what processes that were killed left of `scratch`, beside ``name`` or anything."""
     for left in folder.glob(f"{escape(_prefix(name))}????????" if name else ".*.????????"):
         with suppress(OSError):  # somebody is at work, or it is another's
             if not (left / LOCK).exists() and not _stale(left):
                 continue
-            with suppress(FileNotFoundError), (left / LOCK).open("rb+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with suppress(FileNotFoundError), (left / LOCK).open("rb+") as file:
+                lock(file)
             shutil.rmtree(left, ignore_errors=True)
 
 

@@ -60,12 +60,12 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
     """
     kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
     source = base64.b64encode(drawn(figure, kind)).decode()
-    return _piece("picture", f"data:{mime};base64,{source}", alt, Html(caption))
+    return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Html:
     """Show a table; what it holds is text, or :class:`Html`, which the caption may be, too."""
-    return _piece("table", header, rows, Html(caption) if caption else "")
+    return piece("table", header, rows, Html(caption) if caption else "")
 
 
 def render(name: str, **values: object) -> str:
@@ -73,7 +73,8 @@ def render(name: str, **values: object) -> str:
     return _templates().get_template(name).render(values)
 
 
-def _piece(name: str, *values: object) -> Html:
+def piece(name: str, *values: object) -> Html:
+    """Fill in a macro of ``pieces.html``; what is not :class:`Html` is escaped."""
     return Html(str(getattr(_templates().get_template("pieces.html").module, name)(*values)))
 
 
@@ -126,7 +127,7 @@ def letters() -> Html:
                 pens[code] + ("" if code == Path.CLOSEPOLY else " ".join(f"{v:.3g}" for v in xy.ravel()))
             )
         outlines[letter] = "".join(steps)
-    return _piece("letters", outlines)
+    return piece("letters", outlines)
 
 
 def logo(pwm: NDArray[np.float64], text: str) -> Html:
@@ -141,7 +142,7 @@ def logo(pwm: NDArray[np.float64], text: str) -> Html:
             tall = heights[base] * HEIGHT / 2
             top -= tall
             stacked.append((ALPHABET[base], column * COLUMN + 0.3, top, COLUMN - 0.6, tall))
-    return _piece("logo", stacked, len(pwm) * COLUMN, HEIGHT, text)
+    return piece("logo", stacked, len(pwm) * COLUMN, HEIGHT, text)
 
 
 def consensus(pwm: NDArray[np.float64]) -> str:

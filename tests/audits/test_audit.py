@@ -122,12 +122,14 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     assert found.loss == pytest.approx(before, rel=1e-4)
     # AU-ROC goes by ranks, which softmax of two keeps for the difference of the two numbers alone.
     rank = (lambda z: z - z[:, ::-1]) if head == "softmax" else (lambda z: z)
-    areas = [
-        np.mean([area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)])
+    by_class = [
+        [area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)]
         for z in (by_hand(model, data.X, held) for held in (None, 0, 1, 2))
     ]
+    areas = np.mean(by_class, axis=1)
     assert found.auroc == pytest.approx(areas[0], abs=1e-9)
     np.testing.assert_allclose(found.auroc_change, np.subtract(areas[1:], areas[0]), atol=1e-9)
+    np.testing.assert_allclose(found.class_change, np.subtract(by_class[1:], by_class[0]), atol=1e-9)
     changes = [loss(by_hand(model, data.X, held), data.Y) - before for held in range(3)]
     np.testing.assert_allclose(found.loss_change, changes, atol=2e-6)
     assert np.abs(changes).max() > 1e-4

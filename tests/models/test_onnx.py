@@ -1,11 +1,16 @@
-"""ONNX models: their graphs against which outputs change when a position of the input does."""
+"""ONNX models: against which outputs change when a position of the input does, and against Keras."""
 
 import re
+from dataclasses import replace
 
+import keras
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from keras import layers
 
+from receptive.audits.audit import Sequences, audit
 from receptive.errors import UsageError
 from receptive.theory.fields import receptive_fields, seen
 
@@ -229,3 +234,69 @@ def test_a_neuron_sees_the_positions_that_change_it(net):
         for neuron in range(found.shape[1]):
             expected[seen(fields, name, [neuron]), neuron] = True
         np.testing.assert_array_equal(found, expected)
+
+
+# --- audits ---------------------------------------------------------------------------------------------
+
+
+def in_keras(activation):
+    """A network with normalisation that does something, pooling and a dense layer, with random weights."""
+    keras.utils.set_random_seed(0)
+    x = given = keras.Input((LENGTH, 4))
+    x = layers.Conv1D(6, 9, padding="same", name="conv1")(x)
+    x = layers.BatchNormalization(name="norm1")(x)
+    x = layers.MaxPooling1D(2, name="pool1")(layers.Activation(activation)(x))
+    x = layers.Conv1D(5, 3, activation="relu", name="conv2")(x)
+    x = layers.Dense(2, activation="sigmoid", name="dense")(layers.Flatten()(x))
+    model = keras.Model(given, x)
+    rng = np.random.default_rng(0)
+    norm = model.get_layer("norm1")
+    norm.set_weights([rng.uniform(0.5, 1.5, weights.shape) for weights in norm.get_weights()])
+    return model
+
+
+def in_onnx(model, activation):
+    """The same as ONNX writes it, channels first."""
+    net = Network(shape=("N", 4, LENGTH))
+    kernel, bias = model.get_layer("conv1").get_weights()
+    net.add("Conv", net.constant(kernel.transpose(2, 1, 0)), net.constant(bias), name="conv1", pads=[4, 4])
+    net.add("BatchNormalization", *map(net.constant, model.get_layer("norm1").get_weights()), epsilon=1e-3)
+    if activation == "silu":
+        before = net.last
+        net.add("Sigmoid")
+        net.add("Mul", reads=[before, net.last])
+    elif activation == "relu6":
+        net.add("Clip", net.constant(0), net.constant(6))
+    else:
+        net.add({"relu": "Relu", "exponential": "Exp"}[activation])
+    net.add("MaxPool", name="pool1", kernel_shape=[2], strides=[2])
+    kernel, bias = model.get_layer("conv2").get_weights()
+    net.add("Conv", net.constant(kernel.transpose(2, 1, 0)), net.constant(bias), name="conv2")
+    net.add("Relu")
+    net.add("Transpose", perm=[0, 2, 1])
+    net.add("Flatten")
+    kernel, bias = model.get_layer("dense").get_weights()
+    net.add("Gemm", net.constant(kernel), net.constant(bias))
+    return net.model([net.add("Sigmoid")])
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "exponential"])
+def test_one_network_in_keras_and_in_onnx_has_the_same_filters_and_importances(activation):
+    rng = np.random.default_rng(0)
+    X = np.eye(4, dtype=np.uint8)[rng.integers(4, size=(300, LENGTH))]
+    Y = np.stack([X[:, :20, 0].sum(1) > 5, X[:, :, 2].sum(1) > 10], axis=1).astype(np.int8)
+    model, data = in_keras(activation), Sequences(X, Y, ("a", "b"))
+    expected, found = audit(model, data), audit(in_onnx(model, activation), data)
+    assert [replace(row, name="") for row in found.fields.rows] == [
+        replace(row, name="") for row in expected.fields.rows
+    ]
+    known = {"exponential": "exp"}
+    assert found.activation == known.get(activation, activation)
+    np.testing.assert_array_equal(found.reading.sites, expected.reading.sites)
+    for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
+        np.testing.assert_allclose(mine.pwm, other.pwm, atol=1e-5)
+    assert [[hit.target for hit in match.hits] for match in found.matches] == [
+        [hit.target for hit in match.hits] for match in expected.matches
+    ]
+    assert expected.importance.loss_change.any()
+    np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-5)

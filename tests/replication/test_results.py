@@ -13,6 +13,7 @@ from hypothesis import settings
 from receptive.cli.train import load_data
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER, switches
+from receptive.evidence.kept import read_epochs, read_importance
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database
 from receptive.motifs.meme import read_meme
@@ -66,6 +67,10 @@ def test_every_run_by_the_paper_s_protocol_is_there():
     assert [str(plan.folder("")) for plan in missing] == []
 
 
+KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importance.json"}
+"""What a run may have beside: what was kept of it, and what tools/kept.py reads in that."""
+
+
 @every_run
 def test_a_run_is_whole_and_in_its_place(folder):
     record = runs.load(folder).record()
@@ -74,11 +79,39 @@ def test_a_run_is_whole_and_in_its_place(folder):
     assert record["complete"] is True
     endings = (".meme", ".untrimmed.meme", ".tomtom.tsv")
     files = {"run.json", *(layer + ending for layer in record["filters"] for ending in endings)}
-    assert {path.name for path in folder.iterdir()} - {"model.keras", "epochs.npz"} == files
+    assert {path.name for path in folder.iterdir()} - KEPT == files
     assert record["epochs"] == len(record["history"]["loss"]) == len(record["history"]["val_loss"])
     assert record["best_epoch"] == 1 + np.argmin(record["history"]["val_loss"])
     for score in ("auroc", "aupr"):
         assert record["metrics"][f"{score}_mean"] == pytest.approx(np.mean(record["metrics"][score]))
+
+
+@pytest.mark.parametrize(
+    "file", sorted(RESULTS.rglob("epochs.json")), ids=lambda path: "/".join(path.parts[-4:-1])
+)
+def test_what_was_read_over_epochs_is_of_what_was_kept(file):
+    """What takes a second to see; tests/networks/test_snapshots.py has the reading itself."""
+    found, run = read_epochs(file.parent), runs.load(file.parent)
+    with np.load(file.parent / "epochs.npz") as kept:
+        assert found.epoch == tuple(kept["epoch"].tolist())
+        assert found.loss == pytest.approx(kept["loss"], rel=1e-5)
+        assert np.allclose(found.gradient, kept["gradient"], rtol=1e-5)
+    assert found.epoch[-1] <= run.epochs
+    number = run.filters["conv1"].n
+    assert {
+        len(row) for part in (found.bits, found.factor, found.matches, [found.final]) for row in part
+    } == {number}
+    assert sum(map(bool, found.final)) == round(number * run.filters["conv1"].relevant)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(RESULTS.rglob("importance.json")), ids=lambda path: "/".join(path.parts[-4:-1])
+)
+def test_importance_is_of_the_run_beside_it(file):
+    found, run = read_importance(file.parent), runs.load(file.parent)
+    assert found.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
+    assert np.allclose(np.nanmean(found.by_class, axis=1), found.auroc_change, atol=1e-5)
+    assert sum(map(bool, found.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
 
 
 @every_run

@@ -6,7 +6,6 @@ Most tests put a stand-in for the training, a program that takes milliseconds; t
 import json
 import logging
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -62,10 +61,9 @@ if trial == "trial-3":
     sys.exit("the loss became NaN")
 """
 SWEEP = """
-import pickle
 from pathlib import Path
-from receptive.replication import sweep
-planned = pickle.loads(Path("plans").read_bytes())
+from receptive.replication import sweep, workers
+planned = workers.Order.parse(Path("plans").read_text()).plans
 say = lambda plan, epoch, loss: print("epoch", epoch, flush=True)
 sweep.sweep(planned, "small.h5", "store", on_epoch=say)
 """
@@ -269,11 +267,21 @@ def test_the_record_of_a_failure_goes_when_the_run_is_there_and_no_lock_is_neede
     assert not Path("store/.sweep").exists()
 
 
+def test_an_order_arrives_as_it_was_sent(small):
+    every = [
+        plan
+        for names in ("table1", "ablations", "predictions", "predictions-2", "activation")
+        for plan in targets.plans([names], 1, RELEASED, small)
+    ]
+    order = workers.Order(tuple(every), Path("\udcff data.h5"), Path("store"), keep=True)
+    assert workers.Order.parse(order.text()) == order
+
+
 def test_a_plan_may_be_longer_than_a_command_line(small, monkeypatch, tmp_path, data_file):
     (planned,) = targets.plans(["cnn-25"], 1, RELEASED, small)
     planned = replace(planned, classes=tuple(f"{number:050}" for number in range(10_000)))
-    count = "import os, pickle, sys; plans, *_ = pickle.load(os.fdopen(int(sys.argv[2]), 'rb')); "
-    monkeypatch.setattr(workers, "PROGRAM", f"{count} sys.exit(f'{{len(plans[0].classes)}} classes')")
+    count = "import json, os, sys; (first,) = json.load(os.fdopen(int(sys.argv[2])))['plans']; "
+    monkeypatch.setattr(workers, "PROGRAM", f"{count} sys.exit(f'{{len(first[\"classes\"])}} classes')")
     (outcome,) = workers.attempt([planned], data_file, tmp_path / "store", lambda *_: None)
     assert (outcome.state, outcome.error) == ("failed", "10000 classes")
 
@@ -346,7 +354,7 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     first, second = planned = targets.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
     hopeless = (replace(second, trial=1, data_sha256="0" * 64),)
     put(first, store)
-    (tmp_path / "plans").write_bytes(pickle.dumps(planned))
+    (tmp_path / "plans").write_text(workers.Order(planned, data_file, store).text())
     killed = subprocess.Popen([sys.executable, "-c", SWEEP], cwd=tmp_path, stdout=subprocess.PIPE)
     assert killed.stdout.readline() == b"epoch 1\n"
     training = psutil.Process(killed.pid).children()

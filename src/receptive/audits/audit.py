@@ -34,9 +34,10 @@ from receptive.networks import backend, filters
 from receptive.networks.filters import Window
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
-from receptive.theory import assembly
+from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.layers import INPUT, Graph
+from receptive.theory.fields import unreadable as unaligned
+from receptive.theory.layers import Graph
 
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
@@ -105,7 +106,7 @@ class Audit:
     name: str
     sequences: int
     fields: ReceptiveFields
-    predictions: tuple[assembly.Prediction, ...]
+    predictions: tuple[prediction.Prediction, ...]
     layer: str
     read_from: str
     activation: str
@@ -417,7 +418,7 @@ def audit(
         name=name or network.name,
         sequences=len(data.X),
         fields=fields,
-        predictions=assembly.predict(fields),
+        predictions=prediction.predict(fields),
         layer=row.name,
         read_from=place,
         activation=function,
@@ -450,36 +451,14 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
 
 
 def unreadable(fields: ReceptiveFields, name: str) -> str:
-    """Say why the filters of a convolution cannot be read from aligned sites; "" if they can.
-
-    The sequences around its sites are aligned only if each of its neurons knows from which positions its
-    inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
-    same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
-    """
-    below, waiting = set[str](), [name]
-    inputs = {node.layer.name: node.inputs for node in fields.graph.nodes}
-    while waiting:
-        waiting = [one for each in waiting for one in inputs[each] if one != INPUT and one not in below]
-        below.update(waiting)
-    for row in (row for row in fields.rows if row.name in below):
-        if row.uncertainty > 1:
-            return (
-                f"{row.name} pools before it, so that an input may come from any of {row.uncertainty} "
-                "positions; sites cannot be aligned"
-            )
-        if row.unaligned:
-            return f"{row.unaligned} Sites cannot be aligned"
-        if row.jump > 1:
-            return (
-                f"{row.name} before it moves by {row.jump} positions, so that a motif is seen in {row.jump} "
-                "phases; sites cannot be aligned"
-            )
-    if fields.row(name).size > tomtom.WIDEST:
+    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
+    why = unaligned(fields)[name]
+    if not why and fields.row(name).size > tomtom.WIDEST:
         return (
             f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
             "motifs are compared in"
         )
-    return ""
+    return why
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
@@ -565,19 +544,19 @@ def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
 
 def document(audit: Audit) -> dict[str, Any]:
     """Return an audit as ``receptive audit --json`` prints it."""
-    foretold = {each["name"]: each for each in assembly.document(audit.predictions)["layers"]}
+    foretold = {each.name: each for each in audit.predictions}
     layers = []
     for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
-        found = foretold.get(row["name"], {})
-        is_conv = row["kind"] == "conv"
+        found = foretold.get(row["name"])
+        said = found.record() if found else prediction.NOTHING
         layers.append(
             {
                 **row,
-                "assembly_bits": found.get("assembly_bits"),
-                "prediction": found.get("prediction"),
-                "predicted_relevant": found.get("relevant"),
-                "outside": found.get("outside"),
-                "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
+                **said,
+                "predicted_relevant": said["relevant"],
+                "share": found.share if found else None,
+                "expected": found.expected if found else None,
+                "unreadable": unreadable(audit.fields, row["name"]) or None if found else None,
             }
         )
     known = audit.importance if isinstance(audit.importance, Importance) else None
@@ -607,7 +586,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "sequences": audit.sequences,
         "input_length": audit.fields.input_length,
         "layers": layers,
-        "whole_motifs_in": assembly.whole_motifs_in(audit.predictions),
+        "whole_motifs_in": prediction.whole_motifs_in(audit.predictions),
         "unaligned": list(audit.fields.unaligned),
         "layer": audit.layer,
         "read_from": audit.read_from,

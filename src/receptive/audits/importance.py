@@ -26,6 +26,7 @@ class Importance:
         auroc: its mean AU-ROC; ``None`` if no label has both values.
         loss_change: (F,) loss with the filter held, minus ``loss``.
         auroc_change: (F,) mean AU-ROC with the filter held, minus ``auroc``; ``None`` as that.
+        class_change: (F, C) the same of each label; NaN for a label without both values.
     """
 
     loss_name: str
@@ -33,6 +34,7 @@ class Importance:
     auroc: float | None
     loss_change: NDArray[np.float64]
     auroc_change: NDArray[np.float64] | None
+    class_change: NDArray[np.float64]
 
 
 def measure(
@@ -55,16 +57,21 @@ def measure(
     if not np.isfinite(scores).all():
         raise ReceptiveError("the model's outputs are not all finite numbers")
     name, loss = _loss(probe.model, Y, scores)
-    before, auroc = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+    before, scored = loss(Y, scores), metrics(Y, scores)
+    auroc, labels = scored["auroc_mean"], np.array(scored["auroc"], dtype=np.float64)
     losses, aurocs = np.full(len(levels.mean), before), np.full(len(levels.mean), auroc, dtype=np.float64)
+    by_class = np.tile(labels, (len(levels.mean), 1))
     for index, mean in enumerate(levels.mean):
         if levels.least[index] < levels.greatest[index]:
             scores = probe.scores({index: float(mean)})
-            losses[index], aurocs[index] = loss(Y, scores), metrics(Y, scores)["auroc_mean"]
+            found = metrics(Y, scores)
+            losses[index], aurocs[index] = loss(Y, scores), found["auroc_mean"]
+            by_class[index] = found["auroc"]
         if not np.isfinite(losses[index]):
             raise ReceptiveError(f"{name}, is no number when filter {index} is held at its mean")
         tick()
-    return Importance(name, before, auroc, losses - before, None if auroc is None else aurocs - auroc)
+    change = None if auroc is None else aurocs - auroc
+    return Importance(name, before, auroc, losses - before, change, by_class - labels)
 
 
 def unlike(model: Model, Y: NDArray[np.int8]) -> str:

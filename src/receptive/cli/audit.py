@@ -95,8 +95,9 @@ def describe(record: dict[str, Any], out: Path) -> str:
             row["name"],
             str(row["size"]),
             str(row["uncertainty"]),
-            "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.2f}",
-            row["prediction"] or "–",
+            "–" if row["assembly_bits"] is None else f"{row['assembly_bits']:.3f}",
+            row["share"] or "–",
+            row["expected"] or "–",
         ]
         for row in record["layers"]
     ]
@@ -122,7 +123,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
     )
     return "\n".join(
         [
-            table(["layer", "field", "uncertainty", "bits", "expected"], layers),
+            table(["layer", "field", "uncertainty", "bits", "relevant", "expected"], layers),
             "",
             f"{record['layer']}, read from {record['read_from']} ({record['activation']}); "
             f"a site is {record['sites']}",

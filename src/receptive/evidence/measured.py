@@ -3,13 +3,17 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, product
 from pathlib import Path
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence.claims import Quantity
+from receptive.evidence.kept import read_epochs, read_importance
 from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
 from receptive.replication.runs import Run
+from receptive.replication.targets import ACTIVATIONS, CONDITIONS
 from receptive.tasks import chipseq
 
 SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
@@ -17,9 +21,18 @@ SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
 FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 """Columns of match fractions, as in a run's filters (D-9, D-19)."""
 
+KEPT = ("gradient_left", "relevant_at_end", "gradient_lead", "importance_lead")
+"""Columns of what `replicate --keep` kept of a run, of its first layer (:mod:`receptive.evidence.kept`)."""
+
 OTHERS = ("invivo", *chipseq.TASKS, "synthetic-others")
 """The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, its controls, and the
 synthetic one with other motifs."""
+
+SIDE = {"synthetic": "", "chipseq": "chipseq/", "synthetic-draw1": "draws/", "synthetic-draw2": "draws/"}
+"""Tasks whose networks are compared with one another, with what stands before the names of their networks:
+the trials on both other draws of the synthetic task count as one series (DISC-7)."""
+REGISTERED_TRIALS = {"synthetic": (5, 6, 7), "chipseq": (3, 4)}
+"""The trials whose first layer answers DISC-5 and DISC-6, by task."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +87,8 @@ def name_quantity(variant: str, layer: str, column: str) -> Quantity:
         UsageError: there is no such column, the column and the layer do not go together, or a network of ours
             or the paper's has no such layer. Other networks are taken at their word.
     """
-    if column not in (*SCORES, *FRACTIONS):
-        raise UsageError(f"no column {column!r}; there are {', '.join((*SCORES, *FRACTIONS))}")
+    if column not in (*SCORES, *FRACTIONS, *KEPT):
+        raise UsageError(f"no column {column!r}; there are {', '.join((*SCORES, *FRACTIONS, *KEPT))}")
     if column in SCORES:
         if layer:
             raise UsageError(f"{column} is of a network, not of a layer ({layer!r})")
@@ -106,11 +119,74 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
 def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
     """Read the full runs of every task of :data:`OTHERS`, by task; none for a task without any.
 
+    Beside them stand ``conditions`` (:func:`conditions`), ``epochs`` and ``importance`` (:func:`kept`).
+
     Raises:
         ReceptiveError: as in :func:`collect`, but not for want of runs.
     """
     every = {task: held(store, protocol, task) for task in OTHERS}
-    return {task: found for task, found in every.items() if found.data}
+    every |= {"conditions": conditions(store, protocol)}
+    every |= {name: kept(store, name, protocol) for name in ("epochs", "importance")}
+    return {task: found for task, found in every.items() if found.values}
+
+
+def conditions(store: Path | str, protocol: str = "released") -> Results:
+    """Read the runs that differ from a protocol in one switch, or in their data, as those of one task.
+
+    A network is named with its data and its switch, as in ``cnn-2+l2=0.0``, ``chipseq/cnn-2`` or
+    ``draws/cnn-2``; without either it is the network of ``protocol`` on the synthetic task.
+    """
+    others = (*CONDITIONS, *chain(*ACTIVATIONS.values()), *ablations())
+    switched = {one.suffix: None for one in others if one.differences(RELEASED).keys() - READING}
+    values: dict[Quantity, tuple[float, ...]] = {}
+    trials: dict[str, tuple[int, ...]] = {}
+    for (task, before), switch in product(SIDE.items(), ("", *switched)):
+        found = held(store, f"{protocol}+{switch}" if switch else protocol, task)
+        names = {network: f"{before}{network}{f'+{switch}' if switch else ''}" for network in found.trials}
+        for quantity, numbers in found.values.items():
+            renamed = quantity._replace(variant=names[quantity.variant])
+            values[renamed] = (*values.get(renamed, ()), *numbers)
+        for network, name in names.items():
+            after = len(trials.get(name, ()))  # numbers of their own for trials on a second draw
+            trials[name] = (*trials.get(name, ()), *(number + after for number in found.trials[network]))
+    return Results(values, {}, task="conditions", trials=trials)
+
+
+def kept(store: Path | str, what: str, protocol: str = "released") -> Results:
+    """Read what was kept of the first layers of the registered trials, as the results of one task.
+
+    Args:
+        store: folder of runs.
+        what: ``epochs`` or ``importance``.
+        protocol: of the runs.
+    """
+    values: dict[Quantity, list[float]] = {}
+    trials: dict[str, list[int]] = {}
+    for task, numbers in REGISTERED_TRIALS.items():
+        for folder in folders(store, task, protocol):
+            if int(folder.name[6:]) not in numbers:
+                continue
+            name = f"{SIDE[task]}{folder.parts[-3]}"
+            for column, value in _kept(folder, what).items():
+                values.setdefault(Quantity(name, "conv1", column), []).append(value)
+                trials.setdefault(name, []).append(int(folder.name[6:]))
+    return Results(
+        {quantity: tuple(numbers) for quantity, numbers in values.items()},
+        {},
+        task=what,
+        trials={name: tuple(dict.fromkeys(numbers)) for name, numbers in trials.items()},
+    )
+
+
+def _kept(folder: Path, what: str) -> dict[str, float]:
+    """The numbers of what was kept of a run; none that cannot be told."""
+    found: dict[str, float | None] = {}
+    if what == "epochs" and (epochs := read_epochs(folder)):
+        found = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}
+        found |= {"gradient_lead": epochs.gradient_lead()}
+    elif what == "importance" and (importance := read_importance(folder)):
+        found = {"importance_lead": importance.lead()}
+    return {column: value for column, value in found.items() if value is not None}
 
 
 def held(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:

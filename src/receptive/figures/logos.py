@@ -1,16 +1,10 @@
 """Sequence logos: what the filters of a layer look like, as in the paper's Fig 2 and Fig 3 (VIS-2)."""
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
-from matplotlib.path import Path
-from matplotlib.textpath import TextPath
-from matplotlib.transforms import Affine2D, BboxTransformFrom
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
@@ -22,9 +16,7 @@ COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
 """Height of a column that holds one nucleotide alone."""
 VISIBLE = 1e-3
-"""Least height in bits of a letter that anyone could see."""
-WIDTH = 0.95
-"""Of a letter, in positions."""
+"""Least height in bits of a letter that anyone could see; below it logomaker has no scale."""
 
 
 def logo_sheet(
@@ -66,28 +58,14 @@ def logo_sheet(
     return figure
 
 
-@cache
-def outline(letter: str) -> Path:
-    """Return a bold letter stretched to a width and a height of 1, its lower left corner at 0."""
-    path = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-    return path.transformed(BboxTransformFrom(path.get_extents()))
-
-
 def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
     """Draw one PWM (w, 4) as a logo: letters as high as p · I in bits, the likeliest on top (VIS-2)."""
-    heights = pwm * information_content(pwm)[:, None]
-    letters, colours = [], []
-    for position, column in enumerate(heights):
-        top = 0.0
-        for index in np.argsort(column, kind="stable"):
-            height, shape = column[index], outline(ALPHABET[index])
-            if height > VISIBLE:
-                place = Affine2D().scale(WIDTH, height).translate(position - WIDTH / 2, top)
-                letters.append(shape.transformed(place))
-                colours.append(COLOURS[ALPHABET[index]])
-            top += height
-    axis.add_collection(PathCollection(letters, facecolors=colours, linewidths=0), autolim=False)
-    axis.spines[:].set_visible(False)
+    import logomaker
+    import pandas as pd
+
+    heights = pd.DataFrame(pwm * information_content(pwm)[:, None], columns=list(ALPHABET))
+    if heights.to_numpy().max() > VISIBLE:
+        logomaker.Logo(heights, ax=axis, color_scheme=COLOURS, show_spines=False)
     axis.set_xlim(-0.5, len(pwm) - 0.5)
     axis.set_ylim(0, BITS)
     axis.set_xticks([])

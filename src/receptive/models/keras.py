@@ -8,6 +8,7 @@ What is followed is where positions are (`axes`).
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -130,7 +131,9 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     entry, what = _described(model)
     check_connected(entry, what)
     try:
-        return _graph(modern(entry), what, passthrough)
+        modern_entry = modern(entry)
+        graph = _graph(modern_entry, what, passthrough)
+        return replace(graph, activations=dict(_activations(modern_entry["config"], graph)))
     except Declared:
         raise
     except UsageError as error:  # a layer that the file describes, not an argument
@@ -157,13 +160,30 @@ def activation(model: Any, convolution: str) -> tuple[str, str]:
         UsageError: there is no layer of this name.
     """
     entry, what = _described(model)
-    config, (*blocks, name) = modern(entry)["config"], convolution.split("/")
     try:
-        for block in blocks:
-            config = _named(config, block)["config"]
-        layer = _named(config, name)
+        return _completed(modern(entry)["config"], convolution)
     except LookupError:
         raise UsageError(f'{what}: no layer is called "{convolution}"') from None
+
+
+def _activations(config: Entry, graph: Graph) -> Iterator[tuple[str, str]]:
+    """The activations of the convolutions of a graph; layers that are called again have names of none."""
+    for node in graph.nodes:
+        if node.layer.kind == "conv":
+            with suppress(LookupError):
+                yield node.layer.name, _completed(config, node.layer.name)[1]
+
+
+def _completed(config: Entry, convolution: str) -> tuple[str, str]:
+    """As `activation`, of the layers of a described model.
+
+    Raises:
+        LookupError: there is no layer of this name.
+    """
+    *blocks, name = convolution.split("/")
+    for block in blocks:
+        config = _named(config, block)["config"]
+    layer = _named(config, name)
     while _function(layer) == "linear":
         above = _readers(config, layer["config"]["name"])
         if len(above) != 1 or above[0]["class_name"] not in _ACTIVATIONS | _BEFORE_ACTIVATION:

@@ -7,7 +7,8 @@ knows only operators of its own.
 import ast
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
@@ -133,7 +134,7 @@ class Onnx:
             names[i] = given[i] if taken[given[i]] == 1 else f"{given[i]}:{taken[given[i]]}"
         return names
 
-    @property
+    @cached_property
     def graph(self) -> Graph:
         """The spatial part of the model.
 
@@ -145,7 +146,12 @@ class Onnx:
             UsageError: ``passthrough`` names a node that moves positions.
             ReceptiveError: nothing over positions can be followed; the message says why.
         """
-        return self._walk[0]
+        graph = self._walk[0]
+        activations = dict[str, str]()
+        for name in [node.layer.name for node in graph.nodes if node.layer.kind == "conv"]:
+            with suppress(*MALFORMED):
+                activations[name] = self.activation(name)[1]
+        return replace(graph, activations=activations)
 
     @cached_property
     def _walk(self) -> tuple[Graph, Walk]:

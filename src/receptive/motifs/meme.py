@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from receptive.errors import ReceptiveError, ReceptiveWarning
 from receptive.files import lines, read_text, write_text
-from receptive.motifs.motif import ALPHABET, ROW_TOLERANCE, SITES, Motif, from_counts, row_fault
+from receptive.motifs.motif import ALPHABET, ROW_TOLERANCE, SITES, Motif, first_fault, from_counts
 
 FILE_TOLERANCE = 0.1
 """How far it may be off in a file, as in the MEME suite; past :data:`ROW_TOLERANCE` the row is normalised."""
@@ -224,9 +224,8 @@ def read_probabilities(rows: Sequence[tuple[int, str]], motif: str) -> NDArray[n
                 f"{motif}: row {number} (line {line}): expected four numbers, found {row.strip()[:60]!r}"
             )
     pwm = np.array(table)
-    for number, (probabilities, (line, _)) in enumerate(zip(pwm, rows, strict=True), start=1):
-        if pwm.any() and (fault := row_fault(probabilities, FILE_TOLERANCE)):
-            raise ReceptiveError(f"{motif}: row {number} (line {line}): {fault}")
+    if pwm.any() and (found := first_fault(pwm, FILE_TOLERANCE)):
+        raise ReceptiveError(f"{motif}: row {found[0] + 1} (line {rows[found[0]][0]}): {found[1]}")
     return pwm
 
 

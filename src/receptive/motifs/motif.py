@@ -41,9 +41,8 @@ class Motif:
             raise ReceptiveError(
                 f"motif {self.id}: expected a PWM of shape (width, 4), found {self.pwm.shape}"
             )
-        for number, row in enumerate(self.pwm, start=1):
-            if not self.dead and (fault := row_fault(row)):
-                raise ReceptiveError(f"motif {self.id}: row {number}: {fault}")
+        if not self.dead and (found := first_fault(self.pwm)):
+            raise ReceptiveError(f"motif {self.id}: row {found[0] + 1}: {found[1]}")
         if not 0 <= self.nsites < np.inf:
             raise ReceptiveError(f"motif {self.id}: expected a number of sites, found nsites= {self.nsites}")
 
@@ -121,15 +120,23 @@ def trim(pwm: NDArray[np.float64], bits: float = 0.5, pad: int = 3) -> NDArray[n
     return pwm[max(informative[0] - pad, 0) : informative[-1] + 1 + pad].copy()
 
 
-def row_fault(row: NDArray[np.float64], tolerance: float = ROW_TOLERANCE) -> str | None:
-    """What keeps a row from being a probability distribution over A, C, G, T, or None."""
+def first_fault(pwm: NDArray[np.float64], tolerance: float = ROW_TOLERANCE) -> tuple[int, str] | None:
+    """Find the first row of a matrix, (w, 4), that is no probability distribution over A, C, G, T.
+
+    Returns:
+        Its place, from 0, and what is wrong with it; ``None`` if every row is one.
+    """
+    with np.errstate(invalid="ignore"):  # infinities of both signs
+        good = (pwm >= 0).all(axis=1) & (np.abs(pwm.sum(axis=1) - 1) <= tolerance)
+    if good.all():
+        return None
+    place = int(np.argmin(good))
+    row = pwm[place]
     if not np.isfinite(row).all():
-        return f"expected probabilities, found {_show(row)}"
+        return place, f"expected probabilities, found {_show(row)}"
     if (row < 0).any():
-        return f"expected no negative probability, found {_show(row)}"
-    if abs(row.sum() - 1) > tolerance:
-        return f"expected a sum of 1, found {row.sum():.4g}"
-    return None
+        return place, f"expected no negative probability, found {_show(row)}"
+    return place, f"expected a sum of 1, found {row.sum():.4g}"
 
 
 def _show(row: NDArray[np.float64]) -> str:

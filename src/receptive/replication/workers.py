@@ -1,10 +1,8 @@
 """One training in a process of its own, under a lock, here or on a Dask cluster."""
 
-import fcntl
 import json
 import logging
 import os
-import pickle
 import signal
 import socket
 import subprocess
@@ -17,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, Literal
+from typing import IO, Any, Literal, NamedTuple
 from uuid import uuid4
 
 from receptive import files
@@ -51,6 +49,27 @@ class Outcome:
     error: str = ""
     details: str = ""
     host: str = ""
+
+
+class Order(NamedTuple):
+    """What a process is to train: plans that share a training, the file of their data, and where runs go."""
+
+    plans: tuple[Plan, ...]
+    data: Path
+    store: Path
+    keep: bool = False
+
+    def text(self) -> str:
+        """Return the order as JSON, as which it travels."""
+        plans = [{"plan": plan.record(), "classes": plan.classes} for plan in self.plans]
+        return json.dumps({**self._asdict(), "plans": plans}, default=str)
+
+    @classmethod
+    def parse(cls, text: str) -> "Order":
+        """Return the order that :meth:`text` was made of."""
+        record = json.loads(text)
+        plans = tuple(Plan.from_record(entry["plan"], entry["classes"]) for entry in record["plans"])
+        return cls(plans, Path(record["data"]), Path(record["store"]), record["keep"])
 
 
 def split(wanted: Iterable[Plan], store: Path | str) -> tuple[tuple[Plan, ...], tuple[Plan, ...]]:
@@ -95,31 +114,23 @@ def attempt(
         found, missing = split(wanted, store)
         if not missing:
             return (Outcome("found"),) * len(wanted)
-        ended = _watch(missing, data, store, report, lifeline, lock, keep)
+        ended = _watch(Order(missing, data, store, keep), report, lifeline, lock)
         stored, _ = split(missing, store)  # A process that fails may have stored some of them before.
     outcomes = {**dict.fromkeys(found, Outcome("found")), **dict.fromkeys(stored, Outcome("trained"))}
     return tuple(outcomes.get(plan, ended) for plan in wanted)
 
 
-def _watch(
-    missing: Sequence[Plan],
-    data: Path,
-    store: Path,
-    report: Callable[[int, float], None],
-    lifeline: int,
-    lock: IO[bytes],
-    keep: bool,
-) -> Outcome:
+def _watch(order: Order, report: Callable[[int, float], None], lifeline: int, lock: IO[bytes]) -> Outcome:
     """Start the process that trains, pass its reports on, and say how it ended."""
     with (
         TemporaryFile() as task,
         TemporaryFile("w+", encoding="utf-8", errors="replace") as printed,
     ):
         # By a file: a command line has a limit, and everybody on the machine may read it.
-        task.write(pickle.dumps((missing, data, store, keep)))
+        task.write(order.text().encode())
         task.seek(0)
         with subprocess.Popen(
-            [sys.executable, "-P", "-c", PROGRAM, str(missing[0].folder("")), str(task.fileno())],
+            [sys.executable, "-P", "-c", PROGRAM, str(order.plans[0].folder("")), str(task.fileno())],
             stdin=lifeline,
             stdout=subprocess.PIPE,
             stderr=printed,
@@ -147,7 +158,7 @@ def _watch(
 def _train() -> None:
     """Be the process that trains: print epochs as lines of JSON, and errors on standard error."""
     with os.fdopen(int(sys.argv[2]), "rb") as task:
-        wanted, path, store, keep = pickle.load(task)
+        order = Order.parse(task.read().decode())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     out = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Whatever else prints is kept out of the report.
@@ -156,12 +167,12 @@ def _train() -> None:
         print(json.dumps([epoch, float(losses.get("val_loss", "nan"))]), file=out)
 
     try:
-        data = dataset.read(path, wanted[0].task)
-        if any(data.sha256 != plan.data_sha256 for plan in wanted):
-            raise ReceptiveError(f"{path}: other data than were planned on; did the file change?")
+        data = dataset.read(order.data, order.plans[0].task)
+        if any(data.sha256 != plan.data_sha256 for plan in order.plans):
+            raise ReceptiveError(f"{order.data}: other data than were planned on; did the file change?")
         backend.configure(threads=1)
-        with files.temporary_files(sweep_folder(store)):
-            runs.run_readings(wanted, data, store, report, keep=keep)
+        with files.temporary_files(sweep_folder(order.store)):
+            runs.run_readings(order.plans, data, order.store, report, keep=order.keep)
     except ReceptiveError as error:
         sys.exit(str(error))
 
@@ -199,7 +210,7 @@ def hold_lock(path: Path) -> Iterator[IO[bytes] | None]:
         raise ReceptiveError(f"cannot write {path}: {error.strerror}") from None
     with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            files.lock(file)
         except BlockingIOError:
             yield None
             return
@@ -239,7 +250,9 @@ def on_cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch, keep: b
 
     def submit(plans: Training) -> "Future[tuple[Outcome, ...]]":
         planned[plans[0].key] = plans[0]
-        future: Future[tuple[Outcome, ...]] = tasks.submit(_attempt_there, topic, plans, data, store, keep)
+        future: Future[tuple[Outcome, ...]] = tasks.submit(
+            _attempt_there, topic, Order(plans, data, store, keep).text()
+        )
         return future
 
     def hear(event: tuple[float, Any]) -> None:
@@ -254,15 +267,17 @@ def on_cluster(address: str, data: Path, store: Path, on_epoch: OnEpoch, keep: b
         client.close()
 
 
-def _attempt_there(topic: str, plans: Training, data: Path, store: Path, keep: bool) -> tuple[Outcome, ...]:
-    """Attempt a training on a worker of a cluster, reporting through the scheduler."""
+def _attempt_there(topic: str, text: str) -> tuple[Outcome, ...]:
+    """Attempt an order on a worker of a cluster, reporting through the scheduler."""
     from distributed import get_worker
 
-    worker = get_worker()
-    key = plans[0].key
-    return attempt(
-        plans, data, store, lambda epoch, loss: worker.log_event(topic, [key, epoch, loss]), keep=keep
-    )
+    worker, order = get_worker(), Order.parse(text)
+    key = order.plans[0].key
+
+    def report(epoch: int, loss: float) -> None:
+        worker.log_event(topic, [key, epoch, loss])
+
+    return attempt(order.plans, order.data, order.store, report, keep=order.keep)
 
 
 def _connect(address: str) -> Any:

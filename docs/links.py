@@ -1,0 +1,154 @@
+"""Links of the pages: from measured numbers to their runs, from published ones to their place in the paper.
+
+All are HTML, and lead from a page of ``docs/`` or ``spec/`` to ``results/`` beside these folders.
+"""
+
+import re
+from functools import cache
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from receptive.evidence import measured
+from receptive.evidence.claims import Cell
+from receptive.report import trials
+
+STORE = Path(__file__).parent.parent / "results"
+DOI = "10.1371/journal.pcbi.1007560"
+ARTICLE = f"https://journals.plos.org/ploscompbiol/article?id={DOI}"
+CODE = "https://github.com/p-koo/learning_sequence_motifs/blob/122f5f2/"
+SIDE = ("conditions", "epochs", "importance")
+"""What `measured` makes one task of, though its runs are of several."""
+HEADINGS = {
+    "Internal representations of motifs": "Internal representations of motifs depend on architecture",
+    "Max-pooling": "Max-pooling influences ability to build",
+    "Sensitivity to the number of filters": "Sensitivity of motif representations to the number",
+    "First layer filter size": "Motif representations are not very sensitive",
+    "Ability to assemble whole motifs": "Motif representations are affected by the ability",
+    "Distributed representations": "Distributed representations build whole",
+    "Generalization to in vivo sequences": "Generalization to in vivo sequences",
+    "Synthetic dataset": "Synthetic dataset",
+    "In vivo dataset": "In vivo dataset",
+    "CNN models": "CNN models",
+    "Visualizing first layer filters": "Visualizing first layer filters",
+}
+"""Sections of the paper as claims name them, with the words to look for."""
+PLACES = re.compile(
+    rf"(?P<heading>{'|'.join(map(re.escape, HEADINGS))})|(?P<code>code/[\w/]+\.\w+)"
+    r"|Tables? (?P<table>\d)|(?<=and )(?P<other>\d)|Fig (?P<figure>\d)[AB]?|S(?P<supplement>\d) Fig"
+)
+
+
+def link(text: str, address: str, kind: str) -> str:
+    """A link, as HTML that Markdown leaves as it is."""
+    return f'<a class="{kind}" href="{escape(address)}">{text}</a>'
+
+
+@cache
+def groups() -> dict[tuple[str, str, str], str]:
+    """The addresses of the pages of trials, by task, network and protocol."""
+    places = {folder.parent.relative_to(STORE) for folder in measured.folders(STORE)}
+    return {place.parts: f"../results/{trials.address(place)}" for place in sorted(places)}
+
+
+@cache
+def layers(task: str) -> dict[str, str]:
+    """The network, with runs of a task, that a list of layers is; of several the one with fewest filters."""
+    found = [run.plan.network for run in measured.read_runs(STORE, task, "released")]
+    return {str(network): network.name for network in sorted(found, key=lambda each: -each.filters[0])}
+
+
+def runs(text: str, network: str, task: str = "synthetic", protocol: str = "released") -> str:
+    """A number, or a name, with a link to the trials of a network; as it is if there are none."""
+    address = groups().get((task, network, protocol))
+    return link(text, address, "runs") if address and text else text
+
+
+@cache
+def names(task: str) -> re.Pattern[str]:
+    """Names of the networks of a task that have runs, in small letters or large ones."""
+    found = sorted({network for of, network, _ in groups() if of == task}, key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, found))})(?![\w-])", re.IGNORECASE)
+
+
+def named(text: str, task: str = "synthetic") -> str:
+    """A text with a link at every network that it names."""
+    return names(task).sub(lambda name: runs(name[0], name[0].lower(), task), text)
+
+
+def place(network: str, task: str) -> tuple[str, str, str]:
+    """Where the trials of a network are: task, network and protocol.
+
+    ``chipseq/cnn-2+l2=0.0`` names its task and its switch, as `measured.conditions` does.
+    """
+    before, _, rest = network.rpartition("/")
+    name, switched, switches = rest.partition("+")
+    own = {"chipseq": "chipseq", "draws": "synthetic-draw1", "": "synthetic" if task in SIDE else task}
+    return own[before], name, f"released{switched}{switches}"
+
+
+def every(networks: tuple[str, ...], task: str) -> str:
+    """Links to the trials of some networks, or to the list of all if there are many."""
+    known = [network for network in dict.fromkeys(networks) if place(network, task) in groups()]
+    if not 0 < len(known) <= 9:
+        own = place("", task)[0]
+        return link("every network", f"../results/index.html#{own}", "runs") if known else ""
+    places = {network: place(network, task) for network in known}
+    return ", ".join(runs(name.upper(), own, of, protocol) for name, (of, own, protocol) in places.items())
+
+
+def published(text: str, cell: Cell) -> str:
+    """A published number with a link to its table, or to its section."""
+    if cell.id.startswith("T"):
+        return link(text, f"https://doi.org/{DOI}.t00{cell.id[1]}", "paper")
+    return link(text, section("Distributed representations"), "paper")
+
+
+def section(name: str) -> str:
+    """The address of a section of the paper: the browser looks for its heading."""
+    return f"{ARTICLE}#:~:text={quote(HEADINGS[name]).replace('-', '%2D')}"
+
+
+def source(text: str) -> str:
+    """Where the paper or the released code says something, with links."""
+
+    def target(found: re.Match[str]) -> str:
+        kind, value = next((kind, value) for kind, value in found.groupdict().items() if value)
+        if kind == "heading":
+            return link(found[0], section(value), "paper")
+        if kind == "code":
+            return link(found[0], CODE + value, "paper")
+        letter = {"table": "t", "other": "t", "figure": "g", "supplement": "s"}[kind]
+        return link(found[0], f"https://doi.org/{DOI}.{letter}00{value}", "paper")
+
+    return PLACES.sub(target, text)
+
+
+COMPUTED = re.compile(
+    r"(?P<cell><td>(?:<p>)?)(?P<name>[^<]+?)(?P<layer> conv\d)?(?P<end>(?:</p>)?</td>)"
+    r"|alt=\"(?P<alt>[^\"]*)\"(?P<between>[^<]*<figcaption>)(?P<caption>.*?)</figcaption>"
+    r"|(?P<value><span class=\"output[^>]*>[^<]*</span>)",
+    re.DOTALL,
+)
+
+
+def in_computed(body: str, task: str) -> str:
+    """The HTML of a chapter with links to runs wherever something computed names a network.
+
+    That is: at the network that a row of a table is about, in numbers inside sentences, and under a figure at
+    the networks of its caption, or else at those of its description.
+    """
+
+    def linked(found: re.Match[str]) -> str:
+        if name := found["name"]:
+            network = layers(task).get(name) or (name.lower() if names(task).fullmatch(name) else "")
+            return f"{found['cell']}{runs(name, network, task)}{found['layer'] or ''}{found['end']}"
+        if found["value"]:
+            return named(found["value"], task)
+        caption = named(found["caption"], task)
+        shown = dict.fromkeys(name.lower() for name in names(task).findall(found["alt"]))
+        if caption == found["caption"] and shown:
+            caption += f" Runs: {every(tuple(shown), task)}."
+        return f'alt="{found["alt"]}"{found["between"]}{caption}</figcaption>'
+
+    return COMPUTED.sub(linked, body)

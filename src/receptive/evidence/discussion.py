@@ -1,0 +1,142 @@
+"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments.toml`` as code.
+
+They were put down before any of their runs. `measured.conditions` and `measured.kept` make one task of runs
+that differ in a switch, in their data, or in what was kept of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from math import nan
+from statistics import fmean
+
+from receptive.evidence.claims import Quantity
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
+from receptive.evidence.statistics import LEAST_TRIALS, Interval
+from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
+from receptive.networks.variants import SMALL
+from receptive.protocols import ACTIVATIONS
+from receptive.replication import targets
+from receptive.theory.assembly import MIXED
+
+EXPONENTIAL = "+activation=exponential"
+CONTROLS = tuple(f"+activation={name}" for name in ACTIVATIONS if name not in ("relu", "exponential"))
+"""What stands for other activations of the first layer behind the name of a network."""
+PLACES = (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
+"""Networks with the exponential, on the synthetic task and on real sequences."""
+CONDITIONS = tuple(f"+{one.suffix}" for one in targets.CONDITIONS)
+"""What stands for another regularisation or optimisation."""
+LEARNED = 0.9
+"""AU-ROC of CNN-25 below which a condition says nothing."""
+FEWEST_CONDITIONS = 6
+LOSS = -0.01
+"""Difference in AU-ROC above which the exponential costs none."""
+DRAWS = ("cnn-2", "cnn-4", "cnn-25")
+
+
+def exponential_makes_localist(results: Results) -> Iterator[Evidence]:
+    """DISC-1: with the exponential, more relevant filters where pools are small, and CNN-2 localist."""
+    for network in (*SMALL, "chipseq/cnn-2"):
+        with_it, without = (key(name, "relevant") for name in (network + EXPONENTIAL, network))
+        yield exceeds(results, with_it, without, CLEAR)
+    yield above(results, key(f"cnn-2{EXPONENTIAL}", "relevant"), MIXED[1])
+
+
+def exponential_costs_nothing(results: Results) -> Iterator[Evidence]:
+    """DISC-2: AU-ROC with the exponential is not lower by 0.01."""
+    for network in PLACES:
+        yield exceeds(results, key(network + EXPONENTIAL, "auroc"), key(network, "auroc"), LOSS)
+
+
+def growth_matters(results: Results) -> Iterator[Evidence]:
+    """DISC-3: CNN-2 has more relevant filters with the exponential than with each control."""
+    exponential = key(f"cnn-2{EXPONENTIAL}", "relevant")
+    for control in CONTROLS:
+        yield exceeds(results, exponential, key(f"cnn-2{control}", "relevant"), CLEAR)
+
+
+def judged_conditions(results: Results) -> tuple[str, ...]:
+    """Return the conditions under which CNN-25 learns the task, so that they say something (DISC-4)."""
+    return tuple(
+        condition
+        for condition in CONDITIONS
+        if (scores := results.of(key(f"cnn-25{condition}", "auroc"))) and fmean(scores) >= LEARNED
+    )
+
+
+def architecture_decides_whatever_else(results: Results) -> Iterator[Evidence]:
+    """DISC-4: CNN-25 is ahead of CNN-2 by half of the filters under each condition that says something."""
+    judged = judged_conditions(results)
+    for condition in judged:
+        large, small = (key(network + condition, "relevant") for network in ("cnn-25", "cnn-2"))
+        yield exceeds(results, large, small, HALF)
+    if len(judged) < FEWEST_CONDITIONS:
+        what = "conditions under which CNN-25 learns the task"
+        yield Evidence(what, Interval(len(judged), nan, nan), "above", FEWEST_CONDITIONS - 1)
+
+
+def gradients_vanish(results: Results) -> Iterator[Evidence]:
+    """DISC-5: gradients fall by half, in CNN-2 with parts alone, and were larger where motifs came to be."""
+    for network in ("cnn-25", "cnn-2"):
+        yield below(results, key(network, "gradient_left"), HALF)
+    yield below(results, key("cnn-2", "relevant_at_end"), MIXED[0])
+    yield above(results, key("cnn-25-120", "gradient_lead"), 0)
+
+
+def unmatched_matter_less(results: Results) -> Iterator[Evidence]:
+    """DISC-6: in CNN-25-120 holding a relevant filter costs more than holding another."""
+    yield above(results, key("cnn-25-120", "importance_lead"), 0)
+
+
+def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
+    """DISC-7: relevant shares on other draws differ by less than 0.1."""
+    moved = [
+        exceeds(results, key(f"draws/{name}", "relevant"), key(name, "relevant"), -CLEAR) for name in DRAWS
+    ]
+    yield closest(moved)
+    yield closest(Evidence(each.what, each.found, "below", CLEAR) for each in moved)
+
+
+def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, ...]:
+    return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
+
+
+def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
+    return Claim(name, rule, tuple(chain(*needs)), (on,), least, failing(rule))
+
+
+CLAIMS = (
+    _claim(
+        "DISC-1",
+        exponential_makes_localist,
+        _keys("relevant", (*SMALL, "chipseq/cnn-2"), EXPONENTIAL, ""),
+        on="conditions",
+    ),
+    _claim("DISC-2", exponential_costs_nothing, _keys("auroc", PLACES, EXPONENTIAL, ""), on="conditions"),
+    _claim("DISC-3", growth_matters, _keys("relevant", ["cnn-2"], EXPONENTIAL, *CONTROLS), on="conditions"),
+    _claim(
+        "DISC-4",
+        architecture_decides_whatever_else,
+        _keys("relevant", ["cnn-2", "cnn-25"], *CONDITIONS),
+        _keys("auroc", ["cnn-25"], *CONDITIONS),
+        on="conditions",
+    ),
+    _claim(
+        "DISC-5",
+        gradients_vanish,
+        _keys("gradient_left", ["cnn-25", "cnn-2"]),
+        _keys("relevant_at_end", ["cnn-2"]),
+        _keys("gradient_lead", ["cnn-25-120"]),
+        on="epochs",
+    ),
+    _claim("DISC-6", unmatched_matter_less, _keys("importance_lead", ["cnn-25-120"]), on="importance"),
+    _claim(
+        "DISC-7",
+        draw_does_not_decide,
+        _keys("relevant", DRAWS),
+        _keys("relevant", [f"draws/{name}" for name in DRAWS]),
+        on="conditions",
+        least=4,
+    ),
+)
+"""The claims, with the trials that each number takes: three, or both trials on both draws."""

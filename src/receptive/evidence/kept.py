@@ -1,0 +1,134 @@
+"""What was kept of a run, read: its first layer over epochs, and how much each filter matters.
+
+``tools/kept.py`` makes ``epochs.json`` and ``importance.json`` in the folder of a run, from its
+``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
+"""
+
+from dataclasses import dataclass, fields
+from math import log
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from receptive.errors import ReceptiveError
+from receptive.files import kind, read_json
+
+EPOCHS, IMPORTANCE = "epochs.json", "importance.json"
+FEWEST = 3
+"""Filters of either kind that a network takes for them to be compared (DISC-6)."""
+
+Numbers = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """The first layer of one training, after some of its epochs.
+
+    Attributes:
+        epoch: after which; 0 is before training.
+        loss: cross-entropy over the first 500 validation sequences.
+        gradient: of that loss, its Euclidean norm for each filter, epoch by epoch.
+        bits: information of each filter's trimmed motif, epoch by epoch.
+        factor: the factor of each filter's best relevant match, epoch by epoch; empty without one.
+        matches: whether each filter matches any motif of JASPAR, epoch by epoch.
+        final: the factor of each filter in the network that the run kept, that of its best epoch.
+    """
+
+    epoch: tuple[int, ...]
+    loss: tuple[float, ...]
+    gradient: Numbers
+    bits: Numbers
+    factor: tuple[tuple[str, ...], ...]
+    matches: tuple[tuple[bool, ...], ...]
+    final: tuple[str, ...]
+
+    def relevant(self, place: int = -1) -> float:
+        """Return the share of filters with a relevant match, by default after the last epoch kept."""
+        return sum(map(bool, self.factor[place])) / len(self.factor[place])
+
+    def gradient_left(self) -> float:
+        """Return the mean gradient after the last epoch kept, as a share of that after epoch 1."""
+        return fmean(self.gradient[-1]) / fmean(self.gradient[self.epoch.index(1)])
+
+    def gradient_lead(self) -> float | None:
+        """Compare, after epoch 1, filters that end with a relevant match with those that end without.
+
+        Returns:
+            The difference of the mean logarithms of their gradients. Filters without any gradient, which
+            have no logarithm, are left out. ``None`` if that leaves none of one kind.
+        """
+        first = self.gradient[self.epoch.index(1)]
+        logs: dict[bool, list[float]] = {True: [], False: []}
+        for norm, factor in zip(first, self.final, strict=True):
+            if norm > 0:
+                logs[bool(factor)].append(log(norm))
+        return fmean(logs[True]) - fmean(logs[False]) if all(logs.values()) else None
+
+
+@dataclass(frozen=True)
+class Importance:
+    """What a network loses when one first-layer filter after another is held at its mean.
+
+    Attributes:
+        loss, auroc: of the network as it is, on its test set.
+        loss_change: by filter, the loss with it held minus ``loss``.
+        auroc_change: by filter, the mean AU-ROC with it held minus ``auroc``.
+        by_class: the same for each filter and class.
+        factor: the factor of each filter's best relevant match; empty without one.
+        matches: whether each filter matches any motif of JASPAR.
+        classes: their names.
+    """
+
+    loss: float
+    auroc: float
+    loss_change: tuple[float, ...]
+    auroc_change: tuple[float, ...]
+    by_class: Numbers
+    factor: tuple[str, ...]
+    matches: tuple[bool, ...]
+    classes: tuple[str, ...]
+
+    def lead(self) -> float | None:
+        """Return the mean rise in loss of filters with a relevant match minus that of filters without.
+
+        ``None`` if there are fewer than three of either (DISC-6).
+        """
+        rises: dict[bool, list[float]] = {True: [], False: []}
+        for rise, factor in zip(self.loss_change, self.factor, strict=True):
+            rises[bool(factor)].append(rise)
+        few = min(map(len, rises.values())) < FEWEST
+        return None if few else fmean(rises[True]) - fmean(rises[False])
+
+
+def read_epochs(folder: Path | str) -> Epochs | None:
+    """Read what was kept of a run over epochs; ``None`` if nothing was.
+
+    Raises:
+        ReceptiveError: the file is damaged.
+    """
+    found = _fields(Path(folder) / EPOCHS, Epochs)
+    return None if found is None else Epochs(**found)
+
+
+def read_importance(folder: Path | str) -> Importance | None:
+    """Read how much each filter of a run matters; ``None`` if that was not measured.
+
+    Raises:
+        ReceptiveError: the file is damaged.
+    """
+    found = _fields(Path(folder) / IMPORTANCE, Importance)
+    return None if found is None else Importance(**found)
+
+
+def _fields(path: Path, record: type) -> dict[str, Any] | None:
+    """Read the fields of a record, their lists as tuples."""
+    if kind(path) != "file":
+        return None
+    names, found = [field.name for field in fields(record)], read_json(path)
+    if not isinstance(found, dict) or sorted(found) != sorted(names):
+        raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
+    return {name: _frozen(value) for name, value in found.items()}
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

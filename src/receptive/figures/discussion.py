@@ -1,0 +1,232 @@
+"""What else decides: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from receptive.evidence.discussion import CONDITIONS, LEARNED
+from receptive.evidence.kept import Epochs, Importance
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
+from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from receptive.figures.matches import legend
+from receptive.networks.variants import SMALL
+
+COLUMNS = {"relevant": "share of relevant filters", "auroc": "AU-ROC"}
+WHERE = {**{name: name.upper() for name in (*SMALL, "cnn-25")}}
+WHERE |= {f"chipseq/{name}": f"{name.upper()}\nChIP-seq" for name in ("cnn-2", "cnn-25")}
+"""Networks, and what stands below them."""
+ACTIVATIONS = {
+    "": ("ReLU", BLUE, "o"),
+    "+activation=exponential": ("exponential", VERMILLION, "D"),
+    "+activation=softplus": ("softplus", GREEN, "^"),
+    "+activation=squared_relu": ("squared ReLU", ORANGE, "s"),
+    "+activation=sigmoid": ("sigmoid", PURPLE, "v"),
+}
+"""Activations of the first layer: name, colour and marker."""
+BEFORE = ("+learning_rate=0.0003", "+beta_1=0.9", "+initializer=he_normal", "+patience=None")
+"""Conditions that were measured before the registration, each from the paper's text."""
+TWO = {"cnn-2": (BLUE, "o"), "cnn-25": (VERMILLION, "D")}
+IN_WORDS = {
+    "": "as released",
+    "+learning_rate=0.0003": "learning rate 0.0003",
+    "+beta_1=0.9": "β₁ 0.9",
+    "+initializer=he_normal": "He initialisation",
+    "+patience=None": "no early stopping",
+    "+l2=0.0": "no L2",
+    "+l2=0.0001": "L2 × 100",
+    "+dropout=0.0,0.0,0.0": "no dropout",
+    "+dropout=0.5,0.1,0.5": "dropout 0.5 behind layer 1",
+    "+batch_norm=False": "no batch normalisation",
+    "+learning_rate=0.01+optimizer=sgd": "SGD with momentum",
+    "+learning_rate=0.01": "learning rate × 10",
+    "+learning_rate=0.0001": "learning rate ÷ 10",
+}
+"""Conditions as a page names them."""
+KINDS = {
+    "relevant": ("matches a relevant motif", BLUE, "o"),
+    "other": ("matches another motif", ORANGE, "s"),
+    "none": ("matches none", GREY, "x"),
+}
+
+
+def activations(results: Results) -> Figure:
+    """Draw relevant share and AU-ROC of networks with each activation of their first layers (DISC-1 to 3).
+
+    A mark is the mean over trials, dots are trials. What has no run has no mark.
+
+    Args:
+        results: of `measured.conditions`.
+    """
+    figure = Figure(figsize=(9, 3.9), layout="constrained")
+    for axes, (column, title) in zip(figure.subplots(1, 2), COLUMNS.items(), strict=True):
+        for switch, (label, colour, marker) in ACTIVATIONS.items():
+            step = list(ACTIVATIONS).index(switch) - 1
+            axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
+            for place, network in enumerate(WHERE):
+                values = results.of(key(network + switch, column))
+                x = place + 0.15 * step
+                axes.plot([x] * len(values), values, ".", color="black", ms=3, alpha=0.5, zorder=4)
+                if values:
+                    axes.plot([x], [np.mean(values)], marker, color=colour, ms=7)
+        axes.axvline(3.5, color="0.8", lw=1)
+        axes.set_xticks(range(len(WHERE)), list(WHERE.values()), fontsize="small")
+        axes.set_xlim(-0.5, len(WHERE) - 0.4)
+        axes.set_title(title, fontsize="medium")
+        _plain(axes)
+    figure.axes[0].set_ylim(-0.04, 1.04)
+    legend(figure)
+    return figure
+
+
+def under_conditions(results: Results) -> Figure:
+    """Draw relevant share and AU-ROC of CNN-2 and CNN-25 under each condition (DISC-4).
+
+    A mark is the mean over trials, dots are trials; hollow where CNN-25 has not learned the task. Rows above
+    the line were measured before the registration.
+    """
+    rows = ("", *BEFORE, *CONDITIONS)
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    for axes, (column, title) in zip(figure.subplots(1, 2, sharey=True), COLUMNS.items(), strict=True):
+        for network, (colour, marker) in TWO.items():
+            axes.plot([], [], color=colour, marker=marker, ls="none", label=network.upper())
+            for y, switch in enumerate(rows):
+                values = results.of(key(network + switch, column))
+                learned = results.of(key(f"cnn-25{switch}", "auroc"))
+                fails = bool(learned) and np.mean(learned) < LEARNED
+                axes.plot(values, [y] * len(values), ".", color="black", ms=3, alpha=0.5, zorder=4)
+                if values:
+                    fill = "none" if fails else colour
+                    axes.plot([np.mean(values)], [y], marker, color=colour, mfc=fill, ms=7)
+        axes.axhline(len(BEFORE) + 0.5, color="0.8", lw=1)
+        axes.set_yticks(range(len(rows)), [IN_WORDS[row] for row in rows])
+        axes.set_title(title, fontsize="medium")
+        axes.grid(color="0.93")
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.axes[0].set_ylim(len(rows) - 0.5, -0.5)
+    figure.axes[0].set_xlim(-0.04, 1.04)
+    legend(figure)
+    return figure
+
+
+def over_epochs(kept: Mapping[str, Sequence[Epochs]]) -> Figure:
+    """Draw loss, gradient, information and relevant share of first layers over epochs (DISC-5).
+
+    A line is a trial; a colour, a network. Gradient and information are means over filters.
+
+    Args:
+        kept: trials, by the name of the network.
+    """
+    panels: dict[str, Callable[[Epochs, int], float]] = {
+        "loss on validation data": lambda each, place: each.loss[place],
+        "gradient at a filter": lambda each, place: fmean(each.gradient[place]),
+        "bits that a filter holds": lambda each, place: fmean(each.bits[place]),
+        "share of relevant filters": lambda each, place: each.relevant(place),
+    }
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
+    for axes, (title, number) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
+        for colour, (network, trials) in zip((BLUE, VERMILLION, GREEN, PURPLE), kept.items(), strict=False):
+            for trial, each in enumerate(trials):
+                values = [number(each, place) for place in range(len(each.epoch))]
+                label = network if trial == 0 else None
+                axes.plot(each.epoch, values, color=colour, marker=".", ms=4, lw=1.2, alpha=0.8, label=label)
+        _against_epochs(axes, title)
+    figure.axes[1].set_yscale("log")
+    figure.axes[3].set_ylim(-0.04, 1.04)
+    legend(figure)
+    return figure
+
+
+def two_kinds(trials: Sequence[Epochs]) -> Figure:
+    """Draw the gradient at filters that end with a relevant match, and at those that end without one.
+
+    A line is the geometric mean over the filters of a kind in a trial; filters without a gradient are left
+    out.
+    """
+    figure = Figure(figsize=(7, 3.4), layout="constrained")
+    axes = figure.subplots()
+    for trial, each in enumerate(trials):
+        ends = np.array(list(map(bool, each.final)))
+        for label, chosen, colour in (
+            ("end with a relevant match", ends, BLUE),
+            ("end without one", ~ends, ORANGE),
+        ):
+            norms = np.array(each.gradient)[:, chosen]
+            logs = np.ma.log(np.ma.masked_less_equal(norms, 0)).mean(axis=1)
+            line = np.exp(np.ma.filled(logs, np.nan))
+            axes.plot(
+                each.epoch, line, ".-", color=colour, lw=1.2, label=None if trial else f"filters that {label}"
+            )
+    _against_epochs(axes, "gradient at a filter")
+    axes.set_yscale("log")
+    legend(figure)
+    return figure
+
+
+def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
+    """Draw what holding each filter at its mean costs, network by network (DISC-6).
+
+    A mark is a filter; in a network its trials stand side by side. The axis is logarithmic away from 0.
+    """
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for label, colour, marker in KINDS.values():
+        axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
+    random = np.random.default_rng(0)
+    for place, trials in enumerate(kept.values()):
+        for trial, each in enumerate(trials):
+            x = place + 0.8 * ((trial + 0.5) / len(trials) - 0.5)
+            for kind, (_, colour, marker) in KINDS.items():
+                values = [
+                    rise for rise, own in zip(each.loss_change, kinds(each), strict=True) if own == kind
+                ]
+                aside = random.uniform(-0.2, 0.2, len(values)) / len(trials)
+                axes.plot(x + aside, values, marker, color=colour, ms=4, alpha=0.8)
+    axes.axhline(0, color="0.6", lw=1, zorder=0)
+    axes.set_yscale("symlog", linthresh=1e-3)
+    axes.set_xticks(range(len(kept)), list(kept))
+    axes.set_ylabel("rise in test loss")
+    _plain(axes)
+    legend(figure)
+    return figure
+
+
+def kinds(each: Importance) -> list[str]:
+    """Sort filters by what they match: ``relevant``, ``other`` or ``none``."""
+    return [
+        "relevant" if factor else "other" if matches else "none"
+        for factor, matches in zip(each.factor, each.matches, strict=True)
+    ]
+
+
+def by_class(each: Importance) -> Figure:
+    """Draw how much AU-ROC each class loses when each filter is held, filters sorted by factor."""
+    order = sorted(range(len(each.factor)), key=lambda i: (each.factor[i] == "", each.factor[i], i))
+    table = -np.array(each.by_class)[order]
+    figure = Figure(figsize=(8, 0.2 * len(order) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    shown = axes.imshow(table, cmap="Blues", vmin=0, aspect="auto")
+    axes.set_xticks(range(len(each.classes)), each.classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(order)), [each.factor[i] or "–" for i in order], fontsize="small")
+    axes.set_ylabel("filter, by its best relevant match")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    figure.colorbar(shown, label="AU-ROC lost", shrink=0.6)
+    return figure
+
+
+def _against_epochs(axes: Axes, title: str) -> None:
+    axes.set_xscale("symlog", linthresh=1)
+    axes.set_xticks([0, 1, 2, 4, 8, 16, 32, 64], list(map(str, (0, 1, 2, 4, 8, 16, 32, 64))))
+    axes.minorticks_off()
+    axes.set_xlabel("epochs")
+    axes.set_title(title, fontsize="medium")
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    axes.grid(axis="y", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)

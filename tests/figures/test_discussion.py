@@ -1,0 +1,104 @@
+"""The figures of the Discussion show the numbers that they are given."""
+
+import numpy as np
+import pytest
+
+from receptive.evidence.discussion import CONDITIONS, EXPONENTIAL
+from receptive.evidence.kept import Epochs, Importance
+from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
+from receptive.figures import discussion
+from receptive.replication.targets import ACTIVATIONS
+
+
+def marks(axes, marker):
+    """Where the marks of a kind stand, without those that only explain it."""
+    lines = [line for line in axes.lines if line.get_marker() == marker]
+    return [point for line in lines for point in zip(line.get_xdata(), line.get_ydata(), strict=True)]
+
+
+def results(numbers):
+    return Results({key(name, column): values for (name, column), values in numbers.items()}, {})
+
+
+def test_every_trained_activation_has_a_mark_of_its_own():
+    names = {one.suffix for every in ACTIVATIONS.values() for one in every}
+    assert {name.removeprefix("+") for name in discussion.ACTIVATIONS} == {"", *names}
+    assert len(set(discussion.ACTIVATIONS.values())) == len(discussion.ACTIVATIONS)
+
+
+def test_activations_stand_over_their_network_at_the_mean_of_their_trials():
+    numbers = {("cnn-2", "relevant"): (0.0, 0.1), ("cnn-2" + EXPONENTIAL, "relevant"): (0.8, 1.0)}
+    shares, scores = discussion.activations(results(numbers)).axes[:2]
+    ((relu, low),) = marks(shares, "o")
+    ((exponential, high),) = marks(shares, "D")
+    assert (low, high) == (pytest.approx(0.05), pytest.approx(0.9))
+    assert 0.5 < relu < exponential < 1.5
+    assert sorted(y for _, y in marks(shares, ".")) == [0.0, 0.1, 0.8, 1.0]
+    assert marks(scores, "o") == marks(scores, "D") == []
+
+
+def test_a_condition_that_says_nothing_has_hollow_marks():
+    learned, failed = CONDITIONS[:2]
+    numbers = {
+        (f"{network}{one}", "relevant"): (0.5,) for network in discussion.TWO for one in (learned, failed)
+    }
+    numbers |= {(f"cnn-25{learned}", "auroc"): (0.95,), (f"cnn-25{failed}", "auroc"): (0.6,)}
+    axes = discussion.under_conditions(results(numbers)).axes[0]
+    rows = 1 + len(discussion.BEFORE)
+    fills = {
+        line.get_ydata()[0]: line.get_markerfacecolor() == "none"
+        for line in axes.lines
+        if line.get_marker() in "oD" and len(line.get_ydata())
+    }
+    assert fills == {rows: False, rows + 1: True}
+
+
+def test_every_condition_has_a_name():
+    assert set(discussion.IN_WORDS) == {"", *discussion.BEFORE, *CONDITIONS}
+
+
+KEPT = Epochs(
+    epoch=(0, 1, 4),
+    loss=(0.7, 0.5, 0.1),
+    gradient=((1.0, 4.0), (2.0, 8.0), (0.0, 0.5)),
+    bits=((1.0, 2.0), (3.0, 4.0), (5.0, 6.0)),
+    factor=(("", ""), ("SP1", ""), ("SP1", "MAX")),
+    matches=((False, False),) * 3,
+    final=("", "MAX"),
+)
+
+
+def test_over_epochs_means_over_filters_are_drawn():
+    panels = discussion.over_epochs({"CNN-2": [KEPT]}).axes
+    expected = [KEPT.loss, (2.5, 5, 0.25), (1.5, 3.5, 5.5), (0, 0.5, 1)]
+    for axes, values in zip(panels, expected, strict=True):
+        (line,) = axes.lines
+        assert line.get_xdata().tolist() == [0, 1, 4]
+        assert line.get_ydata() == pytest.approx(values)
+
+
+def test_filters_are_told_apart_by_how_they_end():
+    relevant, other = discussion.two_kinds([KEPT]).axes[0].lines
+    assert relevant.get_ydata() == pytest.approx([4, 8, 0.5])
+    assert other.get_ydata()[:2] == pytest.approx([1, 2])
+    assert np.isnan(other.get_ydata()[2])  # no gradient, no logarithm
+
+
+def test_each_filter_has_a_mark_of_its_kind():
+    found = Importance(
+        loss=0.1,
+        auroc=0.9,
+        loss_change=(0.3, 0.2, 0.1),
+        auroc_change=(0.0,) * 3,
+        by_class=((-0.1, 0.0), (0.0, -0.2), (0.0, 0.0)),
+        factor=("SP1", "", ""),
+        matches=(True, True, False),
+        classes=("MAX", "SP1"),
+    )
+    assert discussion.kinds(found) == ["relevant", "other", "none"]
+    axes = discussion.rises({"CNN-2": [found]}).axes[0]
+    for (_, _, marker), rise in zip(discussion.KINDS.values(), found.loss_change, strict=True):
+        assert [y for _, y in marks(axes, marker)] == [rise]
+    (image,) = discussion.by_class(found).axes[0].images
+    assert image.get_array().tolist() == [[0.1, 0.0], [0.0, 0.2], [0.0, 0.0]]

@@ -1,0 +1,116 @@
+"""Read what runs have kept, into small files that pages and rules take: ``python tools/kept.py results``.
+
+``replicate --keep`` leaves ``epochs.npz`` (the first layer over epochs) and ``model.keras`` (the weights) in
+the folder of a run. Beside them this writes
+
+- ``epochs.json``: loss, gradients and matches of the filters, epoch by epoch (`receptive.evidence.kept`);
+- ``epochs.pwm.npz``: the filters as PWMs, uint8 (epochs, filters, positions, 4), 255 for a probability of 1;
+- ``importance.json``: what the network loses when one filter after another is held at its mean.
+
+What is there is not made again. Some seconds an epoch, and some minutes a network for its importance.
+"""
+
+import argparse
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from receptive.audits import audit, importance
+from receptive.cli.train import load_data
+from receptive.evidence import measured
+from receptive.evidence.kept import EPOCHS, IMPORTANCE, Epochs, Importance
+from receptive.files import to_json, write_text
+from receptive.models import model
+from receptive.models.probe import Probe
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import database, relevant_to
+from receptive.motifs.motif import information_content
+from receptive.networks import filters, snapshots
+from receptive.protocols import RELEASED
+from receptive.replication import runs
+from receptive.replication.runs import Run
+from receptive.tasks.dataset import Dataset
+
+PWMS = "epochs.pwm.npz"
+DIGITS = 6
+
+
+@cache
+def data_of(task: str) -> Dataset:
+    """The data of a task, drawn as its runs have them."""
+    return load_data(None, task, RELEASED)
+
+
+def rounded(values: np.ndarray) -> list:
+    """As JSON keeps it, with six digits that count."""
+    return [rounded(value) for value in values] if np.ndim(values) else float(f"{values:.{DIGITS}g}")
+
+
+def over_epochs(folder: Path, run: Run) -> tuple[Epochs, np.ndarray]:
+    """Read the first layer at each of its epochs, and what the finished network's filters match."""
+    protocol, relevant = run.plan.protocol, relevant_to(run.plan.classes)
+    with np.load(folder / "epochs.npz") as opened:
+        kept = dict(opened)
+    bits, factor, matches, pwms = [], [], [], []
+    for place in range(len(kept["epoch"])):
+        motifs = snapshots.read(kept, place, data_of(run.plan.task).test.X, protocol)
+        trimmed = filters.trimmed(motifs, protocol)
+        found = tomtom.match(trimmed, database())
+        bits.append([0.0 if motif.dead else information_content(motif.pwm).sum() for motif in trimmed])
+        factor.append(tomtom.best_factors(found, relevant))
+        matches.append([bool(each.hits) for each in found])
+        pwms.append([motif.pwm for motif in motifs])
+    _, final = runs.stored_matches(folder)
+    return Epochs(
+        epoch=kept["epoch"].tolist(),
+        loss=rounded(kept["loss"]),
+        gradient=rounded(kept["gradient"]),
+        bits=rounded(np.array(bits)),
+        factor=factor,
+        matches=matches,
+        final=tomtom.best_factors(final, relevant),
+    ), np.rint(255 * np.array(pwms)).astype(np.uint8)
+
+
+def what_matters(folder: Path, run: Run) -> Importance:
+    """Hold each filter of the first layer at its mean, over the whole test set."""
+    data = data_of(run.plan.task)
+    network = model.live(audit.load(folder / "model.keras"), data.length)
+    place, _, axis = network.activation("conv1")
+    probe = Probe(network, place, data.test.X, axis)
+    found = importance.measure(probe, probe.levels(), data.test.Y)
+    _, matches = runs.stored_matches(folder)
+    return Importance(
+        loss=rounded(found.loss),
+        auroc=rounded(found.auroc),
+        loss_change=rounded(found.loss_change),
+        auroc_change=rounded(found.auroc_change),
+        by_class=rounded(found.class_change),
+        factor=tomtom.best_factors(matches, relevant_to(run.plan.classes)),
+        matches=[bool(each.hits) for each in matches],
+        classes=run.plan.classes,
+    )
+
+
+def main() -> None:
+    """Go through a store."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("store", type=Path, help="folder of runs")
+    parser.add_argument("--only", help="only runs whose folder has this in its name")
+    chosen = parser.parse_args()
+    for folder in measured.folders(chosen.store):
+        if chosen.only and chosen.only not in str(folder):
+            continue
+        if (folder / "epochs.npz").exists() and not (folder / EPOCHS).exists():
+            print(folder / EPOCHS, flush=True)
+            epochs, pwms = over_epochs(folder, runs.load(folder))
+            np.savez_compressed(folder / PWMS, pwm=pwms)
+            write_text(folder / EPOCHS, to_json(vars(epochs)))
+        if (folder / "model.keras").exists() and not (folder / IMPORTANCE).exists():
+            print(folder / IMPORTANCE, flush=True)
+            write_text(folder / IMPORTANCE, to_json(vars(what_matters(folder, runs.load(folder)))))
+
+
+if __name__ == "__main__":
+    main()
