@@ -465,7 +465,7 @@ def _step(
         return LOST
     if kind in _JOINS or kind == "Concatenate":
         at = config.get("axis", -1) if kind == "Concatenate" else None
-        return joined(kind, name, at, sources, aside, found)
+        return joined(f"layer {name} ({kind})", name, at, sources, aside, found)
     if kind in _SHAPES:
         return replace(
             source, axes=_reshaped(kind, name, config, source, found.lengths[cast(str, source.place)])
@@ -518,7 +518,7 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Found) ->
     made = {axis: _one_way(kind, name, config, dimensions, axis - spatial[0]) for axis in spatial}
     for axis in spatial:
         if axis != along:
-            axes[axis] = beside(kind, name, made[axis], axes[axis])
+            axes[axis] = beside(f"layer {name} ({kind})", made[axis], axes[axis])
     if kind in _GLOBAL:
         kept = [axis if i not in spatial else () for i, axis in enumerate(axes)]
         axes = kept if config.get("keepdims") else [axes[channels]]
@@ -636,7 +636,7 @@ def _sliced(name: str, source: Tensor, call: Any, found: Found) -> Tensor:
         if len(axis) > 1:
             raise _unknown(name, "GetItem", MOVED)
         key = each if isinstance(each, int) else _bounds(each)
-        place = cropped("GetItem", name, key, replace(source, place=place), found)
+        place = cropped(f"layer {name} (GetItem)", name, key, replace(source, place=place), found)
         axes += [] if isinstance(each, int) else [axis]
     return Tensor(place, (*axes, *rest_axes))
 

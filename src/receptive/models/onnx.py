@@ -5,6 +5,7 @@ knows only operators of its own.
 """
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
+from posixpath import commonpath
 from typing import Any, cast
 
 import numpy as np
@@ -42,10 +44,14 @@ from receptive.models.operators import (
     Entry,
     Walk,
     attributes,
+    read_by,
 )
 from receptive.models.probe import Arrays, Holding
 from receptive.models.saved import MALFORMED
 from receptive.theory.layers import INPUT, Graph
+
+MOST_NODES = 1_000_000
+"""Nodes of the largest model that is read; a few functions that call each other may come to any number."""
 
 # --- the file ------------------------------------------------------------------------------------------
 
@@ -102,17 +108,43 @@ class Onnx:
 
     @cached_property
     def flat(self) -> Entry:
-        """The model with its functions replaced by their bodies."""
+        """The model with its functions replaced by their bodies.
+
+        Raises:
+            ReceptiveError: they call themselves, or come to more than `MOST_NODES` nodes.
+        """
         if not self.proto.functions:
             return self.proto
         from onnx import inliner
 
-        return inliner.inline_local_functions(self.proto)
+        try:
+            if (count := _written_out(self.proto)) > MOST_NODES:
+                raise ReceptiveError(f"{self.name}: its functions, written out, are {count:,} nodes")
+            return inliner.inline_local_functions(self.proto)
+        except RecursionError:
+            raise ReceptiveError(f"{self.name}: not an ONNX model: a function of it calls itself") from None
 
     @cached_property
     def weights(self) -> dict[str, Entry]:
         """The constants of the graph by their names."""
         return {tensor.name: tensor for tensor in self.flat.graph.initializer}
+
+    @cached_property
+    def inferred(self) -> dict[str, Entry]:
+        """The types of tensors that nodes return, by their names, as far as they can be told."""
+        from onnx import shape_inference
+
+        try:
+            known = shape_inference.infer_shapes(self.flat).graph
+        except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
+            return {}
+        return {each.name: each for each in (*known.value_info, *known.output)}
+
+    @cached_property
+    def shapes(self) -> dict[str, list[int]]:
+        """The shapes of tensors that no size of an input changes, as far as they can be told."""
+        every = {name: _shape(each) for name, each in self.inferred.items()}
+        return {name: cast(list[int], [*shape]) for name, shape in every.items() if None not in shape}
 
     @cached_property
     def given(self) -> list[Entry]:
@@ -128,8 +160,10 @@ class Onnx:
     def names(self) -> list[str]:
         """What each node is called: by its module where the exporter tells, else by its own name."""
         given, count, taken = list[str](), Counter[str](), Counter[str]()
+        scopes = [name.rpartition("/")[0] for each in self.nodes if (name := _of_tensorflow(each))]
+        scope = commonpath(scopes) + "/" if scopes else ""
         for node in self.nodes:
-            name = _module(node) or _own_name(node)
+            name = _module(node) or _of_tensorflow(node).removeprefix(scope) or _own_name(node)
             if not name:
                 kind = {"MaxPool": "pool", "AveragePool": "mean"}.get(node.op_type, node.op_type.lower())
                 count[kind] += 1
@@ -215,22 +249,20 @@ class Onnx:
         tensor = self.weights[name]
         if external_data_helper.uses_external_data(tensor):
             tensor = type(tensor).FromString(tensor.SerializeToString())
-            self._fetch(tensor)
+            self._fetch(external_data_helper.load_external_data_for_tensor, tensor)
         found: NDArray[Any] = numpy_helper.to_array(tensor)
         return found
 
-    def _fetch(self, tensor: Entry) -> None:
-        """Load the numbers of a tensor from a file of their own."""
-        from onnx import external_data_helper
-
-        place = external_data_helper.ExternalDataInfo(tensor).location
+    def _fetch(self, load: Callable[[Entry, str], None], what: Entry) -> None:
+        """Load the numbers of a tensor, or of a model's tensors, that lie in files of their own."""
+        if self.folder is None:
+            raise ReceptiveError(f"{self.name}: lacks its weights, which lie in a file: onnx.load reads both")
         try:
-            external_data_helper.load_external_data_for_tensor(tensor, str(self.folder or Path()))
+            load(what, str(self.folder))
         except Exception as error:  # checks of onnx raise several kinds
-            first = next(iter(str(error).splitlines()), "")
             raise ReceptiveError(
-                f"{self.name}: its weights lie in {place}, which cannot be read beside it ({first}); keep "
-                "both files in one folder"
+                f"{self.name}: its weights lie in another file, which cannot be read ({first_line(error)}); "
+                "keep both files in one folder"
             ) from None
 
     # --- as an audit asks for it
@@ -255,7 +287,7 @@ class Onnx:
         last, tensor = convolution, self.nodes[at].output[0]
         given = {each.name for each in self.flat.graph.output}
         while tensor not in given:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
             met = readers if len(readers) == 1 else self._meeting(tensor)
             if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
                 break
@@ -272,7 +304,7 @@ class Onnx:
         tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
         here = tensors[tensor]
         for i, node in enumerate(self.nodes):
-            if not inside & {*node.input}:
+            if not inside & {*read_by(node)}:
                 continue
             there = tensors[node.output[0]]
             if (there.place, there.axes) != (here.place, here.axes):
@@ -283,7 +315,7 @@ class Onnx:
                 each
                 for each in inside
                 for j, reader in enumerate(self.nodes)
-                if each in reader.input and j not in passed
+                if each in read_by(reader) and j not in passed
             }
             if waiting <= {node.output[0]}:
                 return passed
@@ -418,8 +450,8 @@ class Onnx:
 
     def _kind(self, layer: str) -> int:
         """The type of the numbers that a node returns."""
-        fed: int = self.given[0].type.tensor_type.elem_type
-        return _kinds(self.flat).get(self._tensor(layer), fed)
+        known: Entry = self.inferred.get(self._tensor(layer)) or self.given[0]
+        return int(known.type.tensor_type.elem_type)
 
     def _held(self, layer: str, held: Mapping[int, float], axis: int | None) -> dict[str, NDArray[Any]]:
         """Which filters are held, and at which values, as `_insert` has a model take them."""
@@ -520,20 +552,17 @@ class Onnx:
         """
         need(self.name, "onnx", "onnx", "onnxruntime")
         import onnxruntime
-        from onnx import TensorProto
+        from onnx import external_data_helper
 
         model = type(self.flat)()
         model.CopyFrom(self.flat)
-        for tensor in model.graph.initializer:
-            if tensor.data_location == TensorProto.EXTERNAL:
-                self._fetch(tensor)
+        if b"location" in model.SerializeToString():  # otherwise there is nothing to fetch
+            self._fetch(external_data_helper.load_external_data_for_model, model)
         change(model)
         needed, kept = {each.name for each in model.graph.output}, list[Entry]()
         for node in reversed(model.graph.node):
             if needed & {*node.output}:
-                needed.update(
-                    node.input, *(_captured(each.g) for each in node.attribute if each.HasField("g"))
-                )
+                needed.update(read_by(node))
                 kept.insert(0, node)
         del model.graph.node[:]
         model.graph.node.extend(kept)
@@ -555,14 +584,6 @@ _MADE, _UNUSED = "receptive: made", "receptive: unused"
 """What a convolution makes of the change of one filter, and what a node returns that is given instead."""
 
 
-def _captured(graph: Entry) -> set[str]:
-    """What the nodes of a graph within a node read, of whichever graph."""
-    within = (each.g for node in graph.node for each in node.attribute if each.HasField("g"))
-    return {name for node in graph.node for name in node.input}.union(
-        (each.name for each in graph.output), *map(_captured, within)
-    )
-
-
 def _dtype(kind: int) -> Any:
     """The type of numpy for a type of the format."""
     from onnx import helper
@@ -575,21 +596,21 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def _kinds(model: Entry) -> dict[str, int]:
-    """The types of a model's tensors by their names, as far as they can be told."""
-    from onnx import shape_inference
-
-    try:
-        known = shape_inference.infer_shapes(model).graph
-    except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
-        return {}
-    return {each.name: each.type.tensor_type.elem_type for each in (*known.value_info, *known.output)}
-
-
 def _shape(value: Entry) -> Shape:
     """The shape of an input or output; None is an open size."""
     tensor = value.type.tensor_type
     return tuple(each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim)
+
+
+def _written_out(model: Entry) -> int:
+    """How many nodes a model has once its functions are replaced by their bodies."""
+    bodies = {(each.domain, each.name): each.node for each in model.functions}
+
+    @cache
+    def size(function: tuple[str, str]) -> int:
+        return sum(1 + size((node.domain, node.op_type)) for node in bodies.get(function, ()))
+
+    return sum(1 + size((node.domain, node.op_type)) for node in model.graph.node)
 
 
 def _module(node: Entry) -> str:
@@ -611,6 +632,15 @@ def _module(node: Entry) -> str:
     if path and str(classes[-2]).startswith("torch.nn.modules."):
         return path
     return ".".join(part for part in (path, str(scopes[-1])) if part)
+
+
+def _of_tensorflow(node: Entry) -> str:
+    """The layer of TensorFlow's ``model/block/conv1/Conv1D``, with the model's name; "" if it is none.
+
+    Keras counts calls of a model, so that its layer conv1 may be called conv1_1.
+    """
+    found = re.fullmatch(r"(.+)/(Conv[12]D|convolution|(Max|Avg)Pool([12]d)?)(/\w+)?", str(node.name))
+    return found[1] if found and not node.name.startswith("/") else ""
 
 
 def _own_name(node: Entry) -> str:
