@@ -51,7 +51,6 @@ def check(spec: Path, rows: Sequence[Row]) -> None:
 def with_claims(page: str, rows: dict[str, Row]) -> str:
     """Fill in the claims of a page."""
 
-
     def filled(place: re.Match[str]) -> str:
         named = [rows[name] for name in place[1].split()]
         return claim(*named) if len(named) == 1 else table(named)
