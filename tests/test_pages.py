@@ -1,5 +1,6 @@
 """The pages in a browser, with the network off (``tox -e browser``, after ``tox -e docs``)."""
 
+import random
 import re
 import shutil
 from pathlib import Path
@@ -7,7 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-HTML = Path(__file__).parent.parent / "docs" / "_build" / "html"
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import jaspar_2016
+from receptive.motifs.meme import read_meme
+from receptive.replication import runs
+from receptive.report import explorers
+from receptive.theory import toy
+
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "docs" / "_build" / "html"
 NOT_OURS = {"genindex", "search", "py-modindex", "permalink"}
 PAGES = sorted(
     path
@@ -143,3 +152,139 @@ def test_a_measured_number_leads_to_its_trials_in_one_click(page, window):
     assert address.endswith(f"/results/{network}/released/index.html")
     window.goto(address)
     assert window.locator("tbody a").count() >= 3
+
+
+def set_controls(form, **values):
+    """Move the controls of an explorer; return what it says then."""
+    return form.evaluate(
+        """(form, values) => {
+            for (const [name, value] of Object.entries(values)) {
+                form.elements[name].value = value;
+                form.dispatchEvent(new Event("input"));
+            }
+            return form.querySelector(".said").textContent;
+        }""",
+        values,
+    )
+
+
+def open_explorer(window, page, name):
+    window.goto((HTML / page).as_uri())
+    form = window.locator(f"form[data-explorer={name}]")
+    assert form.is_visible()
+    return form
+
+
+EXPLORERS = {"toy": "spec/pooling.html", "filters": "spec/pool-size.html"}
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_every_control_of_an_explorer_has_a_name_and_moves_by_keyboard(name, window):
+    form = open_explorer(window, EXPLORERS[name], name)
+    assert form.get_attribute("aria-label")
+    requests = []
+    window.on("request", lambda request: requests.append(request.url))
+    controls = form.locator("input, select")
+    for number in range(controls.count()):
+        control = controls.nth(number)
+        assert control.evaluate("(it) => it.labels.length === 1 && it.labels[0].textContent.trim() !== ''")
+        before = control.input_value()
+        control.focus()
+        for key in ("ArrowUp", "ArrowDown"):
+            window.keyboard.press(key)
+            if control.input_value() != before:
+                break
+        assert control.input_value() != before, control.get_attribute("name")
+        assert form.locator(".said").inner_text()
+    assert requests == []
+
+
+def test_the_toy_says_what_the_library_says(window):
+    form = open_explorer(window, EXPLORERS["toy"], "toy")
+    choose = random.Random(0)
+    for _ in range(40):
+        pool = choose.randint(1, 20)
+        stride, width, apart = (
+            choose.randint(1, pool),
+            choose.choice([1, 2, 3, 4, 5, 6, None]),
+            choose.randint(4, 8),
+        )
+        row, phase = choose.randrange(3), choose.randrange(stride)
+        names = ["CACGTG", "GTGCAC", f"CAC{'N' * (apart - 3)}GTG"]
+        patterns = [toy.parse_pattern(each) for each in names]
+        said = set_controls(form, pool=pool, stride=stride, width=6 if width is None else width - 1,
+                            distance=apart - 4, pattern=row, phase=phase)  # fmt: skip
+        seen = [toy.views(toy.signature(patterns[row], at, pool, stride), width) for at in range(stride)]
+        others = {
+            each: toy.signatures(pattern, pool, stride, width)
+            for each, pattern in zip(names, patterns, strict=True)
+            if each != names[row]
+        }
+        known = sum(all(view not in given for given in others.values()) for view in seen)
+        like = [each for each, given in others.items() if seen[phase] in given]
+        now = f"it may as well be {' or '.join(like)}" if like else "it is known"
+        bits = [toy.information(patterns, pool, stride, each) for each in (width, None)]
+        assert said == (
+            f"{names[row]} is known in {known} of {stride} phases. In this phase {now}. Bits about "
+            f"which of the three it is: {bits[0]:.2f} through the filter, {bits[1]:.2f} in the map."
+        )
+
+
+def test_a_pattern_of_the_toy_can_be_dragged(window):
+    form = open_explorer(window, EXPLORERS["toy"], "toy")
+    assert form.locator("svg[role=img]").get_attribute("aria-label") == form.locator(".said").inner_text()
+    form.locator("svg").scroll_into_view_if_needed()
+    box = form.locator("svg").bounding_box()
+    window.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    window.mouse.down()
+    window.mouse.move(box["x"] + box["width"] - 10, box["y"] + 10)
+    window.mouse.up()
+    assert form.locator("[name=phase]").input_value() == "2"
+
+
+def test_filters_match_as_often_as_tomtom_says(window):
+    form = open_explorer(window, EXPLORERS["filters"], "filters")
+    names = form.locator("[name=layer] option").all_inner_texts()
+    steps = form.locator("[name=step]").get_attribute("data-words").split("|")
+    choose = random.Random(0)
+    for number, (words, name, layer) in enumerate(choose.sample(explorers.SHOWN, 4)):
+        trial, step = choose.randrange(3), steps[choose.randrange(3, len(steps))] if number else "0.1"
+        said = set_controls(form, layer=names.index(words), trial=trial, step=steps.index(step))
+        folder = ROOT / "results" / "synthetic" / name / "released" / f"trial-{trial}"
+        matches = tomtom.match(read_meme(folder / f"{layer}.meme"), jaspar_2016(), float(step))
+        run = runs.load(folder)
+        shares = runs.summary(matches, run.plan.classes)
+        if step == "0.1":
+            assert shares.jaspar == run.filters[layer].jaspar
+        numbers = [shares.jaspar, shares.jaspar_without_gmeb1, shares.relevant]
+        counts = [round(share * len(matches)) for share in numbers]
+        assert [int(found) for found in re.findall(r"\d+", said.replace("Gmeb1", ""))] == [
+            len(matches),
+            *counts,
+        ]
+        assert form.locator(".meters b").all_inner_texts() == [f"{share:.3f}" for share in numbers]
+        assert form.locator(".logos li:not(.no)").count() == counts[0]
+        assert form.locator(".logos strong").count() == counts[2]
+        assert (
+            form.locator(".stage a")
+            .evaluate("(link) => link.href")
+            .endswith(f"/results/synthetic/{name}/released/trial-{trial}/index.html")
+        )
+        drawn = form.locator(".logos svg").first
+        assert drawn.get_attribute("viewBox") != set_whole(form, drawn)
+        set_controls(form, whole=0)
+
+
+def set_whole(form, drawn):
+    set_controls(form, whole=1)
+    return drawn.get_attribute("viewBox")
+
+
+@pytest.mark.parametrize("name", ["toy", "filters"])
+def test_the_still_figure_stands_on_paper_and_the_moving_one_on_the_screen(name, window):
+    form = open_explorer(window, EXPLORERS[name], name)
+    still = window.locator("figure.still")
+    assert (form.is_visible(), still.is_visible()) == (True, False)
+    window.emulate_media(media="print")
+    assert (form.is_visible(), still.is_visible()) == (False, True)
+    window.emulate_media(media="screen")

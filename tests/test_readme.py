@@ -16,6 +16,10 @@ from receptive.evidence.verdicts import compare, judge, judge_all
 from receptive.networks.variants import LARGE, REGISTERED, SMALL
 from receptive.protocols import AGAIN, PAPER, RELEASED, protocol, reread
 from receptive.report.tables import plus_minus
+from receptive.theory.assembly import kind_of
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import parse_layers
+from receptive.theory.prediction import outcomes, predict
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -65,13 +69,20 @@ def test_no_claim_of_the_paper_is_contradicted(judgements):
     assert all(claims.statements()[name].source.startswith("Ours") for name in contradicted)
 
 
-def test_the_example_of_a_prediction_came_true(committed):
+def test_the_example_of_a_prediction_came_true():
     (text,) = re.findall(r'receptive predict "([^"]+)"', README)
-    found = {str(network): network for network in REGISTERED.values()}[text]
-    (outcome,) = predictions.score(committed["synthetic"], [found]).outcomes
-    assert outcome.hit
-    assert not outcome.predicted.outside
-    assert abs(outcome.measured.mean - outcome.predicted.fraction) < 0.05
+    first = predict(receptive_fields(parse_layers(text), 200))[0]
+    names = {str(network): name for name, network in REGISTERED.items()}
+    (came,) = (each for each in outcomes().layers if (each.network, each.view.name) == (names[text], "conv1"))
+    assert kind_of(came.mean) == first.kind
+    assert all(first.low <= trial <= first.high for trial in came.trials)
+    assert abs(came.mean - came.forecast) < 0.05
+
+
+def test_what_the_activation_does_to_cnn_2(committed):
+    names = ("cnn-2", "cnn-2+activation=exponential")
+    shares = [sample(committed["conditions"].of(key(name, "relevant"))).mean for name in names]
+    assert f"match a motif of the task goes from {shares[0]:.2f} to {shares[1]:.2f}" in RUNNING
 
 
 def test_the_step_with_pool_size_on_real_sequences(committed):

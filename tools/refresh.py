@@ -1,6 +1,6 @@
 """Make anew what is made from the committed runs and tests: ``python tools/refresh.py``.
 
-These are the verdicts that the package ships and README's lists of claims.
+These are the verdicts and the outcomes of forecasts that the package ships, and README's lists of claims.
 """
 
 import re
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import fill
 
-from receptive.evidence import claims, measured, verdicts
+from receptive.evidence import claims, forecasts, measured, verdicts
 from receptive.evidence.decided import DECIDED
 from receptive.files import to_json, write_text
 from receptive.report import matrix
@@ -43,5 +43,7 @@ if __name__ == "__main__":
     rows = [matrix.document(row) for row in matrix.of(store, ROOT / "tests")]
     write_text(DATA / "verdicts.json", to_json(rows))
     results = {"synthetic": measured.collect(store), **measured.collect_others(store)}
+    known = forecasts.shipped(results["synthetic"], results["chipseq"])
+    write_text(DATA / "outcomes.json", to_json(known.document()))
     judged = {each.claim.id: each.verdict for each in verdicts.judge_all(DECIDED, results)}
     write_text(readme, with_lists(readme.read_text("utf-8"), judged))

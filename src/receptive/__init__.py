@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from receptive.audits.audit import audit
     from receptive.evidence.measured import read_runs
+    from receptive.models.model import read_model
     from receptive.motifs.formats import read_motifs
     from receptive.motifs.meme import read_meme
     from receptive.motifs.motif import Motif
     from receptive.motifs.tomtom import match
     from receptive.replication.runs import Run
     from receptive.tasks.dataset import Dataset
-    from receptive.theory.assembly import predict
     from receptive.theory.fields import receptive_fields
     from receptive.theory.layers import Graph, Layer, parse_layers
+    from receptive.theory.prediction import predict
 
 __version__ = version("receptive")
 
@@ -35,6 +36,7 @@ __all__ = [
     "parse_layers",
     "predict",
     "read_meme",
+    "read_model",
     "read_motifs",
     "read_runs",
     "receptive_fields",
@@ -49,8 +51,9 @@ _HOMES = {
     "audit": "audits.audit",
     "match": "motifs.tomtom",
     "parse_layers": "theory.layers",
-    "predict": "theory.assembly",
+    "predict": "theory.prediction",
     "read_meme": "motifs.meme",
+    "read_model": "models.model",
     "read_motifs": "motifs.formats",
     "read_runs": "evidence.measured",
     "receptive_fields": "theory.fields",

@@ -17,9 +17,9 @@ from receptive.errors import ReceptiveError, UsageError
 from receptive.figures.canvas import BLUE
 from receptive.figures.fields import draw_fields
 from receptive.networks.variants import VARIANTS
-from receptive.theory.assembly import predict
 from receptive.theory.fields import interval, receptive_fields
 from receptive.theory.layers import parse_layers
+from receptive.theory.prediction import NOTHING, predict
 
 app = typer.Typer()
 app.command()(command.field)
@@ -31,8 +31,8 @@ def run(*arguments):
     return result.stdout
 
 
-def bits_of(name):
-    return [each.bits for each in predict(receptive_fields(VARIANTS[name].layers, 200))]
+def predictions_of(name):
+    return {each.name: each for each in predict(receptive_fields(VARIANTS[name].layers, 200))}
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +56,24 @@ def test_json_has_the_promised_fields():
     promised = ["name", "kind", "size", "jump", "start", "length", "uncertainty", "overlap"]
     layers = [[layer[key] for key in promised] for layer in document["layers"]]
     assert layers[1] == ["pool1", "pool", 43, 25, -9, 8, 25, 18]
-    bits = {layer["name"]: layer.pop("assembly_bits") for layer in document["layers"]}
-    assert bits == {
-        "conv1": bits_of("cnn-25")[0],
-        "pool1": None,
-        "conv2": bits_of("cnn-25")[1],
-        "pool2": None,
-    }
+    found = predictions_of("cnn-25")
+    for layer in document["layers"]:
+        record = {name: layer.pop(name) for name in NOTHING}
+        assert record == (found[layer["name"]].record() if layer["kind"] == "conv" else NOTHING)
     assert document == receptive_fields(VARIANTS["cnn-25"].layers, 200).json()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_understood_by_name_and_as_text(name):
     expected = receptive_fields(VARIANTS[name].layers, 200)
-    bits = [f"{each:.2f}" for each in bits_of(name)]
-    column = {row.name: bits.pop(0) for row in expected.rows if row.kind == "conv"}
-    assert run(name) == run(str(VARIANTS[name])) == expected.text({"assembly bits": column}) + "\n"
+    found, text = predictions_of(name), run(name)
+    plain = expected.text({}).splitlines()
+    assert text == run(str(VARIANTS[name]))
+    for line, bare in zip(text.splitlines(), plain, strict=True):
+        assert line.split()[: len(bare.split())] == bare.split()
+        if each := found.get(bare.split()[0]):
+            assert f"{each.bits:.3f}" in line
+            assert line.endswith(f"{each.share}  {each.expected}")
 
 
 def test_a_layer_list_may_be_longer_than_the_name_of_a_file():
@@ -152,7 +154,7 @@ def test_files_that_are_not_models(tmp_path):
     with pytest.raises(ReceptiveError, match=r"cannot read none\.keras"):
         run("none.keras")
     (tmp_path / "model.h5").write_text("")
-    with pytest.raises(ReceptiveError, match=r"model\.h5: not a model that Keras saved as \.keras or \.h5"):
+    with pytest.raises(ReceptiveError, match=r"model\.h5: not a model of Keras, ONNX or PyTorch"):
         run(tmp_path / "model.h5")
 
 

@@ -20,6 +20,7 @@ from receptive.motifs.tomtom import match
 from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, shapes, variant
 from receptive.replication import runs, targets
 from receptive.tasks import synthetic
+from receptive.theory import prediction
 from receptive.theory.assembly import coincidence
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -173,6 +174,20 @@ def test_nobody_had_trained_these_networks():
 @pytest.mark.parametrize("network", [*SECOND.values(), *DEPTH.values()], ids=lambda network: network.name)
 def test_the_last_pool_leaves_about_two_positions(network):
     assert shapes(network, 200)[-1].positions in (1, 2, 3)
+
+
+# --- what ships ---------------------------------------------------------------------------------------------
+
+
+def test_the_outcomes_that_ship_are_those_of_the_committed_runs(committed):
+    now = forecasts.shipped(committed["synthetic"], committed["chipseq"])
+    assert prediction.outcomes() == now, "python tools/refresh.py makes them anew"
+    registered = {each.network for each in now.layers if each.registered}
+    assert registered <= {*REGISTERED, *SECOND, *DEPTH}
+    for each in now.layers:
+        assert len(each.trials) >= 3
+        assert each.view.bits == pytest.approx(forecasts.bits_of(each.view))
+        assert each.forecast == pytest.approx(now.curve.fraction(each.view.bits), abs=1e-4)
 
 
 # --- the other motifs ---------------------------------------------------------------------------------------

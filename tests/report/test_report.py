@@ -235,8 +235,11 @@ def test_every_published_number_of_the_synthetic_task_is_there(made_up):
     assert [
         (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in found["cells"]
     ] == expected
-    ids = "POOL-1, POOL-2, POOL-3, POOL-4, NUM-1, SIZE-1, SIZE-2, STRIDE-1, DEEP-1, DEEP-2, DEEP-3"
-    ids += ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5, ASM-3, ASM-4, ASM-5, ASM-6, ASM-7"
+    ids = "POOL-1, POOL-2, POOL-3, POOL-4, NUM-1, SIZE-1, SIZE-2, SIZE-3, STRIDE-1, DEEP-1, DEEP-2, DEEP-3"
+    ids += (
+        ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5, VIVO-6, VIVO-7, VIVO-8, ASM-3, ASM-4, ASM-5, ASM-6, ASM-7"
+    )
+    ids += ", DISC-1, DISC-2, DISC-3, DISC-4, DISC-5, DISC-6, DISC-7"
     assert ", ".join(claim["id"] for claim in found["claims"]) == ids
 
 

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.audits.importance import Importance, measure, unlike
+from receptive.audits.importance import Importance, enough, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
@@ -34,9 +34,10 @@ from receptive.networks import backend, filters
 from receptive.networks.filters import Window
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
-from receptive.theory import assembly
+from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.layers import INPUT, Graph
+from receptive.theory.fields import unreadable as unaligned
+from receptive.theory.layers import Graph
 
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
@@ -44,8 +45,8 @@ RECTIFIED = ("relu", "relu6")
 FEW_SITES = 50
 """A PWM of fewer sites is judged by chance: docs/audit.md has how often, and how that was measured."""
 
-Progress = Callable[[int, int], None]
-"""Called after every pass over the sequences with the passes done and how many there will be."""
+Progress = Callable[[str, int, int], None]
+"""Called after every step of a piece of work: what is done, the steps done and how many there will be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ class Audit:
     name: str
     sequences: int
     fields: ReceptiveFields
-    predictions: tuple[assembly.Prediction, ...]
+    predictions: tuple[prediction.Prediction, ...]
     layer: str
     read_from: str
     activation: str
@@ -326,6 +327,7 @@ def audit(
     passthrough: Sequence[str] = (),
     name: str = "",
     progress: Progress | None = None,
+    held: int | None = None,
 ) -> Audit:
     """Audit a model.
 
@@ -341,7 +343,8 @@ def audit(
         protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
         passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
         name: what to call the model.
-        progress: called after every pass over the sequences.
+        progress: called after every step.
+        held: how many of the sequences to measure importance on; by default so many that it takes minutes.
 
     Raises:
         UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
@@ -377,7 +380,7 @@ def audit(
     probe = listen(data.X)
     missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
     rectified = function in RECTIFIED
-    tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
+    tick = _ticks(progress, "passes: reading filters", 4 + (not (rectified and missing)))
 
     levels = None if rectified and missing else probe.levels()
     tick(levels is not None)
@@ -409,15 +412,19 @@ def audit(
     )
     importance: Importance | str = missing
     if levels is not None and data.Y is not None and not missing:
+        part = sample(data, enough(probe.channels, data.X.shape[1]) if held is None else held)
+        probe = listen(part.X)
+        steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
+        tick = _ticks(progress, "batches: holding filters", steps)
         try:
-            importance = measure(probe, levels, data.Y, tick)
+            importance = measure(probe, levels, cast(NDArray[np.int8], part.Y), data.classes, tick)
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
     return Audit(
         name=name or network.name,
         sequences=len(data.X),
         fields=fields,
-        predictions=assembly.predict(fields),
+        predictions=prediction.predict(fields),
         layer=row.name,
         read_from=place,
         activation=function,
@@ -450,36 +457,14 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
 
 
 def unreadable(fields: ReceptiveFields, name: str) -> str:
-    """Say why the filters of a convolution cannot be read from aligned sites; "" if they can.
-
-    The sequences around its sites are aligned only if each of its neurons knows from which positions its
-    inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
-    same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
-    """
-    below, waiting = set[str](), [name]
-    inputs = {node.layer.name: node.inputs for node in fields.graph.nodes}
-    while waiting:
-        waiting = [one for each in waiting for one in inputs[each] if one != INPUT and one not in below]
-        below.update(waiting)
-    for row in (row for row in fields.rows if row.name in below):
-        if row.uncertainty > 1:
-            return (
-                f"{row.name} pools before it, so that an input may come from any of {row.uncertainty} "
-                "positions; sites cannot be aligned"
-            )
-        if row.unaligned:
-            return f"{row.unaligned} Sites cannot be aligned"
-        if row.jump > 1:
-            return (
-                f"{row.name} before it moves by {row.jump} positions, so that a motif is seen in {row.jump} "
-                "phases; sites cannot be aligned"
-            )
-    if fields.row(name).size > tomtom.WIDEST:
+    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
+    why = unaligned(fields)[name]
+    if not why and fields.row(name).size > tomtom.WIDEST:
         return (
             f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
             "motifs are compared in"
         )
-    return ""
+    return why
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
@@ -547,15 +532,15 @@ def _rule(protocol: Protocol, rectified: bool) -> str:
     )
 
 
-def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
-    """Count passes over the sequences and report them."""
+def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[..., None]:
+    """Count the steps of a piece of work and report them."""
     done = 0
 
     def tick(passed: bool = True) -> None:
         nonlocal done
         done += passed
         if progress and passed:
-            progress(done, steps)
+            progress(work, done, steps)
 
     return tick
 
@@ -565,26 +550,25 @@ def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
 
 def document(audit: Audit) -> dict[str, Any]:
     """Return an audit as ``receptive audit --json`` prints it."""
-    foretold = {each["name"]: each for each in assembly.document(audit.predictions)["layers"]}
+    foretold = {each.name: each for each in audit.predictions}
     layers = []
     for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
-        found = foretold.get(row["name"], {})
-        is_conv = row["kind"] == "conv"
+        found = foretold.get(row["name"])
+        said = found.record() if found else prediction.NOTHING
         layers.append(
             {
                 **row,
-                "assembly_bits": found.get("assembly_bits"),
-                "prediction": found.get("prediction"),
-                "predicted_relevant": found.get("relevant"),
-                "outside": found.get("outside"),
-                "unreadable": unreadable(audit.fields, row["name"]) or None if is_conv else None,
+                **said,
+                "predicted_relevant": said["relevant"],
+                "share": found.share if found else None,
+                "expected": found.expected if found else None,
+                "unreadable": unreadable(audit.fields, row["name"]) or None if found else None,
             }
         )
     known = audit.importance if isinstance(audit.importance, Importance) else None
     found_filters = []
     for index, match in enumerate(audit.matches):
         best = match.best
-        auroc = known.auroc_change if known else None
         found_filters.append(
             {
                 "id": match.id,
@@ -595,7 +579,9 @@ def document(audit: Audit) -> dict[str, Any]:
                 "matches": len(match.hits),
                 "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
                 "importance": float(known.loss_change[index]) if known else None,
-                "auroc_change": None if auroc is None else float(auroc[index]),
+                "importance_error": _number(known.loss_error[index]) if known else None,
+                "auroc_change": _at(known.auroc_change, index) if known else None,
+                "auroc_error": _at(known.auroc_error, index) if known else None,
                 "control": {
                     "sites": int(audit.control.sites[index]),
                     "matches": bool(audit.control.matched[index]),
@@ -607,7 +593,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "sequences": audit.sequences,
         "input_length": audit.fields.input_length,
         "layers": layers,
-        "whole_motifs_in": assembly.whole_motifs_in(audit.predictions),
+        "whole_motifs_in": prediction.whole_motifs_in(audit.predictions),
         "unaligned": list(audit.fields.unaligned),
         "layer": audit.layer,
         "read_from": audit.read_from,
@@ -617,6 +603,8 @@ def document(audit: Audit) -> dict[str, Any]:
         "loss": {"name": known.loss_name, "value": known.loss} if known else None,
         "auroc": known.auroc if known else None,
         "importance_missing": None if known else audit.importance,
+        "importance_sequences": known.sequences if known else None,
+        "by_class": _by_class(known) if known else None,
         "filters": found_filters,
         "fractions": audit.fractions,
         "relevant_factors": list(audit.relevant),
@@ -628,4 +616,27 @@ def document(audit: Audit) -> dict[str, Any]:
             "seed": 0,
             "fractions": audit.control.fractions,
         },
+    }
+
+
+def _number(value: float) -> float | None:
+    """A number as JSON has it: none that is not defined."""
+    return None if np.isnan(value) else float(value)
+
+
+def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
+    return None if values is None else _number(values[index])
+
+
+def _by_class(known: Importance) -> dict[str, Any]:
+    """The AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
+    changes, errors = (
+        [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in rows]
+        for rows in (known.class_change, known.class_error)
+    )
+    return {
+        "classes": list(known.classes),
+        "auroc": [_number(value) for value in known.class_auroc],
+        "auroc_change": changes,
+        "error": errors,
     }

@@ -66,9 +66,9 @@ def network(name: str, passthrough: list[str]) -> Graph:
 
 def model(path: str, passthrough: list[str]) -> Graph:
     """Read a saved model, and say on standard error what should be known of how it was read."""
-    from receptive.models.model import graph as read
+    from receptive.models.model import read_model
 
-    graph = read(path, passthrough)
+    graph = read_model(path, passthrough=passthrough)
     for note in graph.notes:
         say(f"receptive: {note}")
     return graph
@@ -102,7 +102,8 @@ def field(
 ) -> None:
     """Show what the neurons of every layer see: field size, jump, start, uncertainty, overlap.
 
-    And of convolutions the assembly information, in bits, from which `receptive predict` predicts.
+    And of convolutions what `receptive predict` predicts: the bits that the next layer can use to assemble
+    motifs, and the share of filters that will be whole motifs, or why nothing can be said.
 
     A layer is conv, pool (maximum) or mean (average) and its size, then any of s2 (stride 2), d4 (dilation
     4), same, valid, p3 or p3,0 (padding, left and right); or pad3, crop3, global. Unless the text says
@@ -110,7 +111,7 @@ def field(
 
     Example: receptive field "conv19s2d4same pool50s2 conv5 pool4" --input 1000
     """
-    from receptive.theory import assembly
+    from receptive.theory import prediction
 
     fields = fields_of(network(network_, passthrough or []), input_length)
     if figure is not None:
@@ -118,8 +119,13 @@ def field(
         from receptive.figures.fields import draw_fields
 
         canvas.save(draw_fields(fields), figure)
-    bits = {each.name: each.bits for each in assembly.predict(fields)}
+    found = {each.name: each for each in prediction.predict(fields)}
     document = fields.json()
-    document["layers"] = [layer | {"assembly_bits": bits.get(layer["name"])} for layer in document["layers"]]
-    column = {name: f"{value:.2f}" for name, value in bits.items()}
-    emit(document, fields.text({"assembly bits": column}), json)
+    for layer in document["layers"]:
+        layer |= found[layer["name"]].record() if layer["name"] in found else prediction.NOTHING
+    columns = {
+        "bits": {name: f"{each.bits:.3f}" for name, each in found.items()},
+        "relevant": {name: each.share for name, each in found.items()},
+        "expected": {name: each.expected for name, each in found.items()},
+    }
+    emit(document, fields.text(columns), json)

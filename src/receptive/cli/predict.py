@@ -8,14 +8,23 @@ import typer
 from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
 from receptive.cli.shared import Json, emit, fixed, table
 from receptive.errors import UsageError
+from receptive.theory.layers import format_layers
 
 if TYPE_CHECKING:
-    from receptive.theory.assembly import Prediction
+    from receptive.evidence.suggestions import Advice
+    from receptive.theory.prediction import Prediction
 
 
 def predict(
     network_: Annotated[str | None, typer.Argument(metavar="NETWORK", help=NETWORK)] = None,
     input_length: InputLength = None,
+    suggest: Annotated[
+        bool,
+        typer.Option("--suggest", help="Single changes that would make the first layer readable."),
+    ] = False,
+    towards: Annotated[
+        str, typer.Option(help="With --suggest: motifs in the first layer, or parts that the next assembles.")
+    ] = "motifs",
     registered: Annotated[
         bool,
         typer.Option(
@@ -30,12 +39,11 @@ def predict(
 ) -> None:
     """Predict from the architecture alone which convolution will hold whole motifs.
 
-    Assembly information: the bits that one filter of the next layer can learn about where two parts of a
-    motif lie to one another, at most 3.17. With many, a layer's filters will be parts of motifs
-    (distributed); with next to none, whole motifs (localist). The curve from bits to the share of relevant
-    filters was fitted to the paper's Table 1. Where it is known to fail a layer has its bits alone, and the
-    reason: filters too short for a motif, or one tap without pooling. Not counted: how training goes, motifs
-    of more than two parts. With --registered --store, pool size alone is scored beside it.
+    From the bits that a filter of the next layer can learn about how two parts of a motif lie. With many, a
+    layer's filters will be parts of motifs (distributed); with next to none, whole motifs (localist). Beside
+    the share of relevant filters stands an interval for four of five trainings, or why nothing can be said:
+    filters too short, another activation than ReLU, or unlike all networks that were tried. A list of layers
+    is taken to be of ReLU.
 
     Example: receptive predict "conv19 pool4 conv1 pool25"
     """
@@ -43,47 +51,49 @@ def predict(
         raise UsageError("expected either a network (see receptive predict --help) or --registered")
     if store is not None and not registered:
         raise UsageError("--store is for --registered")
-    if registered and (input_length is not None or passthrough):
-        raise UsageError("--input and --passthrough are for a network, not for --registered")
+    if registered and (input_length is not None or passthrough or suggest):
+        raise UsageError("--input, --suggest and --passthrough are for a network, not for --registered")
+    if towards != "motifs" and not suggest:
+        raise UsageError("--towards is for --suggest")
     if registered:
         document = scored(store) if store else put_down()
         emit(document, registered_text(document), json)
         return
-    from receptive.theory import assembly
+    from receptive.theory import prediction
 
-    fields = fields_of(network(network_ or "", passthrough or []), input_length)
-    found = assembly.predict(fields)
+    graph = network(network_ or "", passthrough or [])
+    fields = fields_of(graph, input_length)
+    found = prediction.predict(fields)
     if not found:
         raise UsageError(f'"{network_}" has no convolution')
-    text = conclusion(found)
-    overlap = [
-        each.name
-        for each in found
-        if each.stride < each.pool and each.kind != "localist" and not each.outside
-    ]
-    if overlap:
-        names = ", ".join(overlap)
-        text += f"\nnote: windows above {names} overlap: expect more whole motifs there (spec/prediction.md)"
-    emit(assembly.document(found), f"{layers(found)}\n{text}", json)
+    if suggest:
+        from receptive.evidence import suggestions
+
+        advice = suggestions.suggest(graph, fields.input_length, towards)
+        emit(advice.document(), advice_text(advice), json)
+        return
+    emit(prediction.document(found), f"{layers(found)}\n{conclusion(found)}", json)
 
 
 def conclusion(found: "tuple[Prediction, ...]") -> str:
-    """Say which convolution will hold whole motifs, and of which nothing can be said."""
-    from receptive.theory import assembly
+    """Say which convolution will hold whole motifs, or that it cannot be said, and what the shares mean."""
+    from receptive.theory import prediction
 
-    whole, outside = assembly.whole_motifs_in(found), [each for each in found if each.outside]
-    if whole:
+    text = "which convolution holds whole motifs, if any, cannot be said"
+    if whole := prediction.whole_motifs_in(found):
         text = f"whole motifs in {whole}"
-    elif any(each.kind == "localist" for each in outside):
-        text = "which convolution holds whole motifs, if any, cannot be said"
-    else:
-        text = "no convolution holds whole motifs"
-    return "\n".join([text, *(f"{each.name} is outside what was tested: {each.outside}" for each in outside)])
+        (why,) = (each.unreadable.partition(",")[0] for each in found if each.name == whole)
+        text += f", where they cannot be read ({why}); --suggest says what would change that" if why else ""
+    return (
+        f"{text}\nrelevant: share of filters that match a motif the task depends on, with an interval for "
+        f"{prediction.LEVEL:.0%} of\ntrainings, on a task like the paper's; on real sequences the most to be "
+        f"had was {prediction.outcomes().ceiling:.2f} (docs/predict.md)"
+    )
 
 
 def layers(found: "tuple[Prediction, ...]") -> str:
     """Tabulate the predictions for the layers of a network."""
-    header = ["layer", "read by", "window", "stride", "taps", "assembly bits", "relevant", "prediction"]
+    header = ["layer", "read by", "window", "stride", "taps", "bits", "relevant", "expected"]
     rows = [
         [
             each.name,
@@ -92,12 +102,38 @@ def layers(found: "tuple[Prediction, ...]") -> str:
             f"{each.taps}"
             + (f" dilated by {each.dilation}" if each.dilation > 1 else "")
             + (f" every {each.step}" if each.step > 1 else ""),
-            f"{each.bits:.2f}",
-            *(("–", "–") if each.outside else (f"{each.fraction:.2f}", each.kind)),
+            f"{each.bits:.3f}",
+            each.share,
+            each.expected,
         ]
         for each in found
     ]
     return table(header, rows)
+
+
+def advice_text(advice: "Advice") -> str:
+    """Tabulate suggestions, the network as it is first."""
+    header = ["change", "network", "relevant", "parameters", "positions", "multiply-adds", "AU-ROC", "of"]
+    rows = []
+    for each in (advice.now, *advice.suggestions):
+        like = each.like
+        rows.append(
+            [
+                each.change,
+                format_layers(each.layers),
+                each.prediction.share,
+                *(f"{number:,}" for number in (each.parameters, each.positions, each.multiply_adds)),
+                f"{like.auroc[0]:.3f} ± {like.auroc[1]:.3f}" if like else "–",
+                like.network if like else "",
+            ]
+        )
+    lines = [table(header, rows), *([advice.note] if advice.note else [])]
+    if advice.suggestions:
+        lines.append(
+            "Relevant: predicted for the first layer. AU-ROC: what the most alike network that was trained "
+            "has on the paper's synthetic task; how a change does on your data you have to try."
+        )
+    return "\n".join(lines)
 
 
 def put_down() -> dict[str, Any]:

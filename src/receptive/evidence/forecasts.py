@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from itertools import product
-from math import exp, log2
+from math import log2
 from statistics import fmean
 from typing import Any, Literal
 
@@ -26,8 +26,8 @@ from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.filters import readable
 from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, Variant
 from receptive.replication.targets import TABLE_2
-from receptive.theory import assembly
-from receptive.theory.assembly import Prediction, kind_of
+from receptive.theory import assembly, prediction
+from receptive.theory.assembly import Logistic, View, kind_of
 from receptive.theory.fields import receptive_fields
 
 DATE = "2026-11-26"
@@ -89,40 +89,23 @@ RULES = {
 """The rules by which the claims are judged, written before the runs."""
 
 
-@dataclass(frozen=True)
-class Logistic:
-    """A curve from a number, bits or log2 of a pool's size, to the relevant fraction.
-
-    Attributes:
-        midpoint: where half of the filters are relevant.
-        slope: how fast the fraction falls there, in natural logarithms of the odds.
-    """
-
-    midpoint: float
-    slope: float
-
-    def fraction(self, x: float) -> float:
-        """Return the relevant fraction at ``x``."""
-        return 1 / (1 + exp(min(700.0, self.slope * (x - self.midpoint))))
-
-
-def bits_of(prediction: Prediction, reach: int = REACH) -> float:
-    """Return the coincidence information of a layer that `assembly.predict` has looked at."""
-    shape = (prediction.pool, prediction.stride, prediction.taps, prediction.dilation)
+def bits_of(view: View, reach: int = REACH) -> float:
+    """Return the coincidence information of what reads a layer."""
+    shape = (view.pool, view.stride, view.taps, view.dilation)
     return assembly.coincidence(*shape, reach)
 
 
-def pool_of(prediction: Prediction, reach: int = REACH) -> float:
+def pool_of(view: View, reach: int = REACH) -> float:
     """Return what the baseline goes by: log2 of the positions that pooling leaves open."""
     del reach
-    return log2(prediction.pool)
+    return log2(view.pool)
 
 
-def fit(number: Callable[[Prediction, int], float], reach: int = REACH) -> tuple[Logistic, float]:
+def fit(number: Callable[[View, int], float], reach: int = REACH) -> tuple[Logistic, float]:
     """Fit a curve to the published Table 1, filters of 19; return it with the sum of squares left."""
     cells = fitted_to()
     firsts = [
-        assembly.predict(receptive_fields(VARIANTS[cell.variant].layers, LENGTHS["synthetic"]))[0]
+        assembly.views(receptive_fields(VARIANTS[cell.variant].layers, LENGTHS["synthetic"]))[0]
         for cell in cells
     ]
     x = np.array([number(first, reach) for first in firsts])
@@ -192,7 +175,7 @@ def _forecasts(
     network: Variant, task: str, curves: Mapping[int, Logistic], baseline: Logistic, top: float
 ) -> dict[str, Any]:
     """Forecast every layer of a network whose filters can be read."""
-    found = assembly.predict(receptive_fields(network.layers, LENGTHS[task]))
+    found = assembly.views(receptive_fields(network.layers, LENGTHS[task]))
     layers = {}
     for each in found:
         if each.name in readable(network, LENGTHS[task]):
@@ -265,15 +248,48 @@ def outcomes(
     found = []
     for network in networks:
         length = LENGTHS[results.task]
-        for prediction in assembly.predict(receptive_fields(network.layers, length)):
-            values = results.of(key(network.name, "relevant", prediction.name))
-            deeper = prediction.name != "conv1"
-            if not values or (deeper and first_only) or prediction.name not in readable(network, length):
+        for view in assembly.views(receptive_fields(network.layers, length)):
+            values = results.of(key(network.name, "relevant", view.name))
+            deeper = view.name != "conv1"
+            if not values or (deeper and first_only) or view.name not in readable(network, length):
                 continue
-            bits = bits_of(prediction)
-            fractions = top * curve.fraction(bits), top * baseline.fraction(pool_of(prediction))
-            found.append(Outcome(network.name, prediction.name, bits, *fractions, sample(values)))
+            bits = bits_of(view)
+            fractions = top * curve.fraction(bits), top * baseline.fraction(pool_of(view))
+            found.append(Outcome(network.name, view.name, bits, *fractions, sample(values)))
     return tuple(found)
+
+
+def shipped(results: Results, real: Results) -> prediction.Outcomes:
+    """Return what came of the forecasts so far, which the package ships as ``data/outcomes.json``.
+
+    Args:
+        results: runs of the synthetic task.
+        real: runs of the task chipseq, for the ceiling.
+    """
+    of_registration = dict.fromkeys(REGISTERED, 1) | dict.fromkeys([*SECOND, *DEPTH], 2)
+    curve, layers = curves()[0], []
+    for network in (*VARIANTS.values(), *REGISTERED.values(), *SECOND.values(), *DEPTH.values()):
+        fields = receptive_fields(network.layers, LENGTHS["synthetic"])
+        seen, letters = {view.name: view for view in assembly.views(fields)}, assembly.covered(fields)
+        for found in outcomes([network], results, first_only=False):
+            if found.measured.n >= LEAST_TRIALS:
+                auroc = sample(results.of(key(network.name, "auroc")))
+                layers.append(
+                    prediction.Outcome(
+                        network.name,
+                        seen[found.layer],
+                        letters[found.layer],
+                        of_registration.get(network.name, 0),
+                        round(found.forecast, DIGITS),
+                        tuple(
+                            round(each, DIGITS)
+                            for each in results.of(key(network.name, "relevant", found.layer))
+                        ),
+                        (round(auroc.mean, DIGITS), round(auroc.sd, DIGITS)),
+                    )
+                )
+    rounded = Logistic(**_rounded(asdict(curve)))
+    return prediction.Outcomes(rounded, round(ceiling(real), DIGITS), tuple(layers))
 
 
 def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, Any]:
@@ -360,7 +376,7 @@ def judged_real() -> tuple[Variant, ...]:
     """Return the networks that ASM-7 is judged by: filters of 11 or more, 30 of them or Basset's 300."""
     own = [network for network in REAL if network.name != "cnn-deepsea"]
     table_2 = [VARIANTS[name] for name in TABLE_2]
-    paper = [each for each in table_2 if each.layers[0].size >= assembly.SHORTEST and each.filters[0] == 30]
+    paper = [each for each in table_2 if each.layers[0].size >= prediction.SHORTEST and each.filters[0] == 30]
     return (*own, *paper)
 
 

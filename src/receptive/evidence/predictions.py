@@ -24,7 +24,7 @@ from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.variants import REGISTERED, VARIANTS, Variant
 from receptive.tasks.synthetic import LENGTH
 from receptive.theory import assembly
-from receptive.theory.assembly import Curve, Kind, Prediction
+from receptive.theory.assembly import Curve, Kind, View
 from receptive.theory.fields import receptive_fields
 
 FILTER_SIZE = 19
@@ -43,9 +43,37 @@ RESAMPLES = 2000
 FloatArray = NDArray[np.float64]
 
 
-def first_layer(network: Variant, curve: Curve | None = None) -> Prediction:
+@dataclass(frozen=True)
+class Assembled(View):
+    """What the first registration says of a convolution, beside what is seen of it.
+
+    Attributes:
+        bits: assembly information; of more than `assembly.WIDEST` taps so many are counted.
+        fraction: share of filters that are relevant motifs, by the curve.
+    """
+
+    bits: float = 0.0
+    fraction: float = 0.0
+
+    @property
+    def kind(self) -> Kind:
+        """The class of that fraction."""
+        return assembly.kind_of(self.fraction)
+
+
+def by_assembly(network: Variant, curve: Curve | None = None) -> tuple[Assembled, ...]:
+    """Predict every convolution of a network on the synthetic task as the first registration does."""
+    curve, found = curve or assembly.fitted(), []
+    for view in assembly.views(receptive_fields(network.layers, LENGTH)):
+        taps = min(view.taps, assembly.WIDEST)
+        bits = assembly.bits(view.pool, view.stride, taps, view.dilation, curve.chance, step=view.step)
+        found.append(Assembled(**vars(view), bits=bits, fraction=curve.fraction(bits)))
+    return tuple(found)
+
+
+def first_layer(network: Variant, curve: Curve | None = None) -> Assembled:
     """Predict the first convolution of a network on the synthetic task."""
-    return assembly.predict(receptive_fields(network.layers, LENGTH), curve)[0]
+    return by_assembly(network, curve)[0]
 
 
 def fitted_to() -> tuple[Cell, ...]:
@@ -90,12 +118,12 @@ def fit_at(chance: float) -> tuple[Curve, float]:
     return Curve(chance, *found.x.tolist()), 2 * float(found.cost)
 
 
-def pool_alone(first: Prediction) -> float:
+def pool_alone(first: Assembled) -> float:
     """The simplest number to compare with, without any theory: log2 of the size of the first pool."""
     return log2(first.pool)
 
 
-def fit_to(number: Callable[[Prediction], float]) -> tuple[Callable[[Prediction], float], float]:
+def fit_to(number: Callable[[Assembled], float]) -> tuple[Callable[[Assembled], float], float]:
     """Fit a logistic curve in any number of a first layer to the published fractions of `fitted_to`.
 
     Least squares as in `fit`; the curve may rise or fall.
@@ -139,7 +167,7 @@ def registered() -> dict[str, Any]:
 
 
 def _row(network: Variant) -> dict[str, Any]:
-    found = assembly.predict(receptive_fields(network.layers, LENGTH))
+    found = by_assembly(network)
     return {
         "layers": str(network),
         "assembly_bits": round(found[0].bits, DIGITS),
@@ -157,7 +185,7 @@ class Outcome:
     """A network's prediction beside what was measured, over at least ``LEAST_TRIALS`` full runs."""
 
     network: str
-    predicted: Prediction
+    predicted: Assembled
     measured: Sample
 
     @property
@@ -264,7 +292,7 @@ def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.val
     return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline)
 
 
-def rival(number: Callable[[Prediction], float], outcomes: Collection[Outcome]) -> Rival:
+def rival(number: Callable[[Assembled], float], outcomes: Collection[Outcome]) -> Rival:
     """Score another number of the first layer on networks that were measured, at least one."""
     curve, left_over = fit_to(number)
     expected = [curve(each.predicted) for each in outcomes]

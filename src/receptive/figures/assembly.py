@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from receptive.evidence import predictions
 from receptive.evidence.measured import Results
+from receptive.evidence.predictions import Assembled
 from receptive.evidence.rules import key
 from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 from receptive.networks.variants import REGISTERED
 from receptive.theory import assembly
-from receptive.theory.assembly import Prediction, bits
+from receptive.theory.assembly import bits
 
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 25, 50, 100)
 """Pool sizes and strides of the map."""
@@ -28,7 +29,7 @@ _COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE)
 _MARKERS = "osD^v"
 
 
-def _paper_layers() -> dict[str, Prediction]:
+def _paper_layers() -> dict[str, Assembled]:
     """First layers of the variants that the curve was fitted to, one of each shape, most bits first."""
     shapes = {
         predictions.first_layer(network): network.name for network in predictions.paper_networks()[::-1]
@@ -83,7 +84,7 @@ def _border(inside: NDArray[np.bool_], blank: NDArray[np.bool_]) -> list[list[tu
 def _mark_networks(axes: Axes, taps: int, sizes: Sequence[int]) -> None:
     """Mark the networks of a panel where their pool and stride are on the map."""
 
-    def place(found: Prediction) -> tuple[int, int] | None:
+    def place(found: Assembled) -> tuple[int, int] | None:
         shown = (
             found.taps == taps
             and found.dilation == found.step == 1

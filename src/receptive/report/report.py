@@ -159,7 +159,8 @@ def read(store: Path | str, protocol: str = RELEASED.name) -> Report:
         ReceptiveError: the store has no full run under the protocol, or a run is damaged.
     """
     others = measured.collect_others(store, protocol)
-    synthetic = measured.held(store, protocol) if others else measured.collect(store, protocol)
+    elsewhere = any(results.data for results in others.values())
+    synthetic = measured.held(store, protocol) if elsewhere else measured.collect(store, protocol)
     return judge_results({"synthetic": synthetic, **others}, protocol, ablations.read(store))
 
 

@@ -19,20 +19,23 @@ The sequence has no ends here. Nothing is sampled: a part lights the windows tha
 happens, so what a filter sees is the pattern of chance hits, the same for all places, with these windows lit
 in addition; and given the places, the two channels are independent.
 
-Of any network, `predict` takes for each convolution the window (the ``uncertainty`` of arithmetic's rows) and
+That (`bits`) is the number of the first registration. `coincidence` is that of the second, which asks less of
+the next layer: what its best pair of taps tells.
+
+Of any network, `views` takes for each convolution the window (the ``uncertainty`` of arithmetic's rows) and
 the spacing (their ``jump``) of the neurons that the next convolution reads, both in input positions. So the
 parts of a deeper layer are what its own filters detect, however they are made of parts below, and the place
 of a part is known at best to the window that all pooling below and above the layer has left open.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise, product
 from math import exp, log2
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,9 +49,6 @@ REACH = 4
 """The largest residual offset of two parts, in input positions."""
 CHANCE = 1 / 64
 """How often a filter fires by chance: that of a part of three nucleotides."""
-SHORTEST = 11
-"""Letters that a filter has to see for a prediction: nine of the twelve embedded motifs are as long. Among
-shorter filters, 9 and 3, are networks for which the curve, fitted to filters of 19, is known to fail."""
 WIDEST = 11
 """Taps of the widest filter of which every pattern is told apart: 2**11 patterns of each channel."""
 
@@ -244,7 +244,7 @@ def kind_of(fraction: float) -> Kind:
 
 @dataclass(frozen=True)
 class Curve:
-    """What turns assembly information into the fraction of a layer's filters that are relevant motifs.
+    """What turns assembly information into a relevant fraction, in the first registration.
 
     Attributes:
         chance: how often a filter fires by chance, in `bits`.
@@ -269,20 +269,35 @@ def fitted() -> Curve:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What is expected of the filters of one convolution.
+class Logistic:
+    """A curve from a number, bits or log2 of a pool's size, to the relevant fraction.
+
+    Attributes:
+        midpoint: where half of the filters are relevant.
+        slope: how fast the fraction falls there, in natural logarithms of the odds.
+    """
+
+    midpoint: float
+    slope: float
+
+    def fraction(self, x: float) -> float:
+        """Return the relevant fraction at ``x``."""
+        return 1 / (1 + exp(min(700.0, self.slope * (x - self.midpoint))))
+
+
+@dataclass(frozen=True)
+class View:
+    """What the next convolution, or dense layers, see of a convolution.
 
     Attributes:
         name: the convolution.
         read_by: the convolution that reads it, through pooling or not; empty where dense layers do.
         pool: input positions that a neuron which that one reads leaves open.
         stride: input positions between such neurons.
-        taps: such neurons that one filter sees; of more than `WIDEST` so many are counted.
+        taps: such neurons that one filter sees.
         dilation: such neurons from one tap to the next.
         step: such neurons from one place of the filter to the next.
-        bits: assembly information.
-        fraction: share of filters that are relevant motifs, by the curve.
-        outside: why the curve is not to be trusted here, if it is known to fail; else empty.
+        features: what else there is about it, of `FEATURES`.
     """
 
     name: str
@@ -292,70 +307,91 @@ class Prediction:
     taps: int
     dilation: int
     step: int
-    bits: float
-    fraction: float
-    outside: str = ""
+    features: frozenset[str] = frozenset()
 
     @property
-    def kind(self) -> Kind:
-        """The class of that fraction."""
-        return kind_of(self.fraction)
+    def bits(self) -> float:
+        """The coincidence information of the reader's filters."""
+        return coincidence(self.pool, self.stride, self.taps, self.dilation)
 
 
-Reader = tuple[str, int, int, int, int, int]
-"""What reads a convolution: name (empty: dense layers), window, stride, taps, dilation and step."""
+FEATURES = {
+    "dense": "dense layers read it",
+    "dilated": "its own filters are dilated",
+    "strided": "it moves by several positions itself",
+    "stepping": "the next filters move by several neurons at a time",
+    "averaged": "average pooling lies above it",
+    "branched": "branches part or meet before it is read",
+}
+"""Ways in which a layer or its reader may differ from most, in words."""
 
 
-def predict(fields: ReceptiveFields, curve: Curve | None = None) -> tuple[Prediction, ...]:
-    """Predict for every convolution whether its filters will be parts or whole motifs.
+def views(fields: ReceptiveFields) -> tuple[View, ...]:
+    """Return what is seen of every convolution, in the order of the network.
 
-    A convolution is judged by what reads it; if several layers do, by the one that can learn the most. The
-    layers after the last convolution are taken for dense ones, which see all its neurons at once. Filters of
-    more than `WIDEST` taps are counted as that wide: the offset spans no more, and further taps would only
-    add chance hits.
+    If several layers read it, that of the one that can learn the most. The layers after the last convolution
+    are taken for dense ones, which see all its neurons at once.
 
     >>> from receptive import parse_layers, receptive_fields
-    >>> networks = ("conv19 pool2 conv5 pool50", "conv19 pool25 conv5 pool4")
-    >>> [predict(receptive_fields(parse_layers(layers), 200))[0].kind for layers in networks]
-    ['distributed', 'localist']
+    >>> first, second = views(receptive_fields(parse_layers("conv19 pool25 conv5 pool4"), 200))
+    >>> first.read_by, first.pool, first.stride, first.taps
+    ('conv2', 25, 25, 5)
 
     Args:
         fields: the network's receptive fields.
-        curve: from bits to fractions; by default the one `fitted` to the paper.
-
-    Returns:
-        One prediction for each convolution, in the order of the network.
     """
-    covered, chosen = _covered(fields), curve or fitted()
-    return tuple(
-        _prediction(name, readers, chosen, covered[name]) for name, readers in _readers(fields).items()
-    )
+    return tuple(max(found, key=lambda each: each.bits) for found in _readers(fields).values())
 
 
-def _prediction(name: str, readers: Sequence[Reader], curve: Curve, covered: int) -> Prediction:
-    found = []
-    for reader, pool, stride, taps, dilation, step in readers:
-        known = bits(pool, stride, min(taps, WIDEST), dilation, curve.chance, step=step)
-        shape = (pool, stride, taps, dilation, step)
-        found.append(Prediction(name, reader, *shape, known, curve.fraction(known)))
-    best = max(found, key=lambda each: each.bits)
-    return replace(best, outside=_outside(best, covered))
+def _readers(fields: ReceptiveFields) -> dict[str, list[View]]:
+    """What is seen of every convolution by each of its readers, dense layers after all convolutions.
+
+    Where branches meet, a map comes through the one that has lost least of its places, whatever the others
+    have: a gate that has pooled everything takes nothing from what it multiplies.
+    """
+    nodes, jumps = fields.graph.nodes, {INPUT: 1} | {row.name: row.jump for row in fields.rows}
+    read = Counter(below for node in nodes for below in node.inputs)
+    sharpest, readers, ends = {INPUT: 1}, dict[str, list[View]](), dict[str, list[View]]()
+    # Of every node the convolutions it carries, each with its window and what is peculiar about the way.
+    maps: dict[str, dict[str, tuple[int, frozenset[str]]]] = {INPUT: {}}
+    for node in nodes:
+        layer, lost = node.layer, _lost(fields, node)
+        sharpest[layer.name] = min(sharpest[below] for below in node.inputs) + lost
+        came: dict[str, str] = {}  # of every convolution: the input that has lost least of its places
+        for below in node.inputs:
+            for name, (window, _) in maps[below].items():
+                if name not in came or window < maps[came[name]][name][0]:
+                    came[name] = below
+        if layer.kind == "conv":
+            for name, below in came.items():
+                window, way = maps[below][name]
+                shape = (jumps[below], layer.size, layer.dilation, layer.stride)
+                features = way | ({"stepping"} if layer.stride > 1 else frozenset())
+                readers[name].append(View(name, layer.name, window, *shape, features))
+            readers[layer.name], ends[layer.name] = [], []
+            own = {"dilated"} if layer.dilation > 1 else set()
+            own |= {"strided"} if layer.stride > 1 else set()
+            maps[layer.name] = {layer.name: (sharpest[layer.name], frozenset(own))}
+        else:
+            more = {"averaged"} if layer.kind == "mean" else set()
+            more |= {"branched"} if len(node.inputs) > 1 else set()
+            maps[layer.name] = {
+                name: (maps[below][name][0] + lost, maps[below][name][1] | more)
+                for name, below in came.items()
+            }
+        if read[layer.name] > 1:
+            maps[layer.name] = {
+                name: (window, way | {"branched"}) for name, (window, way) in maps[layer.name].items()
+            }
+        if layer.name not in read or layer.name in fields.graph.ends:
+            row = fields.row(layer.name)
+            for name, (window, way) in maps[layer.name].items():
+                ends[name].append(View(name, "", window, row.jump, row.length, 1, 1, way | {"dense"}))
+    return {name: found + ends[name] for name, found in readers.items()}
 
 
-def _outside(found: Prediction, covered: int) -> str:
-    """Say why the curve is known to fail for a layer whose filters see so many letters, if it is."""
-    if covered < SHORTEST:
-        return f"its filters see {covered} letters, and most motifs have {SHORTEST} or more"
-    if found.read_by and found.taps == found.pool == 1:
-        return (
-            f"{found.read_by} reads it with one tap and nothing is pooled, so that it recognises one offset "
-            "sharply, and training may move the parts there"
-        )
-    return ""
-
-
-def _covered(fields: ReceptiveFields) -> dict[str, int]:
-    """How many letters a neuron of each layer can check at once.
+def covered(fields: ReceptiveFields) -> dict[str, int]:
+    """Count the letters that a neuron of each layer can check at once.
 
     Gaps that dilation leaves do not count, and a pool checks no more than the one neuron that it passes on.
     They are at most as many as all taps have together, and as lie between the first and the last.
@@ -370,74 +406,7 @@ def _covered(fields: ReceptiveFields) -> dict[str, int]:
     return covered
 
 
-def _readers(fields: ReceptiveFields) -> dict[str, list[Reader]]:
-    """What reads every convolution, through pooling or not, and dense layers after all that read it.
-
-    Where branches meet, a map comes through the one that has lost least of its places, whatever the others
-    have: a gate that has pooled everything takes nothing from what it multiplies.
-    """
-    nodes = fields.graph.nodes
-    read = {below for node in nodes for below in node.inputs} - {*fields.graph.ends}
-    sharpest, readers, ends = {INPUT: 1}, dict[str, list[Reader]](), dict[str, list[Reader]]()
-    maps: dict[str, dict[str, int]] = {INPUT: {}}  # of every node: the convolutions it carries, their windows
-    for node in nodes:
-        layer, lost = node.layer, _lost(fields, node)
-        sharpest[layer.name] = min(sharpest[below] for below in node.inputs) + lost
-        came: dict[str, str] = {}  # of every convolution: the input that has lost least of its places
-        for below in node.inputs:
-            for name, window in maps[below].items():
-                if name not in came or window < maps[came[name]][name]:
-                    came[name] = below
-        if layer.kind == "conv":
-            for name, below in came.items():
-                shape = (fields.row(below).jump, layer.size, layer.dilation, layer.stride)
-                readers[name].append((layer.name, maps[below][name], *shape))
-            readers[layer.name], ends[layer.name] = [], []
-            maps[layer.name] = {layer.name: sharpest[layer.name]}
-        else:
-            maps[layer.name] = {name: maps[below][name] + lost for name, below in came.items()}
-        if layer.name not in read:
-            row = fields.row(layer.name)
-            for name, window in maps[layer.name].items():
-                ends[name].append(("", window, row.jump, row.length, 1, 1))
-    return {name: found + ends[name] for name, found in readers.items()}
-
-
 def _lost(fields: ReceptiveFields, node: Node) -> int:
     """Positions that a layer itself leaves open, beyond those that what it reads does."""
     read = [fields.row(below).uncertainty for below in node.inputs if below != INPUT]
     return fields.row(node.layer.name).uncertainty - max(read, default=1)
-
-
-def whole_motifs_in(predictions: tuple[Prediction, ...]) -> str | None:
-    """Return the first convolution that is expected to hold whole motifs.
-
-    ``None`` if none is, or if the first is outside what was tested: whether it does is then open.
-    """
-    first = next((each for each in predictions if each.kind == "localist"), None)
-    return first.name if first and not first.outside else None
-
-
-def document(predictions: tuple[Prediction, ...]) -> dict[str, Any]:
-    """Return predictions as the JSON document of ``receptive predict --json``.
-
-    Outside of what was tested a layer has its bits alone, and says why under ``outside``.
-    """
-    layers = []
-    for each in predictions:
-        rest = {
-            name: value
-            for name, value in asdict(each).items()
-            if name not in ("name", "bits", "fraction", "outside")
-        }
-        layers.append(
-            {
-                "name": each.name,
-                "assembly_bits": each.bits,
-                "relevant": None if each.outside else each.fraction,
-                "prediction": None if each.outside else each.kind,
-                "outside": each.outside or None,
-                **rest,
-            }
-        )
-    return {"layers": layers, "whole_motifs_in": whole_motifs_in(predictions)}

@@ -204,7 +204,10 @@ class ReceptiveFields:
         return self.text({})
 
     def text(self, columns: Mapping[str, Mapping[str, str]]) -> str:
-        """The fields as a table, with more columns: by their heads, what to write for which layers."""
+        """The fields as a table, with more columns: by their heads, what to write for which layers.
+
+        The last of these holds words, the others numbers.
+        """
         head = ("layer", "kind", "field", "jump", "start", "neurons", "uncertainty", "overlap", "share")
         table = [(*head, *columns)] + [
             (
@@ -217,9 +220,10 @@ class ReceptiveFields:
             for row in self.rows
         ]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        words = {0, 1, *([len(widths) - 1] if columns else [])}
         lines = [
             "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
+                cell.ljust(width) if i in words else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(line, widths, strict=True))
             ).rstrip()
             for line in table
@@ -255,6 +259,43 @@ def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> Rec
         else:
             rows[node.layer.name] = _grown(node.layer, below[0], input_length)
     return ReceptiveFields(graph, input_length, tuple(rows[node.layer.name] for node in graph.nodes))
+
+
+def unreadable(fields: ReceptiveFields) -> dict[str, str]:
+    """Say of every convolution why its filters cannot be read from aligned sites; "" if they can.
+
+    The sequences around its sites are aligned only if each of its neurons knows from which positions its
+    inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
+    same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
+    """
+    found: dict[str, str] = {}
+    blurred: dict[str, tuple[int, str]] = {}  # of every node that loses places: the first that does, and why
+    for place, (node, row) in enumerate(zip(fields.graph.nodes, fields.rows, strict=True)):
+        below = [blurred[name] for name in node.inputs if name in blurred]
+        if row.kind == "conv":
+            found[row.name] = min(below)[1] if below else ""
+        if why := _blurs(row):
+            below.append((place, why))
+        if below:
+            blurred[row.name] = min(below)
+    return found
+
+
+def _blurs(row: LayerField) -> str:
+    """Say why what reads a layer does not know from which positions its inputs come; "" if it does."""
+    if row.uncertainty > 1:
+        return (
+            f"{row.name} pools before it, so that an input may come from any of {row.uncertainty} "
+            "positions; sites cannot be aligned"
+        )
+    if row.unaligned:
+        return f"{row.unaligned} Sites cannot be aligned"
+    if row.jump > 1:
+        return (
+            f"{row.name} before it moves by {row.jump} positions, so that a motif is seen in {row.jump} "
+            "phases; sites cannot be aligned"
+        )
+    return ""
 
 
 def seen(fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = None) -> npt.NDArray[np.intp]:

@@ -2,8 +2,8 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from receptive.errors import UsageError, shown
@@ -214,6 +214,7 @@ class Graph:
         ends: nodes that dense or recurrent layers read, whatever else reads them.
         turned: whether channels come before positions in its input.
         notes: what should be known of how it was read, a sentence each.
+        activations: what follows a convolution, by its name, such as ``relu``; those that are known.
 
     Raises:
         UsageError: no nodes, a name that is missing or used twice, an input that comes later or not at all,
@@ -225,6 +226,7 @@ class Graph:
     ends: tuple[str, ...] = ()
     turned: bool = False
     notes: tuple[str, ...] = ()
+    activations: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.nodes:

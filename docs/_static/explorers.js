@@ -1,0 +1,136 @@
+"use strict";
+// Figures that can be moved. Numbers come from Python, in the JSON of each form; here they are looked up and drawn.
+
+// A drawing function for each explorer takes the data, the values of the controls, the element to draw in, the form and
+// how many units wide to draw, so that a unit is a pixel; it returns what to say.
+const explorers = {};
+
+const shape = (name, attributes, text = "") =>
+  `<${name} ${Object.entries(attributes).map(([key, value]) => `${key}="${value}"`).join(" ")}>${text}</${name}>`;
+
+const picture = (wide, high, shapes) => shape("svg", { class: "whole", viewBox: `0 0 ${wide} ${high}`, role: "img" }, shapes);
+
+const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+
+function start(form) {
+  const data = JSON.parse(form.querySelector("script").textContent);
+  const controls = [...form.querySelectorAll("input, select")];
+  const draw = explorers[form.dataset.explorer];
+  const stage = form.querySelector(".stage");
+  const show = () => {
+    const values = Object.fromEntries(controls.map((control) => [control.name, +control.value]));
+    const said = draw(data, values, stage, form, Math.max(stage.clientWidth, 280));
+    for (const control of controls) {
+      const output = control.nextElementSibling;
+      if (!output) continue;
+      output.value = control.dataset.words ? control.dataset.words.split("|")[+control.value] : control.value;
+      control.setAttribute("aria-valuetext", output.value);
+    }
+    stage.querySelector("svg.whole")?.setAttribute("aria-label", said);
+    form.querySelector(".said").textContent = said;
+  };
+  form.addEventListener("input", show);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.hidden = false;
+  form.previousElementSibling?.querySelector("figure.picture")?.classList.add("still");
+  show();
+  window.addEventListener("resize", show);
+}
+
+// Set the end of a range whose end depends on another control, and keep the value within it.
+function limit(form, values, name, most) {
+  const control = form.elements[name];
+  control.max = most;
+  values[name] = +control.value;
+}
+
+explorers.toy = (data, values, stage, form, wide) => {
+  limit(form, values, "stride", values.pool);
+  limit(form, values, "phase", values.stride - 1);
+  const { pattern, distance, pool, stride, width, phase } = values;
+  const widths = form.elements.width.max;
+  const found = data.settings[`${pool} ${stride}`];
+  const place = width * data.names.length + distance;
+  const names = data.names[distance];
+  const like = data.texts[found.like[3 * place + pattern]];
+  const features = data.features[names[pattern]];
+
+  const lit = features.map(([channel, offset]) => {
+    const at = 2 * (phase + offset);
+    return { channel, at: phase + offset, first: found.bins[at], last: found.bins[at + 1] };
+  });
+  const first = Math.min(...lit.map((each) => each.first));
+  const last = Math.max(...lit.map((each) => each.last));
+  // The frame of the drawing holds every phase, so that the pattern moves and the bins stand still.
+  const offsets = features.map(([, offset]) => offset);
+  const begin = found.bins[2 * Math.min(...offsets)];
+  const end = found.bins[2 * (stride - 1 + Math.max(...offsets)) + 1];
+  const left = Math.min(begin * stride, 0) - 0.5;
+  const right = Math.max(end * stride + pool, stride + names[pattern].length) + 0.5;
+  const unit = Math.min(30, (wide - 80) / (right - left));
+  const x = (position) => 78 + (position - left) * unit;
+  const size = Math.max(10, Math.min(16, unit * 1.4));
+  let shapes = "";
+  for (const [y, row] of [[19, "sequence"], [45, "GTG map"], [61, "CAC map"], [79, "windows"], [100, "GTG bins"], [118, "CAC bins"]])
+    shapes += shape("text", { x: 70, y, "text-anchor": "end", "font-size": 13, class: "row" }, row);
+  for (const { channel, at } of lit)
+    shapes += shape("rect", { class: `part${channel}`, x: x(at - 1), y: 4, width: 3 * unit, height: 20, opacity: 0.3 });
+  [...names[pattern]].forEach((letter, n) => {
+    shapes += shape("text", { x: x(phase + n + 0.5), y: 19, "text-anchor": "middle", "font-size": size }, letter);
+  });
+  for (const { channel, at } of lit)
+    shapes += shape("rect", { class: `part${channel}`, x: x(at), y: 34 + 16 * channel, width: unit, height: 12 });
+  for (let bin = begin; bin <= end; bin++) {
+    const cell = { x: x(bin * stride) + 0.5, width: Math.max(stride * unit - 1, 0.5), height: 15 };
+    shapes += shape("rect", { class: "window", x: x(bin * stride) + 0.5, y: 70 + 4 * (((bin % 3) + 3) % 3), width: pool * unit - 1, height: 2 });
+    for (const channel of [0, 1]) {
+      const on = lit.some((each) => each.channel === channel && each.first <= bin && bin <= each.last);
+      shapes += shape("rect", { class: on ? `part${channel}` : "dark", y: 88 + 18 * channel, ...cell });
+    }
+  }
+  const bins = width < widths ? width + 1 : last - first + 1;
+  shapes += shape("rect", { class: "sees", x: x(first * stride) - 1, y: 85, width: bins * stride * unit + 2, height: 39 });
+  stage.innerHTML = picture(wide, 128, shapes);
+  stage.onpointerdown = stage.onpointermove = (event) => {
+    if (!event.buttons) return;
+    const box = stage.getBoundingClientRect();
+    const position = Math.round((((event.clientX - box.left) * wide) / box.width - 78) / unit + left - names[pattern].length / 2);
+    form.elements.phase.value = Math.min(Math.max(position, 0), stride - 1);
+    form.dispatchEvent(new Event("input"));
+  };
+
+  const known = [...like].filter((mask) => +mask === 1 << pattern).length;
+  const others = names.filter((_, n) => n !== pattern && +like[phase] & (1 << n));
+  const now = others.length ? `In this phase it may as well be ${others.join(" or ")}.` : "In this phase it is known.";
+  const of = found.bits[widths * data.names.length + distance].toFixed(2);
+  return (
+    `${names[pattern]} is known in ${known} of ${stride} phases. ${now} ` +
+    `Bits about which of the three it is: ${found.bits[place].toFixed(2)} through the filter, ${of} in the map.`
+  );
+};
+
+explorers.filters = (data, { layer, trial, step, whole }, stage) => {
+  const run = data.layers[layer][trial];
+  const widest = Math.max(...run.filters.map(([heights, , width]) => (whole ? heightsOf(heights).length / 4 : width)));
+  const cards = run.filters.map(([text, begin, width, match, relevant, best, factor], number) => {
+    const heights = whole ? heightsOf(text) : heightsOf(text).slice(4 * begin, 4 * (begin + width));
+    const columns = heights.length / 4;
+    const said = step >= relevant ? `<strong>${escaped(factor)}</strong>` : step >= match ? escaped(best) : "no match";
+    const logo = shape(
+      "svg",
+      { viewBox: `0 0 ${10 * columns} 41`, style: `width:${(100 * columns) / widest}%`, "aria-hidden": true },
+      logoShapes(heights),
+    );
+    return `<li class="${step >= match ? "" : "no"}">${logo}<span>${number}: ${said}</span></li>`;
+  });
+  const shares = run.shares[step];
+  const kinds = ["match JASPAR", "match another than Gmeb1", "match a relevant motif"];
+  const meters = kinds.map(
+    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n].toFixed(3)}</b></label>`,
+  );
+  stage.innerHTML = `<div class="meters">${meters.join("")}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;
+  const count = (share) => Math.round(share * run.filters.length);
+  return `Of ${run.filters.length} filters ${count(shares[0])} match a motif of JASPAR, ${count(shares[1])} another than Gmeb1, ${count(shares[2])} a relevant one.`;
+};
+
+document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("form.explorer").forEach(start));

@@ -1,0 +1,163 @@
+"""Suggestions: each is predicted as asked, differs in one knob, and none that is nearer was left out."""
+
+from dataclasses import replace
+from math import log2
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from receptive.errors import UsageError
+from receptive.evidence.suggestions import TOWARDS, suggest
+from receptive.networks.variants import VARIANTS, Variant, parameters
+from receptive.replication.targets import cost
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import Graph, Layer, Node, chain, format_layers, parse_layers
+from receptive.theory.prediction import outcomes, predict
+
+
+def first_of(text, length):
+    return predict(receptive_fields(parse_layers(text), length))[0]
+
+
+def knobs(text):
+    """What can be turned about a first layer, all that must stay, and the sizes of later pools."""
+    first, *rest = parse_layers(text)
+    pool = rest.pop(0) if rest and rest[0].kind == "pool" else Layer("pool", 1, 1)
+    second = rest.pop(0) if rest and rest[0].kind == "conv" else Layer("conv")
+    turned = {
+        "first filter": first.size,
+        "pool size": pool.size,
+        "pool stride": pool.stride if pool.stride < pool.size else "the size",
+        "second filter": second.size,
+        "dilation": second.dilation,
+    }
+    stay = [replace(first, size=1), replace(second, size=1, dilation=1)]
+    stay += [layer for layer in rest if layer.kind != "pool"]
+    return turned, stay, [layer.size for layer in rest if layer.kind == "pool"]
+
+
+designs = st.builds(
+    lambda filters, pool, second, dilation, rest: " ".join(
+        filter(None, (f"conv{filters}", pool, f"conv{second}{dilation}", rest))
+    ),
+    st.sampled_from([8, 11, 19, 30]),
+    st.sampled_from(
+        ["", "pool1", "pool2", "pool4", "pool5", "pool10", "pool25", "pool6s3same", "pool8s4same"]
+    ),
+    st.sampled_from([1, 2, 3, 5, 9, 11]),
+    st.sampled_from(["", "", "d2", "d4"]),
+    st.sampled_from(["", "pool4", "pool50", "pool3 conv5 pool4", "conv5 pool20"]),
+)
+
+
+def advised(text, length, towards="motifs"):
+    """Advice for a network; None if it leaves no positions."""
+    try:
+        return suggest(receptive_fields(parse_layers(text), length).graph, length, towards)
+    except UsageError:
+        return None
+
+
+@settings(max_examples=25)
+@given(designs, st.sampled_from([200, 600]), st.sampled_from([*TOWARDS]))
+def test_every_suggestion_is_predicted_as_asked_and_turns_one_knob(text, length, towards):
+    if (advice := advised(text, length, towards)) is None:
+        return
+    before, stay, later = knobs(text)
+    document = advice.document()
+    assert document["network"] == format_layers(parse_layers(text))
+    assert bool(advice.suggestions) == (not advice.note)
+    for each in document["suggestions"]:
+        found = first_of(each["network"], length)
+        assert found.kind == each["prediction"] == TOWARDS[towards]
+        assert (each["relevant"], each["low"], each["high"]) == (found.relevant, found.low, found.high)
+        after, same, shrunk = knobs(each["network"])
+        assert [knob for knob in before if before[knob] != after[knob]] == [each["knob"]]
+        assert same == stay
+        if shrunk != later:  # only where the knob alone leaves them too few positions
+            assert "later pools" in each["change"]
+            assert all(now <= then for now, then in zip(shrunk, later, strict=True))
+
+
+@settings(max_examples=15)
+@given(designs)
+def test_the_smallest_changes_come_first(text):
+    if (advice := advised(text, 600)) is None:
+        return
+
+    def numbers(design):
+        convolutions = sum(layer.kind == "conv" for layer in design.layers)
+        made = Variant("", design.layers, (30, *[128] * (convolutions - 1)))
+        return parameters(made, 600), design.positions, cost(made, 600)
+
+    now, changes = numbers(advice.now), []
+    for each in advice.suggestions:
+        assert (each.parameters, each.multiply_adds) == numbers(each)[::2]
+        changes.append(sum(abs(log2(b / a)) for a, b in zip(now, numbers(each), strict=True)))
+    assert changes == sorted(changes)
+
+
+def of_knob(text, knob, towards="motifs", length=200):
+    found = suggest(chain(parse_layers(text)), length, towards).suggestions
+    return [each for each in found if each.knob == knob]
+
+
+def test_of_a_knob_the_nearest_value_counts_and_the_nearest_that_is_sure():
+    """By trying every pool of CNN-2, with a second pool that always fits."""
+    sizes = sorted(each.layers[1].size for each in of_knob("conv19 pool2 conv5 pool1", "pool size"))
+    every = {size: first_of(f"conv19 pool{size} conv5 pool1", 200) for size in range(1, 101)}
+    localist = [size for size in every if every[size].kind == "localist"]
+    sure = [size for size in localist if every[size].low > 2 / 3]
+    assert sizes == sorted({min(localist), min(sure)})
+
+
+def test_for_cnn_2_and_the_stack_of_basset_there_are_suggestions():
+    for text, length in (("conv19 pool2 conv5 pool50", 200), ("conv19 pool3 conv11 pool4 conv7 pool4", 600)):
+        found = suggest(chain(parse_layers(text)), length)
+        assert {"pool size", "second filter"} <= {each.knob for each in found.suggestions}
+        for each in (found.now, *found.suggestions):
+            assert each.like in outcomes().layers
+
+
+def test_cnn_25_is_localist_as_it_is_and_can_be_led_to_parts():
+    network = chain(VARIANTS["cnn-25"].layers)
+    assert suggest(network, 200).note == "the first layer is predicted localist as it is"
+    assert {each.prediction.kind for each in suggest(network, 200, "parts").suggestions} == {"distributed"}
+
+
+def test_filters_that_are_too_short_are_made_longer():
+    (found,) = of_knob("conv8 pool25 conv5 pool4", "first filter")
+    assert format_layers(found.layers) == "conv11 pool25 conv5 pool4"
+    nothing = suggest(chain(parse_layers("conv8 pool4 conv8 pool25")), 200)
+    assert nothing.suggestions == ()
+    assert "no single change is predicted to make it localist: its filters see 8 letters" in nothing.note
+
+
+def test_nothing_is_suggested_for_other_activations():
+    network = replace(chain(parse_layers("conv19 pool2 conv5 pool50")), activations={"conv1": "exponential"})
+    found = suggest(network, 200)
+    assert found.suggestions == ()
+    assert "exponential" in found.note
+
+
+BRANCHES = Graph(
+    (
+        Node(Layer("conv", 19, name="a"), ("input",)),
+        Node(Layer("conv", 19, name="b"), ("input",)),
+        Node(Layer("concat", name="both"), ("a", "b")),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "towards", "words"),
+    [
+        (chain(parse_layers("conv19")), "fragments", "--towards fragments: expected motifs or parts"),
+        (chain(parse_layers("pool3")), "motifs", "has no convolution"),
+        (BRANCHES, "motifs", "one chain of layers; this one has branches"),
+    ],
+)
+def test_what_cannot_be_asked(network, towards, words):
+    with pytest.raises(UsageError, match=words):
+        suggest(network, 200, towards)
