@@ -25,4 +25,3 @@ for pool in (3, 20):
     save(figure_1(pool), PICTURES / f"toy-{pool}.svg")
 save(information_against_pool(range(1, 31)), PICTURES / "information.svg")
 save(assembly.design_map(), PICTURES / "design-map.svg")
-save(assembly.sensitivity(), PICTURES / "sensitivity.svg")

@@ -201,8 +201,10 @@ def interval(found: dict[str, float]) -> str:
     return f"{found['estimate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
 
 
-def further(gain: dict[str, float]) -> str:
+def further(gain: dict[str, float] | None) -> str:
     """Say how much further off pool size alone is."""
+    if gain is None:
+        return "too few for an interval"
     return (
         f"pool size alone is further off by {gain['estimate']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
     )

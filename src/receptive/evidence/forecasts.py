@@ -329,7 +329,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
         "waits_for": [network.name for network in networks if network.name not in counted],
         **summary([each.distance for each in found], [each.forecast for each in found]),
         "pool_alone": summary([each.baseline_distance for each in found], [each.baseline for each in found]),
-        "gain": asdict(bootstrap(gains)) if found else None,
+        "gain": asdict(bootstrap(gains)) if len(found) > 2 else None,
         "rho": asdict(rho) if rho else None,
         "reaches": {str(reach): _distance(part, reach, found, top) for reach in REACHES} if found else None,
         "layers": [
