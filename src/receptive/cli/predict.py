@@ -85,9 +85,9 @@ def conclusion(found: "tuple[Prediction, ...]") -> str:
         (why,) = (each.unreadable.partition(",")[0] for each in found if each.name == whole)
         text += f", where they cannot be read ({why}); --suggest says what would change that" if why else ""
     return (
-        f"{text}\nrelevant: share of filters that match a motif the task depends on, with an interval for "
-        f"{prediction.LEVEL:.0%} of\ntrainings, on a task like the paper's; on real sequences the most to be "
-        f"had was {prediction.outcomes().ceiling:.2f} (docs/predict.md)"
+        f"{text}\nrelevant: share of filters that match a motif which the task depends on, and an\n"
+        f"interval for {prediction.LEVEL:.0%} of trainings, on a task like the paper's; on real\n"
+        f"sequences the most to be had was {prediction.outcomes().ceiling:.2f} (docs/predict.md)"
     )
 
 
@@ -130,8 +130,8 @@ def advice_text(advice: "Advice") -> str:
     lines = [table(header, rows), *([advice.note] if advice.note else [])]
     if advice.suggestions:
         lines.append(
-            "Relevant: predicted for the first layer. AU-ROC: what the most alike network that was trained "
-            "has on the paper's synthetic task; how a change does on your data you have to try."
+            "relevant: predicted for the first layer; AU-ROC: of the most alike network that was\n"
+            "trained on the paper's synthetic task; how a change does on your data you have to try"
         )
     return "\n".join(lines)
 
