@@ -10,15 +10,16 @@ from pkgutil import walk_packages
 from textwrap import dedent
 
 import typer
+from docutils import nodes
+from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 from typer.testing import CliRunner
 
 import receptive
 from receptive.cli.app import app
-from receptive.report import matrix, trials
+from receptive.report import explorers, matrix, trials
 
 sys.path.append(str(Path(__file__).parent))
-import explorers
 import links
 import results_page
 import specification
@@ -97,9 +98,9 @@ copybutton_selector = "div.cell_input pre, div:not(.cell_output) > div.highlight
 html_theme = "furo"
 html_title = f"receptive {version}"
 html_extra_path = ["root"]  # a page at the top that leads to docs/index.html
-html_static_path = ["_static"]
+html_static_path = ["_static", "../src/receptive/data/logos.js"]
 html_css_files = ["spec.css"]
-html_js_files = ["matrix.js", "explorers.js"]
+html_js_files = ["matrix.js", "logos.js", "explorers.js"]
 html_show_sphinx = False
 html_copy_source = False
 
@@ -164,6 +165,15 @@ def lead_to_runs(_app: Sphinx, page: str, _template: str, context: dict, _tree: 
         context["body"] = links.in_computed(context["body"], task)
 
 
+class Explorer(Directive):
+    """``{explorer} name``: a figure to move, behind the still one that it takes the place of."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        return [nodes.raw("", explorers.explorer(self.arguments[0], links.STORE).text, format="html")]
+
+
 def write_runs(app: Sphinx, failed: Exception | None) -> None:
     """Write the pages of all runs beside those of the documentation."""
     if failed is None and app.builder.format == "html":
@@ -172,7 +182,7 @@ def write_runs(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(sphinx: Sphinx) -> None:
     """Connect the functions above."""
-    sphinx.add_directive("explorer", explorers.ExplorerDirective)
+    sphinx.add_directive("explorer", Explorer)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-signature", shorten)
     sphinx.connect("html-page-context", lead_to_runs)

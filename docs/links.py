@@ -17,6 +17,8 @@ STORE = Path(__file__).parent.parent / "results"
 DOI = "10.1371/journal.pcbi.1007560"
 ARTICLE = f"https://journals.plos.org/ploscompbiol/article?id={DOI}"
 CODE = "https://github.com/p-koo/learning_sequence_motifs/blob/122f5f2/"
+SIDE = ("conditions", "epochs", "importance")
+"""What `measured` makes one task of, though its runs are of several."""
 HEADINGS = {
     "Internal representations of motifs": "Internal representations of motifs depend on architecture",
     "Max-pooling": "Max-pooling influences ability to build",
@@ -74,12 +76,25 @@ def named(text: str, task: str = "synthetic") -> str:
     return names(task).sub(lambda name: runs(name[0], name[0].lower(), task), text)
 
 
+def place(network: str, task: str) -> tuple[str, str, str]:
+    """Where the trials of a network are: task, network and protocol.
+
+    ``chipseq/cnn-2+l2=0.0`` names its task and its switch, as `measured.conditions` does.
+    """
+    before, _, rest = network.rpartition("/")
+    name, switched, switches = rest.partition("+")
+    own = {"chipseq": "chipseq", "draws": "synthetic-draw1", "": "synthetic" if task in SIDE else task}
+    return own[before], name, f"released{switched}{switches}"
+
+
 def every(networks: tuple[str, ...], task: str) -> str:
     """Links to the trials of some networks, or to the list of all if there are many."""
-    known = [network for network in dict.fromkeys(networks) if (task, network, "released") in groups()]
+    known = [network for network in dict.fromkeys(networks) if place(network, task) in groups()]
     if not 0 < len(known) <= 9:
-        return link("every network", f"../results/index.html#{task}", "runs") if known else ""
-    return ", ".join(runs(network.upper(), network, task) for network in known)
+        own = place("", task)[0]
+        return link("every network", f"../results/index.html#{own}", "runs") if known else ""
+    places = {network: place(network, task) for network in known}
+    return ", ".join(runs(name.upper(), own, of, protocol) for name, (of, own, protocol) in places.items())
 
 
 def published(text: str, cell: Cell) -> str:
@@ -97,7 +112,7 @@ def section(name: str) -> str:
 def source(text: str) -> str:
     """Where the paper or the released code says something, with links."""
 
-    def place(found: re.Match[str]) -> str:
+    def target(found: re.Match[str]) -> str:
         kind, value = next((kind, value) for kind, value in found.groupdict().items() if value)
         if kind == "heading":
             return link(found[0], section(value), "paper")
@@ -106,7 +121,7 @@ def source(text: str) -> str:
         letter = {"table": "t", "other": "t", "figure": "g", "supplement": "s"}[kind]
         return link(found[0], f"https://doi.org/{DOI}.{letter}00{value}", "paper")
 
-    return PLACES.sub(place, text)
+    return PLACES.sub(target, text)
 
 
 COMPUTED = re.compile(
@@ -124,7 +139,7 @@ def in_computed(body: str, task: str) -> str:
     the networks of its caption, or else at those of its description.
     """
 
-    def place(found: re.Match[str]) -> str:
+    def linked(found: re.Match[str]) -> str:
         if name := found["name"]:
             network = layers(task).get(name) or (name.lower() if names(task).fullmatch(name) else "")
             return f"{found['cell']}{runs(name, network, task)}{found['layer'] or ''}{found['end']}"
@@ -136,4 +151,4 @@ def in_computed(body: str, task: str) -> str:
             caption += f" Runs: {every(tuple(shown), task)}."
         return f'alt="{found["alt"]}"{found["between"]}{caption}</figcaption>'
 
-    return COMPUTED.sub(place, body)
+    return COMPUTED.sub(linked, body)

@@ -8,9 +8,15 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from receptive.motifs import tomtom
+from receptive.motifs.jaspar import jaspar_2016
+from receptive.motifs.meme import read_meme
+from receptive.replication import runs
+from receptive.report import explorers
 from receptive.theory import toy
 
-HTML = Path(__file__).parent.parent / "docs" / "_build" / "html"
+ROOT = Path(__file__).parent.parent
+HTML = ROOT / "docs" / "_build" / "html"
 NOT_OURS = {"genindex", "search", "py-modindex", "permalink"}
 PAGES = sorted(
     path
@@ -169,14 +175,13 @@ def open_explorer(window, page, name):
     return form
 
 
-EXPLORERS = {"toy": "spec/pooling.html"}
+EXPLORERS = {"toy": "spec/pooling.html", "filters": "spec/pool-size.html"}
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_every_control_of_an_explorer_has_a_name_and_moves_by_keyboard(name, window):
     form = open_explorer(window, EXPLORERS[name], name)
     assert form.get_attribute("aria-label")
-    assert form.locator("svg[aria-label]").count() >= 1
     requests = []
     window.on("request", lambda request: requests.append(request.url))
     controls = form.locator("input, select")
@@ -227,6 +232,7 @@ def test_the_toy_says_what_the_library_says(window):
 
 def test_a_pattern_of_the_toy_can_be_dragged(window):
     form = open_explorer(window, EXPLORERS["toy"], "toy")
+    assert form.locator("svg[role=img]").get_attribute("aria-label") == form.locator(".said").inner_text()
     form.locator("svg").scroll_into_view_if_needed()
     box = form.locator("svg").bounding_box()
     window.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
@@ -236,8 +242,47 @@ def test_a_pattern_of_the_toy_can_be_dragged(window):
     assert form.locator("[name=phase]").input_value() == "2"
 
 
-def test_the_still_figure_stands_on_paper_and_the_moving_one_on_the_screen(window):
-    form = open_explorer(window, EXPLORERS["toy"], "toy")
+def test_filters_match_as_often_as_tomtom_says(window):
+    form = open_explorer(window, EXPLORERS["filters"], "filters")
+    names = form.locator("[name=layer] option").all_inner_texts()
+    steps = form.locator("[name=step]").get_attribute("data-words").split("|")
+    choose = random.Random(0)
+    for number, (words, name, layer) in enumerate(choose.sample(explorers.SHOWN, 4)):
+        trial, step = choose.randrange(3), steps[choose.randrange(3, len(steps))] if number else "0.1"
+        said = set_controls(form, layer=names.index(words), trial=trial, step=steps.index(step))
+        folder = ROOT / "results" / "synthetic" / name / "released" / f"trial-{trial}"
+        matches = tomtom.match(read_meme(folder / f"{layer}.meme"), jaspar_2016(), float(step))
+        run = runs.load(folder)
+        shares = runs.summary(matches, run.plan.classes)
+        if step == "0.1":
+            assert shares.jaspar == run.filters[layer].jaspar
+        numbers = [shares.jaspar, shares.jaspar_without_gmeb1, shares.relevant]
+        counts = [round(share * len(matches)) for share in numbers]
+        assert [int(found) for found in re.findall(r"\d+", said.replace("Gmeb1", ""))] == [
+            len(matches),
+            *counts,
+        ]
+        assert form.locator(".meters b").all_inner_texts() == [f"{share:.3f}" for share in numbers]
+        assert form.locator(".logos li:not(.no)").count() == counts[0]
+        assert form.locator(".logos strong").count() == counts[2]
+        assert (
+            form.locator(".stage a")
+            .evaluate("(link) => link.href")
+            .endswith(f"/results/synthetic/{name}/released/trial-{trial}/index.html")
+        )
+        drawn = form.locator(".logos svg").first
+        assert drawn.get_attribute("viewBox") != set_whole(form, drawn)
+        set_controls(form, whole=0)
+
+
+def set_whole(form, drawn):
+    set_controls(form, whole=1)
+    return drawn.get_attribute("viewBox")
+
+
+@pytest.mark.parametrize("name", ["toy", "filters"])
+def test_the_still_figure_stands_on_paper_and_the_moving_one_on_the_screen(name, window):
+    form = open_explorer(window, EXPLORERS[name], name)
     still = window.locator("figure.still")
     assert (form.is_visible(), still.is_visible()) == (True, False)
     window.emulate_media(media="print")

@@ -79,6 +79,12 @@ def test_the_example_of_a_prediction_came_true():
     assert abs(came.mean - came.forecast) < 0.05
 
 
+def test_what_the_activation_does_to_cnn_2(committed):
+    names = ("cnn-2", "cnn-2+activation=exponential")
+    shares = [sample(committed["conditions"].of(key(name, "relevant"))).mean for name in names]
+    assert f"match a motif of the task goes from {shares[0]:.2f} to {shares[1]:.2f}" in RUNNING
+
+
 def test_the_step_with_pool_size_on_real_sequences(committed):
     found = committed["chipseq"]
     small, large = ([sample(found.of(key(v, "relevant"))).mean for v in group] for group in (SMALL, LARGE))

@@ -1,29 +1,32 @@
 "use strict";
 // Figures that can be moved. Numbers come from Python, in the JSON of each form; here they are looked up and drawn.
 
-// A drawing function for each explorer takes the data, the values of the controls, the svg, the form and how many
-// units wide to draw, so that a unit is a pixel; it returns what to say.
+// A drawing function for each explorer takes the data, the values of the controls, the element to draw in, the form and
+// how many units wide to draw, so that a unit is a pixel; it returns what to say.
 const explorers = {};
 
 const shape = (name, attributes, text = "") =>
   `<${name} ${Object.entries(attributes).map(([key, value]) => `${key}="${value}"`).join(" ")}>${text}</${name}>`;
 
+const picture = (wide, high, shapes) => shape("svg", { class: "whole", viewBox: `0 0 ${wide} ${high}`, role: "img" }, shapes);
+
+const escaped = (text) => text.replace(/[&<>"]/g, (letter) => `&#${letter.charCodeAt(0)};`);
+
 function start(form) {
   const data = JSON.parse(form.querySelector("script").textContent);
   const controls = [...form.querySelectorAll("input, select")];
   const draw = explorers[form.dataset.explorer];
-  const svg = form.querySelector("svg");
+  const stage = form.querySelector(".stage");
   const show = () => {
     const values = Object.fromEntries(controls.map((control) => [control.name, +control.value]));
-    const said = draw(data, values, svg, form, Math.max(svg.clientWidth, 280));
+    const said = draw(data, values, stage, form, Math.max(stage.clientWidth, 280));
     for (const control of controls) {
       const output = control.nextElementSibling;
       if (!output) continue;
-      const words = JSON.parse(control.dataset.words || "null");
-      output.value = words ? words[+control.value] : control.value;
+      output.value = control.dataset.words ? control.dataset.words.split("|")[+control.value] : control.value;
       control.setAttribute("aria-valuetext", output.value);
     }
-    svg.setAttribute("aria-label", said);
+    stage.querySelector("svg.whole")?.setAttribute("aria-label", said);
     form.querySelector(".said").textContent = said;
   };
   form.addEventListener("input", show);
@@ -41,7 +44,7 @@ function limit(form, values, name, most) {
   values[name] = +control.value;
 }
 
-explorers.toy = (data, values, svg, form, wide) => {
+explorers.toy = (data, values, stage, form, wide) => {
   limit(form, values, "stride", values.pool);
   limit(form, values, "phase", values.stride - 1);
   const { pattern, distance, pool, stride, width, phase } = values;
@@ -87,11 +90,10 @@ explorers.toy = (data, values, svg, form, wide) => {
   }
   const bins = width < widths ? width + 1 : last - first + 1;
   shapes += shape("rect", { class: "sees", x: x(first * stride) - 1, y: 85, width: bins * stride * unit + 2, height: 39 });
-  svg.setAttribute("viewBox", `0 0 ${wide} 128`);
-  svg.innerHTML = shapes;
-  svg.onpointerdown = svg.onpointermove = (event) => {
+  stage.innerHTML = picture(wide, 128, shapes);
+  stage.onpointerdown = stage.onpointermove = (event) => {
     if (!event.buttons) return;
-    const box = svg.getBoundingClientRect();
+    const box = stage.getBoundingClientRect();
     const position = Math.round((((event.clientX - box.left) * wide) / box.width - 78) / unit + left - names[pattern].length / 2);
     form.elements.phase.value = Math.min(Math.max(position, 0), stride - 1);
     form.dispatchEvent(new Event("input"));
@@ -105,6 +107,30 @@ explorers.toy = (data, values, svg, form, wide) => {
     `${names[pattern]} is known in ${known} of ${stride} phases. ${now} ` +
     `Bits about which of the three it is: ${found.bits[place].toFixed(2)} through the filter, ${of} in the map.`
   );
+};
+
+explorers.filters = (data, { layer, trial, step, whole }, stage) => {
+  const run = data.layers[layer][trial];
+  const widest = Math.max(...run.filters.map(([heights, , width]) => (whole ? heightsOf(heights).length / 4 : width)));
+  const cards = run.filters.map(([text, begin, width, match, relevant, best, factor], number) => {
+    const heights = whole ? heightsOf(text) : heightsOf(text).slice(4 * begin, 4 * (begin + width));
+    const columns = heights.length / 4;
+    const said = step >= relevant ? `<strong>${escaped(factor)}</strong>` : step >= match ? escaped(best) : "no match";
+    const logo = shape(
+      "svg",
+      { viewBox: `0 0 ${10 * columns} 41`, style: `width:${(100 * columns) / widest}%`, "aria-hidden": true },
+      logoShapes(heights),
+    );
+    return `<li class="${step >= match ? "" : "no"}">${logo}<span>${number}: ${said}</span></li>`;
+  });
+  const shares = run.shares[step];
+  const kinds = ["match JASPAR", "match another than Gmeb1", "match a relevant motif"];
+  const meters = kinds.map(
+    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n].toFixed(3)}</b></label>`,
+  );
+  stage.innerHTML = `<div class="meters">${meters.join("")}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;
+  const count = (share) => Math.round(share * run.filters.length);
+  return `Of ${run.filters.length} filters ${count(shares[0])} match a motif of JASPAR, ${count(shares[1])} another than Gmeb1, ${count(shares[2])} a relevant one.`;
 };
 
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("form.explorer").forEach(start));

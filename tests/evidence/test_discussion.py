@@ -147,7 +147,7 @@ def test_one_inequality_on_the_wrong_side_contradicts_a_claim(name, moved):
     assert found.verdict == "not reproduced"
     wrong = [each.what for each in found.evidence if each.contradicted]
     assert wrong
-    assert all(f"wrong is {what}, " in found.explanation for what in wrong)
+    assert all(f"rong is {what}, " in found.explanation for what in wrong)
 
 
 @pytest.mark.parametrize("name", BY_ID)

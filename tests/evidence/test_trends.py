@@ -65,7 +65,7 @@ def fresh(request, tmp_path_factory):
 def assert_trend(judgement: Judgement) -> None:
     """Where an interval is known to miss (claims.toml says why), the estimates have to be on its side."""
     shown = [str(each) for each in judgement.evidence]
-    if claims.statements()[judgement.claim.id].explanation:
+    if claims.statements()[judgement.claim.id].explanation or judgement.explanation:
         assert shown, judgement.waits_for
         assert all(each.margin > 0 for each in judgement.evidence), shown
     else:
@@ -73,7 +73,7 @@ def assert_trend(judgement: Judgement) -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
+@pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-*", "STRIDE-1")
 @pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
 @pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
 def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
@@ -102,8 +102,8 @@ def holds_or_is_explained(judgement: Judgement) -> bool:
     return failed == bool(judgement.explanation or claims.statements()[judgement.claim.id].explanation)
 
 
-@pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-1", "SIZE-2", "STRIDE-1")
-@pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3", "VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
+@pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-*", "STRIDE-1")
+@pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3", "VIVO-*")
 @pytest.mark.claim("ASM-3", "ASM-4", "ASM-5", "ASM-6", "ASM-7", "DISC-*")
 @pytest.mark.parametrize("name", [claim.id for claim in DECIDED])
 def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, judgements):

@@ -67,9 +67,9 @@ def made_up(tmp_path_factory):
 def written(made_up, tmp_path_factory):
     """The report of the made-up store, written out."""
     out = tmp_path_factory.mktemp("report")
-    results = measured.collect(made_up)
-    document = report.document(results, "released", ablations.document(made_up))
-    report.write(document, results, made_up, out)
+    results, others = measured.collect(made_up), measured.collect_others(made_up)
+    document = report.document(results, "released", ablations.document(made_up), others)
+    report.write(document, results, made_up, out, others)
     return out
 
 
@@ -233,8 +233,11 @@ def test_every_published_number_of_the_synthetic_task_is_there(made_up):
     assert [
         (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in document["cells"]
     ] == expected
-    ids = "POOL-1, POOL-2, POOL-3, POOL-4, NUM-1, SIZE-1, SIZE-2, STRIDE-1, DEEP-1, DEEP-2, DEEP-3"
-    ids += ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5, ASM-3, ASM-4, ASM-5, ASM-6, ASM-7"
+    ids = "POOL-1, POOL-2, POOL-3, POOL-4, NUM-1, SIZE-1, SIZE-2, SIZE-3, STRIDE-1, DEEP-1, DEEP-2, DEEP-3"
+    ids += (
+        ", VIVO-1, VIVO-2, VIVO-3, VIVO-4, VIVO-5, VIVO-6, VIVO-7, VIVO-8, ASM-3, ASM-4, ASM-5, ASM-6, ASM-7"
+    )
+    ids += ", DISC-1, DISC-2, DISC-3, DISC-4, DISC-5, DISC-6, DISC-7"
     assert ", ".join(claim["id"] for claim in document["claims"]) == ids
 
 

@@ -30,7 +30,8 @@ def report(
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
     others = measured.collect_others(store, protocol)
-    results = measured.held(store, protocol) if others else measured.collect(store, protocol)
+    real = any(found.data for found in others.values())
+    results = measured.held(store, protocol) if real else measured.collect(store, protocol)
     document = reports.document(results, protocol, ablations.document(store), others)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")

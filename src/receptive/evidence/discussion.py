@@ -4,7 +4,7 @@ They were put down before any of their runs. `measured.conditions` and `measured
 that differ in a switch, in their data, or in what was kept of them.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from math import nan
 from statistics import fmean
@@ -13,7 +13,7 @@ from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
-from receptive.evidence.verdicts import Claim, Evidence, Rule
+from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
 from receptive.networks.variants import SMALL
 from receptive.protocols import ACTIVATIONS
 from receptive.replication import targets
@@ -101,26 +101,8 @@ def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, .
     return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
 
 
-def _where(rule: Rule) -> Callable[[Results], str]:
-    """Make what says which inequalities of a rule do not hold, and how far they are off."""
-
-    def words(evidence: Evidence) -> str:
-        found = evidence.found
-        off = "wrong" if evidence.contradicted else "open"
-        interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
-        return f"{off} is {evidence.what}, {interval}, which was to be {evidence.side} {evidence.limit:.3g}"
-
-    def why(results: Results) -> str:
-        every = list(rule(results))
-        failing = [each for each in every if not each.holds]
-        number = len(every) - len(failing)
-        return f"Of {len(every)} inequalities {number} hold; {'; '.join(map(words, failing))}."
-
-    return why
-
-
 def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
-    return Claim(name, rule, tuple(chain(*needs)), (on,), least, _where(rule))
+    return Claim(name, rule, tuple(chain(*needs)), (on,), least, failing(rule))
 
 
 CLAIMS = (

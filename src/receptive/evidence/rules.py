@@ -11,7 +11,7 @@ from receptive.evidence import claims
 from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import SCORES, Results, name_quantity
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
-from receptive.evidence.verdicts import Claim, Evidence, Rule
+from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 
 CLEAR = 0.1
@@ -164,6 +164,11 @@ def size_2(results: Results) -> Iterator[Evidence]:
     yield not_beaten(results, good, key("cnn-2", "auroc"), CLEAR)
 
 
+def size_3(results: Results) -> Iterator[Evidence]:
+    """Judge SIZE-3: CNN9-25 scores below CNN-25."""
+    yield exceeds(results, key("cnn-25", "auroc"), key("cnn9-25", "auroc"))
+
+
 def whole_although_cnn_2_is_not(variant: str) -> Rule:
     """Return the rule of STRIDE-1 and DEEP-1: most filters are relevant, far more than of CNN-2."""
 
@@ -189,13 +194,18 @@ def whole_only_in_the_last(variant: str, *layers: str) -> Rule:
 def vivo_1(results: Results) -> Iterator[Evidence]:
     """Judge VIVO-1: large pools have far more matches than small ones on real sequences, too."""
     for column in ("relevant", "jaspar"):
-        large, small = _keys(column, *LARGE), _keys(column, *SMALL)
-        what = f"{column}, mean of {', '.join(LARGE)} − "
-        whole = _of_groups(results, large, small)
-        yield Evidence(f"{what}mean of {', '.join(SMALL)}", whole, "above", CLEAR)
-        yield closest(
-            Evidence(what + one.variant, _of_groups(results, large, [one]), "above", 0) for one in small
-        )
+        yield from _large_pools_lead(results, column)
+
+
+def _large_pools_lead(results: Results, column: str) -> Iterator[Evidence]:
+    """By far on average, and each small pool by itself."""
+    large, small = _keys(column, *LARGE), _keys(column, *SMALL)
+    what = f"{column}, mean of {', '.join(LARGE)} − "
+    whole = _of_groups(results, large, small)
+    yield Evidence(f"{what}mean of {', '.join(SMALL)}", whole, "above", CLEAR)
+    yield closest(
+        Evidence(what + one.variant, _of_groups(results, large, [one]), "above", 0) for one in small
+    )
 
 
 def vivo_2(results: Results) -> Iterator[Evidence]:
@@ -228,6 +238,25 @@ def vivo_5(results: Results) -> Iterator[Evidence]:
     yield Evidence(what, _sum(results.by_trial, (1, most), (-1, least)), "above", 0)
 
 
+def vivo_6(results: Results) -> Iterator[Evidence]:
+    """Judge VIVO-6: large pools have far more relevant filters; VIVO-1 as the paper's sentence has it."""
+    yield from _large_pools_lead(results, "relevant")
+
+
+def vivo_7(results: Results) -> Iterator[Evidence]:
+    """Judge VIVO-7: more factors have a filter in CNN-1's second layer than in CNN-25's first."""
+    deep = results.numbered("cnn-1", results.covered("cnn-1", "conv2"))
+    first = results.numbered("cnn-25", results.covered("cnn-25"))
+    what = "factors with a filter, cnn-1 conv2 − cnn-25"
+    yield Evidence(what, _sum(results.by_trial, (1, deep), (-1, first)), "above", 0)
+
+
+def vivo_8(results: Results) -> Iterator[Evidence]:
+    """Judge VIVO-8: short filters and short strides follow the pool on real sequences, too."""
+    for whole, parts in (("cnn9-25", "cnn9-4"), ("cnn-50-2", "cnn-2")):
+        yield exceeds(results, key(whole, "relevant"), key(parts, "relevant"), CLEAR)
+
+
 def _keys(column: str, *variants: str) -> tuple[Quantity, ...]:
     return tuple(key(variant, column) for variant in variants)
 
@@ -244,6 +273,7 @@ CLAIMS = (
     Claim("NUM-1", num_1, _keys("relevant", *NUMBERS)),
     Claim("SIZE-1", size_1, _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25")),
     Claim("SIZE-2", size_2, _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2")),
+    Claim("SIZE-3", size_3, _keys("auroc", "cnn9-25", "cnn-25"), why=failing(size_3)),
     Claim(
         "STRIDE-1",
         whole_although_cnn_2_is_not("cnn-50-2"),
@@ -280,5 +310,22 @@ IN_VIVO = (
         "VIVO-4", vivo_4, _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS), IN_VIVO_TASKS, LEAST_TRIALS
     ),
     Claim("VIVO-5", vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), IN_VIVO_TASKS, LEAST_TRIALS),
+    Claim("VIVO-6", vivo_6, _keys("relevant", *SMALL, *LARGE), IN_VIVO_TASKS, LEAST_TRIALS, failing(vivo_6)),
+    Claim(
+        "VIVO-7",
+        vivo_7,
+        (key("cnn-1", "relevant", "conv2"), key("cnn-25", "relevant")),
+        IN_VIVO_TASKS,
+        LEAST_TRIALS,
+        failing(vivo_7),
+    ),
+    Claim(
+        "VIVO-8",
+        vivo_8,
+        _keys("relevant", "cnn9-25", "cnn9-4", "cnn-50-2", "cnn-2"),
+        IN_VIVO_TASKS,
+        LEAST_TRIALS,
+        failing(vivo_8),
+    ),
 )
 """The claims that runs on real sequences decide."""

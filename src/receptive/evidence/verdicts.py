@@ -172,3 +172,22 @@ def leans_on(claim: Claim, task: str = "synthetic") -> list[Cell]:
     """Return the published numbers of a task that a claim leans on, save those copied by mistake (D-2)."""
     cells = [cell for cell in claims.published() if cell.task == task and cell.key in claim.needs]
     return [cell for cell in cells if not (cell.id in COPIED and cell.layer)]
+
+
+def failing(rule: Rule) -> Callable[[Results], str]:
+    """Return what says, as a claim's ``why``, which inequalities do not hold and how far they are off."""
+
+    def words(evidence: Evidence) -> str:
+        found = evidence.found
+        off = "wrong" if evidence.contradicted else "open"
+        interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        return f"{off} is {evidence.what}, {interval}, which was to be {evidence.side} {evidence.limit:.3g}"
+
+    def why(results: Results) -> str:
+        every = list(rule(results))
+        off = [each for each in every if not each.holds]
+        hold = "" if len(every) == 1 else f"Of {len(every)} inequalities {len(every) - len(off)} hold. "
+        said = "; ".join(map(words, off))
+        return f"{hold}{said[:1].upper()}{said[1:]}."
+
+    return why
