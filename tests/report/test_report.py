@@ -439,7 +439,7 @@ def in_vivo(made_up, tmp_path_factory):
     put_in_vivo(store, "chipseq-source", "cnn-25", 0, 0.6, LISTS)
     for variant, layer in IN_VIVO_SHEETS:
         folder = store / "chipseq" / variant / "released" / "trial-0"
-        put_filters(folder, layer, embedded())
+        put_filters(folder, layer, [m for m in embedded() if m.name in ("Arid3a", "CEBPB", "NFYB")])
     return store
 
 
@@ -559,7 +559,7 @@ def test_the_command_shows_real_sequences_and_draws_their_figures(command, in_vi
     assert "published" not in line
     assert "pool 2: JASPAR 0.60, relevant 0.35" in line
     (line,) = (line for line in page.splitlines() if line.endswith("](chipseq-fig4-cnn-25-conv1.svg)"))
-    assert "10 of 12 filters match a relevant motif" in line
+    assert "2 of 3 filters match a relevant motif" in line
     assert "NFYB" not in line
 
 
