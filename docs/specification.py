@@ -74,7 +74,7 @@ def table(rows: Sequence[Row]) -> str:
             for each in [by_column[column]]
             for text in (
                 links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell),
-                f"{measured_link(each)} {number_mark(each.verdict, each.shown)}",
+                f"{measured_link(each)} {mark(each)}",
             )
         ]
         title = f"{{need}}`{row.statement.id}` | {row.statement.title}"
