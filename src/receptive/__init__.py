@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from receptive.audits.audit import audit
     from receptive.evidence.measured import read_runs
+    from receptive.models.model import read_model
     from receptive.motifs.formats import read_motifs
     from receptive.motifs.meme import read_meme
     from receptive.motifs.motif import Motif
@@ -35,6 +36,7 @@ __all__ = [
     "parse_layers",
     "predict",
     "read_meme",
+    "read_model",
     "read_motifs",
     "read_runs",
     "receptive_fields",
@@ -51,6 +53,7 @@ _HOMES = {
     "parse_layers": "theory.layers",
     "predict": "theory.prediction",
     "read_meme": "motifs.meme",
+    "read_model": "models.model",
     "read_motifs": "motifs.formats",
     "read_runs": "evidence.measured",
     "receptive_fields": "theory.fields",

@@ -154,7 +154,7 @@ def test_files_that_are_not_models(tmp_path):
     with pytest.raises(ReceptiveError, match=r"cannot read none\.keras"):
         run("none.keras")
     (tmp_path / "model.h5").write_text("")
-    with pytest.raises(ReceptiveError, match=r"model\.h5: not a model that Keras saved as \.keras or \.h5"):
+    with pytest.raises(ReceptiveError, match=r"model\.h5: not a model of Keras, ONNX or PyTorch"):
         run(tmp_path / "model.h5")
 
 

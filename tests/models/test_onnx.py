@@ -6,12 +6,12 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
 from receptive.audits.audit import Sequences, audit
-from receptive.errors import UsageError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.theory.fields import receptive_fields, seen
 
 LENGTH, CHANNELS = 40, 4
@@ -300,3 +300,414 @@ def test_one_network_in_keras_and_in_onnx_has_the_same_filters_and_importances(a
     ]
     assert expected.importance.loss_change.any()
     np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-5)
+
+
+# --- filters that are held -----------------------------------------------------------------------------
+
+
+def silu(net):
+    read = net.last
+    net.add("Mul", net.add("Sigmoid"), reads=[read])
+
+
+BETWEEN = {
+    "norm": lambda net: net.add("BatchNormalization", *(net.weights(CHANNELS) for _ in range(4))),
+    "pool": lambda net: net.add("MaxPool", kernel_shape=[3], strides=[2]),
+    "mean": lambda net: net.add("AveragePool", kernel_shape=[3], pads=[1, 1], count_include_pad=1),
+    "silu": silu,
+    "add": lambda net: net.add("Add", net.weights(1, CHANNELS, 1)),
+    "turn": lambda net: [net.add("Transpose", perm=[0, 2, 1]) for _ in range(2)],
+    "softmax": lambda net: net.add("Softmax", axis=1),
+}
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from(sorted(BETWEEN)), max_size=3),
+    st.sampled_from(["NOTSET", "SAME_UPPER"]),
+    st.integers(1, 2),
+    st.sampled_from([2, None]),
+    st.sampled_from(["no", "no", "sum", "groups"]),
+)
+def test_holding_one_after_another_is_holding_each_in_a_pass_of_its_own(steps, pad, stride, batch, also):
+    from receptive.models.onnx import Onnx
+    from receptive.models.probe import Probe
+
+    net = Network(shape=(batch or "N", CHANNELS, LENGTH))
+    groups = 2 if also == "groups" else 1
+    net.add("Conv", net.weights(CHANNELS, CHANNELS, 3), name="first", auto_pad="SAME_UPPER")
+    net.add("Relu", name="active")
+    if also == "sum":
+        net.add("Add", "x")
+    for step in steps:
+        BETWEEN[step](net)
+    weights = (net.weights(2, CHANNELS // groups, 3), net.weights(2))
+    net.add("Conv", *weights, auto_pad=pad, strides=[stride], group=groups, name="second")
+    net.add("Tanh")
+    net.add("Flatten")
+    model = Onnx(net.model(outputs=[net.last]), "m.onnx")
+    place, _, axis = model.activation("first")
+    assert place == "active"
+    plain = also == "no" and "softmax" not in steps
+    assert model._next(place) == (model.names.index("second") if plain else None)
+    X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(5, LENGTH))].swapaxes(1, 2)
+    probe = Probe(model, place, X, axis)
+    before, values = probe.scores(), {0: 0.25, 3: 1.5}
+    for index, scores in probe.held(values, before.shape[1], lambda: None):
+        np.testing.assert_allclose(scores, probe.scores({index: values[index]}), atol=2e-6)
+        assert np.abs(scores - before).max() > 1e-4
+
+
+# --- what others write
+
+
+def dna(count=40, length=LENGTH, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.eye(4, dtype=np.uint8)[rng.integers(4, size=(count, length))]
+
+
+def convolved(*steps, shape=("N", 4, LENGTH), **more):
+    """A graph of a convolution, what ``steps`` add, and another convolution."""
+    net = Network(shape=shape)
+    net.add("Conv", net.weights(CHANNELS, 4, 5), name="first")
+    for step in steps:
+        step(net)
+    net.add("Conv", net.weights(CHANNELS, CHANNELS, 3), name="second")
+    return net.model([net.last], **more)
+
+
+def test_a_kernel_over_all_letters_is_one_over_positions():
+    """As DeepBind's kind of networks are written in 2-D, letters first or last."""
+    for shape, kernel in ((("N", 1, 4, LENGTH), (4, 5)), (("N", 1, LENGTH, 4), (5, 4))):
+        net = Network(shape=shape)
+        net.add("Conv", net.weights(3, 1, *kernel), name="conv")
+        net.add("Relu", name="relu")
+        net.add("MaxPool", name="pool", kernel_shape=[1, 4] if kernel[0] == 4 else [4, 1], strides=[4, 4])
+        net.add("Flatten", name="flat")
+        net.add("Gemm", net.weights(27, 2), name="dense")
+        model = net.model([net.add("Sigmoid")])
+        rows = read_model_rows(model)
+        assert [(row.name, row.size, row.jump) for row in rows] == [("conv", 5, 1), ("pool", 8, 4)]
+        found = audit(model, Sequences(dna()))
+        assert found.reading.motifs[0].pwm.shape == (5, 4)
+        assert (found.read_from, found.activation) == ("relu", "relu")
+
+
+def read_model_rows(model, length=LENGTH):
+    return receptive_fields(read(model), length).rows
+
+
+# --- what cannot be followed ------------------------------------------------------------------------------
+
+
+def within(net):
+    """An If whose branches read the map from outside."""
+    from onnx import helper
+
+    branches = [
+        helper.make_graph(
+            [helper.make_node(op, [net.last], [f"{op}.0"])],
+            op,
+            [],
+            [helper.make_empty_tensor_value_info(f"{op}.0")],
+        )
+        for op in ("Relu", "Neg")
+    ]
+    yes = net.constant(True, bool)
+    net.add("If", reads=[yes], name="choice", then_branch=branches[0], else_branch=branches[1])
+
+
+def op(kind, *constants, dtype=np.int64, **attributes):
+    """A step that adds a node."""
+    return lambda net: net.add(
+        kind, *("" if each is None else net.constant(each, dtype) for each in constants), **attributes
+    )
+
+
+MOVED = (
+    (op("Resize", None, None, [1, 1, 2], dtype=np.float32, name="node"), "stretches"),
+    (lambda net: net.add("ConvTranspose", net.weights(4, 4, 3), name="node"), "stretches"),
+    (op("Tile", [1, 1, 2], name="node"), "stretches"),
+    (op("Slice", [-1], [-(2**31)], [2], [-1], name="node"), "turns the sequence around"),
+    (op("Gather", [[0, 2]], axis=2, name="node"), "moves values"),
+    (op("Pad", [0, 0, 2, 0, 0, 2], mode="reflect", name="node"), "values of other positions"),
+    (op("MaxPool", kernel_shape=[3], dilations=[2], name="node"), "gaps"),
+    (op("Reshape", [0, 4, -1, 2], name="node"), "moves values"),
+    (op("TopK", [5], axis=2, name="node", count=2), "moves values"),
+    (op("Softmax", axis=2, name="node"), "combines all positions"),
+    (op("CumSum", 2, name="node"), "combines all positions"),
+    (
+        lambda net: net.add("Conv", reads=[net.constant(np.ones((2, 4, 36))), net.last], name="node"),
+        "other inputs",
+    ),
+    (lambda net: net.add("Fancy", name="node", domain="my.own"), "operator of my.own"),
+    (within, "not an operator whose receptive field is known"),
+)
+PASSED = {"Fancy", "If", "CumSum", "Softmax"}
+
+
+@pytest.mark.parametrize(("step", "why"), MOVED)
+def test_a_node_that_cannot_be_followed_is_named_and_ends_its_branch(step, why):
+    kinds = []
+    model = convolved(step, lambda net: kinds.append(net.nodes[-1].op_type))
+    graph = read(model)
+    assert [row.name for row in receptive_fields(graph, LENGTH).rows] == ["first"]
+    (note,) = graph.notes
+    name, (kind,) = "choice" if step is within else "node", kinds
+    assert f"node {name} ({kind} of first): " in note
+    assert why in note
+    assert (f"--passthrough {name} or --passthrough {kind}" in note) == (kind in PASSED)
+    if kind in PASSED:
+        for way in (name, kind):
+            rows = receptive_fields(read(model, [way]), LENGTH).rows
+            assert [row.name for row in rows] == ["first", "second"]
+    else:
+        with pytest.raises(UsageError, match=f"node {name} .*moves or combines positions"):
+            read(model, [name])
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        (op("MaxPool", kernel_shape=[3], strides=[2], ceil_mode=1), "ceil_mode"),
+        (op("MaxPool", kernel_shape=[3], strides=[2], auto_pad="SAME_LOWER"), "auto_pad"),
+        (op("Split", axis=2, count=2, num_outputs=2), "how it splits"),
+    ],
+)
+def test_what_depends_on_the_length_is_read_where_that_is_known(step, why):
+    (note,) = read(convolved(step, shape=("N", 4, "L"))).notes
+    assert why in note
+    assert "open" in note
+    assert not any("open" in each for each in read(convolved(step)).notes)
+
+
+def test_the_length_may_be_open():
+    pool = op("MaxPool", kernel_shape=[2], strides=[2])
+    opened, fixed = (read(convolved(pool, shape=("N", 4, size))) for size in ("L", LENGTH))
+    assert (opened.input_length, fixed.input_length) == (None, LENGTH)
+    assert receptive_fields(opened, LENGTH).rows == receptive_fields(fixed, LENGTH).rows
+
+
+def test_a_model_of_a_fixed_batch_is_audited_as_one_of_any():
+    X = dna(45)
+    found, expected = (
+        audit(convolved(op("Relu"), shape=(batch, 4, LENGTH)), Sequences(X)) for batch in (7, "N")
+    )
+    np.testing.assert_array_equal(found.reading.sites, expected.reading.sites)
+    for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
+        np.testing.assert_array_equal(mine.pwm, other.pwm)
+
+
+def test_operators_of_old_versions_give_by_attributes_what_new_ones_are_fed():
+    def old(net):
+        net.add("Pad", pads=[0, 0, 2, 0, 0, 1], name="pad")
+        net.add("Slice", starts=[3], ends=[-1], axes=[2], name="slice")
+        net.add("Unsqueeze", axes=[2], keep=False)
+        net.add("Squeeze", axes=[2], keep=False)
+        parts = net.add("Split", axis=1, split=[3, 1], count=2, keep=False)
+        net.add("Concat", reads=[parts, parts.replace(".0", ".1")], axis=1, keep=False)
+
+    def new(net):
+        net.add("Pad", net.constant([0, 0, 2, 0, 0, 1], np.int64), name="pad")
+        net.add("Slice", *(net.constant([each], np.int64) for each in (3, -1, 2)), name="slice")
+
+    found, expected = (read_model_rows(convolved(way, opset=opset)) for way, opset in ((old, 9), (new, 20)))
+    assert [row for row in found if row.kind != "concat"] == [*expected]
+
+
+def test_weights_that_are_computed_or_nodes_keep_their_shape():
+    """As files of other tools have them: constants as nodes, and quantised numbers."""
+    from onnx import TensorProto, helper
+
+    net = Network(shape=("N", 4, LENGTH))
+    large = helper.make_tensor("w", TensorProto.FLOAT, (300, 4, 5), np.ones(6000, np.float32))
+    net.nodes.append(helper.make_node("Constant", [], ["w"], value=large))
+    net.add("Conv", "w", name="conv")
+    small = [net.constant(np.ones((8, 300, 3)), np.int8), net.constant(0.5), net.constant(0, np.int8)]
+    net.add("Conv", net.add("DequantizeLinear", reads=small, keep=False), reads=["conv.0"], name="deep")
+    net.add("Relu", name="relu")
+    graph = read(net.model([net.last]))
+    assert not graph.notes
+    assert [(row.name, row.size) for row in receptive_fields(graph, LENGTH).rows] == [
+        ("conv", 5),
+        ("deep", 7),
+    ]
+
+
+# --- names ------------------------------------------------------------------------------------------------
+
+
+def named(*names, weights=None, metadata=()):
+    """What the convolutions of a chain are called whose nodes have these names."""
+    from onnx import helper
+
+    net = Network(shape=("N", 4, LENGTH))
+    for i, name in enumerate(names):
+        constant = net.weights(4, 4, 3)
+        if weights:
+            net.constants[-1].name = constant = weights[i]
+        net.nodes.append(helper.make_node("Conv", [net.last, constant], [f"{i}"], name=name))
+        for key, value in metadata:
+            net.nodes[-1].metadata_props.add(key=f"pkg.torch.onnx.{key}", value=value)
+        net.last = f"{i}"
+    return [row.name for row in read_model_rows(net.model([net.last]))]
+
+
+def test_nodes_are_called_as_their_users_call_them():
+    assert named("", "") == ["conv1", "conv2"]
+    assert named("conv_a", "conv_a") == ["conv_a", "conv_a:2"]
+    assert named("/features/features.0/Conv", "/body/Conv") == ["features.0", "body"]
+    assert named("/Conv", "/Conv_1") == ["Conv", "Conv_1"]
+    assert named("n0", "n1", weights=["tower.0.weight", "tower.1.weight"]) == ["tower.0", "tower.1"]
+    keras = [f"functional_1/{name}" for name in ("a_1/convolution", "block/b_1/Conv1D")]
+    assert named(*keras) == ["a_1", "block/b_1"]
+    classes = ("class_hierarchy", "['Net', 'torch.nn.modules.conv.Conv1d', 'aten.conv1d']")
+    scopes = ("name_scopes", "['', 'body.conv', 'conv1d']")
+    assert named("node_1", metadata=[classes, scopes]) == ["body.conv"]
+    assert named("n\x1b[2J") == [r"n\x1b[2J"]
+
+
+@pytest.mark.parametrize("value", ["__import__('os').abort()", "['a'", "{'a': 1}", "['a', 'b']", "[" * 9999])
+def test_metadata_that_is_no_list_of_names_names_nothing(value):
+    assert named("own", metadata=[("name_scopes", value), ("class_hierarchy", "['Net']")]) == ["own"]
+
+
+# --- functions and files ----------------------------------------------------------------------------------
+
+
+def with_functions(*bodies):
+    """A model of one node, which calls the last of some functions; each is a list of operators."""
+    from onnx import helper
+
+    sets = [helper.make_opsetid("", 20), helper.make_opsetid("own", 1)]
+    made = []
+    for i, body in enumerate(bodies):
+        tensors = ["x", *map(str, range(len(body) - 1)), "y"]
+        nodes = [
+            helper.make_node(
+                kind,
+                [a, "w"] if kind == "Conv" else [a],
+                [b],
+                domain="own" if kind[0] == "f" else "",
+                name=kind,
+            )
+            for kind, a, b in zip(body, tensors, tensors[1:], strict=False)
+        ]
+        made.append(helper.make_function("own", f"f{i}", ["x", "w"], ["y"], nodes, sets))
+    net = Network(shape=("N", 4, LENGTH))
+    net.nodes.append(
+        helper.make_node(made[-1].name, ["x", net.weights(4, 4, 5)], ["y"], domain="own", name="block")
+    )
+    net.last = "y"
+    model = net.model(["y"])
+    model.opset_import.append(sets[1])
+    model.functions.extend(made)
+    return model
+
+
+def test_functions_are_read_as_what_they_are_made_of():
+    model = with_functions(["Conv", "Relu"])
+    assert [(row.kind, row.size) for row in read_model_rows(model)] == [("conv", 5)]
+    assert audit(model, Sequences(dna())).activation == "relu"
+
+
+@pytest.mark.parametrize(
+    "bodies", [[["f0"]], [["Neg", "Neg"], *([f"f{i}"] * 2 for i in range(40))]], ids=["itself", "2**40"]
+)
+def test_functions_without_end_are_refused(bodies):
+    with pytest.raises(ReceptiveError, match=r"calls itself|its functions, written out, are \d"):
+        read(with_functions(*bodies))
+
+
+@pytest.fixture
+def external(tmp_path):
+    """A model whose weights lie in a file beside it, and the same in one file."""
+    import onnx
+
+    model = convolved(op("Relu"))
+    path = tmp_path / "folder" / "m.onnx"
+    path.parent.mkdir()
+    whole = tmp_path / "whole.onnx"
+    onnx.save(model, whole)
+    onnx.save(model, path, save_as_external_data=True, location="w.data", size_threshold=0)
+    return path, whole
+
+
+def test_weights_in_a_file_beside_the_model_are_read(external, command, tmp_path, monkeypatch):
+    path, whole = external
+    (tmp_path / "s.fa").write_text(
+        "".join(f">{i}\n{''.join('ACGT'[j] for j in x.argmax(1))}\n" for i, x in enumerate(dna()))
+    )
+    monkeypatch.chdir(tmp_path)
+    found, expected = (
+        command("audit", each, "--data", "s.fa", "--out", f"{each.stem}-out", "--json")[1]
+        for each in external
+    )
+    assert found.replace("m.onnx", "whole.onnx") == expected
+    code, rows, err = command("field", whole)
+    (path.parent / "w.data").unlink()
+    assert command("field", path) == (code, rows, err) == (0, rows, "")
+    code, out, err = command("audit", path, "--data", "s.fa", "--out", "none")
+    assert (code, out) == (1, "")
+    assert "its weights lie in another file, which cannot be read" in err
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("how", ["above", "absolute", "link"])
+def test_weights_are_read_from_the_folder_of_the_model_alone(external, how, tmp_path):
+    import onnx
+
+    from receptive.models.onnx import opened
+
+    path, _ = external
+    secret = tmp_path / "secret"
+    (path.parent / "w.data").rename(secret)
+    place = {"above": "../secret", "absolute": str(secret), "link": "w.data"}[how]
+    if how == "link":
+        (path.parent / "w.data").symlink_to(secret)
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = place
+    onnx.save(model, path)
+    with pytest.raises(ReceptiveError, match="its weights lie in another file, which cannot be read"):
+        audit(opened(path), Sequences(dna()))
+
+
+@pytest.fixture(scope="module")
+def small():
+    """The bytes of a small model."""
+    return convolved(
+        op("MaxPool", kernel_shape=[2], strides=[2]), op("Reshape", [0, 4, -1])
+    ).SerializeToString()
+
+
+@given(data=st.data())
+def test_any_damage_is_read_or_refused_in_one_sentence(small, tmp_path_factory, data):
+    from receptive.models.onnx import opened
+
+    at = data.draw(st.integers(0, len(small) - 1))
+    damaged = (
+        small[:at] + data.draw(st.binary(min_size=1, max_size=4)) + small[at + data.draw(st.integers(0, 4)) :]
+    )
+    if data.draw(st.booleans()):
+        damaged = damaged[: data.draw(st.integers(0, len(damaged)))]
+    path = tmp_path_factory.getbasetemp() / "damaged.onnx"
+    path.write_bytes(damaged)
+    try:
+        receptive_fields(opened(path).graph, LENGTH)
+        said = ""
+    except (ReceptiveError, UsageError) as error:
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 2000
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x80\x04pickle", b"PK\x03\x04", bytes(100)])
+def test_files_that_are_no_onnx_models(content, tmp_path, command):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    code, out, err = command("field", path)
+    assert (code, out) == (1, "")
+    assert "not an ONNX model" in err

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from receptive.audits.audit import Sequences, audit
-from receptive.models.model import graph, live
+from receptive.models.model import read_model
 from receptive.theory.fields import receptive_fields
 
 pytestmark = pytest.mark.models
@@ -142,8 +142,8 @@ def three(request, tmp_path_factory):
 
 def test_one_network_has_the_same_fields_in_every_framework(three):
     model, folder, module = three
-    graphs = [live(model, LENGTH).graph, live(module, LENGTH).graph]
-    graphs += [graph(folder / name) for name in ("model.onnx", "model.pt2")]
+    ways = (model, module, folder / "model.onnx", folder / "model.pt2")
+    graphs = [read_model(each, LENGTH) for each in ways]
     found = [receptive_fields(each, LENGTH).rows for each in graphs]
     expected, *others = ([replace(row, name="") for row in rows] for rows in found)
     assert len(expected) >= 4

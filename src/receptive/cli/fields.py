@@ -66,9 +66,9 @@ def network(name: str, passthrough: list[str]) -> Graph:
 
 def model(path: str, passthrough: list[str]) -> Graph:
     """Read a saved model, and say on standard error what should be known of how it was read."""
-    from receptive.models.model import graph as read
+    from receptive.models.model import read_model
 
-    graph = read(path, passthrough)
+    graph = read_model(path, passthrough=passthrough)
     for note in graph.notes:
         say(f"receptive: {note}")
     return graph

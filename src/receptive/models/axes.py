@@ -98,8 +98,17 @@ class Found:
         return layer.name
 
 
-def beside(kind: str, name: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """What an axis beside the positions holds after a layer, which has to leave or to combine all of it."""
+def beside(what: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    """What an axis beside the positions holds after a layer, which has to leave or to combine all of it.
+
+    Args:
+        what: what to call it in errors.
+        layer: what it does along this axis.
+        axis: what the axis holds before it.
+
+    Raises:
+        Sideways: it slides over the axis.
+    """
     if layer.kind == "global":
         return ()
     if (layer.size, layer.stride) == (1, 1) and layer.padding in ("same", "valid", (0, 0)):
@@ -107,7 +116,7 @@ def beside(kind: str, name: str, layer: Layer, axis: tuple[int | None, ...]) -> 
     size = prod(axis) if None not in axis else None  # type: ignore[arg-type]
     if size is not None and windows(layer, size) == 1:
         return ()
-    raise Sideways(f"layer {name} ({kind}): slides over two axes; expected one over positions alone")
+    raise Sideways(f"{what}: slides over two axes; expected one over positions alone")
 
 
 def flattened(axes: Axes) -> Axes:
@@ -153,11 +162,22 @@ def part(axis: tuple[int | None, ...], bounds: slice) -> tuple[int | None, ...]:
     return (None,) if None in axis else (len(range(prod(cast(tuple[int, ...], axis)))[bounds]),)
 
 
-def cropped(kind: str, name: str, key: int | slice, source: Tensor, found: Found) -> str | None:
-    """Append what a slice, or the choice of one position, does; return the place of its output."""
+def cropped(what: str, name: str, key: int | slice, source: Tensor, found: Found) -> str | None:
+    """Append what a slice, or the choice of one position, does; return the place of its output.
+
+    Args:
+        what: what to call the layer in errors.
+        name: what to call the node.
+        key: the slice, or the position.
+        source: what it reads.
+        found: what to append to.
+
+    Raises:
+        Stop: it turns positions around, or what it leaves depends on an open length.
+    """
     bounds = slice(key, key + 1 or None) if isinstance(key, int) else key
     start, stop, step = bounds.start, bounds.stop, bounds.step
-    length, what = found.lengths[cast(str, source.place)], f"layer {name} ({kind})"
+    length = found.lengths[cast(str, source.place)]
     if any(not isinstance(each, int | None) for each in (start, stop, step)):
         raise Stop(f"{what}: its slice is not made of constants")
     if (step or 1) < 1:
@@ -292,13 +312,13 @@ def reduced(name: str, over: set[int], keepdims: bool, source: Tensor, found: Fo
 
 
 def joined(
-    kind: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, found: Found
+    what: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, found: Found
 ) -> Tensor:
     """Append a sum, product or concatenation of branches; what comes from other inputs does not count.
 
     Args:
-        kind: the layer's class, and ``name``, for errors.
-        name: what to call it.
+        what: what to call the layer in errors.
+        name: what to call the node.
         axis: of a concatenation, counted with the batch.
         sources: what it reads.
         aside: whether it also reads what comes from other inputs.
@@ -309,14 +329,14 @@ def joined(
     """
     widest = max(sources, key=lambda each: (each.along is not None, len(each.axes)))
     if len({(len(each.axes), each.along) for each in sources if each.along is not None}) > 1:
-        raise Stop(f"layer {name} ({kind}): joins branches that have their positions in different axes")
+        raise Stop(f"{what}: joins branches that have their positions in different axes")
     axes = list(widest.axes)
     if axis is not None:
         at = without_batch(axis, widest)
         if widest.along == at:
             if widest.flat:
                 return LOST
-            raise Stop(f"layer {name} ({kind}): joins along positions; only channels can be joined")
+            raise Stop(f"{what}: joins along positions; only channels can be joined")
         sizes = [None if None in each.axes[at] else prod(cast(Any, each.axes[at])) for each in sources]
         axes[at] = (None if aside or None in sizes else sum(cast(list[int], sizes)),)
     if len(sources) == 1:

@@ -13,16 +13,27 @@ OPENED = {".onnx": onnx.opened, ".pt2": torch.opened}
 """How to open what is not a file of Keras, by how its name ends."""
 
 
-def graph(path: Path | str, passthrough: Sequence[str] = ()) -> Graph:
-    """Read the graph of the model in a file, of whichever framework.
+def read_model(model: Any, length: int = 200, passthrough: Sequence[str] = ()) -> Graph:
+    """Read the layers of a model, of whichever framework, as a graph of what its neurons see.
+
+    >>> from receptive import read_model, receptive_fields
+    >>> fields = receptive_fields(read_model("model.onnx"), 1000)  # doctest: +SKIP
+
+    Args:
+        model: the path of a file (.keras, .h5, .json, .onnx or .pt2), or a model that is loaded: of Keras, a
+            ``torch.nn.Module`` or an ``onnx.ModelProto``.
+        length: of the sequences that a ``torch.nn.Module`` is tried on; others tell their own.
+        passthrough: names or classes of further layers that leave positions as they are.
 
     Raises:
         UsageError: an extra is missing, or ``passthrough`` names a layer that moves positions.
-        ReceptiveError: the file holds no model that can be read.
+        ReceptiveError: it is no model that can be read; the message says what it is, and what to do.
     """
-    if opened := OPENED.get(Path(path).suffix):
-        return opened(path, passthrough).graph
-    return keras.read(path, passthrough)
+    if not isinstance(model, str | Path):
+        return live(model, length, passthrough).graph
+    if opened := OPENED.get(Path(model).suffix):
+        return opened(model, passthrough).graph
+    return keras.read(model, passthrough)
 
 
 def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:

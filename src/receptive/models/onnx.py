@@ -5,13 +5,15 @@ knows only operators of its own.
 """
 
 import ast
+import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from math import prod
 from pathlib import Path
+from posixpath import commonpath
 from typing import Any, cast
 
 import numpy as np
@@ -33,10 +35,23 @@ from receptive.models.axes import (
     sequence,
     trace,
 )
-from receptive.models.operators import ACTIVATIONS, ARRANGES, BEFORE_ACTIVATION, Entry, Walk, attributes
-from receptive.models.probe import Arrays
+from receptive.models.operators import (
+    ACTIVATIONS,
+    ARRANGES,
+    BEFORE_ACTIVATION,
+    BY_FILTER,
+    POOLS,
+    Entry,
+    Walk,
+    attributes,
+    read_by,
+)
+from receptive.models.probe import Arrays, Holding
 from receptive.models.saved import MALFORMED
 from receptive.theory.layers import INPUT, Graph
+
+MOST_NODES = 1_000_000
+"""Nodes of the largest model that is read; a few functions that call each other may come to any number."""
 
 # --- the file ------------------------------------------------------------------------------------------
 
@@ -93,17 +108,43 @@ class Onnx:
 
     @cached_property
     def flat(self) -> Entry:
-        """The model with its functions replaced by their bodies."""
+        """The model with its functions replaced by their bodies.
+
+        Raises:
+            ReceptiveError: they call themselves, or come to more than `MOST_NODES` nodes.
+        """
         if not self.proto.functions:
             return self.proto
         from onnx import inliner
 
-        return inliner.inline_local_functions(self.proto)
+        try:
+            if (count := _written_out(self.proto)) > MOST_NODES:
+                raise ReceptiveError(f"{self.name}: its functions, written out, are {count:,} nodes")
+            return inliner.inline_local_functions(self.proto)
+        except RecursionError:
+            raise ReceptiveError(f"{self.name}: not an ONNX model: a function of it calls itself") from None
 
     @cached_property
     def weights(self) -> dict[str, Entry]:
         """The constants of the graph by their names."""
         return {tensor.name: tensor for tensor in self.flat.graph.initializer}
+
+    @cached_property
+    def inferred(self) -> dict[str, Entry]:
+        """The types of tensors that nodes return, by their names, as far as they can be told."""
+        from onnx import shape_inference
+
+        try:
+            known = shape_inference.infer_shapes(self.flat).graph
+        except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
+            return {}
+        return {each.name: each for each in (*known.value_info, *known.output)}
+
+    @cached_property
+    def shapes(self) -> dict[str, list[int]]:
+        """The shapes of tensors that no size of an input changes, as far as they can be told."""
+        every = {name: _shape(each) for name, each in self.inferred.items()}
+        return {name: cast(list[int], [*shape]) for name, shape in every.items() if None not in shape}
 
     @cached_property
     def given(self) -> list[Entry]:
@@ -119,8 +160,10 @@ class Onnx:
     def names(self) -> list[str]:
         """What each node is called: by its module where the exporter tells, else by its own name."""
         given, count, taken = list[str](), Counter[str](), Counter[str]()
+        scopes = [name.rpartition("/")[0] for each in self.nodes if (name := _of_tensorflow(each))]
+        scope = commonpath(scopes) + "/" if scopes else ""
         for node in self.nodes:
-            name = _module(node) or _own_name(node)
+            name = _module(node) or _of_tensorflow(node).removeprefix(scope) or _own_name(node)
             if not name:
                 kind = {"MaxPool": "pool", "AveragePool": "mean"}.get(node.op_type, node.op_type.lower())
                 count[kind] += 1
@@ -206,22 +249,20 @@ class Onnx:
         tensor = self.weights[name]
         if external_data_helper.uses_external_data(tensor):
             tensor = type(tensor).FromString(tensor.SerializeToString())
-            self._fetch(tensor)
+            self._fetch(external_data_helper.load_external_data_for_tensor, tensor)
         found: NDArray[Any] = numpy_helper.to_array(tensor)
         return found
 
-    def _fetch(self, tensor: Entry) -> None:
-        """Load the numbers of a tensor from a file of their own."""
-        from onnx import external_data_helper
-
-        place = external_data_helper.ExternalDataInfo(tensor).location
+    def _fetch(self, load: Callable[[Entry, str], None], what: Entry) -> None:
+        """Load the numbers of a tensor, or of a model's tensors, that lie in files of their own."""
+        if self.folder is None:
+            raise ReceptiveError(f"{self.name}: lacks its weights, which lie in a file: onnx.load reads both")
         try:
-            external_data_helper.load_external_data_for_tensor(tensor, str(self.folder or Path()))
+            load(what, str(self.folder))
         except Exception as error:  # checks of onnx raise several kinds
-            first = next(iter(str(error).splitlines()), "")
             raise ReceptiveError(
-                f"{self.name}: its weights lie in {place}, which cannot be read beside it ({first}); keep "
-                "both files in one folder"
+                f"{self.name}: its weights lie in another file, which cannot be read ({first_line(error)}); "
+                "keep both files in one folder"
             ) from None
 
     # --- as an audit asks for it
@@ -246,7 +287,7 @@ class Onnx:
         last, tensor = convolution, self.nodes[at].output[0]
         given = {each.name for each in self.flat.graph.output}
         while tensor not in given:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
             met = readers if len(readers) == 1 else self._meeting(tensor)
             if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
                 break
@@ -263,7 +304,7 @@ class Onnx:
         tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
         here = tensors[tensor]
         for i, node in enumerate(self.nodes):
-            if not inside & {*node.input}:
+            if not inside & {*read_by(node)}:
                 continue
             there = tensors[node.output[0]]
             if (there.place, there.axes) != (here.place, here.axes):
@@ -274,7 +315,7 @@ class Onnx:
                 each
                 for each in inside
                 for j, reader in enumerate(self.nodes)
-                if each in reader.input and j not in passed
+                if each in read_by(reader) and j not in passed
             }
             if waiting <= {node.output[0]}:
                 return passed
@@ -319,9 +360,108 @@ class Onnx:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         return self._run(layer, batch, held, axis)
 
+    def holding(self, layer: str, axis: int) -> Holding:
+        """Return how to hold the filters of a layer one after another.
+
+        What lies below the layer is computed once. Where a convolution alone reads the maps, which is linear
+        in them, it is computed once, too: what a held filter changes in its output takes a convolution of one
+        channel.
+        """
+        at = self._next(layer)
+        if at is not None:
+            return self._holding_a_channel(layer, at, axis)
+
+        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+            (maps,) = self.maps(layer, batch)
+            for each in held.items():
+                yield self._run(layer, batch, dict([each]), axis, given=maps)
+
+        return hold
+
+    def _holding_a_channel(self, layer: str, at: int, axis: int) -> Holding:
+        """As `holding`, where the convolution of a node alone reads what the layer returns."""
+        from onnx import helper
+
+        node = self.nodes[at]
+        kind, z, y = self._kind(layer), node.input[0], node.output[0]
+        kernel = self.constant(node.input[1])
+        ranks = {name: 1 + len(self._walk[1].tensors[name].axes) for name in (z, y)}
+
+        def hear(model: Entry) -> None:
+            self._insert(model, layer, given=False)
+            for name, rank in ranks.items():
+                model.graph.output.append(helper.make_tensor_value_info(name, kind, [None] * rank))
+
+        def rest(model: Entry) -> None:
+            conv = model.graph.node[at]
+            apart = type(conv)()
+            apart.CopyFrom(conv)
+            del apart.input[2:]
+            apart.input[:2], apart.output[:], conv.output[:] = [_VALUES, _WHICH], [_MADE], [_UNUSED]
+            apart.name = _MADE
+            for name, what in ((_HEARD, y), (_VALUES, z), (_WHICH, z)):
+                model.graph.input.append(helper.make_tensor_value_info(name, kind, [None] * ranks[what]))
+            model.graph.node.insert(at + 1, helper.make_node("Add", [_HEARD, _MADE], [y]))
+            model.graph.node.insert(at + 1, apart)
+
+        first, second = self._made(hear), self._made(rest)
+        outputs = [each.name for each in self.flat.graph.output]
+
+        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+            given, made = self._fed(first, [z, y], {self.given[0].name: batch}, self._held(layer, {}, axis))
+            every = self._held(layer, held, axis)
+            (still,) = self._fed(first, [z], {self.given[0].name: batch[:1]}, every)
+            changes = (still - given).astype(_dtype(kind))
+            for each in held:
+                rows = {
+                    self.given[0].name: batch,
+                    _HEARD: made.astype(_dtype(kind)),
+                    _VALUES: changes[:, [each]],
+                }
+                yield self._fed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
+
+        return hold
+
+    def _next(self, layer: str) -> int | None:
+        """Find the convolution that alone reads a node, and each filter's map apart until then."""
+        tensors, tensor = self._walk[1].tensors, self._tensor(layer)
+        given = {each.name for each in self.flat.graph.output}
+        while tensor not in given and tensor in tensors:
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            met = readers if len(readers) == 1 else self._meeting(tensor)
+            axes = tensors[tensor].axes
+            ahead = len(axes) > 1 and POSITIONS not in axes[0]
+            within = {tensor, *(name for i in met for name in self.nodes[i].output)}
+            for node in (self.nodes[i] for i in met):
+                known = all(name in within or name not in tensors for name in node.input)
+                if node.op_type == "Conv" and ahead and len(met) == 1:
+                    plain = attributes(node).get("group", 1) == 1 and node.input[0] == tensor
+                    return met[0] if plain and node.input[1] in self.weights else None
+                if not known or not (node.op_type in BY_FILTER or (node.op_type in POOLS and ahead)):
+                    return None
+            if not met or len(self.nodes[met[-1]].output) > 1:
+                return None
+            tensor = self.nodes[met[-1]].output[0]
+        return None
+
     def _tensor(self, layer: str) -> str:
         """What the node that is called so returns."""
         return str(self.nodes[self.names.index(layer)].output[0])
+
+    def _kind(self, layer: str) -> int:
+        """The type of the numbers that a node returns."""
+        known: Entry = self.inferred.get(self._tensor(layer)) or self.given[0]
+        return int(known.type.tensor_type.elem_type)
+
+    def _held(self, layer: str, held: Mapping[int, float], axis: int | None) -> dict[str, NDArray[Any]]:
+        """Which filters are held, and at which values, as `_insert` has a model take them."""
+        sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
+        count = max(held, default=0) + 1
+        if held and axis is not None:
+            count = sizes[axis] = self._filters(layer, axis)
+        which, values = np.zeros(count, bool), np.zeros(count, _dtype(self._kind(layer)))
+        which[[*held]], values[[*held]] = True, [*held.values()]
+        return {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
 
     def _run(
         self,
@@ -330,37 +470,50 @@ class Onnx:
         held: Mapping[int, float],
         axis: int | None,
         heard: bool = False,
+        given: NDArray[np.float32] | None = None,
     ) -> Arrays:
-        """Run the model on sequences, in batches of its own size if that is fixed."""
+        """Run the model on sequences; ``given`` is what the layer returns, if that is known."""
+        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
+        more = self._held(layer, held, axis) if layer else {}
+        rows = {self.given[0].name: batch}
+        if given is not None:
+            rows[_HEARD] = given.astype(_dtype(self._kind(layer)))
+        return self._fed(self._sessions(layer, given is not None), wanted, rows, more)
+
+    def _fed(
+        self, session: Any, wanted: Sequence[str], rows: Mapping[str, NDArray[Any]], more: Mapping[str, Any]
+    ) -> Arrays:
+        """Run a session, in batches of the model's own size if that is fixed.
+
+        Args:
+            session: that is run.
+            wanted: names of what to return.
+            rows: what has a row for each sequence.
+            more: what is the same for all.
+        """
         from onnxruntime import RunOptions
 
-        session, dtype = self._sessions(layer)
         (fed,) = self.given
-        (size,) = (_shape(fed)[0] or len(batch),)
+        count = len(rows[fed.name])
+        size = _shape(fed)[0] or count
         options = RunOptions()
         options.only_execute_path_to_fetches = True
-        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
-        more = {}
-        if layer:
-            sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
-            count = max(held, default=0) + 1
-            if held and axis is not None:
-                count = sizes[axis] = self._filters(layer, axis)
-            which, values = np.zeros(count, bool), np.zeros(count, dtype)
-            which[[*held]], values[[*held]] = True, [*held.values()]
-            more = {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
         found = []
-        for first in range(0, len(batch), size):
-            rows = batch[first : first + size]
-            padded = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
-            feed = {fed.name: padded.astype(_dtype(fed.type.tensor_type.elem_type)), **more}
+        for first in range(0, count, size):
+            feed = dict(more)
+            for name, every in rows.items():
+                part = every[first : first + size]
+                padded = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
+                feed[name] = (
+                    padded.astype(_dtype(fed.type.tensor_type.elem_type)) if name == fed.name else padded
+                )
             try:
                 made = session.run(wanted, feed, options)
             except Exception as error:  # of a type of its own for every status
                 raise ReceptiveError(
                     f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}"
                 ) from None
-            found.append([np.asarray(each, np.float32)[: len(rows)] for each in made])
+            found.append([np.asarray(each, np.float32)[: count - first] for each in made])
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def _filters(self, layer: str, axis: int) -> int:
@@ -368,12 +521,30 @@ class Onnx:
         return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
 
     @cached_property
-    def _sessions(self) -> Callable[[str], tuple[Any, Any]]:
-        """How to get the session that can hear and hold a layer, and the type of its numbers; made once."""
-        return cache(self._session)
+    def _sessions(self) -> Callable[[str, bool], Any]:
+        """How to get the session that can hear and hold a layer, or is given what it returns; made once."""
 
-    def _session(self, layer: str) -> tuple[Any, Any]:
-        """A session of a model in which what a layer returns can be fetched, and replaced where it is held.
+        def session(layer: str, given: bool) -> Any:
+            return self._made(lambda model: self._insert(model, layer, given) if layer else None)
+
+        return cache(session)
+
+    def _insert(self, model: Entry, layer: str, given: bool) -> None:
+        """Have a copy of the model tell what a layer returns, or take it; and replace it where it is held."""
+        from onnx import TensorProto, helper
+
+        at, tensor, kind = self.names.index(layer), self._tensor(layer), self._kind(layer)
+        rank = [None] * (1 + len(self._walk[1].tensors[tensor].axes))
+        model.graph.node[at].output[0] = _UNUSED if given else _HEARD
+        model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
+        model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, rank))
+        model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, rank))
+        (model.graph.input if given else model.graph.output).append(
+            helper.make_tensor_value_info(_HEARD, kind, rank)
+        )
+
+    def _made(self, change: Callable[[Entry], None]) -> Any:
+        """Make a session of a changed copy of the model.
 
         Raises:
             UsageError: ONNX Runtime is missing.
@@ -381,38 +552,36 @@ class Onnx:
         """
         need(self.name, "onnx", "onnx", "onnxruntime")
         import onnxruntime
-        from onnx import TensorProto, helper
+        from onnx import external_data_helper
 
-        model, kind = type(self.flat)(), TensorProto.FLOAT
+        model = type(self.flat)()
         model.CopyFrom(self.flat)
-        for tensor in model.graph.initializer:
-            if tensor.data_location == TensorProto.EXTERNAL:
-                self._fetch(tensor)
-        if layer:
-            at, tensor = self.names.index(layer), self._tensor(layer)
-            kind = _kinds(self.flat).get(tensor, self.given[0].type.tensor_type.elem_type)
-            node = model.graph.node[at]
-            node.output[0] = _HEARD
-            model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
-            rank = 1 + len(self._walk[1].tensors[tensor].axes)
-            model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, [None] * rank))
-            model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, [None] * rank))
-            model.graph.output.append(helper.make_tensor_value_info(_HEARD, kind, [None] * rank))
+        if b"location" in model.SerializeToString():  # otherwise there is nothing to fetch
+            self._fetch(external_data_helper.load_external_data_for_model, model)
+        change(model)
+        needed, kept = {each.name for each in model.graph.output}, list[Entry]()
+        for node in reversed(model.graph.node):
+            if needed & {*node.output}:
+                needed.update(read_by(node))
+                kept.insert(0, node)
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         if self.threads is not None:
             options.intra_op_num_threads = options.inter_op_num_threads = self.threads
         try:
-            made = onnxruntime.InferenceSession(
+            return onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a type of its own for every status
             raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}") from None
-        return made, _dtype(kind)
 
 
 _HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
 """The tensors that a session adds: what the layer returned, which filters are held, and at which values."""
+_MADE, _UNUSED = "receptive: made", "receptive: unused"
+"""What a convolution makes of the change of one filter, and what a node returns that is given instead."""
 
 
 def _dtype(kind: int) -> Any:
@@ -427,21 +596,21 @@ def first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
-def _kinds(model: Entry) -> dict[str, int]:
-    """The types of a model's tensors by their names, as far as they can be told."""
-    from onnx import shape_inference
-
-    try:
-        known = shape_inference.infer_shapes(model).graph
-    except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
-        return {}
-    return {each.name: each.type.tensor_type.elem_type for each in (*known.value_info, *known.output)}
-
-
 def _shape(value: Entry) -> Shape:
     """The shape of an input or output; None is an open size."""
     tensor = value.type.tensor_type
     return tuple(each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim)
+
+
+def _written_out(model: Entry) -> int:
+    """How many nodes a model has once its functions are replaced by their bodies."""
+    bodies = {(each.domain, each.name): each.node for each in model.functions}
+
+    @cache
+    def size(function: tuple[str, str]) -> int:
+        return sum(1 + size((node.domain, node.op_type)) for node in bodies.get(function, ()))
+
+    return sum(1 + size((node.domain, node.op_type)) for node in model.graph.node)
 
 
 def _module(node: Entry) -> str:
@@ -463,6 +632,15 @@ def _module(node: Entry) -> str:
     if path and str(classes[-2]).startswith("torch.nn.modules."):
         return path
     return ".".join(part for part in (path, str(scopes[-1])) if part)
+
+
+def _of_tensorflow(node: Entry) -> str:
+    """The layer of TensorFlow's ``model/block/conv1/Conv1D``, with the model's name; "" if it is none.
+
+    Keras counts calls of a model, so that its layer conv1 may be called conv1_1.
+    """
+    found = re.fullmatch(r"(.+)/(Conv[12]D|convolution|(Max|Avg)Pool([12]d)?)(/\w+)?", str(node.name))
+    return found[1] if found and not node.name.startswith("/") else ""
 
 
 def _own_name(node: Entry) -> str:

@@ -4,6 +4,7 @@ Numbers that shape the graph, such as the target of a Reshape, are constants or 
 tensors; both are worked out here.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import prod
 from operator import index
@@ -12,7 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import shown
+from receptive.errors import ReceptiveError, shown
 from receptive.models.axes import (
     ASIDE,
     LOST,
@@ -46,8 +47,10 @@ BATCH = 1_000_033
 """A prime, which stands for an open number of sequences."""
 LARGEST = 4096
 """Numbers of the largest constant that shapes a graph."""
+LABOUR = 2**24
+"""Numbers that working out a constant may make on the way."""
 
-_POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
+POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
 _GLOBAL = {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}
 _REDUCTIONS = {
     f"Reduce{kind}" for kind in ("Max", "Mean", "Min", "Sum", "Prod", "L1", "L2", "LogSum", "LogSumExp")
@@ -66,26 +69,24 @@ _POINTWISE = {
     *("Not", "IsNaN", "IsInf", "CastLike", "Atan", "Asinh", "Sinh", "Cosh"),
     *("BatchNormalization", "Dropout", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"),
 } | ACTIVATIONS
+BY_FILTER = _POINTWISE | {"Add", "Sub", "Mul", "Div", "Pow", "Transpose", "Squeeze", "Unsqueeze"}
+"""What changes each filter's map by itself, if it is given nothing else but constants."""
 _JOINS = {
     *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "Mod", "Where", "And", "Or", "Xor"),
     *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
 }
 _OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LayerNormalization"}
 _ENDS = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "MultiHeadAttention"}
-_MIXES = dict.fromkeys(
-    ("InstanceNormalization", "GroupNormalization", "CumSum", "DFT", "MeanVarianceNormalization")
-)
+_MIXES = {"InstanceNormalization", "GroupNormalization", "CumSum", "DFT", "MeanVarianceNormalization"}
 _MOVES = {
     **dict.fromkeys(("ConvTranspose", "Resize", "Upsample", "Tile", "Expand", "DepthToSpace"), STRETCHED),
     **dict.fromkeys(("ReverseSequence", "GatherElements", "GatherND", "ScatterND", "ScatterElements"), MOVED),
-    **dict.fromkeys(("SpaceToDepth", "TopK", "Compress", "NonZero", "Unique", "Trilu"), MOVED),
-    **dict.fromkeys(
-        ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split", "Pad"), MOVED
-    ),
-    **dict.fromkeys(("Gather", "Concat"), MOVED),
+    **dict.fromkeys(("SpaceToDepth", "TopK", "Compress", "NonZero", "Unique", "Trilu", "Gather"), MOVED),
+    **dict.fromkeys(("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split"), MOVED),
+    **dict.fromkeys(("Pad", "Concat"), MOVED),
 }
 ARRANGES = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
-_NOT_PASSED = {*_MOVES, *_POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
+_NOT_PASSED = {*_MOVES, *POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
 """Operators that move or combine positions, which nobody may declare harmless."""
 _FOLDED = {
     *(
@@ -98,25 +99,10 @@ _FOLDED = {
         "Cast",
         "Identity",
         "Reshape",
-        "Transpose",
+        "Split",
     ),
-    *(
-        "Add",
-        "Sub",
-        "Mul",
-        "Div",
-        "Mod",
-        "Neg",
-        "Abs",
-        "Floor",
-        "Ceil",
-        "Sqrt",
-        "Min",
-        "Max",
-        "Where",
-        "Equal",
-    ),
-    *("Greater", "Less", "Not", "ReduceProd", "ReduceSum", "Split"),
+    *("Transpose", "Add", "Sub", "Mul", "Div", "Mod", "Neg", "Abs", "Floor", "Ceil", "Sqrt", "Min", "Max"),
+    *("Where", "Equal", "Greater", "Less", "Not", "ReduceProd", "ReduceSum"),
 }
 """Operators that are worked out where all they read is known."""
 
@@ -135,6 +121,10 @@ class Source(Protocol):
     @property
     def weights(self) -> dict[str, Entry]:
         """The constants by their names."""
+
+    @property
+    def shapes(self) -> dict[str, list[int]]:
+        """The shapes of tensors that no size of an input changes, as far as they can be told."""
 
     @property
     def flat(self) -> Entry:
@@ -165,7 +155,7 @@ class Walk:
     def follow(self) -> list[Tensor]:
         """Follow all nodes; return where the outputs come from."""
         for name, node in zip(self.model.names, self.model.nodes, strict=True):
-            reads = [self.tensors[each] for each in node.input if each in self.tensors]
+            reads = [self.tensors[each] for each in read_by(node) if each in self.tensors]
             followed = [each for each in reads if not each.aside]
             if not followed or node.op_type in ("Shape", "Size"):
                 self._compute(node)
@@ -221,14 +211,21 @@ class Walk:
             return [LOST]
         if kind in ("MatMul", "Gemm"):
             return [self._multiplied(node, sources)]
-        if kind in _JOINS:
+        if kind in _JOINS or (kind in _POINTWISE and len(sources) > 1):
             return [self._elementwise(name, node, sources)]
         if kind in _POINTWISE:
             return [source]
         if kind == "Concat":
             aside = len(sources) < len(node.input)
-            return [joined(kind, name, attributes(node)["axis"], sources, aside, self.found)]
-        if kind == "Conv" or kind in _POOLS or kind in _GLOBAL:
+            return [
+                joined(self._called(name, node), name, attributes(node)["axis"], sources, aside, self.found)
+            ]
+        if kind == "Gather" and len(sources) == 1:
+            return [self._gathered(name, node, source)]
+        elsewhere = len(sources) > 1 or self.tensors.get(node.input[0]) != source
+        if elsewhere and kind in _NOT_PASSED | _OVER_CHANNELS:
+            raise self._unknown(name, node, "reads the sequence by other inputs than its first")
+        if kind == "Conv" or kind in POOLS or kind in _GLOBAL:
             return [self._slide(name, node, source)]
         if kind == "Pad":
             return [self._padded(name, node, source)]
@@ -243,8 +240,6 @@ class Walk:
             return [replace(source, axes=(*source.axes, (None if depth is None else int(depth.item()),)))]
         if kind == "Slice":
             return [self._sliced(name, node, source)]
-        if kind == "Gather":
-            return [self._gathered(name, node, source)]
         if kind == "Split":
             return self._split(name, node, source)
         why = (
@@ -254,16 +249,18 @@ class Walk:
 
     def _unknown(self, name: str, node: Entry, why: str) -> Stop:
         """The error for a node that cannot be followed, with how to pass over one that may be harmless."""
-        titles = zip(self.model.names, self.model.nodes, strict=True)
-        made = {output: title for title, each in titles for output in each.output}
-        reads = ", ".join(shown(made.get(each, each)) for each in node.input if each in self.tensors)
         advice = (
             f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
             f"--passthrough {node.op_type}"
         )
-        return Stop(
-            f"node {name} ({node.op_type} of {reads}): {why}{'' if node.op_type in _NOT_PASSED else advice}"
-        )
+        return Stop(f"{self._called(name, node)}: {why}{'' if node.op_type in _NOT_PASSED else advice}")
+
+    def _called(self, name: str, node: Entry) -> str:
+        """What to call a node in errors: by its name, its operator, and what it reads of the sequence."""
+        titles = zip(self.model.names, self.model.nodes, strict=True)
+        made = {output: title for title, each in titles for output in each.output}
+        reads = {made.get(each, each): None for each in read_by(node) if each in self.tensors}
+        return f"node {name} ({node.op_type} of {', '.join(map(shown, reads))})"
 
     # --- constants
 
@@ -289,7 +286,8 @@ class Walk:
             given = attributes(node).get("value")
             fill = np.zeros(1, np.float32) if given is None else numpy_helper.to_array(given)
             self.values[node.output[0]] = np.full(sizes, fill.item(), fill.dtype)
-        if kind not in _FOLDED:
+        labour = prod(np.size(each) for each in read.values()) if kind != "Concat" else 0
+        if kind not in _FOLDED or labour > LABOUR:
             return
         from onnx import helper
         from onnx.reference import ReferenceEvaluator
@@ -312,8 +310,10 @@ class Walk:
         """A small constant; None if it is not known, or large."""
         if name not in self.values:
             tensor = self.model.weights.get(name)
-            small = tensor is not None and prod(tensor.dims) <= LARGEST
-            self.values[name] = self.model.constant(name) if small else None
+            self.values[name] = None
+            if tensor is not None and prod(tensor.dims) <= LARGEST:
+                with suppress(ReceptiveError):  # it may lie in a file that is not there
+                    self.values[name] = self.model.constant(name)
         return self.values[name]
 
     def _sizes(self, name: str) -> list[int] | None:
@@ -323,6 +323,8 @@ class Walk:
         if (value := self.value(name)) is not None:
             return list(value.shape)
         tensor = self.tensors.get(name, ASIDE)
+        if tensor.aside:
+            return self.model.shapes.get(name)
         if tensor.place is None or any(None in axis for axis in tensor.axes):
             return None
         length = self.found.lengths[tensor.place]
@@ -367,7 +369,7 @@ class Walk:
     def _elementwise(self, name: str, node: Entry, sources: list[Tensor]) -> Tensor:
         """Follow a sum, product or comparison, with constants or of branches."""
         if len({(each.place, len(each.axes), each.along) for each in sources}) > 1:
-            return joined(node.op_type, name, None, sources, False, self.found)
+            return joined(self._called(name, node), name, None, sources, False, self.found)
         source = max(sources, key=lambda each: sum(axis != () for axis in each.axes))
         axes = list(source.axes)
         for each in node.input:
@@ -386,7 +388,7 @@ class Walk:
         kind, axes = node.op_type, list(source.axes)
         along = source.along
         if along == 0:
-            raise Sideways(f"node {name} ({kind}): slides over channels, not over positions")
+            raise Sideways(f"{self._called(name, node)}: slides over channels, not over positions")
         if source.flat:
             raise self._unknown(name, node, "reads positions that share an axis with channels")
         length = self.found.lengths[cast(str, source.place)]
@@ -397,7 +399,9 @@ class Walk:
         for axis in range(1, len(axes)):
             if axis != along:
                 size = None if None in axes[axis] else prod(cast(tuple[int, ...], axes[axis]))
-                axes[axis] = beside(kind, name, self._one_way(name, node, axis - 1, size), axes[axis])
+                axes[axis] = beside(
+                    self._called(name, node), self._one_way(name, node, axis - 1, size), axes[axis]
+                )
         layer = self._one_way(name, node, along - 1, length)
         if layer.kind == "global":
             axes[along] = ()
@@ -428,7 +432,7 @@ class Walk:
                 )
             left, right = same_padding(length or size * stride, span(size, dilation), stride)
             ends = (right, left) if auto == "SAME_LOWER" else (left, right)
-        if kind in _POOLS and dilation > 1:
+        if kind in POOLS and dilation > 1:
             raise self._unknown(name, node, f"pools over windows with gaps (dilations {dilation})")
         if given.get("ceil_mode") and stride > 1:
             if length is None:
@@ -438,7 +442,7 @@ class Walk:
             ends = ends[0], ends[1] + _rounded_up(length, span(size, dilation), stride, ends)
         padding = "same" if auto == "SAME_UPPER" else "valid" if ends == (0, 0) else ends
         return Layer(
-            "conv" if kind == "Conv" else cast(Any, _POOLS[kind]),
+            "conv" if kind == "Conv" else cast(Any, POOLS[kind]),
             size,
             stride,
             dilation,
@@ -577,7 +581,7 @@ class Walk:
             raise self._unknown(
                 name, node, "what it leaves depends on the length of the sequence, which is open"
             )
-        return cropped(node.op_type, name, bounds, source, self.found)
+        return cropped(self._called(name, node), name, bounds, source, self.found)
 
     def _gathered(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow the choice of channels, or of one position, or the look-up of codes in a table."""
@@ -625,6 +629,12 @@ class Walk:
                 made.append(replace(source, axes=(*source.axes[:at], (size,), *source.axes[at + 1 :])))
             start += size
         return made
+
+
+def read_by(node: Entry) -> list[str]:
+    """The tensors that a node reads, those among them that only the graphs within it do."""
+    graphs = [graph for each in node.attribute for graph in (each.g, *each.graphs)]
+    return [*node.input, *(name for graph in graphs for inner in graph.node for name in read_by(inner))]
 
 
 def attributes(node: Entry) -> dict[str, Any]:

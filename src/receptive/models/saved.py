@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 MODELS = ("Sequential", "Functional", "Model")
 MALFORMED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 """What reading a description raises that is not one of a model."""
-NO_MODEL = "not a model that Keras saved as .keras or .h5"
+NO_MODEL = "not a model of Keras, ONNX or PyTorch, as .keras, .h5, .onnx or .pt2"
 EXPORTING = (
     "where its class is known, torch.export.save(torch.export.export(model.eval(), (torch.zeros(2, 4, L),), "
     'dynamic_shapes=({0: torch.export.Dim("batch")},)), "model.pt2") writes one that can be read'

@@ -134,8 +134,8 @@ def _example(module: Any, length: int, name: str) -> Any:
             continue
         return x
     raise ReceptiveError(
-        f"{name}: expected a module of one-hot DNA, (N, 4, {length}) or (N, {length}, 4), and it takes "
-        f"neither: {why}"
+        f"{name}: expected a module of one-hot DNA alone, (N, 4, {length}) or (N, {length}, 4), and it takes "
+        f"neither: {why}; one that takes other inputs as well can be wrapped in a module that gives them"
     )
 
 
