@@ -127,7 +127,7 @@ explorers.filters = (data, { layer, trial, step, whole }, stage) => {
   const shares = run.shares[step];
   const kinds = ["match JASPAR", "match another than Gmeb1", "match a relevant motif"];
   const meters = kinds.map(
-    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n].toFixed(3)}</b></label>`,
+    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n]}</b></label>`,
   );
   stage.innerHTML = `<div class="meters">${meters.join("")}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;
   const count = (share) => Math.round(share * run.filters.length);
@@ -211,21 +211,20 @@ explorers.architecture = (data, values, stage, form, wide) => {
   shapes += shape("text", { x: wide - 10, y: 420, "text-anchor": "end", "font-size": 12 }, "bits about the offset of two parts");
   shapes += shape("text", { x: 56, y: 200, "font-size": 12 }, "relevant filters");
   shapes += shape("path", { class: "curve", d: `M${data.curve.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")}` });
-  data.trained.forEach(([name, at, mean, page, small], n) => {
-    const words = `${name}: ${at} bits, ${mean.toFixed(2)} relevant`;
+  data.trained.forEach(([words, at, mean, page, small], n) => {
     const dot = shape("circle", { class: `dot${small ? " hollow" : ""}${n === near ? " near" : ""}`, cx: x(at), cy: y(mean), r: n === near ? 6 : 4 }, shape("title", {}, words));
     shapes += page ? shape("a", { href: page, "aria-label": words }, dot) : dot;
   });
-  const place = `${x(bits)} ${y(fraction)}`;
+  const place = `${x(+bits)} ${y(+fraction)}`;
   const sure = why ? "unsure" : "sure";
-  shapes += shape("path", { class: `reach ${sure}`, d: `M${x(bits)} ${y(low)}V${y(high)}` });
+  shapes += shape("path", { class: `reach ${sure}`, d: `M${x(+bits)} ${y(+low)}V${y(+high)}` });
   shapes += shape("path", { class: `diamond ${sure}`, d: `M${place}m-7 0l7 -7l7 7l-7 7z` });
   stage.innerHTML = picture(wide, 424, shapes).replace('role="img"', 'role="group"');
-  const alike = near < 0 ? "" : ` Most alike of those trained: ${data.trained[near][0]}, with ${data.trained[near][2].toFixed(2)}.`;
+  const alike = near < 0 ? "" : ` Most alike of those trained: ${data.trained[near][0]}.`;
   const expect = why
     ? `No prediction: ${why}.`
-    : `Expected: ${fraction.toFixed(2)} of the first filters relevant, ${low.toFixed(2)} to ${high.toFixed(2)}.`;
-  return `${said} Bits about the offset of two parts: ${bits.toFixed(3)}. ${expect}${alike}`;
+    : `Expected: ${fraction} of the first filters relevant, ${low} to ${high}.`;
+  return `${said} Bits about the offset of two parts: ${bits}. ${expect}${alike}`;
 };
 
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("form.explorer").forEach(start));

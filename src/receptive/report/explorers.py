@@ -172,7 +172,7 @@ def filters(store: Path | str) -> Explorer | None:
     """The filters of some networks, and how many match by what E-value; ``None`` where no run is stored.
 
     Data: for every layer and trial the address of the run's ``page``, relative to a page beside the store's;
-    ``shares`` of filters that match, by E-value: any motif, one other than Gmeb1, a relevant one; and its
+    ``shares`` of filters that match, as text, by E-value: any motif, one other than Gmeb1, a relevant one; and its
     ``filters``: the heights of the letters, where the trimmed part begins and how wide it is, the first of
     :data:`STEPS` at which it matches, likewise for a relevant match, its best hit, and its factor.
     """
@@ -214,7 +214,9 @@ def filters_of(folder: Path, layer: str) -> dict[str, Any]:
             replace(match, hits=tuple(hit for hit in match.hits if hit.evalue <= step)) for match in matches
         ]
         found = runs.summary(below, classes)
-        shares.append([round(each, 4) for each in (found.jaspar, found.jaspar_without_gmeb1, found.relevant)])
+        shares.append(
+            [f"{share:.3f}" for share in (found.jaspar, found.jaspar_without_gmeb1, found.relevant)]
+        )
     ids = {id for ids in relevant_to(classes).values() for id in ids}
     rows = []
     for motif, part, match, factor in zip(whole, kept, matches, factors, strict=True):
@@ -318,12 +320,12 @@ def architecture(store: Path | str) -> Explorer:
 
     Data, beside those of `fields`: ``expected``, the bits, the relevant fraction by the curve and its
     interval, the place of the most alike network that was trained, or -1, and why the fraction is not to be
-    trusted, for each of :data:`FILTER`, as places in ``why``; ``curve``, points of it; ``trained``, name,
-    bits, mean, address of the runs' page, whether its filters are short.
+    trusted, for each of :data:`FILTER`, as places in ``why``; ``curve``, points of it; ``trained``, in
+    words, bits, mean, address of the runs' page, whether its filters are short.
     """
     seen, known = fields(), prediction.outcomes()
     trained = [each for each in known.layers if each.view.name == "conv1"]
-    expected: dict[str, list[float]] = {}
+    expected: dict[str, list[object]] = {}
     why = {"": 0}
     for shape in _shapes():
         found = [
@@ -333,7 +335,8 @@ def architecture(store: Path | str) -> Explorer:
         long = found[-1]
         near = prediction.nearest(long, trained)
         expected[" ".join(map(str, shape))] = [
-            *(round(each, 3) for each in (long.bits, long.curve, long.low, long.high)),
+            f"{long.bits:.3f}",
+            *(f"{share:.2f}" for share in (long.curve, long.low, long.high)),
             trained.index(near) if near else -1,
             *(why.setdefault(each.outside, len(why)) for each in found),
         ]
@@ -361,7 +364,9 @@ def _trained(store: Path, outcome: prediction.Outcome) -> list[object]:
     place = Path("synthetic", outcome.network, "released")
     page = f"../results/{address(place)}" if (store / place).exists() else ""
     short = outcome.letters < prediction.SHORTEST
-    return [outcome.network.upper(), round(outcome.view.bits, 3), round(outcome.mean, 3), page, int(short)]
+    bits, mean = outcome.view.bits, outcome.mean
+    words = f"{outcome.network.upper()}: {bits:.3f} bits, {mean:.2f} relevant"
+    return [words, round(bits, 3), round(mean, 3), page, int(short)]
 
 
 def explorer(name: str, store: Path | str) -> Html:
