@@ -33,7 +33,7 @@ function start(form) {
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
-  form.previousElementSibling?.querySelector("figure.picture")?.classList.add("still");
+  if (form.dataset.replaces) form.previousElementSibling?.querySelector("figure.picture")?.classList.add("still");
   show();
   window.addEventListener("resize", show);
 }

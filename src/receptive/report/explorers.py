@@ -60,6 +60,7 @@ class Explorer:
         controls: in the order in which they stand.
         data: what the drawing function looks up, as JSON has it.
         logos: whether it draws logos.
+        replaces: whether it takes the place of the figure before it, on a screen.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Explorer:
     controls: tuple[Slider | Choice, ...]
     data: dict[str, Any]
     logos: bool = False
+    replaces: bool = False
 
     def html(self) -> Html:
         """Return it as a hidden form, which its script shows in place of the figure before it."""
@@ -152,6 +154,7 @@ def toys() -> Explorer:
             Slider("phase", "phase", 0, 2, 0),
         ),
         data,
+        replaces=True,
     )
 
 
@@ -172,9 +175,9 @@ def filters(store: Path | str) -> Explorer | None:
     """The filters of some networks, and how many match by what E-value; ``None`` where no run is stored.
 
     Data: for every layer and trial the address of the run's ``page``, relative to a page beside the store's;
-    ``shares`` of filters that match, as text, by E-value: any motif, one other than Gmeb1, a relevant one; and its
-    ``filters``: the heights of the letters, where the trimmed part begins and how wide it is, the first of
-    :data:`STEPS` at which it matches, likewise for a relevant match, its best hit, and its factor.
+    ``shares`` of filters that match, as text, by E-value: any motif, one other than Gmeb1, a relevant one;
+    and its ``filters``: the heights of the letters, where the trimmed part begins and how wide it is, the
+    first of :data:`STEPS` at which it matches, likewise for a relevant match, its best hit, and its factor.
     """
     layers = []
     for words, name, layer in SHOWN:
@@ -198,6 +201,7 @@ def filters(store: Path | str) -> Explorer | None:
         ),
         {"layers": [found for _, found in layers]},
         logos=True,
+        replaces=True,
     )
 
 
