@@ -130,9 +130,9 @@ def in_words(entry: Mapping[str, Any]) -> str:
     name, _, switched = str(entry["protocol"]).partition("+")
     if name == "paper":
         return "paper, read as released" if switched else "paper"
-    if len(entry["switches"]) > 1:
+    if entry["switches"].keys() == switches(reread(RELEASED)).keys():
         return "read as paper"
-    return switched if entry["switches"] else str(entry["protocol"]).replace("+", ", ")
+    return (switched if entry["switches"] else str(entry["protocol"])).replace("+", ", ")
 
 
 def _number(row: Row, column: str) -> dict[str, Any]:
