@@ -25,7 +25,6 @@ from tests.made import make_run, put_run
 from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence import claims
-from receptive.evidence.ablations import switches
 from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS
 from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations
 from receptive.replication import runs, sweep, targets, workers
@@ -450,7 +449,7 @@ def test_ablations_train_once_for_all_readings(small):
     assert {plan for group in groups for plan in group} == set(planned)
     for group in groups:
         assert len({(plan.network, plan.trial) for plan in group}) == 1
-        changed = [switches(plan.protocol).keys() - READING for plan in group]
+        changed = [plan.protocol.differences(RELEASED).keys() - READING for plan in group]
         assert all(each == changed[0] for each in changed)
         # What is read otherwise has the released reading of the same weights beside it.
         assert changed[0] or AGAIN in {plan.protocol for plan in group}
