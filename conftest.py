@@ -1,4 +1,4 @@
-"""The chapters of the specification are tests too: their cells run in order, in one process."""
+"""`pytest spec`: the cells of each chapter in order, in one process; the docs build runs them, too."""
 
 from sybil import Sybil
 from sybil.evaluators.python import PythonEvaluator

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from receptive.figures import assembly
 from receptive.figures.canvas import save
 from receptive.figures.logos import logo_sheet, match_labels
 from receptive.figures.toy import figure_1, information_against_pool
@@ -24,5 +23,3 @@ save(sheet, PICTURES / "filters.png")
 for pool in (3, 20):
     save(figure_1(pool), PICTURES / f"toy-{pool}.svg")
 save(information_against_pool(range(1, 31)), PICTURES / "information.svg")
-save(assembly.design_map(), PICTURES / "design-map.svg")
-save(assembly.sensitivity(), PICTURES / "sensitivity.svg")

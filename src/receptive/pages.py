@@ -88,7 +88,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"number": format, "signed": signed}
+    templates.filters |= {"number": format, "signed": signed, "thousandths": thousandths}
     return templates
 
 
@@ -99,6 +99,15 @@ def signed(value: float) -> str:
     '−0.2500'
     """
     return f"{value:+.4f}".replace("-", "−")
+
+
+def thousandths(value: float) -> str:
+    """Format a number in thousandths, with a proper minus sign.
+
+    >>> thousandths(-0.0123)
+    '−12'
+    """
+    return f"{1000 * value:.0f}".replace("-", "−")
 
 
 COLUMN, HEIGHT = 10, 40

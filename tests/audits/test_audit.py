@@ -122,17 +122,75 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     assert found.loss == pytest.approx(before, rel=1e-4)
     # AU-ROC goes by ranks, which softmax of two keeps for the difference of the two numbers alone.
     rank = (lambda z: z - z[:, ::-1]) if head == "softmax" else (lambda z: z)
-    by_class = [
-        [area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)]
-        for z in (by_hand(model, data.X, held) for held in (None, 0, 1, 2))
-    ]
-    areas = np.mean(by_class, axis=1)
-    assert found.auroc == pytest.approx(areas[0], abs=1e-9)
-    np.testing.assert_allclose(found.auroc_change, np.subtract(areas[1:], areas[0]), atol=1e-9)
-    np.testing.assert_allclose(found.class_change, np.subtract(by_class[1:], by_class[0]), atol=1e-9)
+    areas = np.array(
+        [
+            [area(y, s) for y, s in zip(data.Y.T, rank(z).T, strict=True)]
+            for z in (by_hand(model, data.X, held) for held in (None, 0, 1, 2))
+        ]
+    )
+    assert found.auroc == pytest.approx(areas[0].mean(), abs=1e-9)
+    np.testing.assert_allclose(found.auroc_change, areas[1:].mean(1) - areas[0].mean(), atol=1e-9)
+    np.testing.assert_allclose(found.class_auroc, areas[0], atol=1e-9)
+    np.testing.assert_allclose(found.class_change, areas[1:] - areas[0], atol=1e-9)
+    assert found.classes == ("a", "b")
     changes = [loss(by_hand(model, data.X, held), data.Y) - before for held in range(3)]
     np.testing.assert_allclose(found.loss_change, changes, atol=2e-6)
     assert np.abs(changes).max() > 1e-4
+
+
+def test_errors_are_what_other_sequences_would_change():
+    """Of the loss; those of AU-ROC are DeLong's (test_importance)."""
+    model, data = network(), dna(200)
+    drawn = [
+        run(model, Sequences(part.X, part.Y)).importance for part in (dna(200, seed=s) for s in range(1, 9))
+    ]
+    spread = np.std([each.loss_change for each in drawn], axis=0, ddof=1)
+    found = run(model, data).importance
+    assert (found.loss_error < 2.5 * spread).all()
+    assert (spread < 2.5 * found.loss_error).all()
+    means = np.std([each.auroc_change for each in drawn], axis=0, ddof=1)
+    assert (found.auroc_error < 2.5 * means).all()
+    assert (means < 2.5 * found.auroc_error).all()
+
+
+def test_filters_are_held_on_as_many_sequences_as_are_asked_for():
+    model, data = network(), dna(300)
+    part = auditing.sample(data, 70)
+    found, alone = run(model, data, held=70).importance, run(model, part).importance
+    assert (found.sequences, run(model, data).importance.sequences) == (70, 300)
+    assert found.loss == pytest.approx(alone.loss)
+    # The filter is held at its mean over all sequences.
+    np.testing.assert_allclose(found.loss_change, alone.loss_change, atol=1e-3)
+    page = audits.render(run(model, data, held=70))
+    assert "on 70 of the sequences, drawn at random" in page
+    assert "drawn at random" not in audits.render(run(model, data))
+
+
+def test_the_page_shows_which_class_needs_which_filter():
+    data = dna(300)
+    data = replace(data, Y=np.column_stack([data.Y, np.ones(300, np.int8)]), classes=("a", "<b>", "all"))
+    found = run(network(outputs=3), data)
+    shown, known = auditing.document(found)["by_class"], found.importance
+    assert shown["classes"] == ["a", "<b>", "all"]
+    np.testing.assert_allclose(shown["auroc"][:2], known.class_auroc[:2])
+    np.testing.assert_allclose(
+        [row[:2] for row in shown["auroc_change"]], known.class_change[:, :2], atol=1e-6
+    )
+    assert [row[2] for row in (*shown["auroc_change"], *shown["error"])] == [None] * 6
+    assert shown["auroc"][2] is None
+    page = audits.render(found)
+    cell = r'<td class="(fall|rise)" style="--s:(\d+)%" title="(\S+), (\S+): \S+ ± \S+">(.*?)</td>'
+    cells = re.findall(cell, page)
+    assert len(cells) == 6  # of the class whose labels are all the same nothing is known
+    for side, share, name, kind, text in cells:
+        row, column = int(name.removeprefix("filter")), data.classes.index(html.unescape(kind))
+        value, error = known.class_change[row, column], known.class_error[row, column]
+        clear = abs(value) > 2 * error
+        assert text == (f"{1000 * value:.0f}".replace("-", "−") if clear else "·")
+        assert (int(share) > 0) == clear
+        assert side == ("fall" if value < 0 else "rise")
+    one = run(network(outputs=1), Sequences(data.X, data.Y[:, :1]))
+    assert (one.importance.classes, "Which classes need" in audits.render(one)) == (("0",), False)
 
 
 def test_a_filter_that_nothing_reads_or_that_never_fires_has_importance_zero():
@@ -145,8 +203,8 @@ def test_a_filter_that_nothing_reads_or_that_never_fires_has_importance_zero():
     model.get_layer("conv").set_weights([kernel, bias])
     found = run(model, data)
     assert found.importance.loss_change[0] != 0
-    assert found.importance.loss_change[1:].tolist() == [0, 0]
-    assert found.importance.auroc_change[1:].tolist() == [0, 0]
+    assert found.importance.loss_change[1:].tolist() == pytest.approx([0, 0], abs=1e-7)
+    assert found.importance.auroc_change[1:].tolist() == pytest.approx([0, 0], abs=1e-7)
     assert [match.dead for match in found.matches] == [False, False, True]
 
 
@@ -249,16 +307,20 @@ def cancelling():
 @pytest.mark.parametrize(
     ("model", "data", "why"),
     [
-        (cancelling(), dna(), "loss, poisson, is no number when filter 0 is held at its mean"),
-        (network(), Sequences(dna().X), "the sequences have no labels"),
-        (network(outputs=3), dna(), "the model has 3 outputs, the data have 2 labels"),
-        (network(tail=layers.Identity()), dna(), "not one number for each label"),
-        (infinite(), dna(), "outputs are not all finite numbers"),
-        (network(head="linear"), Sequences(dna().X, dna().Y - 1), "needs labels that are all measured"),
+        (cancelling, dna(), "loss, poisson, is no number when filter 0 is held at its mean"),
+        (network, Sequences(dna().X), "the sequences have no labels"),
+        (lambda: network(outputs=3), dna(), "the model has 3 outputs, the data have 2 labels"),
+        (lambda: network(tail=layers.Identity()), dna(), "not one number for each label"),
+        (infinite, dna(), "outputs are not all finite numbers"),
+        (
+            lambda: network(head="linear"),
+            Sequences(dna().X, dna().Y - 1),
+            "needs labels that are all measured",
+        ),
     ],
 )
 def test_without_fitting_labels_filters_are_read_and_importance_is_not_known(model, data, why):
-    found = run(model, data)
+    found = run(model(), data)
     assert why in found.importance
     assert [each["importance"] for each in auditing.document(found)["filters"]] == [None] * 3
     assert why.split(",")[0] in audits.render(found)
@@ -333,7 +395,7 @@ def test_a_planted_word_is_read_back_through_strides_and_dilation(options):
 @given(st.permutations("ACGT"), st.sampled_from((None, layers.Permute((2, 1)), turn)))
 def test_the_order_of_channels_and_axes_does_not_matter(order, turns):
     """A model with its channels in another order has the same filters; whole weights make sums exact."""
-    model, data = network(), dna()
+    model = network()
     kernel = np.random.default_rng(0).integers(-2, 3, (5, 4, 3)).astype(np.float32)
     model.get_layer("conv").set_weights([kernel, np.zeros(3)])
     inputs = keras.Input((4, LENGTH) if turns else (LENGTH, 4))
@@ -346,18 +408,21 @@ def test_the_order_of_channels_and_axes_does_not_matter(order, turns):
     for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
         np.testing.assert_array_equal(ours.pwm, theirs.pwm)
     np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=1e-6)
-    assert data.X.shape[2] == 4
 
 
 @pytest.mark.parametrize(
     ("stack", "place", "function"),
     [
-        ([layers.Conv1D(2, 3, name="c", activation="gelu")], "c", "gelu"),
-        ([layers.Conv1D(2, 3, name="c"), layers.ELU(name="e")], "e", "elu"),
-        ([layers.Conv1D(2, 3, name="c"), layers.LeakyReLU(name="e")], "e", "leakyrelu"),
-        ([layers.Conv1D(2, 3, name="c"), layers.ReLU(negative_slope=0.1, name="e")], "e", "leaky_relu"),
+        (lambda: [layers.Conv1D(2, 3, name="c", activation="gelu")], "c", "gelu"),
+        (lambda: [layers.Conv1D(2, 3, name="c"), layers.ELU(name="e")], "e", "elu"),
+        (lambda: [layers.Conv1D(2, 3, name="c"), layers.LeakyReLU(name="e")], "e", "leakyrelu"),
         (
-            [
+            lambda: [layers.Conv1D(2, 3, name="c"), layers.ReLU(negative_slope=0.1, name="e")],
+            "e",
+            "leaky_relu",
+        ),
+        (
+            lambda: [
                 layers.Conv1D(2, 3, name="c"),
                 layers.BatchNormalization(),
                 layers.Dropout(0.1),
@@ -368,16 +433,21 @@ def test_the_order_of_channels_and_axes_does_not_matter(order, turns):
             "exponential",
         ),
         (
-            [layers.Conv1D(2, 3, name="c"), layers.BatchNormalization(name="n"), layers.MaxPooling1D(2)],
+            lambda: [
+                layers.Conv1D(2, 3, name="c"),
+                layers.BatchNormalization(name="n"),
+                layers.MaxPooling1D(2),
+            ],
             "n",
             "linear",
         ),
-        ([layers.Conv1D(2, 3, name="c"), layers.MaxPooling1D(2), layers.ReLU()], "c", "linear"),
-        ([layers.Conv1D(2, 3, activation=layers.ReLU(), name="c")], "c", "relu"),
-        ([layers.Conv1D(2, 3, activation=layers.LeakyReLU(0.1), name="c")], "c", "leakyrelu"),
+        (lambda: [layers.Conv1D(2, 3, name="c"), layers.MaxPooling1D(2), layers.ReLU()], "c", "linear"),
+        (lambda: [layers.Conv1D(2, 3, activation=layers.ReLU(), name="c")], "c", "relu"),
+        (lambda: [layers.Conv1D(2, 3, activation=layers.LeakyReLU(0.1), name="c")], "c", "leakyrelu"),
     ],
 )
 def test_where_a_map_is_complete(stack, place, function):
+    stack = stack()
     model = keras.Sequential([keras.Input((LENGTH, 4)), *stack])
     assert keras_graph.activation(model, "c") == (place, function)
     outer = keras.Input((LENGTH, 4))
@@ -691,34 +761,37 @@ def called_twice():
     ("model", "why"),
     [
         (
-            two_inputs(),
+            two_inputs,
             r"the model has 2 inputs, \(None, 24, 4\), \(None, 3\): .* sequences and nothing else",
         ),
-        (diverged(), "layer active: returns values that are NaN or infinite"),
-        (called_twice(), "layer conv: the model calls it 2 times"),
-        (turned_or_not((4, LENGTH)), r"convolves over the letters of its input of \(None, 4, 24\)"),
-        (turned_or_not((LENGTH, 4), layers.Permute((2, 1))), r"turns its input of \(None, 24, 4\)"),
-        (network(length=50), "the model takes sequences of 50 nucleotides, the data have 24"),
+        (diverged, "layer active: returns values that are NaN or infinite"),
+        (called_twice, "layer conv: the model calls it 2 times"),
+        (lambda: turned_or_not((4, LENGTH)), r"convolves over the letters of its input of \(None, 4, 24\)"),
+        (lambda: turned_or_not((LENGTH, 4), layers.Permute((2, 1))), r"turns its input of \(None, 24, 4\)"),
+        (lambda: network(length=50), "the model takes sequences of 50 nucleotides, the data have 24"),
         (
-            keras.Sequential([keras.Input((24, 5)), layers.Conv1D(2, 3)]),
+            lambda: keras.Sequential([keras.Input((24, 5)), layers.Conv1D(2, 3)]),
             r"one-hot DNA.* found \(None, 24, 5\)",
         ),
-        (keras.Sequential([keras.Input((23,)), layers.Dense(2)]), r"one-hot DNA.* found \(None, 23\)"),
-        (keras.Sequential([keras.Input((96,)), layers.Dense(2)]), "no convolution or pooling"),
         (
-            keras.Sequential([layers.Conv1D(2, 3), layers.Flatten()]),
+            lambda: keras.Sequential([keras.Input((23,)), layers.Dense(2)]),
+            r"one-hot DNA.* found \(None, 23\)",
+        ),
+        (lambda: keras.Sequential([keras.Input((96,)), layers.Dense(2)]), "no convolution or pooling"),
+        (
+            lambda: keras.Sequential([layers.Conv1D(2, 3), layers.Flatten()]),
             r"not been built; begin it with keras.Input",
         ),
         (
-            keras.Sequential([keras.Input((LENGTH, 4, 1)), layers.Conv2D(2, (3, 1), name="each")]),
+            lambda: keras.Sequential([keras.Input((LENGTH, 4, 1)), layers.Conv2D(2, (3, 1), name="each")]),
             "layer each: returns maps of 22 × 4, expected one number for each position",
         ),
-        (keras.Sequential([keras.Input((24, 4)), layers.MaxPooling1D(2)]), "no convolution"),
+        (lambda: keras.Sequential([keras.Input((24, 4)), layers.MaxPooling1D(2)]), "no convolution"),
     ],
 )
 def test_models_that_are_refused(model, why):
     with pytest.raises(ReceptiveError, match=why) as caught:
-        run(model)
+        run(model())
     assert caught.value.exit_code == 1
 
 
@@ -1080,6 +1153,8 @@ def test_notes_on_the_data_are_lines_on_standard_error(saved, tmp_path, command)
         (["--layer", "none"], 2, "expected a convolution of the model: conv"),
         (["--alphabet", "XYZT"], 2, "--alphabet XYZT"),
         (["--threshold", "0"], 2, "--threshold"),
+        (["--importance", "0"], 2, "--importance 0: expected a number of sequences, or all"),
+        (["--importance", "some"], 2, "--importance some: expected"),
         (["--database", "nowhere"], 2, "database nowhere"),
         (["--data", "none.fa"], 1, "cannot read none.fa"),
         (["--protocol", "none"], 2, "unknown protocol 'none'"),

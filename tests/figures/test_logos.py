@@ -1,14 +1,17 @@
 import numpy as np
 import pytest
 from hypothesis import given
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 from tests.strategies import pwms
 
 from receptive.figures import logos
 from receptive.motifs.jaspar import embedded
 from receptive.motifs.motif import Motif, reverse_complement
 from receptive.motifs.tomtom import Hit, Match, match
-from receptive.replication import runs
+
+DEAD = Motif("filter9", "", np.zeros((19, 4)), 19)
 
 
 @pytest.mark.claim("VIS-2")
@@ -27,7 +30,7 @@ def test_a_column_is_as_high_as_its_information(pwm):
 
 
 def test_a_sheet_shows_every_filter_its_label_and_the_dead():
-    motifs = (*embedded()[:3], Motif("filter9", "", np.zeros((19, 4)), 19))
+    motifs = (*embedded()[:3], DEAD)
     sheet = logos.logo_sheet(motifs, ["Arid3a", "", "FOSL1", ""], "CNN-25", columns=3)
     shown = [axis for axis in sheet.axes if axis.axison]
     assert len(shown) == 4
@@ -83,9 +86,12 @@ def test_labels_name_the_factor_of_the_best_relevant_hit():
     assert logos.match_labels(matches, "embedded") == ["FOSL1", "", "", ""]
 
 
-def test_the_sheet_of_a_run_is_drawn(store, tmp_path):
-    motifs, matches = runs.stored_matches(store / "synthetic" / "cnn-25" / "released" / "trial-0")
-    sheet = logos.logo_sheet(motifs[:6], logos.match_labels(matches)[:6], "CNN-25")
-    for suffix in ("png", "svg"):
-        sheet.savefig(tmp_path / f"sheet.{suffix}")
-        assert (tmp_path / f"sheet.{suffix}").stat().st_size > 10_000
+def test_a_sheet_is_painted_in_the_four_colours(tmp_path):
+    shown = Motif("one", "", np.array([[0.97, 0.01, 0.01, 0.01], [0.01, 0.97, 0.01, 0.01]]), 9)
+    turned = Motif("two", "", reverse_complement(shown.pwm), 9)
+    for motif, letters in ((shown, "AC"), (turned, "GT"), (DEAD, "")):
+        logos.logo_sheet([motif], columns=1).savefig(tmp_path / "sheet.png", dpi=100)
+        painted = imread(tmp_path / "sheet.png")[..., :3].reshape(-1, 3)
+        for letter, colour in logos.COLOURS.items():
+            area = np.isclose(painted, to_rgb(colour), atol=0.01).all(1).sum()
+            assert (area > 100) == (letter in letters), letter

@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
@@ -300,6 +300,65 @@ def test_one_network_in_keras_and_in_onnx_has_the_same_filters_and_importances(a
     ]
     assert expected.importance.loss_change.any()
     np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-5)
+
+
+# --- filters that are held -----------------------------------------------------------------------------
+
+
+def silu(net):
+    read = net.last
+    net.add("Mul", net.add("Sigmoid"), reads=[read])
+
+
+BETWEEN = {
+    "norm": lambda net: net.add("BatchNormalization", *(net.weights(CHANNELS) for _ in range(4))),
+    "pool": lambda net: net.add("MaxPool", kernel_shape=[3], strides=[2]),
+    "mean": lambda net: net.add("AveragePool", kernel_shape=[3], pads=[1, 1], count_include_pad=1),
+    "silu": silu,
+    "add": lambda net: net.add("Add", net.weights(1, CHANNELS, 1)),
+    "turn": lambda net: [net.add("Transpose", perm=[0, 2, 1]) for _ in range(2)],
+    "softmax": lambda net: net.add("Softmax", axis=1),
+}
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from(sorted(BETWEEN)), max_size=3),
+    st.sampled_from(["NOTSET", "SAME_UPPER"]),
+    st.integers(1, 2),
+    st.sampled_from([2, None]),
+    st.sampled_from(["no", "no", "sum", "groups"]),
+)
+def test_holding_one_after_another_is_holding_each_in_a_pass_of_its_own(steps, pad, stride, batch, also):
+    from receptive.models.onnx import Onnx
+    from receptive.models.probe import Probe
+
+    net = Network(shape=(batch or "N", CHANNELS, LENGTH))
+    groups = 2 if also == "groups" else 1
+    net.add("Conv", net.weights(CHANNELS, CHANNELS, 3), name="first", auto_pad="SAME_UPPER")
+    net.add("Relu", name="active")
+    if also == "sum":
+        net.add("Add", "x")
+    for step in steps:
+        BETWEEN[step](net)
+    weights = (net.weights(2, CHANNELS // groups, 3), net.weights(2))
+    net.add("Conv", *weights, auto_pad=pad, strides=[stride], group=groups, name="second")
+    net.add("Tanh")
+    net.add("Flatten")
+    model = Onnx(net.model(outputs=[net.last]), "m.onnx")
+    place, _, axis = model.activation("first")
+    assert place == "active"
+    plain = also == "no" and "softmax" not in steps
+    assert model._next(place) == (model.names.index("second") if plain else None)
+    X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(5, LENGTH))].swapaxes(1, 2)
+    probe = Probe(model, place, X, axis)
+    before, values = probe.scores(), {0: 0.25, 3: 1.5}
+    for index, scores in probe.held(values, before.shape[1], lambda: None):
+        np.testing.assert_allclose(scores, probe.scores({index: values[index]}), atol=2e-6)
+        assert np.abs(scores - before).max() > 1e-4
+
+
+# --- what others write
 
 
 def dna(count=40, length=LENGTH, seed=0):

@@ -1,8 +1,5 @@
-import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from receptive.audits import audit as auditing
 from receptive.errors import ReceptiveError
 from receptive.motifs.meme import read_meme
 from receptive.networks import backend
@@ -18,9 +16,12 @@ from receptive.networks import variants as networks
 from receptive.networks.training import metrics, predict, train
 from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import PROTOCOLS, RELEASED, protocol
-from receptive.tasks import dataset
+from receptive.replication import runs
 
-LONG_STEPS = protocol("released", learning_rate=0.03)
+LONG_STEPS = protocol("released", learning_rate=0.1)
+
+SMALL = replace(variant("cnn-100"), filters=(3, 6), units=8)
+"""A network that trains in no time; its layers are the paper's."""
 
 labels_and_scores = st.integers(1, 30).flatmap(
     lambda rows: st.tuples(
@@ -62,12 +63,12 @@ def test_aupr_joins_the_points_of_the_precision_recall_curve(drawn):
 @pytest.fixture(scope="module")
 def trained(small):
     """Steps so long that the validation loss rises again."""
-    return train(VARIANTS["cnn-100"], small, LONG_STEPS, seed=1, epochs=8)
+    return train(SMALL, small, LONG_STEPS, seed=1, epochs=5)
 
 
 @pytest.mark.claim("TRAIN-1")
 def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
-    assert trained.best_epoch == 1 + np.argmin(trained.history["val_loss"]) < 8
+    assert trained.best_epoch == 1 + np.argmin(trained.history["val_loss"]) < 5
     loss = trained.model.evaluate(
         small.valid.X.astype(np.float32), small.valid.Y.astype(np.float32), batch_size=100, verbose=0
     )
@@ -75,7 +76,7 @@ def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
 
 
 def test_one_seed_gives_one_network(small, trained):
-    same, other = (train(VARIANTS["cnn-100"], small, LONG_STEPS, seed=seed, epochs=8) for seed in (1, 2))
+    same, other = (train(SMALL, small, LONG_STEPS, seed=seed, epochs=5) for seed in (1, 2))
     np.testing.assert_array_equal(predict(same.model, small.test.X), predict(trained.model, small.test.X))
     assert same.history == trained.history
     assert other.history != trained.history
@@ -84,7 +85,7 @@ def test_one_seed_gives_one_network(small, trained):
 @pytest.mark.claim("D-11")
 def test_patience_ends_training(small):
     impatient = protocol("released", patience=1, learning_rate=0.3)
-    history = train(VARIANTS["cnn-100"], small, impatient, seed=0, epochs=30).history["val_loss"]
+    history = train(SMALL, small, impatient, seed=0, epochs=30).history["val_loss"]
     worse = [epoch for epoch in range(1, len(history)) if history[epoch] >= min(history[:epoch])]
     assert worse[0] == len(history) - 1 < 29
 
@@ -142,20 +143,23 @@ def test_tensorflow_is_not_compiled_with_xla(trained):
     assert keras.backend.backend() != "tensorflow" or trained.model.jit_compile is False
 
 
-def test_threads_can_be_set():
-    """In a process of its own: TensorFlow takes the numbers once."""
-    code = (
-        "from receptive.networks import backend; backend.configure(threads=1); import tensorflow as tf;"
-        "print(tf.config.threading.get_intra_op_parallelism_threads(),"
-        "tf.config.threading.get_inter_op_parallelism_threads())"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("1 1\n", "")
+def test_threads_are_set_if_they_are_given(monkeypatch):
+    """TensorFlow takes the numbers once in a process."""
+    import tensorflow as tf
+
+    given = {}
+    for kind in ("intra", "inter"):
+        name = f"set_{kind}_op_parallelism_threads"
+        monkeypatch.setattr(tf.config.threading, name, lambda n, kind=kind: given.update({kind: n}))
+    backend.configure()
+    assert given == {}
+    backend.configure(threads=3)
+    assert given == {"intra": 3, "inter": 3}
 
 
 def test_progress_is_told_after_every_epoch(small):
     told = []
-    train(VARIANTS["cnn-100"], small, RELEASED, 0, 2, lambda epoch, losses: told.append((epoch, set(losses))))
+    train(SMALL, small, RELEASED, 0, 2, lambda epoch, losses: told.append((epoch, set(losses))))
     assert told == [(1, {"loss", "val_loss"}), (2, {"loss", "val_loss"})]
 
 
@@ -172,39 +176,26 @@ def test_a_diverged_training_is_an_error(small):
 
 def test_steps_taken_together_are_those_taken_one_by_one(small, monkeypatch):
     """Also with a last batch that is smaller, and fewer batches than are taken at once."""
-    together = train(variant("cnn-100"), small, RELEASED, 0, 2)
+    together = train(SMALL, small, RELEASED, 0, 2)
     monkeypatch.setattr(networks, "STEPS", 1)
-    one_by_one = train(variant("cnn-100"), small, RELEASED, 0, 2)
+    one_by_one = train(SMALL, small, RELEASED, 0, 2)
     assert together.history == one_by_one.history
     for a, b in zip(together.model.get_weights(), one_by_one.model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert len(small.train.X) % RELEASED.batch_size
 
 
-def test_the_same_program_trains_and_reads_on_jax(small, tmp_path):
-    """Of a backend, too, a run says which it was."""
-    dataset.write(small, tmp_path / "small.h5")
-    words = [
-        "train",
-        "cnn-100",
-        "--data",
-        tmp_path / "small.h5",
-        "--epochs",
-        2,
-        "--store",
-        tmp_path,
-        "--json",
-    ]
-    done = subprocess.run(
-        [sys.executable, "-c", "from receptive.cli import main; main()", *map(str, words)],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    record = json.loads(done.stdout)
-    assert (record["backend"], record["device"]) == ("jax", "CPU")
-    assert "jax" in record["versions"]
-    assert len(record["history"]["loss"]) == 2
-    assert len(read_meme(tmp_path / "synthetic/cnn-100/released/trial-0/conv1.meme")) == 30
+@pytest.mark.jax
+def test_the_same_program_trains_reads_and_audits_on_jax(small, tmp_path):
+    """Of a backend, too, a run says which it was; ``tox -e jax`` has no TensorFlow."""
+    assert find_spec("tensorflow") is None
+    backend.configure()
+    plan = runs.plan(SMALL, small, RELEASED, 0, 2)
+    found = runs.run(plan, small, tmp_path, keep=True)
+    assert (found.backend, found.device, len(found.loss)) == ("jax", "CPU", 2)
+    motifs = read_meme(plan.folder(tmp_path) / "conv1.meme")
+    assert len(motifs) == 3
+    model = auditing.load(plan.folder(tmp_path) / "model.keras")
+    audited = auditing.audit(model, auditing.Sequences(small.test.X, small.test.Y, small.classes))
+    assert len(audited.matches) == 3
+    assert audited.importance.auroc == pytest.approx(found.auroc_mean, abs=1e-6)

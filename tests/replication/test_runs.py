@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs import tomtom
@@ -20,6 +21,8 @@ from receptive.replication import runs
 from receptive.tasks import dataset
 
 CNN_25 = VARIANTS["cnn-25"]
+SMALL = replace(VARIANTS["cnn-100"], filters=(3, 6), units=8)
+"""A network that trains in no time; its layers are the paper's."""
 BASE = runs.Plan("synthetic", "0" * 64, CNN_25, RELEASED, 0, 100)
 CHANGES = {
     "task": st.just("chipseq"),
@@ -189,7 +192,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
     trained = []
     train = runs.training.train
     monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(train(*args)) or trained[0])
-    wanted = runs.plan(CNN_25, small, PROTOCOLS[name], 0, 2)
+    wanted = runs.plan(replace(CNN_25, filters=(5, 6), units=8), small, PROTOCOLS[name], 0, 1)
     record = runs.run(wanted, small, tmp_path).record()
     model = trained[0].model
     assert record["metrics"] == {
@@ -229,8 +232,8 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     ):
         with pytest.raises(ReceptiveError, match=f"holds another run .it differs in {part}."):
             runs.run(wanted, small, store)
-    one = runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 1)
-    runs.run(one, small, tmp_path)
+    one = runs.plan(SMALL, small, RELEASED, 0, 1)
+    put_run(tmp_path, replace(make_run(), plan=one))
     other = replace(one, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
     assert record.epochs == 2
@@ -239,30 +242,34 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
 
 
 def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
-    one = runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 1)
+    one = runs.plan(SMALL, small, RELEASED, 0, 1)
     theirs = []
 
     def meanwhile(_epoch, _losses):
-        if not theirs:
-            theirs.append({})
-            theirs[0] = runs.run(one, small, tmp_path)
+        put_run(tmp_path, replace(make_run(), plan=one))
+        theirs.append(runs.finished(one, tmp_path))
 
     ours = runs.run_readings([one, replace(one, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
     assert ours[0] == theirs[0]
     assert runs.finished(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
-def test_a_failed_run_leaves_nothing(small, tmp_path):
-    hopeless = runs.plan(VARIANTS["cnn-100"], small, protocol("released", learning_rate=1e30), 0, 3)
-    with pytest.raises(ReceptiveError, match="NaN"):
-        runs.run(hopeless, small, tmp_path)
-    assert list(tmp_path.iterdir()) == []
+def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
+    plan = runs.plan(SMALL, small, RELEASED, 0, 3)
 
     def interrupted(epoch, losses):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        runs.run(runs.plan(VARIANTS["cnn-100"], small, RELEASED, 0, 3), small, tmp_path, interrupted)
+        runs.run(plan, small, tmp_path, interrupted)
+    assert list(tmp_path.iterdir()) == []
+
+    def diverged(*_):
+        raise ReceptiveError("the loss became NaN")
+
+    monkeypatch.setattr(runs.training, "train", diverged)
+    with pytest.raises(ReceptiveError, match="NaN"):
+        runs.run(plan, small, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -294,7 +301,7 @@ def blind(protocol, fields):
 
 @pytest.mark.claim("D-7", "D-8")
 def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(small, tmp_path):
-    network = VARIANTS["cnn-100"]
+    network = SMALL
     model = train(network, small, blind(RELEASED, READING), 0, 1).model
     again = train(network, small, reread(RELEASED), 0, 1).model
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
@@ -327,11 +334,11 @@ def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
     alone = runs.training.train
     monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(args) or alone(*args))
     protocols = [RELEASED, protocol("released", threshold=0.7), reread(RELEASED)]
-    wanted = [runs.plan(VARIANTS["cnn-100"], small, each, 0, 1) for each in protocols]
+    wanted = [runs.plan(SMALL, small, each, 0, 1) for each in protocols]
     runs.run(wanted[0], small, tmp_path / "both")
-    kept = (wanted[0].folder(tmp_path / "both") / "run.json").stat()
+    kept = (wanted[0].folder(tmp_path / "both") / "run.json").stat().st_mtime_ns
     records = runs.run_readings(wanted, small, tmp_path / "both")
-    assert (wanted[0].folder(tmp_path / "both") / "run.json").stat() == kept
+    assert (wanted[0].folder(tmp_path / "both") / "run.json").stat().st_mtime_ns == kept
     assert runs.run_readings(wanted, small, tmp_path / "both") == records
     assert len(trained) == 2
     times = dict.fromkeys(("seconds", "begin", "end"))
@@ -397,7 +404,11 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
         runs.best_hits(tmp_path, "conv2")
 
 
-def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, tmp_path):
+def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, tmp_path, monkeypatch):
+    trained, train = [], runs.training.train
+    monkeypatch.setattr(
+        runs.training, "train", lambda *args: (trained or trained.append(train(*args)) or trained)[0]
+    )
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
     dataset.write(small, tmp_path / "small.h5")
     code, out, _ = command("train", "--again", folder / "run.json", "--data", tmp_path / "small.h5", "--json")

@@ -25,9 +25,8 @@ from tests.made import make_run, put_run
 from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence import claims
-from receptive.evidence.ablations import switches
 from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS
-from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations, protocol
+from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations
 from receptive.replication import runs, sweep, targets, workers
 from receptive.tasks import chipseq, dataset
 
@@ -352,7 +351,7 @@ def test_an_interrupted_sweep_stops_its_trainings(small, stand_in, data_file):
 def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     store = tmp_path / "store"
     first, second = planned = targets.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
-    hopeless = targets.plans(["cnn-100"], 1, protocol("released", learning_rate=1e30), small, epochs=2)
+    hopeless = (replace(second, trial=1, data_sha256="0" * 64),)
     put(first, store)
     (tmp_path / "plans").write_text(workers.Order(planned, data_file, store).text())
     killed = subprocess.Popen([sys.executable, "-c", SWEEP], cwd=tmp_path, stdout=subprocess.PIPE)
@@ -364,7 +363,7 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     assert not psutil.wait_procs(training, timeout=10)[1]
     assert workers.split(planned, store) == ((first,), (second,))
 
-    kept = first.folder(store).stat()
+    kept = first.folder(store).stat().st_mtime_ns
     summaries = {}
 
     def work(wanted):
@@ -377,39 +376,52 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
         each.join()
     assert sum(summary.trained for summary in summaries.values()) == 1
     assert summaries[planned].failed == {}
-    assert "NaN or infinite in epoch 1" in summaries[planned + hopeless].failed[hopeless[0]]
+    assert "other data than were planned on" in summaries[planned + hopeless].failed[hopeless[0]]
     assert workers.split(planned + hopeless, store) == (planned, hopeless)
-    assert first.folder(store).stat() == kept
+    assert first.folder(store).stat().st_mtime_ns == kept
     assert runs.finished(second, store).epochs == 2
     left = sorted(path.name for path in second.folder(store).iterdir())
     assert left == ["conv1.meme", "conv1.tomtom.tsv", "conv1.untrimmed.meme", "run.json"]
-    assert [path.name for path in second.folder(store).parent.iterdir()] == ["trial-0"]
+    there = sorted(path.name for path in second.folder(store).parent.iterdir())
+    assert there == ["trial-0", "trial-1.failed.json"]
 
 
-def test_a_cluster_loses_a_worker_and_no_run(small, data_file, tmp_path):
+def test_a_cluster_loses_a_worker_and_no_run(small, stand_in, data_file, tmp_path):
+    """The worker is lost while both are training: the stand-in goes on only then."""
     from distributed import LocalCluster
 
-    store = tmp_path / "store"
-    *planned, last = targets.plans(["cnn-100"], 3, RELEASED, small, epochs=2)
-    hopeless = replace(last, data_sha256="0" * 64)
-    lost = []
+    *planned, hopeless = targets.plans(["cnn-100"], 3, RELEASED, small)
+    waits = "import threading\n"
+    waits += "threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()\n"
+    waits += "while not Path('go').exists(): time.sleep(0.05)\n"
+    stand_in(
+        [*planned, hopeless], FAILS.replace('"trial-0"', '"none"').replace('"trial-1"', '"none"') + waits
+    )
+    assert hopeless.trial == 2
+    preload = tmp_path / "preload.py"
+    preload.write_text(f"from receptive.replication import workers\nworkers.PROGRAM = {workers.PROGRAM!r}\n")
+    begun, lost, gone = set(), [], []
 
     def lose_a_worker(plan, epoch, loss):
-        if not lost:
-            pids = [nanny.pid for nanny in cluster.workers.values()]
-            lost.extend(psutil.Process(pid) for pid in pids if psutil.Process(pid).children())
+        begun.add(plan.trial)
+        if {0, 1} <= begun and not lost:
+            lost.append(psutil.Process(next(iter(cluster.workers.values())).pid))
+            trainings = lost[0].children()
             lost[0].kill()
+            gone.append(not psutil.wait_procs(trainings, timeout=30)[1])
+            Path("go").touch()
 
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with LocalCluster(
+        n_workers=2, threads_per_worker=2, dashboard_address=":0", preload=str(preload)
+    ) as cluster:
         address = cluster.scheduler_address
         wanted = [*planned, hopeless]
-        summary = sweep.sweep(wanted, data_file, store, scheduler=address, on_epoch=lose_a_worker)
-    assert len(lost) == 2, "each worker was training"
+        summary = sweep.sweep(wanted, data_file, "store", scheduler=address, on_epoch=lose_a_worker)
     assert not lost[0].is_running()
-    assert (summary.planned, summary.done, summary.trained) == (3, 0, 2)
-    assert "other data than were planned on" in summary.failed[hopeless]
-    assert [runs.finished(plan, store).epochs for plan in planned] == [2, 2]
-    assert workers.split(wanted, store) == (tuple(planned), (hopeless,))
+    assert gone == [True]
+    assert summary == sweep.Summary(3, 0, 2, {hopeless: "its process ended with code 3"})
+    assert workers.split(wanted, "store") == (tuple(planned), (hopeless,))
+    assert set(trained(tmp_path)) >= {str(plan.folder("")) for plan in planned}
 
 
 def test_news_that_come_after_a_run_do_not_take_it_back(small, stand_in, capsys):
@@ -437,7 +449,7 @@ def test_ablations_train_once_for_all_readings(small):
     assert {plan for group in groups for plan in group} == set(planned)
     for group in groups:
         assert len({(plan.network, plan.trial) for plan in group}) == 1
-        changed = [switches(plan.protocol).keys() - READING for plan in group]
+        changed = [plan.protocol.differences(RELEASED).keys() - READING for plan in group]
         assert all(each == changed[0] for each in changed)
         # What is read otherwise has the released reading of the same weights beside it.
         assert changed[0] or AGAIN in {plan.protocol for plan in group}
@@ -445,10 +457,11 @@ def test_ablations_train_once_for_all_readings(small):
     assert len(groups) == 3 * (2 * (1 + len(training_switches)) + 1 + 1)
 
 
-def test_a_training_stores_a_run_for_every_reading(small, data_file, tmp_path):
-    store = tmp_path / "store"
+def test_a_training_stores_a_run_for_every_reading(small, stand_in, data_file):
+    store = Path("store")
     planned = targets.plans(["cnn-100"], 1, RELEASED, small, epochs=1, both_readings=True)
     put(planned[0], store)
+    stand_in(planned)
     epochs = []
     summary = sweep.sweep(planned, data_file, store, on_epoch=lambda *each: epochs.append(each[:2]))
     assert summary == sweep.Summary(planned=2, done=1, trained=1, failed={})
@@ -471,21 +484,25 @@ def test_what_a_failing_process_had_stored_counts(small, stand_in, data_file):
 
 
 def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone(
-    command, tmp_path, monkeypatch
+    command, stand_in, monkeypatch
 ):
-    """A hundredth of the loci and one network, for an epoch."""
+    """A hundredth of the loci and one network; the task is trained, its controls are not."""
     sequences, sources = chipseq.table()
     monkeypatch.setattr(chipseq, "table", lambda: (sequences[::100], sources[::100]))
+    trains = workers.PROGRAM
     for name in chipseq.TASKS:
         monkeypatch.setitem(targets.TARGETS, name, (targets.Target(name, {"cnn-100": ()}, 3),))
-        arguments = [name, "--trials", 1, "--epochs", 1, "--workers", 1, "--store", tmp_path, "--json"]
+        data = chipseq.TASKS[name]()
+        stand_in(targets.plans([name], 1, RELEASED, data, epochs=1))
+        if name == "chipseq":
+            monkeypatch.setattr(workers, "PROGRAM", trains)
+        arguments = [name, "--trials", 1, "--epochs", 1, "--workers", 1, "--store", "store", "--json"]
         code, out, _ = command("replicate", *arguments)
         assert code == 0
         assert json.loads(out) == {"planned": 1, "done": 0, "trained": 1, "failed": 0, "errors": []}
-        record = runs.load(tmp_path / name / "cnn-100" / "released" / "trial-0").record()
-        data = chipseq.TASKS[name]()
-        assert (record["task"], record["data"]["sha256"]) == (name, data.sha256)
-        assert record["metrics"]["classes"] == list(data.classes)
+        record = runs.load(Path("store") / name / "cnn-100" / "released" / "trial-0").record()
+        assert (record["task"], record["plan"]["data_sha256"]) == (name, data.sha256)
+        assert name != "chipseq" or record["metrics"]["classes"] == list(data.classes)
         code, out, _ = command("replicate", *arguments)
         assert json.loads(out)["done"] == 1
 
@@ -581,3 +598,22 @@ def test_as_many_trainings_as_cores(monkeypatch):
     assert sweep.workers_here() == sweep.MOST_ON_A_CARD
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert sweep.workers_here() == 2
+
+
+def test_a_training_has_one_thread_and_leaves_the_card_to_others(small, monkeypatch, tmp_path, data_file):
+    (planned,) = targets.plans(["cnn-25"], 1, RELEASED, small)
+    names = ("OMP_NUM_THREADS", "NPROC", "XLA_PYTHON_CLIENT_PREALLOCATE", "ITS_OWN")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("ITS_OWN", "kept")
+    monkeypatch.setattr(workers, "PROGRAM", f"import os, sys; sys.exit(' '.join(map(os.getenv, {names})))")
+    (outcome,) = workers.attempt([planned], data_file, tmp_path / "store", lambda *_: None)
+    assert outcome.error == "1 1 false kept"
+
+
+def test_a_store_that_cannot_hold_the_sweeps_folder_is_refused(small, stand_in, data_file):
+    planned = targets.plans(["cnn-25"], 1, RELEASED, small)
+    stand_in(planned)
+    Path("store").mkdir()
+    Path("store/.sweep").touch()
+    with pytest.raises(ReceptiveError, match=r"cannot write .*\.sweep"):
+        sweep.sweep(planned, data_file, "store")

@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.audits.importance import Importance, measure, unlike
+from receptive.audits.importance import Importance, enough, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
@@ -45,8 +45,8 @@ RECTIFIED = ("relu", "relu6")
 FEW_SITES = 50
 """A PWM of fewer sites is judged by chance: docs/audit.md has how often, and how that was measured."""
 
-Progress = Callable[[int, int], None]
-"""Called after every pass over the sequences with the passes done and how many there will be."""
+Progress = Callable[[str, int, int], None]
+"""Called after every step of a piece of work: what is done, the steps done and how many there will be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,6 +327,7 @@ def audit(
     passthrough: Sequence[str] = (),
     name: str = "",
     progress: Progress | None = None,
+    held: int | None = None,
 ) -> Audit:
     """Audit a model.
 
@@ -342,7 +343,8 @@ def audit(
         protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
         passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
         name: what to call the model.
-        progress: called after every pass over the sequences.
+        progress: called after every step.
+        held: how many of the sequences to measure importance on; by default so many that it takes minutes.
 
     Raises:
         UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
@@ -378,7 +380,7 @@ def audit(
     probe = listen(data.X)
     missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
     rectified = function in RECTIFIED
-    tick = _ticks(progress, 4 + (not (rectified and missing)) + (0 if missing else probe.channels))
+    tick = _ticks(progress, "passes: reading filters", 4 + (not (rectified and missing)))
 
     levels = None if rectified and missing else probe.levels()
     tick(levels is not None)
@@ -410,8 +412,12 @@ def audit(
     )
     importance: Importance | str = missing
     if levels is not None and data.Y is not None and not missing:
+        part = sample(data, enough(probe.channels, data.X.shape[1]) if held is None else held)
+        probe = listen(part.X)
+        steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
+        tick = _ticks(progress, "batches: holding filters", steps)
         try:
-            importance = measure(probe, levels, data.Y, tick)
+            importance = measure(probe, levels, cast(NDArray[np.int8], part.Y), data.classes, tick)
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
     return Audit(
@@ -526,15 +532,15 @@ def _rule(protocol: Protocol, rectified: bool) -> str:
     )
 
 
-def _ticks(progress: Progress | None, steps: int) -> Callable[..., None]:
-    """Count passes over the sequences and report them."""
+def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[..., None]:
+    """Count the steps of a piece of work and report them."""
     done = 0
 
     def tick(passed: bool = True) -> None:
         nonlocal done
         done += passed
         if progress and passed:
-            progress(done, steps)
+            progress(work, done, steps)
 
     return tick
 
@@ -563,7 +569,6 @@ def document(audit: Audit) -> dict[str, Any]:
     found_filters = []
     for index, match in enumerate(audit.matches):
         best = match.best
-        auroc = known.auroc_change if known else None
         found_filters.append(
             {
                 "id": match.id,
@@ -574,7 +579,9 @@ def document(audit: Audit) -> dict[str, Any]:
                 "matches": len(match.hits),
                 "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
                 "importance": float(known.loss_change[index]) if known else None,
-                "auroc_change": None if auroc is None else float(auroc[index]),
+                "importance_error": _number(known.loss_error[index]) if known else None,
+                "auroc_change": _at(known.auroc_change, index) if known else None,
+                "auroc_error": _at(known.auroc_error, index) if known else None,
                 "control": {
                     "sites": int(audit.control.sites[index]),
                     "matches": bool(audit.control.matched[index]),
@@ -596,6 +603,8 @@ def document(audit: Audit) -> dict[str, Any]:
         "loss": {"name": known.loss_name, "value": known.loss} if known else None,
         "auroc": known.auroc if known else None,
         "importance_missing": None if known else audit.importance,
+        "importance_sequences": known.sequences if known else None,
+        "by_class": _by_class(known) if known else None,
         "filters": found_filters,
         "fractions": audit.fractions,
         "relevant_factors": list(audit.relevant),
@@ -607,4 +616,27 @@ def document(audit: Audit) -> dict[str, Any]:
             "seed": 0,
             "fractions": audit.control.fractions,
         },
+    }
+
+
+def _number(value: float) -> float | None:
+    """A number as JSON has it: none that is not defined."""
+    return None if np.isnan(value) else float(value)
+
+
+def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
+    return None if values is None else _number(values[index])
+
+
+def _by_class(known: Importance) -> dict[str, Any]:
+    """The AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
+    changes, errors = (
+        [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in rows]
+        for rows in (known.class_change, known.class_error)
+    )
+    return {
+        "classes": list(known.classes),
+        "auroc": [_number(value) for value in known.class_auroc],
+        "auroc_change": changes,
+        "error": errors,
     }

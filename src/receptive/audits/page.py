@@ -1,12 +1,15 @@
 """The page of an audit: what each layer sees, what its filters are, and which of them matter."""
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, sqrt
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from receptive import __version__, pages
 from receptive.audits.audit import Audit, document
+from receptive.audits.importance import Importance
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
 from receptive.motifs.meme import format_meme
@@ -42,6 +45,7 @@ def render(audit: Audit) -> str:
         title=f"Audit of {audit.name}",
         read=next(row for row in found["layers"] if row["name"] == found["layer"]),
         of_the_paper=audit.relevant == tuple(FACTORS),
+        heat=heat(audit, found["filters"]),
         bars=None if found["importance_missing"] else bars(found["filters"]),
         letters=pages.letters(),
         cards=sorted(cards, key=lambda card: _rank(card[1])),
@@ -86,6 +90,78 @@ def bars(filters: Sequence[dict[str, Any]]) -> Bars:
         for number, (entry, value) in enumerate(zip(ranked, values, strict=True))
     )
     return Bars(tuple(placed), zero, low, high)
+
+
+SHOWN_FILTERS, SHOWN_CLASSES = 40, 40
+"""Rows and columns of the table of filters and classes; audit.json has all."""
+
+
+class Cell(NamedTuple):
+    """The change of a class's AU-ROC with a filter held; in colour if it is clear of chance."""
+
+    name: str
+    change: float
+    error: float
+    clear: bool
+    share: float
+
+
+class Row(NamedTuple):
+    """A filter, an entry of the document, with its logo, and what each class loses without it."""
+
+    filter: dict[str, Any]
+    logo: pages.Html | str
+    cells: tuple[Cell, ...]
+
+
+class Heat(NamedTuple):
+    """The table of filters and classes: the most important and those that change most."""
+
+    classes: tuple[str, ...]
+    auroc: tuple[float, ...]
+    rows: tuple[Row, ...]
+    left_out: bool
+
+
+def heat(audit: Audit, filters: Sequence[dict[str, Any]]) -> Heat | None:
+    """Return the change of every class's AU-ROC with each filter held; None for a single class.
+
+    A change is clear beyond two standard errors. Colours go by its root, so that small ones show.
+    """
+    known = audit.importance
+    if not isinstance(known, Importance) or len(known.classes) < 2 or known.auroc is None:
+        return None
+    sizes = np.abs(np.nan_to_num(known.class_change))
+    greatest = sizes.max() or 1.0
+    shown = np.argsort(-known.loss_change, kind="stable")[:SHOWN_FILTERS]
+    ranked = np.argsort(-sizes.max(0), kind="stable")
+    columns = np.sort(ranked[~np.isnan(known.class_auroc[ranked])][:SHOWN_CLASSES])
+    clear = sizes > 2 * known.class_error
+    rows = tuple(
+        Row(
+            filters[f],
+            ""
+            if filters[f]["dead"]
+            else pages.logo(audit.reading.motifs[f].pwm, f"{filters[f]['id']} as a logo"),
+            tuple(
+                Cell(
+                    known.classes[c],
+                    float(known.class_change[f, c]),
+                    float(known.class_error[f, c]),
+                    bool(clear[f, c]),
+                    60 * sqrt(sizes[f, c] / greatest) * bool(clear[f, c]),
+                )
+                for c in columns
+            ),
+        )
+        for f in shown
+    )
+    return Heat(
+        tuple(known.classes[c] for c in columns),
+        tuple(float(known.class_auroc[c]) for c in columns),
+        rows,
+        sizes.shape != (len(shown), len(columns)),
+    )
 
 
 def _spelt(entry: dict[str, Any], motif: Motif) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, passes_bar, say, table
+from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, say, table, work_bars
 
 
 def audit(
@@ -35,6 +35,12 @@ def audit(
     sequences: Annotated[
         int | None, typer.Option(min=1, help="Take so many sequences, drawn at random, instead of all.")
     ] = None,
+    importance: Annotated[
+        str | None,
+        typer.Option(
+            help="How many sequences to hold filters on, or all; by default so many that it takes minutes."
+        ),
+    ] = None,
     passthrough: Annotated[
         list[str] | None,
         typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
@@ -46,8 +52,8 @@ def audit(
 ) -> None:
     """Audit a model of one-hot DNA: what it sees, its filters as motifs, and how much each matters.
 
-    The input is (L, 4) or (4, L). An N in FASTA is a position of zeros. How much a filter matters needs
-    labels, and takes a pass over the sequences for each filter.
+    The input is (L, 4) or (4, L). An N in FASTA is a position of zeros. How much a filter matters, for the
+    loss and for every class, needs labels.
 
     Example: receptive audit model.keras --data peaks.fa --labels labels.tsv --out audit
     """
@@ -60,6 +66,8 @@ def audit(
 
     if not 0 < threshold < inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if (importance not in (None, "all") and not (importance or "").isdecimal()) or importance == "0":
+        raise UsageError(f"--importance {importance}: expected a number of sequences, or all")
     chosen = look_up(protocol)
     for name in audits.FILES:
         check_writable(out / name)
@@ -67,7 +75,7 @@ def audit(
     if sequences is not None:
         given = auditing.sample(given, sequences)
     loaded = auditing.load(model, threads)
-    with passes_bar(model.name) as progress:
+    with work_bars() as progress:
         found = auditing.audit(
             loaded,
             given,
@@ -80,6 +88,7 @@ def audit(
             passthrough or [],
             model.name,
             progress,
+            len(given.X) if importance == "all" else int(importance) if importance else None,
         )
     audits.write(found, out)
     record = auditing.document(found)
@@ -110,6 +119,8 @@ def describe(record: dict[str, Any], out: Path) -> str:
             else ["dead" if each["dead"] else "–", "", ""]
         )
         change = "–" if each["importance"] is None else f"{each['importance']:+.5f}"
+        if each["importance_error"] is not None:
+            change += f" ± {each['importance_error']:.5f}"
         filters.append([each["id"], str(each["sites"]), *match, change])
     shares = record["fractions"]
     loss, why = record["loss"], record["importance_missing"]
@@ -117,7 +128,8 @@ def describe(record: dict[str, Any], out: Path) -> str:
     flat = f" ({without:.3f} without Gmeb1)" if without < shares["jaspar"] else ""
     important = (
         f"importance: rise of the loss, {loss['value']:.4f} ({loss['name']}), with the filter held at its "
-        f"mean; AU-ROC {fixed(record['auroc'])}"
+        f"mean, ± its standard error; on {record['importance_sequences']:,} of {record['sequences']:,} "
+        f"sequences; AU-ROC {fixed(record['auroc'])}"
         if loss
         else f"importance is not known: {why}"
     )

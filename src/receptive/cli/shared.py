@@ -132,12 +132,20 @@ def epochs_bars(
 
 
 @contextmanager
-def passes_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar over passes through the sequences.
+def work_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a progress bar for each piece of work.
 
     Yields:
-        The function to call after each pass, with the passes done and how many there will be.
+        The function to call after each step, with what is done, the steps done and how many there will be;
+        what is done begins with the unit of its steps: "passes: reading filters".
     """
-    with progress("passes over the sequences,") as bars:
-        task = bars.add_task(shown(name), total=None)
-        yield lambda done, total: bars.update(task, completed=done, total=total)
+    with progress("{task.fields[unit]},") as bars:
+        tasks: dict[str, Any] = {}
+
+        def after(work: str, done: int, total: int) -> None:
+            if work not in tasks:
+                unit, _, what = work.partition(": ")
+                tasks[work] = bars.add_task(what, unit=unit)
+            bars.update(tasks[work], completed=done, total=total)
+
+        yield after

@@ -8,7 +8,7 @@ What is followed is where positions are (`axes`).
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
@@ -47,9 +47,10 @@ from receptive.models.axes import (
     trace,
     without_batch,
 )
-from receptive.models.probe import Arrays, Loss
+from receptive.models.probe import Arrays, Holding, Loss
 from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
 from receptive.models.saved import read as read_saved
+from receptive.networks.backend import compiled
 from receptive.networks.variants import cross_entropy
 from receptive.theory.layers import Graph, Layer
 
@@ -190,6 +191,39 @@ def _completed(config: Entry, convolution: str) -> tuple[str, str]:
             break
         layer = above[0]
     return "/".join([*blocks, layer["config"]["name"]]), _function(layer)
+
+
+def next_convolution(model: Any, layer: str, axis: int) -> str:
+    """Find the convolution that alone reads what a layer returns, and each filter's map apart until then.
+
+    Args:
+        model: as for `read`.
+        layer: its name, as `read` gives it.
+        axis: the axis of its output that holds the filters, 1 or -1.
+
+    Returns:
+        Its name; "" if something else reads the maps, or mixes them before.
+    """
+    entry, _ = _described(model)
+    config, (*blocks, name) = modern(entry)["config"], layer.split("/")
+    for block in blocks:
+        config = _named(config, block)["config"]
+    outputs = {each for each, *_ in _tensors(config.get("output_layers", []))}
+    while name not in outputs:
+        above = _readers(config, name)
+        if len(above) != 1 or len(above[0].get("inbound_nodes", [0])) != 1:
+            break
+        kind, options, name = above[0]["class_name"], above[0]["config"], above[0]["config"]["name"]
+        turned = {"channels_first": 1, "channels_last": -1}.get(
+            options.get("data_format") or "", axis
+        ) != axis
+        if kind in ("Conv1D", "Conv2D"):
+            plain = options.get("groups", 1) == 1 and options.get("padding") in ("valid", "same")
+            return "/".join([*blocks, name]) if plain and not turned else ""
+        over_filters = _function(above[0]) in ("softmax", "log_softmax", "sparsemax", "glu")
+        if kind not in _POINTWISE | {*_POOLS} or turned or over_filters:
+            break
+    return ""
 
 
 def _named(config: Entry, name: str) -> Entry:
@@ -674,33 +708,95 @@ class Keras:
             return None
         function = keras.losses.get(own)
         name = getattr(function, "__name__", type(function).__name__)
-        return name, lambda Y, scores: float(np.mean(function(Y.astype(np.float32), scores)))
+        each = getattr(function, "call", function)  # of an object, what it would take the mean of
+        return (
+            name,
+            lambda Y, scores: _numbers(each(Y.astype(np.float32), scores)).reshape(len(Y), -1).mean(1),
+        )
 
     def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
         """Run the model, and return what the layer does, once for each call of it."""
         heard: list[Any] = []
 
-        def listen(maps: Any) -> Any:
-            heard.append(maps)
-            return maps
+        def listen(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
+            heard.append(call(*given, **more))
+            return heard[-1]
 
-        self._run(layer, batch, listen)
+        with _changed(self._operation(layer), listen):
+            self._run(batch)
         return [_numbers(each) for each in heard]
 
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
+        with _changed(self._operation(layer), _hold(held, axis)):
+            return [_numbers(each) for each in self._run(batch)]
+
+    def holding(self, layer: str, axis: int) -> Holding:
+        """Return how to hold the filters of a layer one after another.
+
+        What lies below the layer is computed once, on backends that compile. Where a convolution alone reads
+        the maps, which is linear in them, it is computed once, too: what a held filter changes in its output
+        takes a convolution of one channel.
+        """
+        place = next_convolution(self.model, layer, axis)
+        if place:
+            return self._holding_a_channel(self._operation(layer), self._operation(place), axis)
+        operation = self._operation(layer)
+
+        def rest(batch: Any, maps: Any, which: Any, values: Any) -> list[Any]:
+            from keras import ops
+
+            held = ops.where(which, ops.cast(values, maps.dtype), maps)
+            with _changed(operation, lambda *_, **__: held):
+                return self._run(batch)
+
+        run = compiled(rest)
+
+        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+            (maps,) = self.maps(layer, batch)
+            for each in held.items():
+                yield [_numbers(one) for one in run(batch, maps, *_which(dict([each]), maps.shape, axis))]
+
+        return hold
+
+    def _holding_a_channel(self, operation: Any, conv: Any, axis: int) -> Holding:
+        """As `holding`, where nothing but a convolution reads what an operation returns."""
         from keras import ops
 
-        def hold(maps: Any) -> Any:
-            if not held:
-                return maps
-            sizes = [1] * len(maps.shape)
-            sizes[axis] = maps.shape[axis]
-            which, values = np.zeros(sizes[axis], bool), np.zeros(sizes[axis], np.float32)
-            which[[*held]], values[[*held]] = True, [*held.values()]
-            return ops.where(which.reshape(sizes), ops.cast(values.reshape(sizes), maps.dtype), maps)
+        activation = conv.activation or (lambda x: x)
 
-        return [_numbers(each) for each in self._run(layer, batch, hold)]
+        def rest(batch: Any, made: Any, change: Any, kernel: Any) -> list[Any]:
+            def add(*_: Any) -> Any:
+                return activation(ops.cast(made, change.dtype) + conv.convolution_op(change, kernel))
+
+            with _changed(conv, add):
+                return self._run(batch)
+
+        run = compiled(rest)
+
+        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+            heard: list[Any] = []
+
+            def listen(call: Callable[..., Any], given: Any) -> Any:
+                heard.extend((given, call(given)))
+                return activation(heard[-1])
+
+            object.__setattr__(conv, "activation", None)
+            try:
+                with _changed(conv, listen):
+                    self._run(batch)
+                    with _changed(operation, _hold(held, axis)):
+                        self._run(batch[:1])
+            finally:
+                object.__setattr__(conv, "activation", activation)
+            given, made, still, _ = heard
+            changes, kernel = np.moveaxis(_numbers(still) - _numbers(given), axis, -1), _numbers(conv.kernel)
+            for each in held:
+                change = ops.cast(np.moveaxis(changes[..., [each]], -1, axis), given.dtype)
+                weights = ops.cast(kernel[..., [each], :], given.dtype)
+                yield [_numbers(one) for one in run(batch, made, change, weights)]
+
+        return hold
 
     def _operation(self, place: str) -> Any:
         """The layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
@@ -710,20 +806,54 @@ class Keras:
             model = next(step for step in steps if step.name == name)
         return model
 
-    def _run(self, layer: str, batch: NDArray[np.float32], change: Callable[[Any], Any]) -> list[Any]:
-        """Run the model, with what the layer returns passed through ``change``."""
+    def _run(self, batch: Any) -> list[Any]:
+        """Run the model."""
         from keras import Sequential, tree
 
-        operation = self._operation(layer)
-        call, given = operation.call, batch
+        given = batch
         if not isinstance(self.model, Sequential):  # a list of one, maybe
             given = tree.map_structure(lambda _: batch, self.model.input)
-        # Keras looks `call` up on the layer at each call, whichever model the layer stands in.
-        object.__setattr__(operation, "call", lambda *a, **k: change(call(*a, **k)))
-        try:
-            return list(tree.flatten(self.model(given, training=False)))
-        finally:
-            object.__delattr__(operation, "call")
+        return list(tree.flatten(self.model(given, training=False)))
+
+
+@contextmanager
+def _changed(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
+    """Have ``change`` called with what a layer does, and what it is given, in its stead.
+
+    Keras looks `call` up on the layer at each call, whichever model the layer stands in.
+    """
+    call = operation.call
+    object.__setattr__(operation, "call", lambda *given, **more: change(call, *given, **more))
+    try:
+        yield
+    finally:
+        object.__delattr__(operation, "call")
+
+
+def _hold(held: Mapping[int, float], axis: int) -> Callable[..., Any]:
+    """A change of a layer: some of its filters are held at a value everywhere."""
+
+    def hold(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        from keras import ops
+
+        maps = call(*given, **more)
+        if not held:
+            return maps
+        which, values = _which(held, maps.shape, axis)
+        return ops.where(which, ops.cast(values, maps.dtype), maps)
+
+    return hold
+
+
+def _which(
+    held: Mapping[int, float], shape: Sequence[int], axis: int
+) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Which filters are held, and at which values, in arrays that go with maps of a shape."""
+    sizes = [1] * len(shape)
+    sizes[axis] = shape[axis]
+    which, values = np.zeros(sizes[axis], bool), np.zeros(sizes[axis], np.float32)
+    which[[*held]], values[[*held]] = True, [*held.values()]
+    return which.reshape(sizes), values.reshape(sizes)
 
 
 def _numbers(tensor: Any) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ knows only operators of its own.
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -39,12 +39,14 @@ from receptive.models.operators import (
     ACTIVATIONS,
     ARRANGES,
     BEFORE_ACTIVATION,
+    BY_FILTER,
+    POOLS,
     Entry,
     Walk,
     attributes,
     read_by,
 )
-from receptive.models.probe import Arrays
+from receptive.models.probe import Arrays, Holding
 from receptive.models.saved import MALFORMED
 from receptive.theory.layers import INPUT, Graph
 
@@ -358,9 +360,108 @@ class Onnx:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         return self._run(layer, batch, held, axis)
 
+    def holding(self, layer: str, axis: int) -> Holding:
+        """Return how to hold the filters of a layer one after another.
+
+        What lies below the layer is computed once. Where a convolution alone reads the maps, which is linear
+        in them, it is computed once, too: what a held filter changes in its output takes a convolution of one
+        channel.
+        """
+        at = self._next(layer)
+        if at is not None:
+            return self._holding_a_channel(layer, at, axis)
+
+        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+            (maps,) = self.maps(layer, batch)
+            for each in held.items():
+                yield self._run(layer, batch, dict([each]), axis, given=maps)
+
+        return hold
+
+    def _holding_a_channel(self, layer: str, at: int, axis: int) -> Holding:
+        """As `holding`, where the convolution of a node alone reads what the layer returns."""
+        from onnx import helper
+
+        node = self.nodes[at]
+        kind, z, y = self._kind(layer), node.input[0], node.output[0]
+        kernel = self.constant(node.input[1])
+        ranks = {name: 1 + len(self._walk[1].tensors[name].axes) for name in (z, y)}
+
+        def hear(model: Entry) -> None:
+            self._insert(model, layer, given=False)
+            for name, rank in ranks.items():
+                model.graph.output.append(helper.make_tensor_value_info(name, kind, [None] * rank))
+
+        def rest(model: Entry) -> None:
+            conv = model.graph.node[at]
+            apart = type(conv)()
+            apart.CopyFrom(conv)
+            del apart.input[2:]
+            apart.input[:2], apart.output[:], conv.output[:] = [_VALUES, _WHICH], [_MADE], [_UNUSED]
+            apart.name = _MADE
+            for name, what in ((_HEARD, y), (_VALUES, z), (_WHICH, z)):
+                model.graph.input.append(helper.make_tensor_value_info(name, kind, [None] * ranks[what]))
+            model.graph.node.insert(at + 1, helper.make_node("Add", [_HEARD, _MADE], [y]))
+            model.graph.node.insert(at + 1, apart)
+
+        first, second = self._made(hear), self._made(rest)
+        outputs = [each.name for each in self.flat.graph.output]
+
+        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+            given, made = self._fed(first, [z, y], {self.given[0].name: batch}, self._held(layer, {}, axis))
+            every = self._held(layer, held, axis)
+            (still,) = self._fed(first, [z], {self.given[0].name: batch[:1]}, every)
+            changes = (still - given).astype(_dtype(kind))
+            for each in held:
+                rows = {
+                    self.given[0].name: batch,
+                    _HEARD: made.astype(_dtype(kind)),
+                    _VALUES: changes[:, [each]],
+                }
+                yield self._fed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
+
+        return hold
+
+    def _next(self, layer: str) -> int | None:
+        """Find the convolution that alone reads a node, and each filter's map apart until then."""
+        tensors, tensor = self._walk[1].tensors, self._tensor(layer)
+        given = {each.name for each in self.flat.graph.output}
+        while tensor not in given and tensor in tensors:
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            met = readers if len(readers) == 1 else self._meeting(tensor)
+            axes = tensors[tensor].axes
+            ahead = len(axes) > 1 and POSITIONS not in axes[0]
+            within = {tensor, *(name for i in met for name in self.nodes[i].output)}
+            for node in (self.nodes[i] for i in met):
+                known = all(name in within or name not in tensors for name in node.input)
+                if node.op_type == "Conv" and ahead and len(met) == 1:
+                    plain = attributes(node).get("group", 1) == 1 and node.input[0] == tensor
+                    return met[0] if plain and node.input[1] in self.weights else None
+                if not known or not (node.op_type in BY_FILTER or (node.op_type in POOLS and ahead)):
+                    return None
+            if not met or len(self.nodes[met[-1]].output) > 1:
+                return None
+            tensor = self.nodes[met[-1]].output[0]
+        return None
+
     def _tensor(self, layer: str) -> str:
         """What the node that is called so returns."""
         return str(self.nodes[self.names.index(layer)].output[0])
+
+    def _kind(self, layer: str) -> int:
+        """The type of the numbers that a node returns."""
+        known: Entry = self.inferred.get(self._tensor(layer)) or self.given[0]
+        return int(known.type.tensor_type.elem_type)
+
+    def _held(self, layer: str, held: Mapping[int, float], axis: int | None) -> dict[str, NDArray[Any]]:
+        """Which filters are held, and at which values, as `_insert` has a model take them."""
+        sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
+        count = max(held, default=0) + 1
+        if held and axis is not None:
+            count = sizes[axis] = self._filters(layer, axis)
+        which, values = np.zeros(count, bool), np.zeros(count, _dtype(self._kind(layer)))
+        which[[*held]], values[[*held]] = True, [*held.values()]
+        return {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
 
     def _run(
         self,
@@ -369,37 +470,50 @@ class Onnx:
         held: Mapping[int, float],
         axis: int | None,
         heard: bool = False,
+        given: NDArray[np.float32] | None = None,
     ) -> Arrays:
-        """Run the model on sequences, in batches of its own size if that is fixed."""
+        """Run the model on sequences; ``given`` is what the layer returns, if that is known."""
+        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
+        more = self._held(layer, held, axis) if layer else {}
+        rows = {self.given[0].name: batch}
+        if given is not None:
+            rows[_HEARD] = given.astype(_dtype(self._kind(layer)))
+        return self._fed(self._sessions(layer, given is not None), wanted, rows, more)
+
+    def _fed(
+        self, session: Any, wanted: Sequence[str], rows: Mapping[str, NDArray[Any]], more: Mapping[str, Any]
+    ) -> Arrays:
+        """Run a session, in batches of the model's own size if that is fixed.
+
+        Args:
+            session: that is run.
+            wanted: names of what to return.
+            rows: what has a row for each sequence.
+            more: what is the same for all.
+        """
         from onnxruntime import RunOptions
 
-        session, dtype = self._sessions(layer)
         (fed,) = self.given
-        (size,) = (_shape(fed)[0] or len(batch),)
+        count = len(rows[fed.name])
+        size = _shape(fed)[0] or count
         options = RunOptions()
         options.only_execute_path_to_fetches = True
-        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
-        more = {}
-        if layer:
-            sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
-            count = max(held, default=0) + 1
-            if held and axis is not None:
-                count = sizes[axis] = self._filters(layer, axis)
-            which, values = np.zeros(count, bool), np.zeros(count, dtype)
-            which[[*held]], values[[*held]] = True, [*held.values()]
-            more = {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
         found = []
-        for first in range(0, len(batch), size):
-            rows = batch[first : first + size]
-            padded = np.concatenate([rows, np.zeros((size - len(rows), *rows.shape[1:]), rows.dtype)])
-            feed = {fed.name: padded.astype(_dtype(fed.type.tensor_type.elem_type)), **more}
+        for first in range(0, count, size):
+            feed = dict(more)
+            for name, every in rows.items():
+                part = every[first : first + size]
+                padded = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
+                feed[name] = (
+                    padded.astype(_dtype(fed.type.tensor_type.elem_type)) if name == fed.name else padded
+                )
             try:
                 made = session.run(wanted, feed, options)
             except Exception as error:  # of a type of its own for every status
                 raise ReceptiveError(
                     f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}"
                 ) from None
-            found.append([np.asarray(each, np.float32)[: len(rows)] for each in made])
+            found.append([np.asarray(each, np.float32)[: count - first] for each in made])
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
     def _filters(self, layer: str, axis: int) -> int:
@@ -407,12 +521,30 @@ class Onnx:
         return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
 
     @cached_property
-    def _sessions(self) -> Callable[[str], tuple[Any, Any]]:
-        """How to get the session that can hear and hold a layer, and the type of its numbers; made once."""
-        return cache(self._session)
+    def _sessions(self) -> Callable[[str, bool], Any]:
+        """How to get the session that can hear and hold a layer, or is given what it returns; made once."""
 
-    def _session(self, layer: str) -> tuple[Any, Any]:
-        """A session of a model in which what a layer returns can be fetched, and replaced where it is held.
+        def session(layer: str, given: bool) -> Any:
+            return self._made(lambda model: self._insert(model, layer, given) if layer else None)
+
+        return cache(session)
+
+    def _insert(self, model: Entry, layer: str, given: bool) -> None:
+        """Have a copy of the model tell what a layer returns, or take it; and replace it where it is held."""
+        from onnx import TensorProto, helper
+
+        at, tensor, kind = self.names.index(layer), self._tensor(layer), self._kind(layer)
+        rank = [None] * (1 + len(self._walk[1].tensors[tensor].axes))
+        model.graph.node[at].output[0] = _UNUSED if given else _HEARD
+        model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
+        model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, rank))
+        model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, rank))
+        (model.graph.input if given else model.graph.output).append(
+            helper.make_tensor_value_info(_HEARD, kind, rank)
+        )
+
+    def _made(self, change: Callable[[Entry], None]) -> Any:
+        """Make a session of a changed copy of the model.
 
         Raises:
             UsageError: ONNX Runtime is missing.
@@ -420,38 +552,36 @@ class Onnx:
         """
         need(self.name, "onnx", "onnx", "onnxruntime")
         import onnxruntime
-        from onnx import TensorProto, external_data_helper, helper
+        from onnx import external_data_helper
 
-        model, kind = type(self.flat)(), TensorProto.FLOAT
+        model = type(self.flat)()
         model.CopyFrom(self.flat)
         if b"location" in model.SerializeToString():  # otherwise there is nothing to fetch
             self._fetch(external_data_helper.load_external_data_for_model, model)
-        if layer:
-            at, tensor = self.names.index(layer), self._tensor(layer)
-            known: Entry = self.inferred.get(tensor) or self.given[0]
-            kind = int(known.type.tensor_type.elem_type)
-            node = model.graph.node[at]
-            node.output[0] = _HEARD
-            model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
-            rank = 1 + len(self._walk[1].tensors[tensor].axes)
-            model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, [None] * rank))
-            model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, [None] * rank))
-            model.graph.output.append(helper.make_tensor_value_info(_HEARD, kind, [None] * rank))
+        change(model)
+        needed, kept = {each.name for each in model.graph.output}, list[Entry]()
+        for node in reversed(model.graph.node):
+            if needed & {*node.output}:
+                needed.update(read_by(node))
+                kept.insert(0, node)
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4
         if self.threads is not None:
             options.intra_op_num_threads = options.inter_op_num_threads = self.threads
         try:
-            made = onnxruntime.InferenceSession(
+            return onnxruntime.InferenceSession(
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a type of its own for every status
             raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}") from None
-        return made, _dtype(kind)
 
 
 _HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
 """The tensors that a session adds: what the layer returned, which filters are held, and at which values."""
+_MADE, _UNUSED = "receptive: made", "receptive: unused"
+"""What a convolution makes of the change of one filter, and what a node returns that is given instead."""
 
 
 def _dtype(kind: int) -> Any:

@@ -50,7 +50,7 @@ LARGEST = 4096
 LABOUR = 2**24
 """Numbers that working out a constant may make on the way."""
 
-_POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
+POOLS = {"MaxPool": "pool", "AveragePool": "mean", "LpPool": "mean"}
 _GLOBAL = {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}
 _REDUCTIONS = {
     f"Reduce{kind}" for kind in ("Max", "Mean", "Min", "Sum", "Prod", "L1", "L2", "LogSum", "LogSumExp")
@@ -69,6 +69,8 @@ _POINTWISE = {
     *("Not", "IsNaN", "IsInf", "CastLike", "Atan", "Asinh", "Sinh", "Cosh"),
     *("BatchNormalization", "Dropout", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"),
 } | ACTIVATIONS
+BY_FILTER = _POINTWISE | {"Add", "Sub", "Mul", "Div", "Pow", "Transpose", "Squeeze", "Unsqueeze"}
+"""What changes each filter's map by itself, if it is given nothing else but constants."""
 _JOINS = {
     *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "Mod", "Where", "And", "Or", "Xor"),
     *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
@@ -84,7 +86,7 @@ _MOVES = {
     **dict.fromkeys(("Pad", "Concat"), MOVED),
 }
 ARRANGES = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
-_NOT_PASSED = {*_MOVES, *_POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
+_NOT_PASSED = {*_MOVES, *POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
 """Operators that move or combine positions, which nobody may declare harmless."""
 _FOLDED = {
     *(
@@ -223,7 +225,7 @@ class Walk:
         elsewhere = len(sources) > 1 or self.tensors.get(node.input[0]) != source
         if elsewhere and kind in _NOT_PASSED | _OVER_CHANNELS:
             raise self._unknown(name, node, "reads the sequence by other inputs than its first")
-        if kind == "Conv" or kind in _POOLS or kind in _GLOBAL:
+        if kind == "Conv" or kind in POOLS or kind in _GLOBAL:
             return [self._slide(name, node, source)]
         if kind == "Pad":
             return [self._padded(name, node, source)]
@@ -430,7 +432,7 @@ class Walk:
                 )
             left, right = same_padding(length or size * stride, span(size, dilation), stride)
             ends = (right, left) if auto == "SAME_LOWER" else (left, right)
-        if kind in _POOLS and dilation > 1:
+        if kind in POOLS and dilation > 1:
             raise self._unknown(name, node, f"pools over windows with gaps (dilations {dilation})")
         if given.get("ceil_mode") and stride > 1:
             if length is None:
@@ -440,7 +442,7 @@ class Walk:
             ends = ends[0], ends[1] + _rounded_up(length, span(size, dilation), stride, ends)
         padding = "same" if auto == "SAME_UPPER" else "valid" if ends == (0, 0) else ends
         return Layer(
-            "conv" if kind == "Conv" else cast(Any, _POOLS[kind]),
+            "conv" if kind == "Conv" else cast(Any, POOLS[kind]),
             size,
             stride,
             dilation,

@@ -7,7 +7,7 @@ about how layers are connected.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,16 @@ from receptive.models.axes import Shape
 from receptive.networks import filters
 from receptive.theory.layers import Graph
 
-Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], float]
-"""The mean loss of labels (N, C) and a model's outputs (N, C)."""
+Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], NDArray[np.floating[Any]]]
+"""The loss (N,) of each sequence from labels (N, C) and a model's outputs (N, C)."""
 Arrays = list[NDArray[np.float32]]
+Holding = Callable[[NDArray[np.float32], Mapping[int, float]], Iterator[Arrays]]
+"""From sequences and the value of each filter to be held: the model's outputs, one filter held at a time."""
 
 POSITIONS = 500_000
 """Positions of a batch, so that 64 maps of it take 128 MB however long the sequences are."""
+HELD = 100_000_000
+"""Outputs that are kept at a time, of one filter after another."""
 
 
 class Model(Protocol):
@@ -72,6 +76,13 @@ class Model(Protocol):
             axis: the axis of the layer's output that holds its filters.
         """
 
+    def holding(self, layer: str, axis: int) -> Holding:
+        """Return how to run the model with each of some filters held in turn.
+
+        The outputs are those that `scores` gives with that filter alone, to rounding; what they have in
+        common is computed once.
+        """
+
 
 @dataclass(frozen=True, eq=False)
 class Levels:
@@ -113,11 +124,30 @@ class Probe:
     def scores(self, held: Mapping[int, float] | None = None) -> NDArray[np.float32]:
         """Return the outputs of the model side by side, (N, C), with some filters held at a value."""
         found = [
-            np.concatenate([each.reshape(len(batch), -1) for each in outputs], axis=1)
+            _beside(self.model.scores(self.layer, batch, held or {}, self.axis))
             for _, batch in self.batches()
-            for outputs in [self.model.scores(self.layer, batch, held or {}, self.axis)]
         ]
         return np.concatenate(found)
+
+    def held(
+        self, values: Mapping[int, float], columns: int, tick: Callable[[], None]
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield each filter, and the outputs of the model side by side, (N, C), with that one held.
+
+        Args:
+            values: of each filter.
+            columns: C.
+            tick: called whenever a filter was held on a batch.
+        """
+        hold, size = self.model.holding(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
+        for first in range(0, len(values), size):
+            now = dict([*values.items()][first : first + size])
+            found = np.empty((len(now), len(self.X), columns), np.float32)
+            for start, batch in self.batches():
+                for row, outputs in zip(found, hold(batch, now), strict=True):
+                    row[start : start + len(batch)] = _beside(outputs)
+                    tick()
+            yield from zip(now, found, strict=True)
 
     def maps(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
@@ -157,3 +187,8 @@ class Probe:
             greatest.append(maps.max((0, 1)))
         mean: NDArray[np.float32] = (total / count).astype(np.float32)
         return Levels(mean, np.min(least, axis=0), np.max(greatest, axis=0))
+
+
+def _beside(outputs: Arrays) -> NDArray[np.float32]:
+    """The outputs of a model side by side, (n, C)."""
+    return np.concatenate([each.reshape(len(each), -1) for each in outputs], axis=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +177,22 @@ def gradient_at(
         mean, gradient = jax.value_and_grad(at)(values[index])
         return float(mean), np.asarray(gradient)
     raise ReceptiveError(f"the first layer over epochs needs TensorFlow or JAX, found KERAS_BACKEND={name}")
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of arrays where the framework can, so that what is not needed is not computed."""
+    import keras
+
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        import tensorflow as tf
+
+        return cast(Callable[..., Any], tf.function(function, autograph=False))
+    if name == "jax":
+        import jax
+
+        return cast(Callable[..., Any], jax.jit(function))
+    return function
 
 
 def save(model: Any, path: Path) -> None:
