@@ -1004,7 +1004,7 @@ def test_the_control_reads_the_same_filters_on_shuffled_sequences():
     assert found.control.matched.tolist() == [bool(match.hits) for match in again.matches]
     shown = auditing.document(found)
     how = {"sequences": 300, "shuffle": "dinucleotides", "seed": 0}
-    assert shown["control"] == {**how, "fractions": again.fractions}
+    assert shown["control"] == {**how, "fractions": again.fractions._asdict()}
     assert [each["control"]["sites"] for each in shown["filters"]] == again.reading.sites.tolist()
 
 
