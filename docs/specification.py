@@ -15,7 +15,7 @@ from receptive.evidence import claims
 from receptive.evidence.verdicts import Comparison
 from receptive.report import matrix
 from receptive.report.matrix import MARKS, Row, Test
-from receptive.report.tables import COLUMNS_IN_VIVO, number_mark, plus_minus
+from receptive.report.tables import COLUMNS_IN_VIVO, mark, plus_minus
 
 PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
 
@@ -101,7 +101,7 @@ def _numbers(row: Row) -> list[str]:
     grid = ["| | published | measured | |", "|---|---|---|---|"] + [
         f"| {matrix.quantity(each.cell, with_variant=not few)} "
         f"| {links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)} | {measured_link(each)} "
-        f"| {number_mark(each.verdict, each.shown)} {in_words(each)} |"
+        f"| {mark(each)} {in_words(each)} |"
         for each in row.numbers
     ]
     if few:
@@ -187,9 +187,7 @@ def measured(row: Row) -> str:
         hold = [each.holds for each in row.judgement.evidence]
         box = f"{row.statement.chapter}.html#{row.statement.id}"
         return links.link(f"{sum(hold)} of {len(hold)} inequalities hold", box, "box") if hold else ""
-    return "<br>".join(
-        f"{measured_link(each)} {number_mark(each.verdict, each.shown)}" for each in row.numbers
-    )
+    return "<br>".join(f"{measured_link(each)} {mark(each)}" for each in row.numbers)
 
 
 def the_tests(rows: Sequence[Row]) -> str:

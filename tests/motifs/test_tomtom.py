@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tests.strategies import motif_sets, pwms
 
 from receptive.errors import ReceptiveError
+from receptive.motifs import tomtom
 from receptive.motifs.jaspar import FACTORS, RELEVANT, jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.motifs.motif import Motif, reverse_complement
@@ -474,3 +475,10 @@ def test_a_table_of_hits_is_read_back(queries):
 def test_what_is_no_table_of_hits_is_refused(line):
     with pytest.raises(ReceptiveError, match="some file: line 2: expected a hit of a filter"):
         parse_table(f"header\n{line}\n", ["filter0"], "some file")
+
+
+@pytest.mark.parametrize(("off", "put_right"), [(0.8e-5, False), (1.2e-5, True), (-1.2e-5, True)])
+def test_rows_off_one_by_more_than_memes_tolerance_are_put_right(off, put_right):
+    pwm = np.array([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
+    exact, given = (tomtom._smoothed(Motif("m", "", each, 20)) for each in (pwm, pwm * (1 + off)))
+    assert np.allclose(given, exact, rtol=1e-9) == put_right

@@ -1,7 +1,7 @@
 """The toy model of Fig 1: claims TOY-1 to TOY-4 and RF-3, and the laws of what pooling keeps."""
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import isclose, log, log2, sqrt
 
 import numpy as np
@@ -564,6 +564,7 @@ def test_sizes_that_cannot_be_meant(sizes, message):
         (lambda: toy.bin_difference(3, 0), "pool: expected 1 or more, found 0"),
         (lambda: toy.chance_in_window("", 3), "letters: expected 1 or more, found 0"),
         (lambda: toy.bits_needed(3, 0.0), "rate: expected above 0"),
+        (lambda: toy.bits_needed(0, 0.1), "pool: expected 1 or more, found 0"),
         (lambda: toy.letters_needed(3, -1.0), "rate: expected above 0"),
     ],
 )
@@ -582,3 +583,24 @@ def test_a_pattern_is_its_parts_in_order(pieces):
             toy.parse_pattern(text)
     else:
         assert toy.parse_pattern(text) == toy.Pattern(text, tuple(found))
+
+
+@given(st.sets(st.tuples(st.integers(0, 12), st.integers(0, 1))))
+def test_a_signature_is_read_back_from_its_line(lit_bins):
+    lit_bins = frozenset(lit_bins)
+    runs = toy.signature_text(lit_bins).split(" | ") if lit_bins else []
+    bins = []
+    for run in runs:
+        held, _, times = run.partition(" x")
+        bins += [() if held == "-" else tuple(held.split("+"))] * int(times or 1)
+    assert bins == [tuple(parts) for parts in toy.signature_bins(lit_bins)]
+    assert all(one.partition(" x")[0] != other.partition(" x")[0] for one, other in pairwise(runs))
+
+
+@pytest.mark.parametrize("part", ["G", "CA", "CAT", "CATG", "GATCA", "GATTCA"])
+def test_a_filter_answers_where_its_part_is_said_to_be(part):
+    """At the middle of the part, whatever its length."""
+    text = f"TT{part}T{part}"
+    expected = [(0, int(at)) for at in np.flatnonzero(toy.scan(text, [part])[:, 0] > 0)]
+    assert toy.parse_pattern(text, [part]) == toy.Pattern(text, tuple(expected))
+    assert len(expected) == 2

@@ -66,8 +66,8 @@ class Plan:
     data_sha256: str
     network: Variant
     protocol: Protocol
-    trial: int = 0
-    epochs: int = training.EPOCHS
+    trial: int
+    epochs: int
     classes: tuple[str, ...] = ()
 
     @property
