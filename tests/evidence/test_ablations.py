@@ -160,3 +160,16 @@ def test_a_damaged_run_is_refused_under_any_protocol(tmp_path, value):
     put_run(tmp_path, replace(make_run("cnn-2", protocol=TRAINED), auroc=(value,)))
     with pytest.raises(ReceptiveError, match="damaged"):
         ablations.read(tmp_path)
+
+
+def test_a_protocol_is_named_by_what_is_switched():
+    def named(one):
+        return ablations.in_words(ablations.Row("cnn-2", one, {}, {}))
+
+    assert named(AGAIN) == "released, again"
+    assert named(protocol("released", beta_1=0.9)) == "beta_1=0.9"
+    assert named(reread(RELEASED)) == "read as paper"
+    assert named(PAPER) == "paper"
+    assert named(reread(PAPER)) == "paper, read as released"
+    both = named(protocol("released", beta_1=0.9, threshold=0.7))
+    assert sorted(both.split(", ")) == ["beta_1=0.9", "threshold=0.7"]

@@ -145,9 +145,9 @@ def in_words(row: Row) -> str:
     protocol = row.protocol
     if protocol.base == PAPER.name:
         return "paper, read as released" if protocol.suffix else "paper"
-    if len(row.switches) > 1:
+    if row.switches.keys() == reread(RELEASED).differences(RELEASED).keys():
         return "read as paper"
-    return protocol.suffix if row.switches else protocol.name.replace("+", ", ")
+    return (protocol.suffix if row.switches else protocol.name).replace("+", ", ")
 
 
 def explain(comparison: Comparison, switched: Sequence[Row]) -> list[str]:
