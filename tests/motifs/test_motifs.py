@@ -5,6 +5,7 @@ import math
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -642,7 +643,8 @@ def test_a_release_comes_from_pyjaspar(monkeypatch: pytest.MonkeyPatch) -> None:
             counts = {"T": [4, 0], "G": [3, 0], "C": [2, 0], "A": [1, 10]}
             return [SimpleNamespace(matrix_id="MA1.1", name="Tf", counts=counts)]
 
-    fake = SimpleNamespace(jaspardb=Release, jaspar_releases={"JASPAR2026": "file"})
+    spec = ModuleSpec("pyjaspar", None)
+    fake = SimpleNamespace(jaspardb=Release, jaspar_releases={"JASPAR2026": "file"}, __spec__=spec)
     monkeypatch.setitem(sys.modules, "pyjaspar", fake)
     (motif,) = database("JASPAR2026")
     assert (motif.id, motif.name, motif.nsites) == ("MA1.1", "Tf", 10)
