@@ -8,7 +8,7 @@ BOUND = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?>=([\w.]+)")
 
 
 def constraints(pyproject: dict) -> list[str]:
-    """Return ``name==version`` for every requirement with a lower bound, the greatest where there are several."""
+    """Return ``name==version`` for every lower bound, the greatest of a package's."""
     project = pyproject["project"]
     lines = [*project["dependencies"]]
     for group in (*project["optional-dependencies"].values(), *pyproject["dependency-groups"].values()):
@@ -21,6 +21,10 @@ def constraints(pyproject: dict) -> list[str]:
                 version, bounds.get(name, version), key=lambda text: [*map(int, text.split("."))]
             )
     return [f"{name}=={version}" for name, version in sorted(bounds.items())]
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
 
 
 if __name__ == "__main__":
