@@ -1,6 +1,7 @@
-"""Print constraints for pip that take every bound of pyproject.toml at its lowest: ``tox -e lowest``."""
+"""Write constraints for pip that take every bound of pyproject.toml at its lowest: ``tox -e lowest``."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -29,4 +30,4 @@ def _numbers(version: str) -> list[int]:
 
 if __name__ == "__main__":
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8")
-    print("\n".join(constraints(tomllib.loads(text))))
+    Path(sys.argv[1]).write_text("\n".join(constraints(tomllib.loads(text))) + "\n", "utf-8")
