@@ -190,3 +190,14 @@ def test_readings_that_are_compared_are_of_the_same_weights():
         group = [first, *others]
         read_otherwise = any(READING & protocol_of(each).differences(RELEASED).keys() for each in group)
         assert not read_otherwise or {AGAIN.name, PAPER.name} & {each["protocol"] for each in group}
+
+
+def test_the_pinned_packages_are_those_that_made_the_runs():
+    lines = (RESULTS / "environment.txt").read_text("utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    for folder in FOLDERS:
+        record = runs.load(folder).record()
+        made = {name: version for name, version in record["versions"].items() if name != "receptive"}
+        assert made.keys() >= {"keras", "numpy", "scikit-learn", "tensorflow"}
+        assert made.items() <= pinned.items(), folder
+        assert "Python 3.11" in record["machine"]
