@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
 
 import links
 
@@ -11,32 +10,32 @@ from receptive.evidence import ablations, claims, measured
 from receptive.networks.variants import OWN, VARIANTS
 from receptive.replication import runs
 from receptive.report import report, tables
+from receptive.report.report import Report
 
 
 def contents(store: Path) -> str:
     """Every table of the page, in Markdown."""
-    results, others = measured.collect(store), measured.collect_others(store)
-    document = report.document(results, "released", ablations.document(store), others)
+    found = report.read(store)
     return "\n\n".join(
         [
             "## Table 1, published and measured",
-            f"By the protocol `released`. {tables.tally(document)}",
-            table(*table_1(document)),
+            f"By the protocol `released`. {tables.tally(found)}",
+            table(*table_1(found)),
             tables.RULES,
             "## What is undecided or not reproduced",
-            *failed_claims(document),
-            by_trial(document),
-            *not_reproduced(document),
-            *(framed(part) for part in tables.switch_sections(document)),
+            *failed_claims(found),
+            by_trial(found),
+            *not_reproduced(found),
+            *(framed(part) for part in tables.switch_sections(found.switches)),
             "## What it took",
             *times(store),
         ]
     )
 
 
-def table_1(document: dict[str, Any]) -> tuple[list[str], list[list[str]]]:
+def table_1(report: Report) -> tables.Table:
     """Table 1 with links from its published numbers to the paper and from the measured ones to their runs."""
-    header, rows = tables.table(document)
+    header, rows = tables.table(report)
     for row in rows:
         network = row[1].split()[0]
         for at in range(3, len(row), 3):
@@ -55,45 +54,43 @@ def framed(part: str) -> str:
     return f":::{{container}} numbers\n{part}\n:::" if part.startswith("|") else part
 
 
-def failed_claims(document: dict[str, Any]) -> Iterator[str]:
+def failed_claims(report: Report) -> Iterator[str]:
     """Every claim that is undecided or not reproduced, with what is known of why."""
-    for judged in document["claims"]:
-        if judged["verdict"] in ("undecided", "not reproduced"):
-            stated = claims.statements()[judged["id"]]
+    for judged in report.claims:
+        if judged.verdict in ("undecided", "not reproduced"):
+            stated = claims.statements()[judged.id]
             place = f"[{stated.id}](../spec/{stated.chapter}.md)"
-            said = f"The claim {place}, “{stated.title}”, is {judged['verdict']}."
-            yield f"{said} {judged['explanation']}".rstrip()
+            said = f"The claim {place}, “{stated.title}”, is {judged.verdict}."
+            yield f"{said} {judged.explanation}".rstrip()
 
 
-def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
+def not_reproduced(report: Report) -> Iterator[str]:
     """Every number that is not, with the switches that make it so."""
-    cells = [cell for cell in document["cells"] if cell["verdict"] == "not reproduced"]
-    if not cells:
-        few = sum(cell["verdict"] == "not measured" for cell in document["cells"])
+    missed = [number for number in report.cells if number.verdict == "not reproduced"]
+    few = sum(number.verdict == "not measured" for number in report.cells)
+    if not missed:
         yield f"Of the numbers measured so far, none; {few} still wait for runs." if few else "Nothing."
         return
-    without = {
-        (row["variant"], row["layer"]): tables.plus_minus(**row["jaspar_without_gmeb1"])
-        for row in document["fractions"]
-    }
+    layers = {(layer.variant, layer.layer): layer.fractions for layer in report.networks["synthetic"].layers}
     rows = []
-    for cell in cells:
-        reasons = ablations.explain(cell, document["ablations"])
-        flat = without[cell["variant"], cell["layer"]] if cell["column"] == "jaspar" else "–"
+    for number in missed:
+        cell = number.cell
+        reasons = ablations.explain(number, report.switches.ablations)
+        flat = layers[cell.variant, cell.layer]["jaspar_without_gmeb1"] if cell.column == "jaspar" else None
         rows.append(
             [
-                f"{cell['variant']} {cell['layer'] or ''} {cell['column']}",
-                tables.plus_minus(cell["published_mean"], cell["published_sd"]),
-                links.runs(tables.plus_minus(cell["mean"], cell["sd"]), cell["variant"]),
-                tables.difference_text(cell["difference"]),
-                flat,
+                f"{cell.variant} {cell.layer} {cell.column}",
+                tables.plus_minus(cell.mean, cell.sd),
+                links.runs(tables.of_sample(number.measured), cell.variant),
+                tables.difference_text(number.difference),
+                tables.of_sample(flat),
                 ", ".join(dict.fromkeys(reasons)) or "none",
             ]
         )
     header = ["number", "published", "measured", "difference", "without Gmeb1", "reproduced when switched"]
     yield table(header, rows)
-    compared = sum(cell["verdict"] != "not measured" for cell in document["cells"])
-    switched = dict.fromkeys(row["variant"] for row in document["ablations"])
+    compared = len(report.cells) - few
+    switched = dict.fromkeys(row.variant for row in report.switches.ablations)
     yield (
         f"Of {compared} numbers compared by 95% intervals one would expect about {compared / 20:.0f} to miss "
         "by chance if every pair were equal, or fewer, as small differences count as none. Without Gmeb1: "
@@ -105,12 +102,12 @@ def not_reproduced(document: dict[str, Any]) -> Iterator[str]:
     )
 
 
-def by_trial(document: dict[str, Any]) -> str:
+def by_trial(report: Report) -> str:
     """Which verdicts depend on taking the trials of different networks as independent."""
     changed = [
-        f"{each['id']} would be {each['by_trial']} instead of {each['verdict']}"
-        for each in document["claims"]
-        if each["by_trial"] != each["verdict"]
+        f"{claim.id} would be {claim.by_trial} instead of {claim.verdict}"
+        for claim in report.claims
+        if claim.by_trial != claim.verdict
     ]
     return (
         "The number of a trial is the seed of every network: the order of its batches and, where shapes "

@@ -13,7 +13,9 @@ from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.replication import runs
 from receptive.report import explorers
-from receptive.theory import toy
+from receptive.theory import prediction, toy
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import parse_layers
 
 ROOT = Path(__file__).parent.parent
 HTML = ROOT / "docs" / "_build" / "html"
@@ -160,7 +162,7 @@ def set_controls(form, **values):
         """(form, values) => {
             for (const [name, value] of Object.entries(values)) {
                 form.elements[name].value = value;
-                form.dispatchEvent(new Event("input"));
+                form.elements[name].dispatchEvent(new Event("input", { bubbles: true }));
             }
             return form.querySelector(".said").textContent;
         }""",
@@ -175,7 +177,12 @@ def open_explorer(window, page, name):
     return form
 
 
-EXPLORERS = {"toy": "spec/pooling.html", "filters": "spec/pool-size.html"}
+EXPLORERS = {
+    "toy": "spec/pooling.html",
+    "filters": "spec/pool-size.html",
+    "fields": "spec/receptive-fields.html",
+    "architecture": "spec/prediction.html",
+}
 
 
 @pytest.mark.parametrize("name", EXPLORERS)
@@ -278,6 +285,50 @@ def test_filters_match_as_often_as_tomtom_says(window):
 def set_whole(form, drawn):
     set_controls(form, whole=1)
     return drawn.get_attribute("viewBox")
+
+
+@pytest.mark.parametrize("name", ["fields", "architecture"])
+def test_architectures_say_what_the_library_says(name, window):
+    form = open_explorer(window, EXPLORERS[name], name)
+    choose = random.Random(0)
+    for _ in range(30):
+        pool = choose.choice(explorers.POOL)
+        stride, taps = choose.choice(explorers.strides(pool)), choose.choice(explorers.TAPS)
+        filter, dilation = choose.choice(explorers.FILTER), choose.choice(explorers.DILATION)
+        said = set_controls(
+            form,
+            filter=explorers.FILTER.index(filter),
+            pool=explorers.POOL.index(pool),
+            stride=explorers.strides(pool).index(stride),
+            taps=explorers.TAPS.index(taps),
+            dilation=explorers.DILATION.index(dilation),
+        )
+        layers = explorers.layers_of(filter, pool, stride, taps, dilation)
+        fields = receptive_fields(parse_layers(layers), 200)
+        for row in fields.rows[1:]:
+            sees = f"A neuron of {row.name} sees {row.size} positions, {row.overlap} of them with its"
+            assert f"{sees} neighbour, and leaves {row.uncertainty} open." in said
+        if name == "architecture":
+            found = prediction.predict(fields)[0]
+            assert f"Bits about the offset of two parts: {found.bits:.3f}." in said
+            if found.outside:
+                assert f"No prediction: {found.outside}." in said
+            else:
+                assert f"{found.curve:.2f} of the first filters relevant, " in said
+                assert f"{found.low:.2f} to {found.high:.2f}." in said
+
+
+def test_a_network_that_is_chosen_sets_the_numbers_and_its_dot_leads_to_its_runs(window):
+    form = open_explorer(window, EXPLORERS["architecture"], "architecture")
+    form.locator("[name=network]").select_option(label="CNN-50-2")
+    assert form.locator("output").all_inner_texts() == ["19", "50", "2", "5", "1"]
+    set_controls(form, taps=0)
+    assert form.locator("[name=network] option:checked").inner_text() == "another"
+    dot = form.locator("a[aria-label^='CNN-25:']")
+    assert dot.evaluate("(it) => it.href.baseVal") == "../results/synthetic/cnn-25/released/index.html"
+    dot.focus()
+    window.keyboard.press("Enter")
+    window.wait_for_url("**/cnn-25/released/index.html")
 
 
 @pytest.mark.parametrize("name", ["toy", "filters"])

@@ -17,8 +17,9 @@ function start(form) {
   const controls = [...form.querySelectorAll("input, select")];
   const draw = explorers[form.dataset.explorer];
   const stage = form.querySelector(".stage");
-  const show = () => {
+  const show = (event) => {
     const values = Object.fromEntries(controls.map((control) => [control.name, +control.value]));
+    values.changed = event?.target.name;
     const said = draw(data, values, stage, form, Math.max(stage.clientWidth, 280));
     for (const control of controls) {
       const output = control.nextElementSibling;
@@ -32,7 +33,7 @@ function start(form) {
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   form.hidden = false;
-  form.previousElementSibling?.querySelector("figure.picture")?.classList.add("still");
+  if (form.dataset.replaces) form.previousElementSibling?.querySelector("figure.picture")?.classList.add("still");
   show();
   window.addEventListener("resize", show);
 }
@@ -126,11 +127,104 @@ explorers.filters = (data, { layer, trial, step, whole }, stage) => {
   const shares = run.shares[step];
   const kinds = ["match JASPAR", "match another than Gmeb1", "match a relevant motif"];
   const meters = kinds.map(
-    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n].toFixed(3)}</b></label>`,
+    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n]}</b></label>`,
   );
   stage.innerHTML = `<div class="meters">${meters.join("")}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;
   const count = (share) => Math.round(share * run.filters.length);
   return `Of ${run.filters.length} filters ${count(shares[0])} match a motif of JASPAR, ${count(shares[1])} another than Gmeb1, ${count(shares[2])} a relevant one.`;
+};
+
+// Fields of three neighbouring neurons of each layer, the first layer below; returns the shapes and their height.
+function drawFields(data, shown, wide) {
+  const left = 50;
+  const lowest = Math.min(0, ...shown.map(([, row]) => row[2]));
+  const highest = Math.max(data.length, ...shown.map(([, [size, jump, begin, n]]) => begin + (n - 1) * jump + size));
+  const x = (position) => left + ((position - lowest) * (wide - left - 4)) / (highest - lowest);
+  let shapes = shape("rect", { class: "dark", x: x(0), y: 4, width: x(data.length) - x(0), height: 148 });
+  [...shown].reverse().forEach(([name, [size, jump, begin, n, uncertainty]], level) => {
+    const y = 12 + 48 * level;
+    shapes += shape("text", { x: 0, y: y + 20, "font-size": 13 }, name);
+    const middle = Math.floor(n / 2);
+    for (const neuron of [middle - 1, middle + 1, middle].filter((each) => each >= 0 && each < n)) {
+      const at = begin + neuron * jump;
+      const mine = neuron === middle;
+      const bar = { x: x(at), y: y + 9 * (neuron - middle + 1), width: x(at + size) - x(at), height: 8 };
+      shapes += shape("rect", { class: mine ? "field" : "field beside", ...bar });
+      if (!mine) continue;
+      const centre = x(at + size / 2);
+      const open = x(uncertainty) - x(0);
+      shapes += shape("rect", { class: "open", x: centre - open / 2, y: y + 30, width: open, height: 5 });
+    }
+  });
+  for (const [n, motif] of data.motifs.entries())
+    shapes += shape("rect", { class: "motif", x: x(0), y: 158 + 8 * n, width: x(motif) - x(0), height: 5 });
+  shapes += shape("text", { x: x(data.motifs[1]) + 6, y: 169, "font-size": 12 }, `motifs of ${data.motifs.join(" and ")} positions`);
+  return shapes;
+}
+
+// What the controls of a network stand for; a network that was chosen sets them.
+function network(data, values, form) {
+  const names = ["filter", "pool", "stride", "taps", "dilation"];
+  const of = (name) => (name === "stride" ? data.strides[+form.elements.pool.value] : data.values[name]);
+  if (values.changed === "network" && values.network) {
+    data.networks[values.network - 1].forEach((value, n) => {
+      const steps = of(names[n]);
+      form.elements[names[n]].max = steps.length - 1;
+      form.elements[names[n]].value = steps.indexOf(value);
+    });
+  } else if (values.changed === "pool") {
+    form.elements.stride.max = of("stride").length - 1;
+    form.elements.stride.value = of("stride").length - 1;
+  }
+  form.elements.stride.dataset.words = of("stride").join("|");
+  const found = names.map((name) => of(name)[+form.elements[name].value]);
+  if (found[3] === 1) found[4] = 1;
+  form.elements.network.value = 1 + data.networks.findIndex((each) => each.join(" ") === found.join(" "));
+  const [filter, pool, stride] = found;
+  const keys = [filter, `${filter} ${pool} ${stride}`, found.join(" ")];
+  const shown = ["conv1", "pool1", "conv2"].map((name, n) => [name, data.rows[keys[n]]]);
+  const said = shown.slice(1).map(
+    ([name, [size, , , , uncertainty, overlap]]) =>
+      `A neuron of ${name} sees ${size} positions, ${overlap} of them with its neighbour, and leaves ${uncertainty} open.`,
+  );
+  return { found, shown, said: said.join(" ") };
+}
+
+explorers.fields = (data, values, stage, form, wide) => {
+  const { shown, said } = network(data, values, form);
+  stage.innerHTML = picture(wide, 178, drawFields(data, shown, wide));
+  return said;
+};
+
+explorers.architecture = (data, values, stage, form, wide) => {
+  const { found, shown, said } = network(data, values, form);
+  const [filter, ...rest] = found;
+  const [bits, fraction, low, high, near, ...reasons] = data.expected[rest.join(" ")];
+  const why = data.why[reasons[data.values.filter.indexOf(filter)]];
+  const x = (value) => 50 + (Math.min(value, data.most) * (wide - 70)) / data.most;
+  const y = (value) => 388 - 180 * value;
+  let shapes = drawFields(data, shown, wide);
+  shapes += shape("path", { class: "axis", d: `M50 200V388H${wide - 10}` });
+  for (const tick of [0, 0.5, 1]) shapes += shape("text", { x: 44, y: y(tick) + 4, "text-anchor": "end", "font-size": 12 }, tick);
+  for (const tick of [0, 0.1, 0.2, 0.3, 0.4, 0.5].filter((each) => each <= data.most))
+    shapes += shape("text", { x: x(tick), y: 404, "text-anchor": "middle", "font-size": 12 }, tick);
+  shapes += shape("text", { x: wide - 10, y: 420, "text-anchor": "end", "font-size": 12 }, "bits about the offset of two parts");
+  shapes += shape("text", { x: 56, y: 200, "font-size": 12 }, "relevant filters");
+  shapes += shape("path", { class: "curve", d: `M${data.curve.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")}` });
+  data.trained.forEach(([words, at, mean, page, small], n) => {
+    const dot = shape("circle", { class: `dot${small ? " hollow" : ""}${n === near ? " near" : ""}`, cx: x(at), cy: y(mean), r: n === near ? 6 : 4 }, shape("title", {}, words));
+    shapes += page ? shape("a", { href: page, "aria-label": words }, dot) : dot;
+  });
+  const place = `${x(+bits)} ${y(+fraction)}`;
+  const sure = why ? "unsure" : "sure";
+  shapes += shape("path", { class: `reach ${sure}`, d: `M${x(+bits)} ${y(+low)}V${y(+high)}` });
+  shapes += shape("path", { class: `diamond ${sure}`, d: `M${place}m-7 0l7 -7l7 7l-7 7z` });
+  stage.innerHTML = picture(wide, 424, shapes).replace('role="img"', 'role="group"');
+  const alike = near < 0 ? "" : ` Most alike of those trained: ${data.trained[near][0]}.`;
+  const expect = why
+    ? `No prediction: ${why}.`
+    : `Expected: ${fraction} of the first filters relevant, ${low} to ${high}.`;
+  return `${said} Bits about the offset of two parts: ${bits}. ${expect}${alike}`;
 };
 
 document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("form.explorer").forEach(start));

@@ -254,7 +254,7 @@ def conv(name, **options):
 def test_a_deeper_layer_is_read_where_the_first_holds_parts(more, read):
     model, data = stacked(*more), planted()
     found = audit(model, data, targets=embedded()[:1])  # almost nothing matches
-    assert found.fractions["jaspar"] < 1 / 3
+    assert found.fractions.jaspar < 1 / 3
     assert "first is distributed" in found.distributed
     assert "--attributions finds" in found.distributed
     page = html.unescape(audits.render(found))

@@ -1,6 +1,5 @@
 """Ablations: differences from ``released``, and which discrepancy explains a number."""
 
-import json
 from dataclasses import fields, replace
 
 import pytest
@@ -10,7 +9,8 @@ from scipy import stats
 from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
-from receptive.evidence import ablations
+from receptive.evidence import ablations, claims
+from receptive.evidence.verdicts import compare
 from receptive.protocols import (
     ABLATED,
     ADDED,
@@ -23,6 +23,11 @@ from receptive.protocols import (
     protocol,
     reread,
 )
+
+
+def explain(network, column, switched):
+    return ablations.explain(compare(claims.cell(network, column), ()), switched)
+
 
 THOUSANDTHS = st.lists(st.integers(0, 1000), min_size=3, max_size=5)
 TRAINED, READ = protocol("released", beta_1=0.9), protocol("released", threshold=0.7)
@@ -79,34 +84,32 @@ def test_what_was_not_measured_often_enough_has_no_difference_and_no_verdict(tmp
     put(tmp_path, "cnn-2", RELEASED, [0.9, 0.8, 0.7])
     put(tmp_path, "cnn-2", TRAINED, [0.9, 0.8])
     put(tmp_path, "cnn-2", READ, [0.9, 0.8, 0.7], epochs=99)
-    document = ablations.document(tmp_path)
-    by_name = {row["protocol"]: row for row in document["ablations"] if row["variant"] == "cnn-2"}
-    assert by_name["released"]["n"] == 3
-    assert by_name["released"]["relevant"]["mean"] == pytest.approx(0.08)
-    for one, number in ((TRAINED, 2), (READ, 0), (PAPER, 0)):
-        row = by_name[one.name]
-        assert row["n"] == number
-        assert (row["auroc"]["difference"], row["auroc"]["verdict"]) == (None, "not measured")
-    assert by_name[PAPER.name]["auroc"]["mean"] is None
-    json.dumps(document, allow_nan=False)
+    rows = {row.protocol: row for row in ablations.read(tmp_path).ablations if row.variant == "cnn-2"}
+    assert rows[RELEASED].n == 3
+    assert rows[RELEASED].measured("relevant").mean == pytest.approx(0.08)
+    for other, number in ((TRAINED, 2), (READ, 0), (PAPER, 0)):
+        row = rows[other]
+        assert row.n == number
+        assert (row.differences["auroc"], row.compared("auroc").verdict) == (None, "not measured")
+    assert rows[PAPER].measured("auroc") is None
 
 
-def test_every_switch_and_both_protocols_are_in_the_document(tmp_path):
+def test_every_switch_and_both_protocols_are_read(tmp_path):
     tmp_path.joinpath("synthetic").mkdir()
-    document = ablations.document(tmp_path)
-    singles = [(r["variant"], r["switches"]) for r in document["ablations"] if len(r["switches"]) == 1]
+    switches = ablations.read(tmp_path)
+    singles = [(row.variant, row.switches) for row in switches.ablations if len(row.switches) == 1]
     assert singles == [
         *((variant, {name: getattr(PAPER, name)}) for variant in ("cnn-2", "cnn-25") for name in ABLATED),
         ("cnn9-4", {"window": None}),
         ("cnn-50-2", {"cnn_50_2": "full"}),
     ]
-    assert [row["variant"] for row in document["protocols"]] == [
+    assert [row.variant for row in switches.protocols] == [
         variant for variant in ablations.BY_THE_PAPER for _ in range(3)
     ]
     assert set(DISCREPANCIES) == {field.name for field in fields(Protocol)} - {"name", *ADDED}
-    reading = next(row for row in document["ablations"] if row["protocol"] == reread(RELEASED).name)
-    assert reading["discrepancies"] == ["D-7", "D-8"]
-    assert reading["switches"].keys() <= READING
+    reading = next(row for row in switches.ablations if row.protocol == reread(RELEASED))
+    assert reading.discrepancies == ("D-7", "D-8")
+    assert reading.switches.keys() <= READING
 
 
 def test_a_switch_explains_a_number_that_it_makes_reproduced(tmp_path):
@@ -116,12 +119,12 @@ def test_a_switch_explains_a_number_that_it_makes_reproduced(tmp_path):
     put(tmp_path, "cnn-2", READ, [0.90, 0.91, 0.90])
     put(tmp_path, "cnn-2", PAPER, [0.966, 0.965, 0.967])
     put(tmp_path, "cnn-25", READ, [0.966, 0.965, 0.967])
-    switched = ablations.document(tmp_path)["ablations"]
-    cell = {"variant": "cnn-2", "layer": None, "column": "auroc"}
-    assert ablations.explain(cell, switched) == [DISCREPANCIES["beta_1"]]
-    assert ablations.explain({**cell, "column": "jaspar"}, switched) == []
-    assert ablations.explain({**cell, "variant": "cnn-4"}, switched) == []
-    assert ablations.explain({**cell, "layer": "conv2"}, switched) == []
+    switched = ablations.read(tmp_path).ablations
+    assert explain("cnn-2", "auroc", switched) == [DISCREPANCIES["beta_1"]]
+    assert explain("cnn-2", "jaspar", switched) == []
+    assert explain("cnn-4", "auroc", switched) == []
+    deeper = replace(claims.cell("cnn-2", "auroc"), layer="conv2")
+    assert ablations.explain(compare(deeper, ()), switched) == []
 
 
 def test_a_wider_interval_explains_nothing(tmp_path):
@@ -129,10 +132,10 @@ def test_a_wider_interval_explains_nothing(tmp_path):
     same = [2 * jaspar for jaspar in (0.30, 0.50, 0.44)]
     put(tmp_path, "cnn-2", RELEASED, [*same, 2 * 0.41, 2 * 0.42])
     put(tmp_path, "cnn-2", TRAINED, same)
-    switched = ablations.document(tmp_path)["ablations"]
-    by_name = {row["protocol"]: row["jaspar"]["verdict"] for row in switched if row["variant"] == "cnn-2"}
-    assert (by_name[RELEASED.name], by_name[TRAINED.name]) == ("not reproduced", "reproduced")
-    assert ablations.explain({"variant": "cnn-2", "layer": "conv1", "column": "jaspar"}, switched) == []
+    switched = ablations.read(tmp_path).ablations
+    by_name = {row.protocol: row.compared("jaspar").verdict for row in switched if row.variant == "cnn-2"}
+    assert (by_name[RELEASED], by_name[TRAINED]) == ("not reproduced", "reproduced")
+    assert explain("cnn-2", "jaspar", switched) == []
 
 
 @pytest.mark.parametrize(("again", "reasons"), [([0.40, 0.42, 0.44], ["D-7"]), ([0.20, 0.26, 0.32], [])])
@@ -141,19 +144,32 @@ def test_a_reading_explains_only_what_the_released_reading_of_its_weights_misses
     put(tmp_path, "cnn-2", RELEASED, [0.9] * 5, [0.40, 0.41, 0.42, 0.43, 0.44])
     put(tmp_path, "cnn-2", AGAIN, [0.9] * 3, again)
     put(tmp_path, "cnn-2", READ, [0.9] * 3, [each - 0.16 + place / 1000 for place, each in enumerate(again)])
-    switched = ablations.document(tmp_path)["ablations"]
-    assert ablations.explain({"variant": "cnn-2", "layer": "conv1", "column": "jaspar"}, switched) == reasons
+    switched = ablations.read(tmp_path).ablations
+    assert explain("cnn-2", "jaspar", switched) == reasons
 
 
 def test_several_switches_at_once_explain_nothing(tmp_path):
     put(tmp_path, "cnn-2", RELEASED, [0.90, 0.91, 0.90])
     put(tmp_path, "cnn-2", reread(RELEASED), [0.966, 0.965, 0.967])
-    switched = ablations.document(tmp_path)["ablations"]
-    assert ablations.explain({"variant": "cnn-2", "layer": None, "column": "auroc"}, switched) == []
+    switched = ablations.read(tmp_path).ablations
+    assert explain("cnn-2", "auroc", switched) == []
 
 
 @pytest.mark.parametrize("value", [None, 2])
 def test_a_damaged_run_is_refused_under_any_protocol(tmp_path, value):
     put_run(tmp_path, replace(make_run("cnn-2", protocol=TRAINED), auroc=(value,)))
     with pytest.raises(ReceptiveError, match="damaged"):
-        ablations.document(tmp_path)
+        ablations.read(tmp_path)
+
+
+def test_a_protocol_is_named_by_what_is_switched():
+    def named(one):
+        return ablations.in_words(ablations.Row("cnn-2", one, {}, {}))
+
+    assert named(AGAIN) == "released, again"
+    assert named(protocol("released", beta_1=0.9)) == "beta_1=0.9"
+    assert named(reread(RELEASED)) == "read as paper"
+    assert named(PAPER) == "paper"
+    assert named(reread(PAPER)) == "paper, read as released"
+    both = named(protocol("released", beta_1=0.9, threshold=0.7))
+    assert sorted(both.split(", ")) == ["beta_1=0.9", "threshold=0.7"]

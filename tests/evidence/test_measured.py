@@ -37,9 +37,8 @@ def test_by_trial_a_claim_pairs_trials_by_their_numbers(tmp_path):
             scores[variant, trial] = 0.5 + place * (0.004 + trial / 1000) + trial**2 / 50
             put(tmp_path, variant, trial, scores[variant, trial], relevant=0.3)
     others = measured.collect_others(tmp_path)
-    document = report.document(Results({}, {}), "released", {}, others)
-    judged = {claim["id"]: claim for claim in document["claims"]}
-    assert (judged["VIVO-4"]["verdict"], judged["VIVO-4"]["by_trial"]) == ("undecided", "trend only")
+    judged = {claim.id: claim for claim in report.judge_results(others).claims}
+    assert (judged["VIVO-4"].verdict, judged["VIVO-4"].by_trial) == ("undecided", "trend only")
     weights = dict(zip(NUMBERS, (-0.3, -0.1, 0.1, 0.3), strict=True))
     slopes = [sum(weights[v] * scores[v, trial] for v in NUMBERS) for trial in (0, 2, 3, 4)]
     assert contrast((1, sample(slopes))).low > 0

@@ -287,3 +287,10 @@ def test_the_bootstrap_is_reproducible_and_wider_for_noise():
 @pytest.mark.parametrize("pairs", [[], [(0, 1)], [(0, 1), (1, 0)], [(0, 1), (1, 1), (2, 1)]], ids=str)
 def test_too_little_for_a_correlation(pairs):
     assert predictions.spearman(pairs) is None
+
+
+def test_what_is_put_down_has_six_decimals():
+    numbers = [v for v in flat(predictions.registered()["networks"]).values() if isinstance(v, float)]
+    assert numbers
+    assert all(number == round(number, 6) for number in numbers)
+    assert any(number != round(number, 5) for number in numbers)

@@ -1,106 +1,109 @@
-"""The figures of assembly information show the numbers that the functions compute."""
-
-from math import log2
+"""The figures of predictions show the numbers that the functions compute."""
 
 import numpy as np
 import pytest
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_hex
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.patches import Rectangle
 
 from receptive.evidence import predictions
-from receptive.evidence.measured import Results
-from receptive.evidence.rules import key
 from receptive.figures import assembly as figures
-from receptive.figures.canvas import BLUE
-from receptive.networks.variants import REGISTERED
-from receptive.theory import assembly
-from receptive.theory.assembly import bits
+from receptive.motifs.jaspar import embedded
+from receptive.theory import prediction
+from receptive.theory.assembly import View
 
-SHAPES = ["cnn-1", "cnn-2", "cnn-4", "cnn19-1-2", "cnn-50-2", "cnn-10", "cnn-25", "cnn-50", "cnn-100"]
+SIZES, TAPS = (1, 2, 4, 8), (1, 5, 9)
 
 
 @pytest.fixture(scope="module")
 def design():
-    return figures.design_map((1, 2, 4, 8), (1, 5, 9))
+    return figures.design_map(sizes=SIZES, taps=TAPS)
 
 
-def texts(axes):
-    return {text.get_text() for text in axes.texts}
+def panels(design):
+    return [axes for axes in design.axes if axes.images and axes.get_title()]
 
 
-def test_the_map_shows_the_bits_of_every_design_that_skips_nothing(design):
-    panels = [axes for axes in design.axes if axes.images]
-    assert [axes.get_title() for axes in panels] == [f"second filter of {taps}" for taps in (1, 5, 9)]
-    for axes, taps in zip(panels, (1, 5, 9), strict=True):
-        shown = axes.images[0].get_array()
-        for row, stride in enumerate((1, 2, 4, 8)):
-            for column, pool in enumerate((1, 2, 4, 8)):
+def test_the_map_shows_the_share_of_every_design_that_was_tested_and_greys_the_others(design):
+    known, seen = prediction.outcomes(), set()
+    assert [axes.get_title() for axes in panels(design)] == [f"second filter of {taps}" for taps in TAPS]
+    for axes, taps in zip(panels(design), TAPS, strict=True):
+        shares, grey = (image.get_array() for image in axes.images)
+        for row, stride in enumerate(SIZES):
+            for column, pool in enumerate(SIZES):
                 if stride > pool:
-                    assert np.ma.is_masked(shown[row, column])
-                else:
-                    assert shown[row, column] == bits(pool, stride, taps, chance=assembly.fitted().chance)
+                    assert np.ma.is_masked(shares[row, column])
+                    assert np.ma.is_masked(grey[row, column])
+                    continue
+                view = View("conv1", "conv2", pool, stride, taps, 1, 1)
+                untested = bool(prediction.outside(view, 19, "relu", known.layers))
+                seen.add(untested)
+                assert np.ma.is_masked(shares[row, column]) == untested
+                assert np.ma.is_masked(grey[row, column]) == (not untested)
+                if not untested:
+                    assert shares[row, column] == known.curve.fraction(view.bits)
+    assert seen == {True, False}
 
 
-def test_the_map_names_the_papers_networks_where_they_stand(design):
-    one, five, nine = (axes for axes in design.axes if axes.images)
-    assert texts(one) == {"cnn19-1-2"}
-    assert texts(five) == {"cnn-1", "cnn-2", "cnn-4"}
-    assert texts(nine) == set()
-    dots = [line.get_xydata().tolist() for line in nine.lines]
-    assert dots == [[[1, 1]], [[2, 2]]]
+def test_the_line_parts_designs_at_a_half(design):
+    known = prediction.outcomes()
+    for axes, taps in zip(panels(design), TAPS, strict=True):
+
+        def share(column, row, taps=taps):
+            view = View("conv1", "conv2", SIZES[round(column)], SIZES[round(row)], taps, 1, 1)
+            return known.curve.fraction(view.bits)
+
+        (line,) = (each for each in axes.collections if isinstance(each, LineCollection))
+        assert line.get_segments() or taps == 1
+        for (x0, y0), (x1, y1) in (np.asarray(edge).tolist() for edge in line.get_segments()):
+            x, y = (x0 + x1) / 2, (y0 + y1) / 2
+            one, other = [(x - 0.5, y), (x + 0.5, y)] if x0 == x1 else [(x, y - 0.5), (x, y + 0.5)]
+            assert (share(*one) > 0.5) != (share(*other) > 0.5)
 
 
-def test_the_line_parts_designs_at_the_midpoint(design):
-    middle = assembly.fitted().midpoint
-    panel = [axes for axes in design.axes if axes.images][1]
-    table = panel.images[0].get_array().filled(np.nan)
-    (line,) = (each for each in panel.collections if isinstance(each, LineCollection))
-    assert line.get_segments()
-    for (x0, y0), (x1, y1) in (np.asarray(edge).tolist() for edge in line.get_segments()):
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        across = [(x - 0.5, y), (x + 0.5, y)] if x0 == x1 else [(x, y - 0.5), (x, y + 0.5)]
-        one, other = (table[round(row), round(column)] for column, row in across)
-        assert (one > middle) != (other > middle)
+def test_trained_networks_have_the_colour_of_what_came_out(design):
+    _, five, _ = panels(design)
+    discs = {
+        tuple(disc.get_offsets()[0].tolist()): float(disc.get_array()[0])
+        for disc in five.collections
+        if isinstance(disc, PathCollection)
+    }
+    came = {each.network: each.mean for each in prediction.outcomes().layers if each.view.name == "conv1"}
+    assert discs[1, 1] == pytest.approx(came["cnn-2"])
+    assert discs[3, 2] == pytest.approx(came["cnn-pool8s4"])
 
 
-def test_sensitivity_has_a_curve_for_each_shape_of_the_paper():
-    drawn = figures.sensitivity((3, 4), (1 / 16, 1 / 64))
-    left, right = drawn.axes
-    assert [text.get_text() for text in drawn.legends[0].get_texts()] == SHAPES
-    curve = assembly.fitted()
-    np.testing.assert_allclose(left.lines[1].get_ydata(), [bits(2, 2, 5, 1, curve.chance, r) for r in (3, 4)])
-    np.testing.assert_allclose(right.lines[1].get_ydata(), [bits(2, 2, 5, 1, q) for q in (1 / 16, 1 / 64)])
-    np.testing.assert_allclose(left.lines[len(SHAPES)].get_ydata(), [log2(7), log2(9)])
+@pytest.mark.parametrize(("columns", "offset"), [((3, 8), 3), ((0, 8), 0), ((5, 10), 3), ((2, 11), -1)])
+def test_the_offset_is_where_the_filters_fire(columns, offset):
+    """SRF has 16 columns: in line, its second half begins eight columns after the first."""
+    (srf,) = (motif for motif in embedded() if motif.name == "SRF")
+    (axes,) = figures.parts(srf, columns, pool=4).axes
+    (a,), (b,) = (line.get_xdata() for line in axes.lines if line.get_marker() == "o")
+    assert b - a == offset
+    assert f"δ = {offset:+d}".replace("-", "−") in [text.get_text() for text in axes.texts]
+    boxes = [patch for patch in axes.patches if isinstance(patch, Rectangle) and patch.get_width() == 4]
+    lit = [box.get_x() for box in boxes if box.get_facecolor()[:3] != (1, 1, 1)]
+    assert sorted(lit) == sorted([a // 4 * 4, b // 4 * 4])
 
 
-def test_before_any_run_the_registered_networks_stand_on_the_curve():
-    drawn = figures.predicted_and_measured()
-    left, right = drawn.axes
-    labels = [text.get_text() for text in drawn.legends[0].get_texts()]
-    assert labels == ["the fitted curve", "published, fitted to", "registered, not measured yet"]
-    ticks = next(line for line in left.lines if line.get_label() == labels[2])
-    expected = [predictions.first_layer(network) for network in REGISTERED.values()]
-    np.testing.assert_allclose(ticks.get_xydata(), [(each.bits, each.fraction) for each in expected])
-    published = [cell.mean for cell in predictions.fitted_to()]
-    assert all(list(axes.lines[1].get_ydata()) == published for axes in (left, right))
-
-
-def test_measured_networks_show_their_mean_and_trials():
-    measured = {key(name, "relevant"): (0.2, 0.4, 0.9) for name in REGISTERED}
-    drawn = figures.predicted_and_measured(Results(measured, {}))
-    left, right = drawn.axes
-    assert "registered, not measured yet" not in [text.get_text() for text in drawn.legends[0].get_texts()]
-    for axes, value in ((left, "bits"), (right, "fraction")):
-        discs = [line for line in axes.lines if line.get_marker() == "o"]
-        assert {to_hex(line.get_color()).upper() for line in discs} == {BLUE}
-        expected = [
-            (getattr(predictions.first_layer(network), value), 0.5) for network in REGISTERED.values()
-        ]
-        np.testing.assert_allclose([line.get_xydata()[0] for line in discs], expected)
-        trials = [line for line in axes.lines if line.get_marker() == "."]
-        assert [list(line.get_ydata()) for line in trials] == [[0.2, 0.4, 0.9]] * len(REGISTERED)
-    missed = [
-        name for name, network in REGISTERED.items() if predictions.first_layer(network).kind != "mixed"
-    ]
-    named = {f"cnn-{text.get_text()}" for text in left.texts} & {*REGISTERED}
-    assert named == {*missed} != {*REGISTERED}
+def test_forecasts_stand_against_what_came_of_them(committed):
+    known = prediction.outcomes()
+    left, right = figures.forecast_and_measured(known, committed["synthetic"]).axes
+    spread = prediction.width(known.layers)
+    registered = [each for each in known.layers if each.registered and each.view.name == "conv1"]
+    outcomes = predictions.score(committed["synthetic"]).outcomes
+    expected = {
+        left: [(each.predicted.fraction, each.measured.mean) for each in outcomes],
+        right: [(each.forecast, each.mean) for each in registered],
+    }
+    for axes, points in expected.items():
+        discs = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
+        np.testing.assert_allclose(discs, points, atol=1e-5)
+    far = set()
+    for each in registered:
+        low, high = prediction.interval(each.forecast, spread)
+        far |= set() if low <= each.mean <= high else {each.network}
+    assert {text.get_text() for text in right.texts} == far
+    assert {text.get_text() for text in left.texts} == {each.network for each in outcomes if not each.hit}
+    band = right.collections[0].get_paths()[0].vertices
+    middle = band[np.isclose(band[:, 0], 0.5)][:, 1]
+    np.testing.assert_allclose([middle.min(), middle.max()], prediction.interval(0.5, spread))

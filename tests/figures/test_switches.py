@@ -6,26 +6,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receptive.evidence import ablations
+from receptive.evidence.ablations import Row
+from receptive.evidence.statistics import Interval
 from receptive.figures.matches import PANELS, POOLS
 from receptive.figures.scores import COLOURS
 from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words
+from receptive.protocols import PAPER, RELEASED, protocol, reread
 
 NAMES = {"threshold=0.7": ["D-7"], "beta_1=0.9": ["D-14"], "learning_rate=0.0003": ["D-14"]}
 NETWORKS = ("cnn-2", "cnn-25")
 
 
 def entry(variant, switch, intervals):
-    """An entry of a report as far as the figure reads it; released without a switch."""
-    ends = [
-        found and dict(zip(("low", "estimate", "high"), sorted(found), strict=True)) for found in intervals
-    ]
-    return {
-        "variant": variant,
-        "protocol": f"released+{switch}" if switch else "released",
-        "switches": {switch.partition("=")[0]: 1} if switch else {},
-        "discrepancies": NAMES.get(switch, []),
-        **{column: {"difference": end} for column, end in zip(ablations.COLUMNS, ends, strict=True)},
-    }
+    """Runs by a switch as far as the figure reads them; released without a switch."""
+    ends = [found and Interval(*(sorted(found)[place] for place in (1, 0, 2))) for found in intervals]
+    name, _, value = switch.partition("=")
+    switched = protocol("released", **({name: float(value)} if switch else {}))
+    return Row(variant, switched, {}, dict(zip(ablations.COLUMNS, ends, strict=True)))
 
 
 CASES = [(variant, name) for variant in NETWORKS for name in NAMES]
@@ -61,9 +58,9 @@ def test_nothing_is_drawn_of_what_was_not_measured():
     assert [len(axes.containers) for axes in figure.axes] == [0, 0, 0]
 
 
-PROTOCOLS = {"released": "released", "paper": "paper", "paper+threshold=0.5": "paper, read as released"}
-shares = st.integers(0, 100).map(lambda n: n / 100)
-numbers = st.fixed_dictionaries({column: st.tuples(shares, st.none() | shares) for column in PANELS})
+PROTOCOLS = {RELEASED: "released", PAPER: "paper", reread(PAPER): "paper, read as released"}
+shares = st.lists(st.integers(0, 100).map(lambda n: n / 100), min_size=1, max_size=3)
+numbers = st.fixed_dictionaries(dict.fromkeys(PANELS, shares))
 
 
 CELLS = [(variant, name) for variant in ("cnn-1", "cnn-10", "cnn-100") for name in PROTOCOLS]
@@ -73,13 +70,9 @@ CELLS = [(variant, name) for variant in ("cnn-1", "cnn-10", "cnn-100") for name 
 @given(st.tuples(*[st.none() | numbers for _ in CELLS]))
 def test_every_share_stands_at_its_pool_size_in_the_line_of_its_protocol(values):
     drawn = dict(zip(CELLS, values, strict=True))
-    nothing = dict.fromkeys(PANELS, (None, None))
+    nothing = dict.fromkeys(PANELS, ())
     entries = [
-        {"variant": variant, "protocol": name, "switches": {}, "n": 3 if found else 0}
-        | {
-            column: dict(zip(("mean", "sd"), pair, strict=True))
-            for column, pair in (found or nothing).items()
-        }
+        Row(variant, name, {column: dict(enumerate(v)) for column, v in (found or nothing).items()}, {})
         for (variant, name), found in drawn.items()
     ]
     words = by_protocol_in_words(entries)
@@ -94,6 +87,7 @@ def test_every_share_stands_at_its_pool_size_in_the_line_of_its_protocol(values)
             assert mark.get_xdata() == pytest.approx([POOLS[variant] for variant, _ in shown], rel=0.1)
             means, ends = mark.get_ydata(), caps[1].get_ydata()
             for (_, expected), mean, end in zip(shown, means, ends, strict=True):
-                assert np.isnan(mean) if expected is None else mean == expected[0]
-                assert expected is None or end == pytest.approx(mean + (expected[1] or 0))
-            assert (f"{label}: pool" in words) == any(expected for _, expected in shown)
+                assert np.isnan(mean) if expected is None else mean == pytest.approx(np.mean(expected))
+                sd = np.std(expected, ddof=1) if expected and len(expected) > 1 else 0
+                assert expected is None or end == pytest.approx(mean + sd)
+            assert (f". {label}: pool" in f". {words}") == any(expected for _, expected in shown)

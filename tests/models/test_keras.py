@@ -772,3 +772,15 @@ def test_the_activation_of_a_layer_that_is_not_there():
         activation(residual(), "none")
     with pytest.raises(UsageError, match='no layer is called "conv/none"'):
         activation(residual(), "conv/none")
+
+
+@pytest.mark.parametrize("axis", [2, -1, [2]])
+def test_a_normalisation_over_the_channels_is_passed_however_its_axis_is_written(axis):
+    inputs = keras.Input((30, 4))
+    x = layers.LayerNormalization(axis=axis)(layers.Conv1D(4, 3, name="conv")(inputs))
+    graph = read(keras.Model(inputs, layers.Conv1D(2, 3, name="next")(x)))
+    assert [node.layer.name for node in graph.nodes] == ["conv", "next"]
+    mixed = layers.LayerNormalization(axis=1, name="norm")(layers.Conv1D(4, 3, name="conv")(inputs))
+    cut = read(keras.Model(inputs, layers.Conv1D(2, 3, name="next")(mixed)))
+    assert [node.layer.name for node in cut.nodes] == ["conv"]
+    assert "norm" in cut.notes[0]

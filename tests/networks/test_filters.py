@@ -1,6 +1,7 @@
 """Reading filters, against the definitions of the two protocols written one site at a time."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -176,3 +177,19 @@ def test_trimming_follows_the_protocol():
     kept, dead = filters.trimmed(motifs, RELEASED)
     np.testing.assert_array_equal(kept.pwm, pwm[5:14])
     assert (kept.nsites, dead.width, dead.dead) == (9, 19, True)
+
+
+@pytest.mark.claim("VIS-1", "D-7")
+@pytest.mark.parametrize("left", [0, 1])
+def test_every_small_map_is_read_as_the_definition_says(left):
+    """All maps of two sequences, two positions and three levels, silent filters and ties among them."""
+    X = np.eye(4, dtype=np.uint8)[[[0, 1], [2, 3]]]
+    maps = np.array(list(product([0, 0.5, 1], repeat=4)), np.float32)
+    maps = np.moveaxis(maps.reshape(-1, 2, 2), 0, -1)  # each a filter of its own
+    for width, threshold in product((1, 2), (0.3, 0.5, 1)):
+        protocol = replace(PAPER, threshold=threshold)
+        counts, sites, _ = filters.count(batches(maps, 1), X, protocol, Window(width, left))
+        slow_counts, slow_sites = slow_paper(maps, X, threshold, width, left)
+        np.testing.assert_array_equal(counts, slow_counts)
+        np.testing.assert_array_equal(sites, slow_sites)
+        assert sites[0] == 0

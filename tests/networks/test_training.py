@@ -1,7 +1,5 @@
-import os
-import subprocess
-import sys
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from receptive.audits import audit as auditing
 from receptive.errors import ReceptiveError
 from receptive.motifs.meme import read_meme
 from receptive.networks import backend
@@ -17,7 +16,7 @@ from receptive.networks import variants as networks
 from receptive.networks.training import metrics, predict, train
 from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import PROTOCOLS, RELEASED, protocol
-from receptive.tasks import dataset
+from receptive.replication import runs
 
 LONG_STEPS = protocol("released", learning_rate=0.1)
 
@@ -186,31 +185,17 @@ def test_steps_taken_together_are_those_taken_one_by_one(small, monkeypatch):
     assert len(small.train.X) % RELEASED.batch_size
 
 
-ON_JAX = """
-from dataclasses import replace
-from receptive.networks import backend
-from receptive.networks.variants import variant
-from receptive.protocols import RELEASED
-from receptive.replication import runs
-from receptive.tasks import dataset
-backend.configure()
-small = dataset.read("small.h5")
-network = replace(variant("cnn-100"), filters=(3, 6), units=8)
-found = runs.run(runs.plan(network, small, RELEASED, 0, 2), small, "store")
-print(found.backend, found.device, len(found.loss))
-"""
-
-
-def test_the_same_program_trains_and_reads_on_jax(small, tmp_path):
-    """Of a backend, too, a run says which it was."""
-    dataset.write(small, tmp_path / "small.h5")
-    done = subprocess.run(
-        [sys.executable, "-c", ON_JAX],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.stdout, done.returncode) == ("jax CPU 2\n", 0), done.stderr
-    assert len(read_meme(tmp_path / "store/synthetic/cnn-100/released/trial-0/conv1.meme")) == 3
+@pytest.mark.jax
+def test_the_same_program_trains_reads_and_audits_on_jax(small, tmp_path):
+    """Of a backend, too, a run says which it was; ``tox -e jax`` has no TensorFlow."""
+    assert find_spec("tensorflow") is None
+    backend.configure()
+    plan = runs.plan(SMALL, small, RELEASED, 0, 2)
+    found = runs.run(plan, small, tmp_path, keep=True)
+    assert (found.backend, found.device, len(found.loss)) == ("jax", "CPU", 2)
+    motifs = read_meme(plan.folder(tmp_path) / "conv1.meme")
+    assert len(motifs) == 3
+    model = auditing.load(plan.folder(tmp_path) / "model.keras")
+    audited = auditing.audit(model, auditing.Sequences(small.test.X, small.test.Y, small.classes))
+    assert len(audited.matches) == 3
+    assert audited.importance.auroc == pytest.approx(found.auroc_mean, abs=1e-6)

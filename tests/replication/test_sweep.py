@@ -25,7 +25,6 @@ from tests.made import make_run, put_run
 from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence import claims
-from receptive.evidence.ablations import switches
 from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS
 from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations
 from receptive.replication import runs, sweep, targets, workers
@@ -450,7 +449,7 @@ def test_ablations_train_once_for_all_readings(small):
     assert {plan for group in groups for plan in group} == set(planned)
     for group in groups:
         assert len({(plan.network, plan.trial) for plan in group}) == 1
-        changed = [switches(plan.protocol).keys() - READING for plan in group]
+        changed = [plan.protocol.differences(RELEASED).keys() - READING for plan in group]
         assert all(each == changed[0] for each in changed)
         # What is read otherwise has the released reading of the same weights beside it.
         assert changed[0] or AGAIN in {plan.protocol for plan in group}
@@ -599,3 +598,22 @@ def test_as_many_trainings_as_cores(monkeypatch):
     assert sweep.workers_here() == sweep.MOST_ON_A_CARD
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert sweep.workers_here() == 2
+
+
+def test_a_training_has_one_thread_and_leaves_the_card_to_others(small, monkeypatch, tmp_path, data_file):
+    (planned,) = targets.plans(["cnn-25"], 1, RELEASED, small)
+    names = ("OMP_NUM_THREADS", "NPROC", "XLA_PYTHON_CLIENT_PREALLOCATE", "ITS_OWN")
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("ITS_OWN", "kept")
+    monkeypatch.setattr(workers, "PROGRAM", f"import os, sys; sys.exit(' '.join(map(os.getenv, {names})))")
+    (outcome,) = workers.attempt([planned], data_file, tmp_path / "store", lambda *_: None)
+    assert outcome.error == "1 1 false kept"
+
+
+def test_a_store_that_cannot_hold_the_sweeps_folder_is_refused(small, stand_in, data_file):
+    planned = targets.plans(["cnn-25"], 1, RELEASED, small)
+    stand_in(planned)
+    Path("store").mkdir()
+    Path("store/.sweep").touch()
+    with pytest.raises(ReceptiveError, match=r"cannot write .*\.sweep"):
+        sweep.sweep(planned, data_file, "store")

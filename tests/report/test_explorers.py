@@ -11,7 +11,9 @@ from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.replication import runs
 from receptive.report import explorers
-from receptive.theory import toy
+from receptive.theory import prediction, toy
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import parse_layers
 
 RESULTS = Path(__file__).parents[2] / "results"
 
@@ -45,11 +47,9 @@ def test_the_toy_says_for_each_phase_what_a_pattern_may_be_taken_for(the_toy, po
 
 
 def test_a_filter_matches_from_the_step_on_at_which_tomtom_says_so():
-    found = explorers.filters(RESULTS)
-    names = found.controls[0].words
-    for words, name, layer in (explorers.SHOWN[2], explorers.SHOWN[5]):
-        one = found.data["layers"][names.index(words)][1]
+    for _, name, layer in (explorers.SHOWN[2], explorers.SHOWN[5]):
         folder = RESULTS / "synthetic" / name / "released" / "trial-1"
+        one = explorers.filters_of(folder, layer)
         assert one["page"] == f"../results/synthetic/{name}/released/trial-1/index.html"
         kept = read_meme(folder / f"{layer}.meme")
         for at, step in list(enumerate(explorers.STEPS))[3::3]:
@@ -57,7 +57,7 @@ def test_a_filter_matches_from_the_step_on_at_which_tomtom_says_so():
             assert [bool(match.hits) for match in matches] == [row[3] <= at for row in one["filters"]]
             shares = runs.summary(matches, runs.load(folder).plan.classes)
             expected = (shares.jaspar, shares.jaspar_without_gmeb1, shares.relevant)
-            assert one["shares"][at] == pytest.approx(expected, abs=1e-4)
+            assert one["shares"][at] == [f"{share:.3f}" for share in expected]
             relevant = sum(row[4] <= at for row in one["filters"]) / len(kept)
             assert relevant == pytest.approx(shares.relevant)
         whole = read_meme(folder / f"{layer}.untrimmed.meme")
@@ -69,3 +69,43 @@ def test_a_filter_matches_from_the_step_on_at_which_tomtom_says_so():
 def test_without_runs_there_is_no_explorer_of_filters(tmp_path):
     assert explorers.filters(tmp_path) is None
     assert explorers.explorer("filters", tmp_path).text == ""
+
+
+@pytest.fixture(scope="module")
+def architecture():
+    return explorers.architecture(RESULTS)
+
+
+@given(
+    filter=st.sampled_from(explorers.FILTER),
+    pool=st.sampled_from(explorers.POOL),
+    taps=st.sampled_from(explorers.TAPS),
+    of=st.data(),
+)
+def test_an_architecture_is_as_the_library_says(architecture, filter, pool, taps, of):
+    stride = of.draw(st.sampled_from(explorers.strides(pool)))
+    dilation = of.draw(st.sampled_from(explorers.DILATION if taps > 1 else (1,)))
+    shape = (pool, stride, taps, dilation)
+    fields = receptive_fields(parse_layers(explorers.layers_of(filter, *shape)), 200)
+    rows = architecture.data["rows"]
+    for key, row in zip([(filter,), (filter, *shape[:2]), (filter, *shape)], fields.rows, strict=True):
+        numbers = (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)
+        assert rows[" ".join(map(str, key))] == numbers
+    found = prediction.predict(fields)[0]
+    bits, fraction, low, high, near, *outside = architecture.data["expected"][" ".join(map(str, shape))]
+    assert bits == f"{found.bits:.3f}"
+    assert [fraction, low, high] == [f"{share:.2f}" for share in (found.curve, found.low, found.high)]
+    assert architecture.data["why"][outside[explorers.FILTER.index(filter)]] == found.outside
+    known = [each for each in prediction.outcomes().layers if each.view.name == "conv1"]
+    assert (known[near] if near >= 0 else None) == prediction.nearest(found, known)
+
+
+def test_networks_to_choose_are_the_papers_and_ours(architecture):
+    names, values = architecture.controls[0].words[1:], architecture.data["networks"]
+    assert dict(zip(names, values, strict=True))["CNN-50-2"] == (19, 50, 2, 5, 1)
+    assert {"CNN-1", "CNN3-2", "CNN19-1-2", "CNN-POOL1-CONV5D9", "CNN-POOL8S4"} <= set(names)
+    for words, bits, mean, page, _ in architecture.data["trained"]:
+        name = words.partition(":")[0]
+        assert 0 <= mean <= 1
+        assert bits <= architecture.data["most"]
+        assert page == f"../results/synthetic/{name.lower()}/released/index.html"

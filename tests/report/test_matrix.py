@@ -102,6 +102,8 @@ def test_none():
     assert names["RF-2"] == names["TOY-1"] == ["test_one"]
     assert sum(name.startswith("T2-") for name in names) == 13
     assert found["RF-2"][0].source.startswith('@pytest.mark.claim("RF-1", "RF-2")')
+    assert found["RF-2"][0].source.endswith("\n    assert x")
+    assert found["T2-5"][0].source.endswith("\n        pass")
     assert str(found["RF-2"][0]) == "tests/test_them.py::test_one"
 
 

@@ -112,6 +112,8 @@ def test_buffers_of_the_two_protocols():
         follows = sequence[1:] == sequence[:-1]
         gaps[name] = (start[1:] - start[:-1] - widths[:-1])[follows].min()
         assert start.min() == gaps[name]
+        last = [*~follows, True]
+        assert (synthetic.LENGTH - start - widths)[last].min() == gaps[name]
     assert gaps == {"paper": 1, "released": 0}
 
 

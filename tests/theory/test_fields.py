@@ -686,8 +686,9 @@ def test_no_such_layer_or_neuron():
     fields = receptive_fields(parse_layers("conv3"), 10)
     with pytest.raises(UsageError, match='no layer is called "pool1"; there are conv1'):
         seen(fields, "pool1")
-    with pytest.raises(UsageError, match="neurons 0 to 9"):
-        seen(fields, "conv1", [10])
+    for neuron in (10, -1):
+        with pytest.raises(UsageError, match="neurons 0 to 9"):
+            seen(fields, "conv1", [neuron])
 
 
 def test_names_number_layers_of_a_kind_and_keep_given_ones():

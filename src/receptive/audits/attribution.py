@@ -53,8 +53,8 @@ class Attributions:
         sites: (M,) how many stretches of sequence each was made of.
         by_class: (M, C) the same by class.
         matches: their hits in the database.
-        fractions: shares of the motifs that raise outputs that match, as
-            :func:`receptive.motifs.tomtom.fractions` gives them; None if there is no such motif.
+        fractions: shares of the motifs that raise outputs that match, and of the paper's;
+            None if there is no such motif.
     """
 
     sequences: int
@@ -66,7 +66,7 @@ class Attributions:
     sites: NDArray[np.int64]
     by_class: NDArray[np.int64]
     matches: tuple[tomtom.Match, ...]
-    fractions: dict[str, float] | None
+    fractions: tomtom.Fractions | None
 
 
 class Pattern(NamedTuple):

@@ -30,7 +30,7 @@ from receptive.models.axes import Shape
 from receptive.models.model import OPENED, live
 from receptive.models.probe import Levels, Model, Probe
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
+from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
 from receptive.networks.filters import Window
@@ -73,12 +73,12 @@ class Control:
     Attributes:
         sites: (F,) number of sites of each filter.
         matched: (F,) whether it matches a motif.
-        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+        fractions: shares of filters that match, those of the paper.
     """
 
     sites: NDArray[np.int64]
     matched: NDArray[np.bool_]
-    fractions: dict[str, float]
+    fractions: tomtom.Fractions
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,7 +93,7 @@ class Read:
         reading: the filters.
         kept: the filters as they were compared, trimmed.
         matches: their hits.
-        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+        fractions: shares of filters that match, those of the paper.
         control: what the filters come to on shuffled sequences.
     """
 
@@ -104,7 +104,7 @@ class Read:
     reading: filters.Reading
     kept: tuple[Motif, ...]
     matches: tuple[tomtom.Match, ...]
-    fractions: dict[str, float]
+    fractions: tomtom.Fractions
     control: Control
 
     @property
@@ -112,7 +112,7 @@ class Read:
         """What makes the matches less sure than they look, a sentence each."""
         few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
         matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
-        here, there = self.fractions["jaspar"], self.control.fractions["jaspar"]
+        here, there = self.fractions.jaspar, self.control.fractions.jaspar
         said = []
         if few.any():
             said.append(
@@ -391,7 +391,7 @@ def audit(
     _check_input(shape, graph, data.X.shape[1])
     fields = receptive_fields(graph, data.X.shape[1])
     row = _convolution(fields, layer)
-    relevant = _relevant(targets, data.classes)
+    relevant = relevant_ids(data.classes, motifs=targets)
     protocol = replace(protocol, window=None)
     seen = {"shuffled": shuffled.dinucleotides(data.X, seed=0), "given": data.X}
 
@@ -508,9 +508,9 @@ PARTS = 1 / 3
 def _distributed(read: Read, predictions: Sequence[prediction.Prediction]) -> str:
     """Why the filters of a layer are taken for parts of motifs; "" if they are not."""
     foretold = {each.name: each.kind for each in predictions}.get(read.layer)
-    if read.fractions["jaspar"] < PARTS:
+    if read.fractions.jaspar < PARTS:
         more = ", as its architecture foretells" if foretold == "distributed" else ""
-        return f"{read.fractions['jaspar']:.0%} of its filters match a motif{more}"
+        return f"{read.fractions.jaspar:.0%} of its filters match a motif{more}"
     return "by its architecture" if foretold == "distributed" else ""
 
 
@@ -619,12 +619,6 @@ def _check_input(shape: Shape, graph: Graph, length: int) -> None:
         )
 
 
-def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The relevant ids in a database, of the factors that the labels name, or of all twelve."""
-    asked = relevant_to(classes)
-    return {factor: ids for factor, ids in relevant_in(targets, "released").items() if factor in asked}
-
-
 def _rule(protocol: Protocol, rectified: bool) -> str:
     """What counts as a site, in words."""
     which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
@@ -701,7 +695,7 @@ def document(audit: Audit) -> dict[str, Any]:
             "sequences": audit.sequences,
             "shuffle": "dinucleotides",
             "seed": 0,
-            "fractions": audit.control.fractions,
+            "fractions": audit.control.fractions._asdict(),
         },
         "deeper": _deeper(audit.deeper) if audit.deeper else None,
         "attributions": _attributions(audit.attributions) if audit.attributions else None,
@@ -715,13 +709,13 @@ def _read(read: Read) -> dict[str, Any]:
         "read_from": read.read_from,
         "activation": read.activation,
         "sites": read.rule,
-        "fractions": read.fractions,
+        "fractions": read.fractions._asdict(),
     }
 
 
 def _deeper(read: Read) -> dict[str, Any]:
     """The filters of a later layer."""
-    control = {"fractions": read.control.fractions}
+    control = {"fractions": read.control.fractions._asdict()}
     return {**_read(read), "filters": _filters(read), "warnings": list(read.warnings), "control": control}
 
 
@@ -759,7 +753,7 @@ def _attributions(found: Attributions) -> dict[str, Any]:
         "pairs": found.pairs,
         "scale": found.scale,
         "classes": list(found.classes),
-        "fractions": found.fractions,
+        "fractions": found.fractions._asdict() if found.fractions else None,
         "motifs": [
             {
                 "id": match.id,

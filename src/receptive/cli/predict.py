@@ -85,9 +85,9 @@ def conclusion(found: "tuple[Prediction, ...]") -> str:
         (why,) = (each.unreadable.partition(",")[0] for each in found if each.name == whole)
         text += f", where they cannot be read ({why}); --suggest says what would change that" if why else ""
     return (
-        f"{text}\nrelevant: share of filters that match a motif the task depends on, with an interval for "
-        f"{prediction.LEVEL:.0%} of\ntrainings, on a task like the paper's; on real sequences the most to be "
-        f"had was {prediction.outcomes().ceiling:.2f} (docs/predict.md)"
+        f"{text}\nrelevant: share of filters that match a motif which the task depends on, and an\n"
+        f"interval for {prediction.LEVEL:.0%} of trainings, on a task like the paper's; on real\n"
+        f"sequences the most to be had was {prediction.outcomes().ceiling:.2f} (docs/predict.md)"
     )
 
 
@@ -130,8 +130,8 @@ def advice_text(advice: "Advice") -> str:
     lines = [table(header, rows), *([advice.note] if advice.note else [])]
     if advice.suggestions:
         lines.append(
-            "Relevant: predicted for the first layer. AU-ROC: what the most alike network that was trained "
-            "has on the paper's synthetic task; how a change does on your data you have to try."
+            "relevant: predicted for the first layer; AU-ROC: of the most alike network that was\n"
+            "trained on the paper's synthetic task; how a change does on your data you have to try"
         )
     return "\n".join(lines)
 
@@ -179,11 +179,14 @@ def second_text(score: dict[str, Any]) -> str:
     """Tabulate the score of a part of the second registration."""
     lines = [f"{score['measured']} of {score['planned']} networks have three full runs or more"]
     if score["layers"]:
-        alone, n = score["pool_alone"], len(score["layers"])
+        alone, n, rho = score["pool_alone"], len(score["layers"]), score["rho"]
         lines.append(
             f"coincidence information {score['distance']:.3f} off on average, {score['hits']} of {n} in the "
-            f"predicted class; pool size alone {alone['distance']:.3f}, {alone['hits']} of {n}"
+            f"predicted class; pool size alone {alone['distance']:.3f}, {alone['hits']} of {n}; "
+            f"{further(score['gain'])}"
         )
+        if rho:
+            lines.append(f"Spearman's rho of bits and relevant fraction {interval(rho)}")
         columns = ("bits", "predicted", "pool_alone", "mean")
         rows = [
             [f"{row['network']} {row['layer']}", *(fixed(row[name]) for name in columns), str(row["n"])]
@@ -193,20 +196,34 @@ def second_text(score: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def interval(found: dict[str, float]) -> str:
+    """Format an estimate with its interval."""
+    return f"{found['estimate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def further(gain: dict[str, float] | None) -> str:
+    """Say how much further off pool size alone is."""
+    if gain is None:
+        return "too few for an interval"
+    return (
+        f"pool size alone is further off by {gain['estimate']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    )
+
+
 def score_text(score: dict[str, Any]) -> str:
     """Tabulate the score of some networks."""
     lines = [f"{score['hits']} of {score['measured']} networks in the predicted class"]
     if rho := score["rho"]:
         lines.append(
-            f"Spearman's rho of bits and relevant fraction {rho['estimate']:.2f} "
-            f"[{rho['low']:.2f}, {rho['high']:.2f}]; measured minus predicted {score['bias']:+.3f} "
-            f"on average, {score['error']:.3f} without the sign"
+            f"Spearman's rho of bits and relevant fraction {interval(rho)}; measured minus predicted "
+            f"{score['bias']:+.3f} on average, {score['error']:.3f} without the sign"
         )
     if alone := score["pool_alone"]:
         rho = f"Spearman's rho {alone['rho']:.2f}, " if alone["rho"] is not None else ""
         lines.append(
             f"the size of the first pool alone, by a curve fitted to the same published numbers: {rho}"
-            f"{alone['error']:.3f} off on average, {alone['hits']} in the predicted class"
+            f"{alone['error']:.3f} off on average, {alone['hits']} in the predicted class; "
+            f"{further(score['gain'])}"
         )
     if score["networks"]:
         header = ["network", "assembly bits", "predicted", "measured", "n", "prediction", "measured as"]

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 from textwrap import fill
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from receptive.cli.shared import Json, ProtocolName, Store, emit, say, table
+
+if TYPE_CHECKING:
+    from receptive.report.report import Report
 
 
 def report(
@@ -24,23 +27,20 @@ def report(
 
     Example: receptive report --store results --out report
     """
-    from receptive.evidence import ablations, measured
     from receptive.protocols import protocol as protocol_of
-    from receptive.report import report as reports
+    from receptive.report import drawings, records
+    from receptive.report.report import read
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
-    others = measured.collect_others(store, protocol)
-    real = any(found.data for found in others.values())
-    results = measured.held(store, protocol) if real else measured.collect(store, protocol)
-    document = reports.document(results, protocol, ablations.document(store), others)
+    found = read(store, protocol)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
-        reports.write(document, results, store, out, others)
-    emit(document, text(document), json)
+        drawings.write(found, store, out)
+    emit(records.record(found), text(found), json)
 
 
-def text(document: dict[str, Any]) -> str:
-    """The report as text for the terminal."""
+def text(report: "Report") -> str:
+    """Return the report as text for the terminal."""
     from receptive.report.tables import (
         RULES,
         TASK_WORDS,
@@ -55,37 +55,38 @@ def text(document: dict[str, Any]) -> str:
     )
     from receptive.report.tables import table as rows
 
-    lines = [table(*rows(document)), "", fill(RULES, 110), ""]
-    if document["table2"]["data_sha256"]:
-        lines += [table(*table_2(document)), ""]
-    chipseq = document["chipseq"]
-    if chipseq["scores"]:
+    lines = [table(*rows(report)), "", fill(RULES, 110), ""]
+    if "invivo" in report.results:
+        lines += [table(*table_2(report)), ""]
+    chipseq = report.networks["chipseq"]
+    if chipseq.scores:
         lines += [
             "Different data, not the paper's: the ChIP-seq task",
             "",
             table(*chipseq_table(chipseq)),
             "",
+            table(*class_table(chipseq, report.best_hits)),
+            "",
         ]
-        lines += [table(*class_table(chipseq, chipseq["best_hits"])), ""]
-    for name, control in chipseq["controls"].items():
-        lines += [f"Control: {name}", "", table(*chipseq_table(control)), ""]
-    for claim in document["claims"]:
-        lines.append(
-            fill(f"{claim['id']}: {claim['verdict']}. {claim['statement']}", 110, subsequent_indent="  ")
-        )
-        if claim["task"] in TASK_WORDS:
-            lines.append(f"  {TASK_WORDS[claim['task']]}")
-        if claim["waits_for"]:
-            waits = f"  waits for {', '.join(claim['waits_for'])}"
+    for name in report.controls:
+        lines += [f"Control: {name}", "", table(*chipseq_table(report.networks[name])), ""]
+    for claim in report.claims:
+        judgement = claim.judgement
+        said = f"{claim.id}: {claim.verdict}. {judgement.claim.statement}"
+        lines.append(fill(said, 110, subsequent_indent="  "))
+        if judgement.task in TASK_WORDS:
+            lines.append(f"  {TASK_WORDS[judgement.task]}")
+        if judgement.waits_for:
+            waits = f"  waits for {', '.join(judgement.waits_for)}"
             lines.append(fill(waits, 110, subsequent_indent="  "))
-        lines += [f"  {evidence_line(each)}" for each in claim["evidence"]]
-        if claim["by_trial"] != claim["verdict"]:
+        lines += [f"  {evidence_line(inequality)}" for inequality in judgement.evidence]
+        if claim.by_trial != claim.verdict:
             lines.append(f"  ({by_trial_line(claim)})")
-    for name in ("ablations", "protocols"):
-        if measured := [row for row in document.get(name, ()) if row["n"]]:
+    for part in report.switches:
+        if measured := [row for row in part if row.n]:
             lines += ["", table(*switch_table(measured))]
-    lines += ["", f"Protocol {document['protocol']}. {tally(document)}"]
-    lines += filter(None, [mixed_recipes(document)])
-    if document["left_out"]:
-        lines.append(f"Left out, incomplete or shortened: {', '.join(document['left_out'])}")
+    lines += ["", f"Protocol {report.protocol}. {tally(report)}"]
+    lines += filter(None, [mixed_recipes(report)])
+    if left_out := report.synthetic.left_out:
+        lines.append(f"Left out, incomplete or shortened: {', '.join(map(str, left_out))}")
     return "\n".join(lines)

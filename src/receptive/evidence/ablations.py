@@ -6,16 +6,15 @@ long as its filters, CNN-50-2 is as large as the text says, and six networks fol
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from math import isnan
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from receptive.evidence import claims, measured
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
-from receptive.evidence.verdicts import compare
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, contrast, sample
+from receptive.evidence.verdicts import Comparison, compare
 from receptive.protocols import AGAIN, DISCREPANCIES, PAPER, READING, RELEASED, Protocol, reread
 from receptive.replication.targets import ABLATIONS
 
@@ -45,8 +44,40 @@ class Row:
     values: Values
     differences: Mapping[str, Interval | None]
 
+    @property
+    def n(self) -> int:
+        """How many trials there are."""
+        return len(self.values["auroc"])
 
-def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> list[Row]:
+    @property
+    def switches(self) -> dict[str, Any]:
+        """The fields in which the protocol differs from ``released``."""
+        return self.protocol.differences(RELEASED)
+
+    @property
+    def discrepancies(self) -> tuple[str, ...]:
+        """What these fields stand for."""
+        return tuple(sorted({DISCREPANCIES[name] for name in self.switches}, key=lambda id: int(id[2:])))
+
+    def measured(self, column: str) -> Sample | None:
+        """Return a number over the trials, ``None`` without any."""
+        values = list(self.values[column].values())
+        return sample(values) if values else None
+
+    def compared(self, column: str) -> Comparison | None:
+        """Return a number beside the published one, ``None`` if none was."""
+        cell = claims.cell(self.variant, column)
+        return compare(cell, list(self.values[column].values())) if cell else None
+
+
+class Switches(NamedTuple):
+    """What other protocols change: ``ablations``, single switches, and ``protocols``, released and paper."""
+
+    ablations: tuple[Row, ...] = ()
+    protocols: tuple[Row, ...] = ()
+
+
+def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row, ...]:
     """Compare the full runs of networks, each under a protocol, with those under ``released``.
 
     Raises:
@@ -54,22 +85,17 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> list[Row]:
     """
     wanted = {RELEASED, AGAIN, *(protocol for _, protocol in pairs)}
     held = {each: measured.held(store, each.name) for each in wanted}
-    found = []
+    compared = []
     for variant, protocol in pairs:
         values, again = _values(held[protocol], variant), _values(held[AGAIN], variant)
         if protocol == RELEASED:
             differences = dict.fromkeys(COLUMNS)
-        elif switches(protocol) and switches(protocol).keys() <= READING:
+        elif (switched := protocol.differences(RELEASED).keys()) and switched <= READING:
             differences = _of_pairs(values, again)
         else:
             differences = _of_groups(values, _values(held[RELEASED], variant))
-        found.append(Row(variant, protocol, values, differences))
-    return found
-
-
-def switches(protocol: Protocol) -> dict[str, Any]:
-    """Return the fields in which a protocol differs from ``released``."""
-    return protocol.differences(RELEASED)
+        compared.append(Row(variant, protocol, values, differences))
+    return tuple(compared)
 
 
 def _values(results: Results, variant: str) -> Values:
@@ -95,62 +121,36 @@ def _of_groups(one: Values, other: Values) -> dict[str, Interval | None]:
     return {column: contrast((1, samples[0][column]), (-1, samples[1][column])) for column in COLUMNS}
 
 
-def document(store: Path | str) -> dict[str, Any]:
-    """Return ``ablations``, the single switches, and ``protocols``, released and paper, as JSON has them.
+def read(store: Path | str) -> Switches:
+    """Compare the runs of a store by single switches, and by either protocol, with those of ``released``.
 
-    Every row has its ``variant``, ``protocol``, ``switches``, the ``discrepancies`` that they stand for and
-    ``n`` trials; for each column ``mean``, ``sd``, the ``difference`` from ``released``, the ``published``
-    number, the ``verdict`` on it and whether agreement is ``shown``.
+    Raises:
+        ReceptiveError: the store is missing, or a run is damaged.
     """
     single = {
         variant: (RELEASED, *own, *((PAPER,) if variant in BY_THE_PAPER else ()))
         for variant, own in ABLATIONS.items()
     }
     whole = dict.fromkeys(BY_THE_PAPER, (RELEASED, PAPER, reread(PAPER)))
-    return {
-        name: [_entry(row) for row in rows(store, [(v, one) for v, each in part.items() for one in each])]
-        for name, part in {"ablations": single, "protocols": whole}.items()
-    }
+    return Switches(
+        *(
+            rows(store, [(variant, protocol) for variant, each in part.items() for protocol in each])
+            for part in (single, whole)
+        )
+    )
 
 
-def _entry(row: Row) -> dict[str, Any]:
-    switched = switches(row.protocol)
-    return {
-        "variant": row.variant,
-        "protocol": row.protocol.name,
-        "switches": {name: list(v) if isinstance(v, tuple) else v for name, v in switched.items()},
-        "discrepancies": sorted({DISCREPANCIES[name] for name in switched}, key=lambda id: int(id[2:])),
-        "n": len(row.values["auroc"]),
-        **{column: _number(row, column) for column in COLUMNS},
-    }
-
-
-def in_words(entry: Mapping[str, Any]) -> str:
-    """Name the protocol of an entry by what distinguishes it from ``released``."""
-    name, _, switched = str(entry["protocol"]).partition("+")
-    if name == "paper":
-        return "paper, read as released" if switched else "paper"
-    if len(entry["switches"]) > 1:
+def in_words(row: Row) -> str:
+    """Name the protocol of a row by what distinguishes it from ``released``."""
+    protocol = row.protocol
+    if protocol.base == PAPER.name:
+        return "paper, read as released" if protocol.suffix else "paper"
+    if row.switches.keys() == reread(RELEASED).differences(RELEASED).keys():
         return "read as paper"
-    return switched if entry["switches"] else str(entry["protocol"]).replace("+", ", ")
+    return (protocol.suffix if row.switches else protocol.name).replace("+", ", ")
 
 
-def _number(row: Row, column: str) -> dict[str, Any]:
-    values, difference = list(row.values[column].values()), row.differences[column]
-    one = sample(values) if values else None
-    cell = claims.cell(row.variant, column)
-    found = compare(cell, values) if cell else None
-    return {
-        "mean": one.mean if one else None,
-        "sd": None if one is None or isnan(one.sd) else one.sd,
-        "difference": asdict(difference) if difference else None,
-        "published": {"mean": cell.mean, "sd": cell.sd} if cell else None,
-        "verdict": found.verdict if found else None,
-        "shown": found.shown if found else None,
-    }
-
-
-def explain(cell: Mapping[str, Any], switched: Sequence[Mapping[str, Any]]) -> list[str]:
+def explain(comparison: Comparison, switched: Sequence[Row]) -> list[str]:
     """Return the discrepancies whose single switch turns a number that is not reproduced into one that is.
 
     The switch must also change the number, by its 95% interval: with fewer trials alone an interval is wider,
@@ -158,22 +158,27 @@ def explain(cell: Mapping[str, Any], switched: Sequence[Mapping[str, Any]]) -> l
     not be reproduced either.
 
     Args:
-        cell: an entry of the report's ``cells``.
-        switched: the ``ablations`` of :func:`document`.
+        comparison: the number.
+        switched: the ``ablations`` of :func:`read`.
     """
-    column = cell["column"]
-    rows = [row for row in switched if row["variant"] == cell["variant"]]
-    again = {row[column]["verdict"] for row in rows if row["protocol"] == AGAIN.name}
+    variant, layer, column = comparison.cell.key
+    own = [row for row in switched if row.variant == variant]
+    again = {_verdict(row, column) for row in own if row.protocol == AGAIN}
     return [
-        id
-        for row in rows
-        if len(row["switches"]) == 1 and cell["layer"] in (None, "conv1")
-        if row[column]["verdict"] == "reproduced" and differs(row[column]["difference"])
-        if not row["switches"].keys() <= READING or again == {"not reproduced"}
-        for id in row["discrepancies"]
+        discrepancy
+        for row in own
+        if len(row.switches) == 1 and layer in ("", "conv1")
+        if _verdict(row, column) == "reproduced" and differs(row.differences[column])
+        if not row.switches.keys() <= READING or again == {"not reproduced"}
+        for discrepancy in row.discrepancies
     ]
 
 
-def differs(found: Mapping[str, float] | None) -> bool:
+def _verdict(row: Row, column: str) -> str:
+    comparison = row.compared(column)
+    return comparison.verdict if comparison else ""
+
+
+def differs(difference: Interval | None) -> bool:
     """Whether a difference was measured and its interval leaves 0 out."""
-    return found is not None and not found["low"] <= 0 <= found["high"]
+    return difference is not None and not difference.low <= 0 <= difference.high

@@ -303,8 +303,9 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
     Returns:
         ``measured`` and ``waits_for``; of the layers that count ``distance``, the mean from measured to
         forecast fractions, and ``hits``, how many are in the class forecast; ``pool_alone``, the same
-        of the baseline; ``rho`` of bits and fraction with its interval; ``layers``. ``None`` where nothing
-        counts.
+        of the baseline; ``gain``, how much further off that is, and ``rho`` of bits and fraction, both with
+        their 95% bootstrap intervals over layers; ``reaches``, the distance for other largest offsets;
+        ``layers``. ``None`` where nothing counts.
     """
     networks, _, trials = NETWORKS[part]
     top = ceiling(results) if part == "real" else 1.0
@@ -320,6 +321,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
         return {"distance": fmean(distances) if found else None, "hits": sum(same)}
 
     rho = spearman([(each.bits, each.measured.mean) for each in found])
+    gains = np.array([each.baseline_distance - each.distance for each in found])
     return {
         "planned": len(networks),
         "trials": trials,
@@ -327,7 +329,9 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
         "waits_for": [network.name for network in networks if network.name not in counted],
         **summary([each.distance for each in found], [each.forecast for each in found]),
         "pool_alone": summary([each.baseline_distance for each in found], [each.baseline for each in found]),
+        "gain": asdict(bootstrap(gains)) if len(found) > 2 else None,
         "rho": asdict(rho) if rho else None,
+        "reaches": {str(reach): _distance(part, reach, found, top) for reach in REACHES} if found else None,
         "layers": [
             {
                 "network": each.network,
@@ -338,6 +342,19 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
             for each in found
         ],
     }
+
+
+def _distance(part: str, reach: int, found: Sequence[Outcome], top: float) -> float:
+    """The mean distance of measured fractions from those forecast with another reach."""
+    networks, task, _ = NETWORKS[part]
+    curve, _ = fit(bits_of, reach)
+    seen = {
+        (network.name, view.name): view
+        for network in networks
+        for view in assembly.views(receptive_fields(network.layers, LENGTHS[task]))
+    }
+    forecast = [top * curve.fraction(bits_of(seen[each.network, each.layer], reach)) for each in found]
+    return fmean(abs(each.measured.mean - one) for each, one in zip(found, forecast, strict=True))
 
 
 def _value(what: str, value: float, side: Literal["above", "below"], limit: float) -> Evidence:

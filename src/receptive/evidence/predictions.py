@@ -228,6 +228,7 @@ class Score:
         bias: mean of measured minus predicted fractions; ``None`` without outcomes.
         error: mean of their absolute differences; likewise.
         baseline: how `pool_alone` does on the same networks; likewise.
+        gain: how much further off that is on average, with its 95% bootstrap interval over networks.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -236,6 +237,7 @@ class Score:
     bias: float | None
     error: float | None
     baseline: "Rival | None" = None
+    gain: Interval | None = None
 
     @property
     def hits(self) -> int:
@@ -254,6 +256,7 @@ class Score:
             "bias": self.bias,
             "error": self.error,
             "pool_alone": asdict(self.baseline) if self.baseline else None,
+            "gain": asdict(self.gain) if self.gain else None,
             "classes": {said: {seen: pairs.count((said, seen)) for seen in kinds} for said in kinds},
             "networks": {
                 each.network: {
@@ -288,8 +291,10 @@ def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.val
         return Score((), waits_for, None, None, None)
     misses = np.array([each.measured.mean - each.predicted.fraction for each in outcomes])
     rho = spearman([(each.predicted.bits, each.measured.mean) for each in outcomes])
-    baseline = rival(pool_alone, outcomes)
-    return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline)
+    baseline, alone = rival(pool_alone, outcomes), fit_to(pool_alone)[0]
+    off = np.array([abs(each.measured.mean - alone(each.predicted)) for each in outcomes])
+    gain = bootstrap(off - abs(misses))
+    return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline, gain)
 
 
 def rival(number: Callable[[Assembled], float], outcomes: Collection[Outcome]) -> Rival:

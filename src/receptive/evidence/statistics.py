@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isnan, sqrt
 
 import numpy as np
 from scipy.special import stdtrit
@@ -21,6 +21,11 @@ class Sample:
     mean: float
     sd: float
     n: int
+
+    @property
+    def deviation(self) -> float | None:
+        """The standard deviation, ``None`` for a single trial."""
+        return None if isnan(self.sd) else self.sd
 
 
 def sample(values: Sequence[float]) -> Sample:

@@ -69,6 +69,11 @@ class Evidence:
     closest_of: int = 1
 
     @property
+    def expected(self) -> str:
+        """The claimed side in words, such as ``above 0.1``."""
+        return f"{self.side} {self.limit:g}"
+
+    @property
     def margin(self) -> float:
         """How far the estimate lies on the claimed side; negative on the other."""
         return (self.found.estimate - self.limit) * (1 if self.side == "above" else -1)

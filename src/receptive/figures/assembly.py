@@ -1,63 +1,125 @@
-"""Assembly information as a map of designs, how it depends on its two constants, and how it predicts."""
+"""What there is to assemble, which designs leave it to the next layer, and how forecasts came out."""
 
 from collections.abc import Sequence
-from math import log2
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from receptive.evidence import predictions
 from receptive.evidence.measured import Results
-from receptive.evidence.predictions import Assembled
-from receptive.evidence.rules import key
-from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
-from receptive.networks.variants import REGISTERED
-from receptive.theory import assembly
-from receptive.theory.assembly import bits
+from receptive.evidence.rules import HALF, key
+from receptive.figures.canvas import BLUE, GREY, ORANGE, VERMILLION
+from receptive.figures.logos import draw_logo
+from receptive.motifs.motif import Motif
+from receptive.theory import assembly, prediction
+from receptive.theory.assembly import View
+from receptive.theory.prediction import Outcome, Outcomes
 
-SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 20, 25, 50, 100)
+SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 50, 100)
 """Pool sizes and strides of the map."""
 TAPS = (1, 3, 5, 9)
 """Second filters of the map."""
-REACHES = tuple(range(3, 10))
-CHANCES = tuple(2.0**-k for k in range(3, 11))
+FILTER = 19
+"""Columns of a filter."""
 
-_COLOURS = (BLUE, VERMILLION, GREEN, ORANGE, PURPLE)
-_MARKERS = "osD^v"
-
-
-def _paper_layers() -> dict[str, Assembled]:
-    """First layers of the variants that the curve was fitted to, one of each shape, most bits first."""
-    shapes = {
-        predictions.first_layer(network): network.name for network in predictions.paper_networks()[::-1]
-    }
-    return {shapes[found]: found for found in sorted(shapes, key=lambda each: -each.bits)}
+FloatArray = NDArray[np.float64]
 
 
-def design_map(sizes: Sequence[int] = SIZES, taps: Sequence[int] = TAPS) -> Figure:
-    """Draw assembly information over pool size and stride, a panel for each second filter size.
+# --- the offset ----------------------------------------------------------------------------------------
 
-    On the line the curve predicts that half of the filters are whole motifs; on its dark side a network puts
-    motifs together from parts. Rings with names are the paper's variants, dots the registered networks.
-    Strides beyond the pool, which would skip positions, are left out.
+
+def parts(motif: Motif, columns: tuple[int, int] = (3, 8), pool: int = 4, place: int = 22) -> Figure:
+    """Draw how two filters see the two halves of a motif, where they fire, and what pooling leaves of that.
+
+    Args:
+        motif: the motif; its halves are the parts A and B.
+        columns: the column of either filter in which its part begins; they differ by half of the motif less
+            the residual offset.
+        pool: size of the pooling windows.
+        place: where the motif begins in the sequence.
     """
-    curve = assembly.fitted()
-    figure = Figure(figsize=(9, 7.6), layout="constrained")
+    half = motif.width // 2
+    halves = ((motif.pwm[:half], place), (motif.pwm[half:], place + half))
+    starts = [at - column for (_, at), column in zip(halves, columns, strict=True)]
+    left, right = min(starts) - 2, max(starts) + FILTER + 2
+    figure = Figure(figsize=(10, 4.4), layout="constrained")
+    axes = figure.subplots()
+
+    def label(height: float, words: str) -> None:
+        axes.text(left - 7, height, words, va="center", fontsize="small")
+
+    _logo(axes, motif.pwm, place, 6.9)
+    label(7.4, "the motif in a sequence")
+    fired = [start + FILTER // 2 for start in starts]
+    for row, (name, colour) in enumerate((("A", BLUE), ("B", ORANGE))):
+        bottom, height, box = 5.3 - 1.5 * row, 2.9 - 0.7 * row, 0.65 - 0.75 * row
+        axes.add_patch(Rectangle((starts[row], bottom), FILTER, 1.2, fill=False, ec=colour, lw=1.5))
+        _logo(axes, *halves[row], bottom + 0.1)
+        label(bottom + 0.6, f"filter {name} holds its part\nfrom column {columns[row]} on")
+        axes.plot([left, right], [height, height], color="0.8", lw=0.8, zorder=0)
+        axes.plot([fired[row] + 0.5] * 2, [height, bottom], color=colour, lw=0.8, ls=":")
+        axes.plot(fired[row] + 0.5, height, "o", color=colour, ms=9)
+        label(height, f"where {name} fires")
+        for window in range(-(-left // pool), right // pool):
+            fill = colour if window == fired[row] // pool else "white"
+            axes.add_patch(Rectangle((window * pool, box), pool, 0.55, fc=fill, ec="0.5", lw=0.8))
+        label(box + 0.27, f"{name}, pooled by {pool}")
+    one, other = (at + 0.5 for at in fired)
+    axes.annotate("", (other, 1.65), (one, 1.65), arrowprops={"arrowstyle": "<->", "lw": 1.2})
+    words = f"δ = {fired[1] - fired[0]:+d}".replace("-", "−")
+    axes.text(max(one, other) + 0.5, 1.65, words, va="center")
+    axes.set(xlim=(left - 7, right), ylim=(-0.3, 8.1))
+    axes.set_axis_off()
+    return figure
+
+
+def _logo(axes: Axes, pwm: FloatArray, at: int, bottom: float) -> None:
+    """Draw a logo, a unit high, from a position on."""
+    panel = axes.inset_axes((at, bottom, len(pwm), 1.0), transform=axes.transData)
+    draw_logo(panel, pwm)
+    panel.patch.set_alpha(0)
+    panel.spines[:].set_visible(False)
+
+
+# --- the map -------------------------------------------------------------------------------------------
+
+
+def design_map(
+    known: Outcomes | None = None, sizes: Sequence[int] = SIZES, taps: Sequence[int] = TAPS
+) -> Figure:
+    """Draw the predicted share of relevant filters over pool size and stride, for several second filters.
+
+    Discs are networks that were trained, in the colour of what came out. Grey are designs of which nothing
+    is predicted: no network like them was trained, or the curve was wrong about those that were. Strides
+    beyond the pool, which would skip positions, are left out. On the line the curve passes a half.
+
+    Args:
+        known: the curve and what came of it; by default what ships.
+        sizes: of pools and strides.
+        taps: second filters, a panel each.
+    """
+    known = known or prediction.outcomes()
+    figure = Figure(figsize=(9.4, 7.6), layout="constrained")
     panels = figure.subplots(-(-len(taps) // 2), 2, sharex=True, sharey=True, squeeze=False).ravel()
-    most = log2(2 * assembly.REACH + 1)
     for axes, count in zip(panels, taps, strict=False):
-        table = np.full((len(sizes), len(sizes)), np.nan)
+        shares = np.full((len(sizes), len(sizes)), np.nan)
+        untested = np.zeros_like(shares)
         for row, stride in enumerate(sizes):
             for column, pool in enumerate(sizes[row:], row):
-                table[row, column] = bits(pool, stride, count, chance=curve.chance)
-        image = axes.imshow(table, origin="lower", cmap="Blues", vmin=0, vmax=most, aspect="auto")
-        axes.add_collection(
-            LineCollection(_border(table > curve.midpoint, np.isnan(table)), color=VERMILLION, lw=2)
-        )
-        _mark_networks(axes, count, sizes)
+                view = View("conv1", "conv2", pool, stride, count, 1, 1)
+                shares[row, column] = known.curve.fraction(view.bits)
+                untested[row, column] = bool(prediction.outside(view, FILTER, "relu", known.layers))
+        shown = np.where(untested > 0, np.nan, shares)
+        image = axes.imshow(shown, origin="lower", cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        grey = np.where(untested > 0, 0.78, np.nan)
+        axes.imshow(grey, origin="lower", cmap="gray", vmin=0, vmax=1, aspect="auto")
+        edges = _border(shares > HALF, np.isnan(shares))
+        axes.add_collection(LineCollection(edges, color=VERMILLION, lw=2))
+        _mark_networks(axes, known, count, sizes)
         axes.set_title(f"second filter of {count}", fontsize="medium")
         axes.set_xticks(range(len(sizes)), list(map(str, sizes)))
         axes.set_yticks(range(len(sizes)), list(map(str, sizes)))
@@ -66,7 +128,10 @@ def design_map(sizes: Sequence[int] = SIZES, taps: Sequence[int] = TAPS) -> Figu
         axes.set_axis_off()
     figure.supxlabel("size of the first pool (positions)")
     figure.supylabel("its stride (positions)")
-    figure.colorbar(image, ax=panels.tolist(), label="assembly information (bits)", shrink=0.7)
+    figure.colorbar(image, ax=panels.tolist(), label="share of relevant filters", shrink=0.7)
+    figure.legend(
+        handles=[Patch(color="0.78", label="nothing is predicted")], loc="outside upper right", frameon=False
+    )
     return figure
 
 
@@ -81,107 +146,77 @@ def _border(inside: NDArray[np.bool_], blank: NDArray[np.bool_]) -> list[list[tu
     return edges
 
 
-def _mark_networks(axes: Axes, taps: int, sizes: Sequence[int]) -> None:
-    """Mark the networks of a panel where their pool and stride are on the map."""
-
-    def place(found: Assembled) -> tuple[int, int] | None:
-        shown = (
-            found.taps == taps
-            and found.dilation == found.step == 1
-            and {found.pool, found.stride} <= {*sizes}
-        )
-        return (sizes.index(found.pool), sizes.index(found.stride)) if shown else None
-
-    for name, found in _paper_layers().items():
-        if at := place(found):
-            axes.plot(*at, "o", mfc="white", mec="black", ms=7)
-            side, shift = ("right", -6) if at[0] else ("left", 6)
-            label = axes.annotate(name, at, (shift, 5), textcoords="offset points", ha=side, fontsize="small")
-            label.set_bbox({"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5})
-    for network in REGISTERED.values():
-        if at := place(predictions.first_layer(network)):
-            axes.plot(*at, "o", color="black", ms=4)
+def _mark_networks(axes: Axes, known: Outcomes, taps: int, sizes: Sequence[int]) -> None:
+    """Put the trained networks of a panel where their pool and stride are on the map, once each."""
+    marked = dict[tuple[int, int], Outcome]()
+    for each in known.layers:
+        seen = each.view
+        plain = (seen.name, seen.taps, seen.dilation, seen.features) == ("conv1", taps, 1, frozenset())
+        if plain and each.letters >= prediction.SHORTEST and {seen.pool, seen.stride} <= {*sizes}:
+            marked.setdefault((sizes.index(seen.pool), sizes.index(seen.stride)), each)
+    for at, each in marked.items():
+        axes.scatter(*at, c=[each.mean], cmap="cividis", vmin=0, vmax=1, s=70, ec="white", lw=1.2, zorder=3)
 
 
-def sensitivity(reaches: Sequence[int] = REACHES, chances: Sequence[float] = CHANCES) -> Figure:
-    """Draw the bits of the paper's networks against the reach and the chance that the definition assumes.
+# --- the outcomes --------------------------------------------------------------------------------------
 
-    The grey line is the information that the offset has; the dotted ones are the reach and the chance in use.
+
+def forecast_and_measured(known: Outcomes, results: Results) -> Figure:
+    """Draw measured against forecast shares: of the first registration, and of the second number.
+
+    A dot is a training, a disc the mean of a network. Hollow discs of the second number are the networks of
+    the first registration, which were known when it was chosen. The band is the interval of predictions.
+    Networks whose mean leaves the band, or of the first registration the class forecast, are named.
+
+    Args:
+        known: the curve and what came of it.
+        results: runs of the synthetic task.
     """
-    curve = assembly.fitted()
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure = Figure(figsize=(10, 5.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    for i, (name, found) in enumerate(_paper_layers().items()):
-        shape = (found.pool, found.stride, found.taps, found.dilation)
-        style = {
-            "color": _COLOURS[i % len(_COLOURS)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-            "ls": "-" if i < len(_COLOURS) else "--",
-            "mfc": None if i < len(_COLOURS) else "white",
-            "ms": 5,
-        }
-        left.plot(reaches, [bits(*shape, curve.chance, reach) for reach in reaches], **style)
-        right.plot(chances, [bits(*shape, chance) for chance in chances], label=name, **style)
-    left.plot(reaches, [log2(2 * reach + 1) for reach in reaches], color=GREY)
-    left.text(reaches[-1], log2(2 * reaches[-1] + 1), "all there is ", ha="right", va="bottom", color="0.4")
-    left.set_xlabel("largest offset R of the parts (positions)")
-    left.set_ylabel("assembly information (bits)")
-    right.set_xlabel("chance q that a filter fires without its part")
-    right.set_xscale("log", base=2)
-    right.set_xticks(chances, [f"1/{1 / chance:.0f}" for chance in chances])
-    left.axvline(assembly.REACH, color="black", ls=":", lw=1)
-    right.axvline(curve.chance, color="black", ls=":", lw=1)
-    for axes in (left, right):
-        axes.set_ylim(-0.05, None)
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(*right.get_legend_handles_labels(), loc="outside right upper", frameon=False)
-    return figure
-
-
-def predicted_and_measured(results: Results | None = None) -> Figure:
-    """Draw relevant fractions against bits, with the curve, and against the fractions that it predicts.
-
-    Squares are the paper's published numbers, which the curve was fitted to; discs the registered networks'
-    measured means with their trials, named where their class is not the predicted one. Registered networks
-    without enough runs are ticks on the curve.
-    """
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    curve, most = assembly.fitted(), log2(2 * assembly.REACH + 1)
-    range_ = np.linspace(0, most, 200)
-    left.plot(range_, [curve.fraction(each) for each in range_], color=GREY, label="the fitted curve")
-    right.plot([0, 1], [0, 1], color=GREY)
-    fitted = [predictions.first_layer(network) for network in predictions.paper_networks()]
-    published = [cell.mean for cell in predictions.fitted_to()]
-    for axes, x in ((left, [each.bits for each in fitted]), (right, [each.fraction for each in fitted])):
-        axes.plot(x, published, "s", color=VERMILLION, mfc="white", ms=6, label="published, fitted to")
-    score = predictions.score(results or Results({}, {}))
-    waiting = [predictions.first_layer(REGISTERED[name]) for name in score.waits_for]
-    if waiting:
-        on_curve = [each.bits for each in waiting], [each.fraction for each in waiting]
-        left.plot(*on_curve, "|", color="black", ms=12, label="registered, not measured yet")
-    above = True
-    for number, one in enumerate(score.outcomes):
-        trials = results.of(key(one.network, "relevant")) if results else ()
-        for axes, place in ((left, one.predicted.bits), (right, one.predicted.fraction)):
-            axes.plot([place] * len(trials), trials, ".", color="black", ms=4, alpha=0.5, zorder=4)
-            label = "registered, measured" if number == 0 else None
-            axes.plot(place, one.measured.mean, "o", color=BLUE, ms=6, label=label)
-        if not one.hit:
-            name, at = one.network.removeprefix("cnn-"), (one.predicted.bits, one.measured.mean)
-            left.annotate(name, at, (6, 3 if above else -11), textcoords="offset points", fontsize="small")
-            above = not above
-    for axes in (left, right):
+    named = list[tuple[Axes, str, float, float]]()
+    for came in predictions.score(results).outcomes:
+        trials = results.of(key(came.network, "relevant"))
+        _disc(left, came.predicted.fraction, trials, filled=True)
+        if not came.hit:
+            named.append((left, came.network, came.predicted.fraction, came.measured.mean))
+    spread = prediction.width(known.layers)
+    x = np.linspace(0, 1, 201)
+    low, high = np.array([prediction.interval(each, spread) for each in x.tolist()]).T
+    right.fill_between(x, low, high, color="0.9", zorder=0)
+    for each in known.layers:
+        if each.registered and each.view.name == "conv1":
+            _disc(right, each.forecast, each.trials, filled=each.registered == 2)
+            ends = prediction.interval(each.forecast, spread)
+            if not ends[0] <= each.mean <= ends[1]:
+                named.append((right, each.network, each.forecast, each.mean))
+    _name(named)
+    titles = ("first registration: assembly information", "coincidence information")
+    for axes, title in zip((left, right), titles, strict=True):
+        axes.plot([0, 1], [0, 1], color=GREY, lw=1, zorder=0)
         for limit in assembly.MIXED:
-            axes.axhline(limit, color="0.85", lw=0.8, zorder=0)
-        axes.set_ylim(-0.05, 1.05)
+            axes.axhline(limit, color="0.8", lw=0.8, zorder=0)
+            axes.axvline(limit, color="0.8", lw=0.8, zorder=0)
+        axes.set(xlim=(-0.03, 1.03), ylim=(-0.05, 1.05), xlabel="forecast share of relevant filters")
+        axes.set_title(title, fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)
-    for limit in assembly.MIXED:
-        right.axvline(limit, color="0.85", lw=0.8, zorder=0)
-    left.set_xlabel("assembly information (bits)")
-    right.set_xlabel("predicted relevant fraction")
-    left.set_ylabel("relevant fraction of the first layer's filters")
-    for height, kind in ((0.18, "distributed"), (0.5, "mixed"), (0.82, "localist")):
-        left.text(most, height, kind, ha="right", va="center", color="0.4", fontsize="small")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    left.set_ylabel("measured share")
     return figure
+
+
+def _name(points: Sequence[tuple[Axes, str, float, float]]) -> None:
+    """Name points beside them, on the side with more room; a name that would lie on another goes below it."""
+    taken = list[tuple[Axes, bool, float]]()
+    for axes, name, across, up in sorted(points, key=lambda point: -point[3]):
+        right, height = across <= HALF, up
+        while any((axes, right) == place[:2] and abs(height - place[2]) < 0.045 for place in taken):
+            height -= 0.015
+        taken.append((axes, right, height))
+        beside = across + (0.025 if right else -0.025)
+        axes.text(beside, height, name, ha="left" if right else "right", va="center", fontsize="small")
+
+
+def _disc(axes: Axes, forecast: float, trials: Sequence[float], filled: bool) -> None:
+    axes.plot([forecast] * len(trials), trials, ".", color="black", ms=4, alpha=0.5, zorder=4)
+    mean = sum(trials) / len(trials)
+    axes.plot(forecast, mean, "o", color=BLUE, mfc=BLUE if filled else "white", ms=7, zorder=3)

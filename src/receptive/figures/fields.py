@@ -1,6 +1,6 @@
 """Receptive fields of neighbouring neurons, layer by layer over the sequence (the blue regions of Fig 1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,6 +13,9 @@ _BAR = 0.17
 """Height of a neuron's bar, where a layer has height 1."""
 
 MOST_LAYERS = 200
+
+LOWER = ("conv1", "pool1", "conv2")
+"""Layers that are compared between networks."""
 
 _TICKS = 250
 """Above so many neurons a band stands for the ticks."""
@@ -44,11 +47,43 @@ def draw_fields(fields: ReceptiveFields, neighbours: int = 3) -> Figure:
     axes.set_xlabel(f"input position (shaded: the sequence of {fields.input_length}; outside it, padding)")
     axes.set_title(
         "bars: fields of neighbouring neurons; ticks: all neurons;\n"
-        "line: where the maximum under the filter's middle tap may have come from",
+        "orange line: places that the maximum in the middle of the field may have come from",
         fontsize="medium",
     )
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
+    return figure
+
+
+def compare_fields(networks: Mapping[str, ReceptiveFields], motif: int) -> Figure:
+    """Draw the first layers of networks below one another, over one axis, with a motif for scale.
+
+    Marks are those of :func:`draw_fields`; the part of the sequence shown holds the widest of the fields.
+
+    Args:
+        networks: their fields up to the second convolution, by name.
+        motif: positions of the motif.
+    """
+    shown_rows = {
+        name: [row for row in fields.rows if row.name in LOWER] for name, fields in networks.items()
+    }
+    height = 0.9 + sum(0.35 + 0.72 * len(rows) for rows in shown_rows.values())
+    figure = Figure(figsize=(9, height), layout="constrained")
+    panels = figure.subplots(len(networks), 1, sharex=True, squeeze=False)[:, 0]
+    reach = max(row.size + 2 * row.jump for rows in shown_rows.values() for row in rows) / 2
+    for axes, (name, rows) in zip(panels, shown_rows.items(), strict=True):
+        for level, row in enumerate(rows):
+            _draw_layer(axes, row, level, 3)
+        centre = networks[name].input_length / 2
+        axes.broken_barh([(centre - reach, motif)], (-0.5, 0.22), facecolor=GREY)
+        axes.text(centre - reach + motif + 1, -0.39, "a motif", va="center", fontsize=10)
+        axes.set_yticks(range(len(rows)), [_label(row) for row in rows], parse_math=False)
+        axes.set_ylim(-0.55, len(rows) - 0.4)
+        axes.set_xlim(centre - reach, centre + reach)
+        axes.set_title(name, fontsize=12, fontweight="bold", loc="left")
+        axes.tick_params(axis="y", length=0)
+        axes.spines[["top", "right", "left"]].set_visible(False)
+    panels[-1].set_xlabel("input position")
     return figure
 
 

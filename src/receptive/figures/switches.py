@@ -1,17 +1,17 @@
 """What switches of the protocol change, and how the paper's protocol as a whole compares with the code's."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from receptive.evidence.ablations import COLUMNS, differs, in_words
+from receptive.evidence.ablations import COLUMNS, Row, differs, in_words
 from receptive.evidence.verdicts import TOLERANCE
 from receptive.figures.matches import PANELS, POOLS, against_pools, legend
 from receptive.figures.scores import COLOURS, MARKERS
-from receptive.figures.series import log_ticks
+from receptive.figures.series import NOTHING, log_ticks
 from receptive.protocols import RELEASED
 
 TITLES = {"auroc": "AU-ROC", "jaspar": "filters that match JASPAR", "relevant": "filters that are relevant"}
@@ -21,7 +21,7 @@ WIDTH = 0.6
 """Share of a row over which the marks of its networks are spread."""
 
 
-def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
+def effects(rows: Sequence[Row]) -> Figure:
     """Draw how far each protocol moves the numbers of some networks from those of ``released``.
 
     A row for every protocol, a panel for every column. Bars are 95% intervals. A mark is filled if its
@@ -29,12 +29,12 @@ def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
     and a measured number. What was not measured often enough has no mark.
 
     Args:
-        entries: ``ablations`` or ``protocols`` of :func:`~receptive.evidence.ablations.document`, of at most
-            six networks.
+        rows: ``ablations`` or ``protocols`` of :func:`~receptive.evidence.ablations.read`, of at most six
+            networks.
     """
-    others = [entry for entry in entries if entry["protocol"] != RELEASED.name]
-    names = list(dict.fromkeys(_label(entry) for entry in others))
-    networks = list(dict.fromkeys(entry["variant"] for entry in others))
+    others = [row for row in rows if row.protocol != RELEASED]
+    names = list(dict.fromkeys(map(_label, others)))
+    networks = list(dict.fromkeys(row.variant for row in others))
     figure = Figure(figsize=(10, 1.6 + 0.36 * len(names)), layout="constrained")
     for axes, column in zip(figure.subplots(1, 3, sharey=True), COLUMNS, strict=True):
         axes.axvspan(-TOLERANCE[column], TOLERANCE[column], color="0.94", zorder=0)
@@ -42,14 +42,14 @@ def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
         for place, network in enumerate(networks):
             colour, marker = COLOURS[place], MARKERS[place]
             axes.plot([], [], color=colour, marker=marker, ls="none", label=network.upper())
-            for entry in others:
-                found = entry[column]["difference"]
-                if entry["variant"] == network and found:
-                    y = names.index(_label(entry)) + WIDTH * ((place + 0.5) / len(networks) - 0.5)
-                    reach = [[found["estimate"] - found["low"]], [found["high"] - found["estimate"]]]
-                    fill = colour if differs(found) else "white"
+            for row in others:
+                moved = row.differences[column]
+                if row.variant == network and moved:
+                    y = names.index(_label(row)) + WIDTH * ((place + 0.5) / len(networks) - 0.5)
+                    reach = [[moved.estimate - moved.low], [moved.high - moved.estimate]]
+                    fill = colour if differs(moved) else "white"
                     style = {"color": colour, "marker": marker, "mfc": fill, "ms": 5, "capsize": 2}
-                    axes.errorbar([found["estimate"]], [y], xerr=reach, **style)
+                    axes.errorbar([moved.estimate], [y], xerr=reach, **style)
         axes.set_title(TITLES[column], fontsize="medium")
         axes.set_xlabel("difference from released")
         axes.locator_params(axis="x", nbins=4)
@@ -62,51 +62,50 @@ def effects(entries: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def effects_in_words(entries: Sequence[Mapping[str, Any]]) -> str:
+def effects_in_words(rows: Sequence[Row]) -> str:
     """Name every difference whose interval leaves 0 out."""
-    found = [
-        f"{entry['variant'].upper()}, {_label(entry)}: {TITLES[column]} {number['estimate']:+.3f}"
-        for entry in entries
+    words = [
+        f"{row.variant.upper()}, {_label(row)}: {TITLES[column]} {moved.estimate:+.3f}"
+        for row in rows
         for column in COLUMNS
-        if differs(number := entry[column]["difference"])
+        if (moved := row.differences[column]) and differs(moved)
     ]
-    return "; ".join(found) or "none"
+    return "; ".join(words) or "none"
 
 
-def by_protocol(entries: Sequence[Mapping[str, Any]]) -> Figure:
+def by_protocol(rows: Sequence[Row]) -> Figure:
     """Draw the match fractions of networks against their pool size, a line for each protocol.
 
     Bars are sample standard deviations over trials. What has no run has no mark.
 
     Args:
-        entries: ``protocols`` of :func:`~receptive.evidence.ablations.document`, of networks of CNN-1 to
-            CNN-100.
+        rows: ``protocols`` of :func:`~receptive.evidence.ablations.read`, of networks of CNN-1 to CNN-100.
     """
-    names = list(dict.fromkeys(map(in_words, entries)))
+    names = list(dict.fromkeys(map(in_words, rows)))
 
     def draw(axes: Axes, column: str) -> None:
         for place, name in enumerate(names):
-            found = [entry for entry in entries if in_words(entry) == name]
-            x = np.array([POOLS[entry["variant"]] for entry in found]) * APART ** (place - len(names) // 2)
-            means, bars = (np.array([entry[column][one] for entry in found], float) for one in ("mean", "sd"))
+            own = [row for row in rows if in_words(row) == name]
+            x = np.array([POOLS[row.variant] for row in own]) * APART ** (place - len(names) // 2)
+            samples = [row.measured(column) or NOTHING for row in own]
+            means, bars = np.array([(one.mean, one.sd) for one in samples]).T
             style: dict[str, Any] = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
             axes.errorbar(x, means, np.nan_to_num(bars), label=name, **style)
-        log_ticks(axes, sorted({POOLS[entry["variant"]] for entry in entries}))
+        log_ticks(axes, sorted({POOLS[row.variant] for row in rows}))
 
     return against_pools(draw)
 
 
-def by_protocol_in_words(entries: Sequence[Mapping[str, Any]]) -> str:
+def by_protocol_in_words(rows: Sequence[Row]) -> str:
     """Say what :func:`by_protocol` shows."""
-    found: dict[str, list[str]] = {}
-    for entry in entries:
-        if entry["n"]:
-            jaspar, relevant = (entry[column]["mean"] for column in PANELS)
-            words = f"pool {POOLS[entry['variant']]}: JASPAR {jaspar:.2f}, relevant {relevant:.2f}"
-            found.setdefault(in_words(entry), []).append(words)
-    return ". ".join(f"{name}: {'; '.join(words)}" for name, words in found.items()) or "nothing yet"
+    pools: dict[str, list[str]] = {}
+    for row in rows:
+        jaspar, relevant = (row.measured(column) for column in PANELS)
+        if jaspar and relevant:
+            words = f"pool {POOLS[row.variant]}: JASPAR {jaspar.mean:.2f}, relevant {relevant.mean:.2f}"
+            pools.setdefault(in_words(row), []).append(words)
+    return ". ".join(f"{name}: {'; '.join(words)}" for name, words in pools.items()) or "nothing yet"
 
 
-def _label(entry: Mapping[str, Any]) -> str:
-    reasons = entry["discrepancies"]
-    return in_words(entry) + (f"  ({reasons[0]})" if len(reasons) == 1 else "")
+def _label(row: Row) -> str:
+    return in_words(row) + (f"  ({row.discrepancies[0]})" if len(row.discrepancies) == 1 else "")

@@ -6,21 +6,25 @@ computes nothing but where to draw.
 
 import json
 from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import jaspar_2016, relevant_to
+from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.motifs.motif import Motif
-from receptive.networks.variants import LARGE, SMALL
+from receptive.networks.variants import LARGE, REGISTERED, SECOND, SMALL, VARIANTS
 from receptive.pages import Html, letters, piece
 from receptive.replication import runs
 from receptive.report.trials import address, heights
-from receptive.theory import toy
+from receptive.theory import prediction, toy
+from receptive.theory.fields import receptive_fields
+from receptive.theory.layers import format_layers, parse_layers
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class Explorer:
         controls: in the order in which they stand.
         data: what the drawing function looks up, as JSON has it.
         logos: whether it draws logos.
+        replaces: whether it takes the place of the figure before it, on a screen.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Explorer:
     controls: tuple[Slider | Choice, ...]
     data: dict[str, Any]
     logos: bool = False
+    replaces: bool = False
 
     def html(self) -> Html:
         """Return it as a hidden form, which its script shows in place of the figure before it."""
@@ -148,6 +154,7 @@ def toys() -> Explorer:
             Slider("phase", "phase", 0, 2, 0),
         ),
         data,
+        replaces=True,
     )
 
 
@@ -168,14 +175,14 @@ def filters(store: Path | str) -> Explorer | None:
     """The filters of some networks, and how many match by what E-value; ``None`` where no run is stored.
 
     Data: for every layer and trial the address of the run's ``page``, relative to a page beside the store's;
-    ``shares`` of filters that match, by E-value: any motif, one other than Gmeb1, a relevant one; and its
-    ``filters``: the heights of the letters, where the trimmed part begins and how wide it is, the first of
-    :data:`STEPS` at which it matches, likewise for a relevant match, its best hit, and its factor.
+    ``shares`` of filters that match, as text, by E-value: any motif, one other than Gmeb1, a relevant one;
+    and its ``filters``: the heights of the letters, where the trimmed part begins and how wide it is, the
+    first of :data:`STEPS` at which it matches, likewise for a relevant match, its best hit, and its factor.
     """
     layers = []
     for words, name, layer in SHOWN:
         places = [Path("synthetic", name, "released", f"trial-{trial}") for trial in range(TRIALS)]
-        found = [_layer(Path(store), place, layer) for place in places if (Path(store) / place).exists()]
+        found = [filters_of(Path(store) / place, layer) for place in places if (Path(store) / place).exists()]
         if len(found) == TRIALS:
             layers.append((words, found))
     if not layers:
@@ -194,23 +201,27 @@ def filters(store: Path | str) -> Explorer | None:
         ),
         {"layers": [found for _, found in layers]},
         logos=True,
+        replaces=True,
     )
 
 
-def _layer(store: Path, place: Path, layer: str) -> dict[str, Any]:
-    whole = read_meme(store / place / f"{layer}.untrimmed.meme")
-    kept = read_meme(store / place / f"{layer}.meme")
+def filters_of(folder: Path, layer: str) -> dict[str, Any]:
+    """The filters of a layer of a stored run, as the data of `filters` have them."""
+    whole = read_meme(folder / f"{layer}.untrimmed.meme")
+    kept = read_meme(folder / f"{layer}.meme")
     matches = tomtom.match(kept, jaspar_2016(), STEPS[-1])
-    classes = runs.load(store / place).plan.classes
-    factors = tomtom.best_factors(matches, relevant_to(classes))
+    classes = runs.load(folder).plan.classes
+    factors = tomtom.best_factors(matches, relevant_ids(classes))
     shares = []
     for step in STEPS:
         below = [
             replace(match, hits=tuple(hit for hit in match.hits if hit.evalue <= step)) for match in matches
         ]
         found = runs.summary(below, classes)
-        shares.append([round(each, 4) for each in (found.jaspar, found.jaspar_without_gmeb1, found.relevant)])
-    ids = {id for ids in relevant_to(classes).values() for id in ids}
+        shares.append(
+            [f"{share:.3f}" for share in (found.jaspar, found.jaspar_without_gmeb1, found.relevant)]
+        )
+    ids = {id for ids in relevant_ids(classes).values() for id in ids}
     rows = []
     for motif, part, match, factor in zip(whole, kept, matches, factors, strict=True):
         best, relevant = match.hits[:1], [hit for hit in match.hits if hit.target in ids][:1]
@@ -224,7 +235,8 @@ def _layer(store: Path, place: Path, layer: str) -> dict[str, Any]:
                 factor,
             ]
         )
-    return {"page": f"../results/{address(place)}", "shares": shares, "filters": rows}
+    page = f"../results/{address(Path(*folder.parts[-4:]))}"
+    return {"page": page, "shares": shares, "filters": rows}
 
 
 def _begin(whole: Motif, part: Motif) -> int:
@@ -233,7 +245,141 @@ def _begin(whole: Motif, part: Motif) -> int:
     return next(at for at in starts if np.array_equal(whole.pwm[at : at + part.width], part.pwm))
 
 
+# Architectures
+
+LENGTH = 200
+FILTER = (3, 9, 19)
+POOL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 25, 50, 100)
+TAPS = (1, 2, 3, 5, 9)
+DILATION = (1, 2, 4, 5, 9)
+MOTIFS = (6, 16)
+"""Positions of a short motif and of a long one, to compare fields with."""
+
+
+def strides(pool: int) -> tuple[int, ...]:
+    """Strides of a pool to choose from: 1 and 2, a fifth, a quarter, a half and all of it."""
+    return tuple(sorted({each for each in (1, 2, pool // 5, pool // 4, pool // 2, pool) if 0 < each <= pool}))
+
+
+def layers_of(filter: int, pool: int, stride: int, taps: int, dilation: int) -> str:
+    """Write a network of two convolutions; windows that overlap are padded, as in those trained."""
+    short = f"s{stride}same" if stride < pool else ""
+    spread = f"d{dilation}" if dilation > 1 and taps > 1 else ""
+    return f"conv{filter} pool{pool}{short} conv{taps}{spread}"
+
+
+def _shapes() -> Iterator[tuple[int, int, int, int]]:
+    """Pool, stride, taps and dilation, all that differ."""
+    for pool, taps in product(POOL, TAPS):
+        for stride, dilation in product(strides(pool), DILATION if taps > 1 else (1,)):
+            yield pool, stride, taps, dilation
+
+
+def fields() -> Explorer:
+    """What neurons see in networks of two convolutions.
+
+    Data: ``rows``, the fields of conv1, pool1 and conv2, each under the numbers that it depends on: size,
+    jump, start, neurons, uncertainty, overlap; the ``values`` that controls stand for, and of ``networks``.
+    """
+    rows = {}
+    for shape, filter in product(_shapes(), FILTER):
+        pool, stride, *_ = shape
+        keys = (f"{filter}", f"{filter} {pool} {stride}", " ".join(map(str, (filter, *shape))))
+        found = receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH).rows
+        for key, row in zip(keys, found, strict=True):
+            rows[key] = (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)
+    networks: dict[tuple[int, ...], str] = {}
+    for name, network in (VARIANTS | REGISTERED | SECOND).items():
+        conv1, pool1, conv2 = network.layers[:3]
+        values = (conv1.size, pool1.size, pool1.stride, conv2.size, conv2.dilation)
+        if " ".join(map(str, values)) in rows and layers_of(*values) == format_layers(network.layers[:3]):
+            networks.setdefault(values, name)
+    names = tuple(name.upper() for name in networks.values())
+    return Explorer(
+        "fields",
+        "What neurons see",
+        "Choose a network, or move its numbers. Bars: fields of three neighbouring neurons; orange: how many "
+        "places the middle one leaves open; shaded: a sequence of 200.",
+        (
+            Choice("network", "network", ("another", *names), 1 + names.index("CNN-2")),
+            Slider("filter", "first filter", 0, len(FILTER) - 1, 2, tuple(map(str, FILTER))),
+            Slider("pool", "pool", 0, len(POOL) - 1, 1, tuple(map(str, POOL))),
+            Slider("stride", "its stride", 0, len(strides(2)) - 1, 1, tuple(map(str, strides(2)))),
+            Slider("taps", "second filter", 0, len(TAPS) - 1, 3, tuple(map(str, TAPS))),
+            Slider("dilation", "its dilation", 0, len(DILATION) - 1, 0, tuple(map(str, DILATION))),
+        ),
+        {
+            "rows": rows,
+            "values": {"filter": FILTER, "pool": POOL, "taps": TAPS, "dilation": DILATION},
+            "strides": [strides(pool) for pool in POOL],
+            "networks": list(networks),
+            "length": LENGTH,
+            "motifs": MOTIFS,
+        },
+    )
+
+
+def architecture(store: Path | str) -> Explorer:
+    """What neurons see and, besides, what to expect of the first filters.
+
+    Data, beside those of `fields`: ``expected``, the bits, the relevant fraction by the curve and its
+    interval, the place of the most alike network that was trained, or -1, and why the fraction is not to be
+    trusted, for each of :data:`FILTER`, as places in ``why``; ``curve``, points of it; ``trained``, in
+    words, bits, mean, address of the runs' page, whether its filters are short.
+    """
+    seen, known = fields(), prediction.outcomes()
+    trained = [each for each in known.layers if each.view.name == "conv1"]
+    expected: dict[str, list[object]] = {}
+    why = {"": 0}
+    for shape in _shapes():
+        found = [
+            prediction.predict(receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH))[0]
+            for filter in FILTER
+        ]
+        long = found[-1]
+        near = prediction.nearest(long, trained)
+        expected[" ".join(map(str, shape))] = [
+            f"{long.bits:.3f}",
+            *(f"{share:.2f}" for share in (long.curve, long.low, long.high)),
+            trained.index(near) if near else -1,
+            *(why.setdefault(each.outside, len(why)) for each in found),
+        ]
+    most = max(each.view.bits for each in trained)
+    steps = [most * step / 60 for step in range(61)]
+    return replace(
+        seen,
+        name="architecture",
+        title="What to expect of an architecture",
+        about=f"{seen.about} Dots: networks that were trained, hollow if their filters are shorter than "
+        "motifs; each leads to its runs. Diamond: what the curve, fitted to the published table alone, says "
+        "of this one, with an interval for four trainings of five.",
+        data={
+            **seen.data,
+            "expected": expected,
+            "why": list(why),
+            "most": round(most, 3),
+            "curve": [(round(bits, 3), round(known.curve.fraction(bits), 3)) for bits in steps],
+            "trained": [_trained(Path(store), each) for each in trained],
+        },
+    )
+
+
+def _trained(store: Path, outcome: prediction.Outcome) -> list[object]:
+    place = Path("synthetic", outcome.network, "released")
+    page = f"../results/{address(place)}" if (store / place).exists() else ""
+    short = outcome.letters < prediction.SHORTEST
+    bits, mean = outcome.view.bits, outcome.mean
+    words = f"{outcome.network.upper()}: {bits:.3f} bits, {mean:.2f} relevant"
+    return [words, round(bits, 3), round(mean, 3), page, int(short)]
+
+
 def explorer(name: str, store: Path | str) -> Html:
     """Return an explorer by its name; empty where its runs are missing."""
-    made = toys() if name == "toy" else filters(store)
+    makers: dict[str, Callable[[], Explorer | None]] = {
+        "toy": toys,
+        "filters": lambda: filters(store),
+        "fields": fields,
+        "architecture": lambda: architecture(store),
+    }
+    made = makers[name]()
     return made.html() if made else Html("")

@@ -23,8 +23,7 @@ from receptive.evidence.measured import Results
 from receptive.evidence.verdicts import Comparison, Judgement
 from receptive.files import kind, packaged, read_text
 from receptive.report import tables
-from receptive.report.report import evidence
-from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, number_mark, plus_minus
+from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, mark, plus_minus
 
 VERDICTS = ("reproduced", "trend only", "undecided", "not reproduced", "not measured", "tested")
 MARKS = {**tables.MARKS, "trend only": "≈", "tested": "⊢"}
@@ -167,7 +166,7 @@ def _shipped_tests() -> dict[str, list[Test]]:
 def number_lines(row: Row) -> list[str]:
     """Return a line for every published number of a claim, with the measured one and its verdict."""
     return [
-        f"{number_mark(each.verdict, each.shown)} {quantity(each.cell)}: "
+        f"{mark(each)} {quantity(each.cell)}: "
         f"published {plus_minus(each.cell.mean, each.cell.sd)}, "
         f"measured {measured_text(each)}"
         for each in row.numbers
@@ -195,7 +194,7 @@ def evidence_lines(row: Row) -> list[str]:
     if row.judgement.waits_for:
         first, rest = row.judgement.waits_for[:5], len(row.judgement.waits_for[5:])
         return [f"waits for runs of {', '.join(first)}" + (f" and {rest} more" if rest else "")]
-    return [evidence_line(evidence(each)) for each in row.judgement.evidence]
+    return [evidence_line(inequality) for inequality in row.judgement.evidence]
 
 
 def tests_in(folder: Path) -> dict[str, list[Test]]:
@@ -220,10 +219,10 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
             first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
             source = "\n".join(text.splitlines()[first - 1 : function.end_lineno])
             test = Test(path.relative_to(folder.parent).as_posix(), function.name, source)
-            for mark in marks:
-                names = fnmatch.filter(claims.statements(), mark)
+            for pattern in marks:
+                names = fnmatch.filter(claims.statements(), pattern)
                 if not names:
-                    raise ReceptiveError(f"{test} is marked with the claim {mark!r}, which there is not")
+                    raise ReceptiveError(f"{test} is marked with the claim {pattern!r}, which there is not")
                 for name in names:
                     found.setdefault(name, []).append(test)
     return found

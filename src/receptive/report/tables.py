@@ -1,20 +1,23 @@
-"""A report as people read it: tables, sentences and a Markdown page, all made from one document.
+"""A report as people read it: tables, sentences and a Markdown page.
 
-Every function takes the document that :func:`receptive.report.report.document` makes, or a part of it, and
-returns text or rows of text. What numbers there are and what they mean is decided there; here, how they look.
+Every function takes a :class:`~receptive.report.report.Report`, or a part of it, and returns text or rows of
+text. What numbers there are and what they mean is decided there; here, how they look.
 """
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
-from receptive.evidence import ablations, measured
-from receptive.evidence.statistics import LEAST_TRIALS
-from receptive.evidence.verdicts import PUBLISHED_TRIALS
+from receptive.evidence import ablations, authors, claims
+from receptive.evidence.ablations import Row, Switches
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample
+from receptive.evidence.verdicts import PUBLISHED_TRIALS, Comparison, Evidence
+from receptive.report import records
+from receptive.report.report import Judged, Networks, Report
 
-Document = dict[str, Any]
-
+Table = tuple[list[str], list[list[str]]]
+"""A header and rows."""
 COLUMNS = {"auroc": "AU-ROC", "jaspar": "JASPAR", "relevant": "relevant"}
 COLUMNS_IN_VIVO = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "relevant": "relevant"}
 MARKS = {"reproduced": "✓", "undecided": "?", "not reproduced": "✗", "not measured": "·"}
@@ -48,99 +51,95 @@ def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
     return f"{mean:.{digits}f}" + ("" if sd is None else f"±{sd:.{digits}f}")
 
 
-def table(document: Document) -> tuple[list[str], list[list[str]]]:
-    """Lay the numbers out as Table 1 has them: a row per network and layer, with marks for the verdicts.
-
-    Returns:
-        The header and the rows.
-    """
-    return _table(document["cells"], COLUMNS)
+def of_sample(sample: Sample | None, digits: int = 3) -> str:
+    """Format the mean of some trials and their deviation; a dash without a trial."""
+    return plus_minus(sample.mean, sample.deviation, digits) if sample else "–"
 
 
-def table_2(document: Document) -> tuple[list[str], list[list[str]]]:
+def table(report: Report) -> Table:
+    """Lay the numbers out as Table 1 has them: a row per network and layer, with marks for the verdicts."""
+    return _table(report.cells, COLUMNS)
+
+
+def table_2(report: Report) -> Table:
     """Lay the numbers of DeepSEA's sequences out as Table 2 has them, in the same way."""
-    return _table(document["table2"]["cells"], COLUMNS_IN_VIVO)
+    return _table(report.table2, COLUMNS_IN_VIVO)
 
 
-def chipseq_table(networks: Document) -> tuple[list[str], list[list[str]]]:
-    """Lay the numbers of the ChIP-seq task, or of a control, out like Table 2, beside nothing published.
-
-    Returns:
-        The header and the rows.
-    """
+def chipseq_table(networks: Networks) -> Table:
+    """Lay the numbers of the ChIP-seq task, or of a control, out like Table 2, beside nothing published."""
     header = ["network", "n", "AU-ROC", "AU-PR", "JASPAR", "without Gmeb1", "relevant", "covered"]
-    scores = {row["variant"]: row for row in networks["scores"]}
+    scores = {row.variant: row for row in networks.scores}
     rows = []
-    for fractions, factors in zip(networks["fractions"], networks["factors"], strict=True):
-        variant, layer = fractions["variant"], fractions["layer"]
-        first = layer == "conv1"
+    for layer in networks.layers:
+        first, own = layer.layer == "conv1", scores[layer.variant]
         rows.append(
             [
-                variant if first else f"{variant} {layer}",
-                str(fractions["n"]),
-                *(plus_minus(**scores[variant][name]) if first else "" for name in ("auroc", "aupr")),
-                *(plus_minus(**fractions[name]) for name in ("jaspar", "jaspar_without_gmeb1", "relevant")),
-                plus_minus(**factors["covered"], digits=1),
+                layer.variant if first else f"{layer.variant} {layer.layer}",
+                str(layer.n),
+                *(of_sample(score) if first else "" for score in (own.auroc, own.aupr)),
+                *(of_sample(share) for name, share in layer.fractions.items() if name != "relevant_embedded"),
+                of_sample(layer.covered, 1),
             ]
         )
     return header, rows
 
 
-def class_table(networks: Document, best: Mapping[str, float]) -> tuple[list[str], list[list[str]]]:
+def class_table(networks: Networks, best: Mapping[str, float]) -> Table:
     """Lay out the AU-ROC of every class, means over trials: the best JASPAR hit's and every network's."""
-    scores = networks["scores"]
-    header = ["class", *(["best JASPAR hit"] if best else []), *(row["variant"] for row in scores)]
+    scores = networks.scores
+    header = ["class", *(["best JASPAR hit"] if best else []), *(row.variant for row in scores)]
     return header, [
         [
             name,
             *([f"{best[name]:.3f}"] if best else []),
-            *(f"{row['auroc_by_class'][name]['mean']:.3f}" for row in scores),
+            *(f"{row.auroc_by_class[name].mean:.3f}" for row in scores),
         ]
-        for name in scores[0]["auroc_by_class"]
+        for name in scores[0].auroc_by_class
     ]
 
 
-def _table(published: Sequence[Document], columns: Mapping[str, str]) -> tuple[list[str], list[list[str]]]:
+def _table(published: Sequence[Comparison], columns: Mapping[str, str]) -> Table:
     header = ["id", "variant", "n"]
     for name in columns.values():
         header += [name, "measured", ""]
-    rows: dict[tuple[str, str, str], dict[str, Document]] = {}
-    for cell in published:
-        rows.setdefault((cell["id"], cell["variant"], cell["layer"] or "conv1"), {})[cell["column"]] = cell
+    rows: dict[tuple[str, str, str], dict[str, Comparison]] = {}
+    for number in published:
+        cell = number.cell
+        rows.setdefault((cell.id, cell.variant, cell.layer or "conv1"), {})[cell.column] = number
     lines = []
-    for (identifier, variant, layer), cells in rows.items():
+    for (identifier, variant, layer), numbers in rows.items():
         deep = not identifier.startswith("T")
-        line = [identifier, f"{variant} {layer}" if deep else variant]
-        line.append(str(next(iter(cells.values()))["n"]))
+        measured = next(iter(numbers.values())).measured
+        line = [identifier, f"{variant} {layer}" if deep else variant, str(measured.n if measured else 0)]
         for column in columns:
-            line += _three(cells.get(column))
+            line += _three(numbers.get(column))
         lines.append(line)
     return header, lines
 
 
-def _three(cell: Document | None) -> list[str]:
+def _three(number: Comparison | None) -> list[str]:
     """A published number, the measured one and the mark of the verdict."""
-    if cell is None:
+    if number is None:
         return ["", "", ""]
-    published = plus_minus(cell["published_mean"], cell["published_sd"])
-    return [published, plus_minus(cell["mean"], cell["sd"]), number_mark(cell["verdict"], cell["shown"])]
+    return [plus_minus(number.cell.mean, number.cell.sd), of_sample(number.measured), mark(number)]
 
 
-def number_mark(verdict: str, shown: bool | None) -> str:
+def mark(number: Comparison) -> str:
     """Return the mark of a number: of its verdict, and whether its agreement is shown."""
-    return UNSHOWN if verdict == "reproduced" and not shown else MARKS[verdict]
+    return UNSHOWN if number.verdict == "reproduced" and not number.shown else MARKS[number.verdict]
 
 
-def tally(document: Document) -> str:
+def tally(report: Report) -> str:
     """Count the verdicts in one sentence."""
 
-    def counted(entries: Sequence[Document], *verdicts: str) -> str:
-        found = [entry["verdict"] for entry in entries]
-        return ", ".join(f"{found.count(verdict)} {verdict}" for verdict in verdicts)
+    def counted(entries: Sequence[Comparison] | Sequence[Judged], *verdicts: str) -> str:
+        counts = Counter[str](entry.verdict for entry in entries)
+        return ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
 
-    cells, judged = document["cells"], document["claims"]
-    shown = sum(cell["shown"] is True for cell in cells)
-    twice = " (each data set by itself)" if len({each["id"] for each in judged}) < len(judged) else ""
+    cells, judged = report.cells, report.claims
+    shown = sum(number.shown is True for number in cells)
+    twice = " (each data set by itself)" if len({claim.id for claim in judged}) < len(judged) else ""
     return (
         f"Of {len(cells)} numbers {counted(cells, 'reproduced', 'not reproduced', 'not measured')}; "
         f"agreement is shown of {shown} of those reproduced, and the others are not contradicted. "
@@ -149,50 +148,50 @@ def tally(document: Document) -> str:
     )
 
 
-def evidence_line(each: Document) -> str:
-    """One inequality of a claim as text."""
-    closest = f", the closest of {each['closest_of']}" if each["closest_of"] > 1 else ""
-    interval = f"{each['estimate']:.3f} [{each['low']:.3f}, {each['high']:.3f}]"
-    mark = "✓" if each["holds"] else "✗" if each["contradicted"] else "?"
-    return f"{mark} {each['what']}: {interval}, to be {each['expected']}{closest}"
+def evidence_line(inequality: Evidence) -> str:
+    """Say one inequality of a claim."""
+    closest = f", the closest of {inequality.closest_of}" if inequality.closest_of > 1 else ""
+    found = inequality.found
+    interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    sign = "✓" if inequality.holds else "✗" if inequality.contradicted else "?"
+    return f"{sign} {inequality.what}: {interval}, to be {inequality.expected}{closest}"
 
 
-def by_trial_line(claim: Document) -> str:
+def by_trial_line(claim: Judged) -> str:
     """Say what a claim's verdict would be if trials of one seed were taken as pairs."""
-    return f"taken trial by trial it would be {claim['by_trial']}"
+    return f"taken trial by trial it would be {claim.by_trial}"
 
 
-def table_csv(document: Document) -> str:
+def table_csv(report: Report) -> str:
     """Return the cells as comma-separated values, a row per number."""
     text = io.StringIO()
-    names = [name for name in document["cells"][0] if name != "difference"]
+    cells = [records.cell(number) for number in report.cells]
+    names = [name for name in cells[0] if name != "difference"]
     columns = [*names, "difference", "difference_low", "difference_high"]
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for cell in document["cells"]:
-        found = cell["difference"] or {}
-        ends = {f"difference_{end}": found.get(end) for end in ("low", "high")}
-        writer.writerow({**cell, "difference": found.get("estimate"), **ends})
+    for cell in cells:
+        interval = cell["difference"] or {}
+        ends = {f"difference_{end}": interval.get(end) for end in ("low", "high")}
+        writer.writerow({**cell, "difference": interval.get("estimate"), **ends})
     return text.getvalue()
 
 
-def markdown(document: Document, figures: Mapping[str, str]) -> str:
+def markdown(report: Report, figures: Mapping[str, str]) -> str:
     """Return the report as a Markdown page.
 
     Args:
-        document: the report.
+        report: what to show.
         figures: names of the figures' files, without their endings, and what each shows in words.
     """
-    data = document["data_sha256"][:16] or "none"
+    data, left_out = report.synthetic.data[:16] or "none", report.synthetic.left_out
     sections = [
         "# Koo & Eddy (2019), Table 1: published and measured",
-        f"Protocol `{document['protocol']}`, data set `{data}`. {tally(document)}",
-        f"{len(document['left_out'])} shortened or incomplete runs are left out."
-        if document["left_out"]
-        else "",
-        mixed_recipes(document),
+        f"Protocol `{report.protocol}`, data set `{data}`. {tally(report)}",
+        f"{len(left_out)} shortened or incomplete runs are left out." if left_out else "",
+        mixed_recipes(report),
         RULES,
-        grid(*table(document)),
+        grid(*table(report)),
         "## Claims",
         "A claim is *reproduced* if the whole 95% interval of each of its inequalities lies on the claimed "
         "side and the published numbers it leans on are reproduced too; *trend only* if the inequalities "
@@ -201,36 +200,37 @@ def markdown(document: Document, figures: Mapping[str, str]) -> str:
         "measured* while a variant that "
         f"it needs has fewer than {PUBLISHED_TRIALS} full runs, or {LEAST_TRIALS} for ASM-3, ASM-5, ASM-6, "
         "ASM-7 and a claim in vivo.",
-        *(_claim_section(claim) for claim in document["claims"]),
+        *map(_claim_section, report.claims),
         "## What counts as a match",
         "JASPAR: any of the 519 motifs; without Gmeb1, which flat filters hit (D-19). Relevant: by the "
         "released list, as in the table, or by the embedded motifs alone (D-9).",
         grid(
             ["layer", "n", "JASPAR", "without Gmeb1", "relevant", "embedded only"],
-            list(_fraction_rows(document)),
+            list(_fraction_rows(report.networks["synthetic"])),
         ),
         "## Filters on each factor",
         "Mean fraction of all filters whose best relevant hit is the factor's, ± standard deviation over "
         "trials; covered: how many of the twelve factors have a filter (POOL-4).",
-        _factor_grid(document["factors"]),
+        _factor_grid(report.networks["synthetic"]),
         "## Table 2: published and measured",
         "DeepSEA's sequences, the paper's in vivo data, which are too large to ship (docs/deepsea.md). The "
         "match fractions published for CNN-25 with 60, 90 and 120 filters are Table 1's (D-2).",
-        grid(*table_2(document)),
+        grid(*table_2(report)),
         "## The authors' own in vivo filters",
         "First-layer filters that the authors trained on DeepSEA's sequences, from the history of their "
         "repository: one trial of an earlier version, CNN-50-2 small (D-5), compared with JASPAR by this "
         "package. Published: Table 2, ± standard deviation over five trials.",
-        _authors_grid(document),
-        *_chipseq_sections(document["chipseq"]),
-        *(switch_sections(document) if "ablations" in document else ()),
+        _authors_grid(),
+        *_chipseq_sections(report),
+        *(switch_sections(report.switches) if report.switches.ablations else ()),
         "## Figures" if figures else "",
         *(f"![{words}]({name}.svg)" for name, words in figures.items()),
     ]
     return "\n\n".join(filter(None, sections)) + "\n"
 
 
-def _chipseq_sections(part: Document) -> list[str]:
+def _chipseq_sections(report: Report) -> list[str]:
+    networks = report.networks["chipseq"]
     sections = [
         "## Different data: the ChIP-seq task",
         "**These are not the paper's data.** No number here is one of Table 2's, and none is compared with "
@@ -238,88 +238,83 @@ def _chipseq_sections(part: Document) -> list[str]:
         "(docs/chipseq.md). What is judged on them are the claims VIVO-1 to VIVO-5. ± is the standard "
         "deviation over trials; covered: how many of the ten factors have a filter.",
     ]
-    if not part["scores"]:
+    if not networks.scores:
         sections.append("There is no full run yet: `receptive replicate chipseq`.")
     else:
         sections += [
-            grid(*chipseq_table(part)),
+            grid(*chipseq_table(networks)),
             "### AU-ROC of each factor",
             "Means over trials, beside that of the best site of the factor's own JASPAR motif alone.",
-            grid(*class_table(part, part["best_hits"])),
+            grid(*class_table(networks, report.best_hits)),
             "### Filters on each factor, ChIP-seq",
-            _factor_grid(part["factors"]),
+            _factor_grid(networks),
         ]
-    for task, control in part["controls"].items():
+    for task in report.controls:
+        control = report.networks[task]
         sections += [f"### Control: {task}", CONTROL_WORDS[task], grid(*chipseq_table(control))]
         if task == "chipseq-source":
             sections.append(grid(*class_table(control, {})))
     return sections
 
 
-def _claim_section(claim: Document) -> str:
-    lines = [f"**{claim['id']}** – *{claim['verdict']}*. {claim['statement']}", ""]
-    if claim["task"] in TASK_WORDS:
-        lines.append(f"- {TASK_WORDS[claim['task']]}")
-    if claim["waits_for"]:
-        lines.append(f"- waits for {', '.join(claim['waits_for'])}")
-    if claim["by_trial"] != claim["verdict"]:
+def _claim_section(claim: Judged) -> str:
+    judgement = claim.judgement
+    lines = [f"**{claim.id}** – *{claim.verdict}*. {judgement.claim.statement}", ""]
+    if judgement.task in TASK_WORDS:
+        lines.append(f"- {TASK_WORDS[judgement.task]}")
+    if judgement.waits_for:
+        lines.append(f"- waits for {', '.join(judgement.waits_for)}")
+    if claim.by_trial != claim.verdict:
         lines.append(f"- {by_trial_line(claim)}")
-    return "\n".join([*lines, *(f"- {evidence_line(each)}" for each in claim["evidence"])])
+    return "\n".join([*lines, *(f"- {evidence_line(inequality)}" for inequality in judgement.evidence)])
 
 
-def _fraction_rows(document: Document) -> Iterator[list[str]]:
-    for row in document["fractions"]:
-        numbers = [plus_minus(**row[column]) for column in measured.FRACTIONS]
-        yield [f"{row['variant']} {row['layer']}", str(row["n"]), *numbers]
+def _fraction_rows(networks: Networks) -> Iterator[list[str]]:
+    for layer in networks.layers:
+        yield [f"{layer.variant} {layer.layer}", str(layer.n), *map(of_sample, layer.fractions.values())]
 
 
-def _factor_grid(rows: Sequence[Document]) -> str:
-    if not rows:
+def _factor_grid(networks: Networks) -> str:
+    if not networks.layers:
         return ""
-    header = ["layer", "n", "covered", *rows[0]["fractions"]]
+    header = ["layer", "n", "covered", *networks.layers[0].factors]
     return grid(
         header,
         [
             [
-                f"{row['variant']} {row['layer']}",
-                str(row["n"]),
-                plus_minus(**row["covered"], digits=1),
-                *(plus_minus(**share, digits=2) for share in row["fractions"].values()),
+                f"{layer.variant} {layer.layer}",
+                str(layer.n),
+                of_sample(layer.covered, 1),
+                *(of_sample(share, 2) for share in layer.factors.values()),
             ]
-            for row in rows
+            for layer in networks.layers
         ],
     )
 
 
-def mixed_recipes(document: Document) -> str:
+def mixed_recipes(report: Report) -> str:
     """Say which networks have runs by code that makes different networks of one plan; empty if none has."""
-    mixed = [name for name, recipes in document["recipes"].items() if len(recipes) > 1]
+    mixed = [name for name, recipes in report.synthetic.recipes.items() if len(recipes) > 1]
     if not mixed:
         return ""
     names = ", ".join(mixed)
     return f"Runs of more than one recipe (see run.json), trials of different code, are together in {names}."
 
 
-def _authors_grid(document: Document) -> str:
+def _authors_grid() -> str:
     header = ["network", "filters", "JASPAR", "published", "relevant", "published", "embedded only"]
-    return grid(
-        header,
-        [
-            [
-                row["variant"],
-                str(row["n"]),
-                f"{row['jaspar']:.3f}",
-                plus_minus(**row["published_jaspar"]),
-                f"{row['relevant']:.3f}",
-                plus_minus(**row["published_relevant"]),
-                f"{row['relevant_embedded']:.3f}",
-            ]
-            for row in document["authors_invivo"]
-        ],
-    )
+    rows = []
+    for variant in authors.INVIVO:
+        shares = authors.fractions(variant)
+        line = [variant, str(len(authors.filters(variant)))]
+        for column in ("jaspar", "relevant"):
+            cell = claims.cell(variant, column, "invivo")
+            line += [f"{shares[column]:.3f}", plus_minus(cell.mean, cell.sd) if cell else "–"]
+        rows.append([*line, f"{shares['relevant_embedded']:.3f}"])
+    return grid(header, rows)
 
 
-def switch_sections(document: Document) -> list[str]:
+def switch_sections(switches: Switches) -> list[str]:
     """Return the two tables of what other protocols change, in Markdown, with what they show."""
     return [
         "## Single switches of the protocol",
@@ -329,49 +324,47 @@ def switch_sections(document: Document) -> list[str]:
         "its 95% interval: Welch's, or, where only the reading differs, that of the differences, trial by "
         "trial, from a released reading of the same weights (`released, again`: weights are not kept, and "
         "another machine makes others of the same seed). Marks are verdicts on the published number.",
-        grid(*switch_table(document["ablations"])),
+        grid(*switch_table(switches.ablations)),
         "## The two protocols",
         "Networks trained by the released code and by the paper's text, the latter also with their filters "
         "read as the released code reads them.",
-        grid(*switch_table(document["protocols"])),
+        grid(*switch_table(switches.protocols)),
     ]
 
 
-def switch_table(rows: Sequence[Document]) -> tuple[list[str], list[list[str]]]:
-    """Lay out runs under several protocols, below the published numbers of their network.
-
-    Returns:
-        The header and the rows.
-    """
+def switch_table(rows: Sequence[Row]) -> Table:
+    """Lay out runs under several protocols, below the published numbers of their network."""
     header = ["network", "protocol", "", "n"]
     for name in COLUMNS.values():
         header += [name, "− released"]
     lines, last = [], ""
     for row in rows:
-        if row["variant"] != last:
-            lines.append([row["variant"], "published", "", str(PUBLISHED_TRIALS)])
-            for column in COLUMNS:
-                lines[-1] += [plus_minus(**row[column]["published"]), ""]
-            last = row["variant"]
-        reasons = row["discrepancies"]
+        numbers = [
+            (number, row.differences[column]) for column in COLUMNS if (number := row.compared(column))
+        ]
+        if row.variant != last:
+            line = [row.variant, "published", "", str(PUBLISHED_TRIALS)]
+            for number, _ in numbers:
+                line += [plus_minus(number.cell.mean, number.cell.sd), ""]
+            lines.append(line)
+            last = row.variant
+        reasons = row.discrepancies
         shown = ", ".join(reasons) if len(reasons) < 3 else f"{reasons[0]} … {reasons[-1]}"
-        line = [row["variant"], ablations.in_words(row), shown, str(row["n"])]
-        for column in COLUMNS:
-            number = row[column]
-            mark = number_mark(number["verdict"], number["shown"])
-            mean = plus_minus(number["mean"], number["sd"])
-            line += [f"{mean} {mark}" if row["n"] else mark, difference_text(number["difference"])]
+        line = [row.variant, ablations.in_words(row), shown, str(row.n)]
+        for number, difference in numbers:
+            mean = f"{of_sample(number.measured)} " if row.n else ""
+            line += [mean + mark(number), difference_text(difference)]
         lines.append(line)
     return header, lines
 
 
-def difference_text(found: Document | None) -> str:
+def difference_text(difference: Interval | None) -> str:
     """Format a difference with its 95% interval; nothing without one, 0 if it is that for certain."""
-    if found is None:
+    if difference is None:
         return ""
-    if found["low"] == found["high"] == 0:
+    if difference.low == difference.high == 0:
         return "0"
-    return f"{found['estimate']:+.3f} [{found['low']:+.3f}, {found['high']:+.3f}]"
+    return f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
