@@ -268,7 +268,7 @@ def test_a_deeper_layer_is_read_where_the_first_holds_parts(more, read):
         assert (alone.distributed, alone.deeper) == ("", None)  # it was asked for
         assert shown["deeper"]["filters"][0]["sites"] == alone.reading.sites[0]
         np.testing.assert_array_equal(found.deeper.reading.motifs[0].pwm, alone.reading.motifs[0].pwm)
-        assert shown["deeper"]["fractions"] == alone.fractions
+        assert shown["deeper"]["fractions"] == alone.fractions._asdict()
 
 
 def test_branches_beside_the_first_layer_are_no_deeper_ones():
