@@ -356,6 +356,10 @@ class Onnx:
         """Run the model, and return what the layer does."""
         return self._run(layer, batch, {}, None, heard=True)
 
+    def run(self, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model as it is, and return its outputs."""
+        return self._run("", batch, {}, None)
+
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         return self._run(layer, batch, held, axis)
