@@ -22,6 +22,7 @@ from receptive.report import explorers, matrix, trials
 sys.path.append(str(Path(__file__).parent))
 import links
 import results_page
+import shown
 import specification
 
 root = Path(__file__).parent.parent
@@ -136,6 +137,8 @@ def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("{{ matrix }}", specification.the_matrix(matrix_rows))
     if docname == "spec/claim-tests":
         source[0] += "\n" + specification.the_tests(matrix_rows)
+    if docname.startswith("docs/"):
+        source[0] = shown.filled(source[0])
     if docname == "docs/results":
         source[0] += "\n" + results_page.contents(root / "results")
     if docname == "docs/api":
@@ -144,10 +147,10 @@ def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
                 source[0] += f"\n## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n"
     if docname == "docs/commands":
         for line in commands(typer.main.get_command(app)):
-            shown = CliRunner().invoke(
+            told = CliRunner().invoke(
                 app, [*line.split()[1:], "--help"], env={"COLUMNS": "88", "NO_COLOR": "1"}
             )
-            source[0] += f"\n## {line}\n\n```text\n{dedent(shown.output).strip()}\n```\n"
+            source[0] += f"\n## {line}\n\n```text\n{dedent(told.output).strip()}\n```\n"
 
 
 def shorten(

@@ -24,7 +24,15 @@ FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 KEPT = ("gradient_left", "relevant_at_end", "gradient_lead", "importance_lead")
 """Columns of what `replicate --keep` kept of a run, of its first layer (:mod:`receptive.evidence.kept`)."""
 
-SIDE = {"synthetic": "", "chipseq": "chipseq/", "synthetic-draw1": "draws/", "synthetic-draw2": "draws/"}
+SIDE = {
+    "synthetic": "",
+    "chipseq": "chipseq/",
+    "synthetic-draw1": "draws/",
+    "synthetic-draw2": "draws/",
+    "synthetic-quarter": "quarter/",
+    "synthetic-fourfold": "fourfold/",
+    "synthetic-pairs": "pairs/",
+}
 """Tasks whose networks are compared with one another, with what stands before the names of their networks:
 the trials on both other draws of the synthetic task count as one series (DISC-7)."""
 REGISTERED_TRIALS = {"synthetic": (5, 6, 7), "chipseq": (3, 4)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from receptive.errors import UsageError
 from receptive.protocols import Protocol, drawing
-from receptive.tasks import chipseq, dataset, synthetic
+from receptive.tasks import chipseq, dataset, pairs, synthetic
 from receptive.tasks.dataset import Dataset
 
 
@@ -20,7 +20,8 @@ class Task:
         words: says what is particular about it, beside a claim or as a control.
         real: whether its sequences are those of a genome.
         control: the task that it is a control of, if it is one.
-        sister: whether it is another draw of the synthetic task, whose runs count with those of that.
+        sister: whether it is another form of the synthetic task, whose runs are compared with those of that
+            (``SIDE`` of :mod:`receptive.evidence.measured`).
     """
 
     make: Callable[[Protocol], Dataset] | None
@@ -30,14 +31,17 @@ class Task:
     sister: bool = False
 
 
-def _drawn(seed: int, name: str) -> Callable[[Protocol], Dataset]:
-    return lambda protocol: synthetic.generate(seed, protocol, task=name)
+def _drawn(name: str, seed: int = 0, sequences: int = synthetic.SEQUENCES) -> Callable[[Protocol], Dataset]:
+    return lambda protocol: synthetic.generate(seed, protocol, sequences, task=name)
 
 
 TASKS = {
-    "synthetic": Task(_drawn(0, "synthetic")),
-    "synthetic-draw1": Task(_drawn(1, "synthetic-draw1"), sister=True),
-    "synthetic-draw2": Task(_drawn(2, "synthetic-draw2"), sister=True),
+    "synthetic": Task(_drawn("synthetic")),
+    "synthetic-draw1": Task(_drawn("synthetic-draw1", 1), sister=True),
+    "synthetic-draw2": Task(_drawn("synthetic-draw2", 2), sister=True),
+    "synthetic-quarter": Task(_drawn("synthetic-quarter", 0, synthetic.SEQUENCES // 4), sister=True),
+    "synthetic-fourfold": Task(_drawn("synthetic-fourfold", 0, 4 * synthetic.SEQUENCES), sister=True),
+    "synthetic-pairs": Task(lambda protocol: pairs.generate(0, protocol), sister=True),
     "invivo": Task(None, "on DeepSEA's sequences, the paper's own", real=True),
     "chipseq": Task(
         lambda _: chipseq.load(), "on the ChIP-seq task, which is not the paper's data", real=True
