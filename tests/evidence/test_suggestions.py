@@ -59,7 +59,7 @@ def advised(text, length, towards="motifs"):
         return None
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(designs, st.sampled_from([200, 600]), st.sampled_from([*TOWARDS]))
 def test_every_suggestion_is_predicted_as_asked_and_turns_one_knob(text, length, towards):
     if (advice := advised(text, length, towards)) is None:
@@ -80,7 +80,7 @@ def test_every_suggestion_is_predicted_as_asked_and_turns_one_knob(text, length,
             assert all(now <= then for now, then in zip(shrunk, later, strict=True))
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(designs)
 def test_the_smallest_changes_come_first(text):
     if (advice := advised(text, 600)) is None:

@@ -236,6 +236,7 @@ def test_filters_cannot_be_read_above_pooling_and_strides(network):
 def test_the_layer_that_holds_whole_motifs(name, layer, readable):
     found = predicted(str(VARIANTS[name]))
     assert prediction.whole_motifs_in(found) == layer
+    assert prediction.whole_motifs_in(predicted("conv7 conv7 pool100")) is None
     if layer:
         (one,) = (each for each in found if each.name == layer)
         assert (one.unreadable == "") == readable == ("cannot be read" not in one.expected)

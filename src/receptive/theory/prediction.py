@@ -313,9 +313,9 @@ def _words(view: View) -> str:
 def whole_motifs_in(predictions: Iterable[Prediction]) -> str | None:
     """Return the first convolution that is expected to hold whole motifs.
 
-    ``None`` if none is, or if the first is outside what was tested: whether it does is then open.
+    ``None`` if none is, or if one before it is outside what was tested: whether that one does is then open.
     """
-    first = next((each for each in predictions if kind_of(each.curve) == "localist"), None)
+    first = next((each for each in predictions if each.outside or each.kind == "localist"), None)
     return first.name if first and not first.outside else None
 
 
