@@ -31,7 +31,7 @@ pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
 project = "receptive"
 author = "The receptive developers"
 project_copyright = f"{author}; MIT licence"
-version = release = receptive.__version__
+version = release = receptive.__version__.partition("+")[0]
 
 extensions = [
     "myst_nb",

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 
 from receptive.audits import audit, importance
-from receptive.cli.train import load_data
 from receptive.evidence import measured
 from receptive.evidence.kept import EPOCHS, IMPORTANCE, Epochs, Importance
 from receptive.files import to_json, write_text
@@ -30,6 +29,7 @@ from receptive.networks import filters, snapshots
 from receptive.protocols import RELEASED
 from receptive.replication import runs
 from receptive.replication.runs import Run
+from receptive.tasks import registry
 from receptive.tasks.dataset import Dataset
 
 PWMS = "epochs.pwm.npz"
@@ -39,7 +39,7 @@ DIGITS = 6
 @cache
 def data_of(task: str) -> Dataset:
     """The data of a task, drawn as its runs have them."""
-    return load_data(None, task, RELEASED)
+    return registry.load(None, task, RELEASED)
 
 
 def rounded(values: np.ndarray) -> list:
