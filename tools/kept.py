@@ -20,7 +20,6 @@ from pathlib import Path
 import numpy as np
 
 from receptive.audits import attribution, audit, importance, truth
-from receptive.cli.train import load_data
 from receptive.evidence import measured
 from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
@@ -33,6 +32,7 @@ from receptive.networks import filters, snapshots
 from receptive.protocols import RELEASED
 from receptive.replication import runs
 from receptive.replication.runs import Run
+from receptive.tasks import registry
 from receptive.tasks.dataset import Dataset
 
 PWMS = "epochs.pwm.npz"
@@ -44,7 +44,7 @@ MUTATED = 250
 @cache
 def data_of(task: str) -> Dataset:
     """The data of a task, drawn as its runs have them."""
-    return load_data(None, task, RELEASED)
+    return registry.load(None, task, RELEASED)
 
 
 def rounded(values: np.ndarray) -> list:

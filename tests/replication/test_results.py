@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from receptive.cli.train import load_data
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER
 from receptive.evidence.kept import read_epochs, read_importance, read_truth
@@ -20,7 +19,7 @@ from receptive.motifs.meme import read_meme
 from receptive.networks.variants import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
 from receptive.replication import runs, targets, workers
-from receptive.tasks import synthetic
+from receptive.tasks import registry, synthetic
 
 RESULTS = Path(__file__).parents[2] / "results"
 FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
@@ -33,7 +32,7 @@ every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(fo
 @cache
 def data_of(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
     """Hash, length and classes of the data set of seed 0, of any task that needs no file."""
-    data = load_data(None, task, protocol)
+    data = registry.load(None, task, protocol)
     return data.sha256, data.length, list(data.classes)
 
 
@@ -56,7 +55,7 @@ ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "pairs
 @pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
 def test_every_planned_run_is_there(target):
     (task,) = targets.tasks_of([target])
-    data = load_data(None, task, RELEASED)
+    data = registry.load(None, task, RELEASED)
     _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
@@ -205,3 +204,14 @@ def test_readings_that_are_compared_are_of_the_same_weights():
         group = [first, *others]
         read_otherwise = any(READING & protocol_of(each).differences(RELEASED).keys() for each in group)
         assert not read_otherwise or {AGAIN.name, PAPER.name} & {each["protocol"] for each in group}
+
+
+def test_the_pinned_packages_are_those_that_made_the_runs():
+    lines = (RESULTS / "environment.txt").read_text("utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    for folder in FOLDERS:
+        record = runs.load(folder).record()
+        made = {name: version for name, version in record["versions"].items() if name != "receptive"}
+        assert made.keys() >= {"keras", "numpy", "scikit-learn", "tensorflow"}
+        assert made.items() <= pinned.items(), folder
+        assert "Python 3.11" in record["machine"]

@@ -431,7 +431,7 @@ class Onnx:
         tensors, tensor = self._walk[1].tensors, self._tensor(layer)
         given = {each.name for each in self.flat.graph.output}
         while tensor not in given and tensor in tensors:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
             met = readers if len(readers) == 1 else self._meeting(tensor)
             axes = tensors[tensor].axes
             ahead = len(axes) > 1 and POSITIONS not in axes[0]
