@@ -33,12 +33,11 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
-from receptive.networks.filters import Window
+from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.fields import unreadable as unaligned
 from receptive.theory.layers import Graph
 
 RECTIFIED = ("relu", "relu6")
@@ -558,17 +557,6 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
     else:
         more = "no convolution sees more"
     return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
-
-
-def unreadable(fields: ReceptiveFields, name: str) -> str:
-    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
-    why = unaligned(fields)[name]
-    if not why and fields.row(name).size > tomtom.WIDEST:
-        return (
-            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
-            "motifs are compared in"
-        )
-    return why
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
