@@ -115,7 +115,7 @@ def test_of_a_knob_the_nearest_value_counts_and_the_nearest_that_is_sure():
 def test_for_cnn_2_and_the_stack_of_basset_there_are_suggestions():
     for text, length in (("conv19 pool2 conv5 pool50", 200), ("conv19 pool3 conv11 pool4 conv7 pool4", 600)):
         found = suggest(chain(parse_layers(text)), length)
-        assert {"pool size", "second filter"} <= {each.knob for each in found.suggestions}
+        assert "pool size" in {each.knob for each in found.suggestions}
         for each in (found.now, *found.suggestions):
             assert each.like in outcomes().layers
 

@@ -21,7 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.audits.attribution import Attributions, attribute, check
+from receptive.audits.attribution import Attributions, attribute, check, effects
 from receptive.audits.importance import Importance, enough, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
@@ -478,17 +478,13 @@ def audit(
     mutated = None
     if attributions is not None:
         part = sample(data if missing else _labelled(data), attributions)
-        mutated = attribute(
+        acting = effects(
             lambda X: listen(X, row.name).scores(),
             part.X,
             None if missing else part.Y,
-            data.classes,
-            targets,
-            relevant,
-            threshold,
-            protocol,
             partial(_ticks, progress, "sequences: mutating letters"),
         )
+        mutated = attribute(acting, part.X, data.classes, targets, relevant, threshold, protocol)
     return Audit(
         **vars(found),
         name=name or network.name,

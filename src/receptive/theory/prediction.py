@@ -269,6 +269,9 @@ def _apart(one: View, other: View) -> float:
 def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]) -> str:
     """Say why the curve is not to be trusted of a layer; "" if it is.
 
+    That is so where no network like it was trained, and where the curve was wrong about those that were, or
+    about those of just its numbers if there are any.
+
     Args:
         view: the layer, and what reads it.
         letters: that one of its filters sees.
@@ -287,8 +290,9 @@ def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]
     near = [each for each in tested if alike(view, each.view)]
     if not near:
         return _untested(view, tested)
-    if fmean(abs(each.mean - each.forecast) for each in near) > WRONG:
-        worst = max(near, key=lambda each: abs(each.mean - each.forecast))
+    same = [each for each in near if _shape(each.view) == _shape(view)]
+    if fmean(abs(each.mean - each.forecast) for each in same or near) > WRONG:
+        worst = max(same or near, key=lambda each: abs(each.mean - each.forecast))
         return (
             f"{worst.network}, which is like it, came out at {worst.mean:.2f} where the curve says "
             f"{worst.forecast:.2f}"
