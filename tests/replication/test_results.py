@@ -12,9 +12,9 @@ from hypothesis import settings
 
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER
-from receptive.evidence.kept import read_epochs, read_importance
+from receptive.evidence.kept import read_epochs, read_importance, read_truth
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database
+from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.networks.variants import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
@@ -66,7 +66,7 @@ def test_every_run_by_the_paper_s_protocol_is_there():
     assert [str(plan.folder("")) for plan in missing] == []
 
 
-KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importance.json"}
+KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importance.json", "truth.json"}
 """What a run may have beside: what was kept of it, and what tools/kept.py reads in that."""
 
 
@@ -111,6 +111,21 @@ def test_importance_is_of_the_run_beside_it(file):
     assert found.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
     assert np.allclose(np.nanmean(found.by_class, axis=1), found.auroc_change, atol=1e-5)
     assert sum(map(bool, found.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(RESULTS.rglob("truth.json")), ids=lambda path: "/".join(path.parts[-4:-1])
+)
+def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
+    found, run = read_truth(file.parent), runs.load(file.parent)
+    _, matches = runs.stored_matches(file.parent)
+    best = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
+    assert {*found.filter_factors} == {*best} - {""}
+    assert found.filters == sum(not match.dead for match in matches)
+    assert found.filters - found.filter_spurious == sum(map(bool, best))
+    assert {*found.motif_factors} <= {*run.plan.classes}
+    assert len(found.motif_factors) + found.motif_spurious <= found.motifs
+    assert 0.03 < found.chance < found.aupr <= 1
 
 
 @every_run

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -445,3 +446,19 @@ def test_what_cannot_be_trained_again_is_refused(command, small, store, tmp_path
     assert (code, "expected either a network" in err) == (2, True)
     code, _, err = command("train", "--again", folder / "run.json")  # without --data: the paper's 25,000
     assert (code, "was trained on data of sha256" in err) == (1, True)
+
+
+def test_a_clock_that_is_put_back_ends_no_run_before_it_began(monkeypatch):
+    class PutBack(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) - timedelta(hours=2)
+
+    begin = runs.now()
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(begin)) < timedelta(seconds=60)
+    monkeypatch.setattr(runs, "datetime", PutBack)
+    assert runs.now() >= begin
+    later = runs.monotonic() + 90
+    monkeypatch.setattr(runs, "monotonic", lambda: later)
+    passed = datetime.fromisoformat(runs.now()) - datetime.fromisoformat(begin)
+    assert timedelta(seconds=89) <= passed < timedelta(seconds=150)

@@ -69,6 +69,24 @@ class Attributions:
     fractions: tomtom.Fractions | None
 
 
+class Effects(NamedTuple):
+    """What letters do to outputs, for pairs of a sequence and a class.
+
+    Attributes:
+        rows: of each pair, the sequence.
+        columns: of each pair, the class.
+        values: float32 (pairs, L, 4), as `mutagenesis` gives them.
+        scale: what was measured of the outputs, in words.
+        classes: how many outputs there are.
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: NDArray[np.float32]
+    scale: str
+    classes: int
+
+
 class Pattern(NamedTuple):
     """What TF-MoDISco found to recur.
 
@@ -211,32 +229,22 @@ def check(positions: int) -> None:
         )
 
 
-def attribute(
+def effects(
     run: Run,
     X: NDArray[np.uint8],
     Y: NDArray[np.int8] | None = None,
-    classes: Sequence[str] = (),
-    targets: Sequence[Motif] = (),
-    relevant: Mapping[str, Sequence[str]] = MappingProxyType({}),
-    threshold: float = tomtom.THRESHOLD,
-    protocol: Protocol = RELEASED,
     ticks: Callable[[int], Callable[[], None]] = lambda _: lambda: None,
-) -> Attributions:
-    """Mutate sequences, and find what recurs in those that are looked at for each class.
+) -> Effects:
+    """Mutate sequences, and keep what letters do to the outputs that each is looked at for.
 
     Args:
         run: the network.
         X: the sequences, one-hot (N, L, 4).
         Y: their labels (N, C), if there are some that go with the outputs.
-        classes: the names of the C labels.
-        targets: the motifs to compare with.
-        relevant: those that count as relevant, by factor.
-        threshold: greatest E-value of a match.
-        protocol: how motifs are trimmed.
         ticks: from how many steps there will be to what is called after each.
 
     Raises:
-        ReceptiveError: there is no sequence, the outputs are no numbers, or TF-MoDISco fails.
+        ReceptiveError: there is no sequence, or the outputs are no numbers.
     """
     if not len(X):
         raise ReceptiveError("--attributions: found no sequence with a label of 1")
@@ -244,31 +252,55 @@ def attribute(
     if not np.isfinite(outputs).all():
         raise ReceptiveError("the model's outputs are not all finite numbers")
     likely = bool(outputs.min() >= 0 and outputs.max() <= 1)
-    chosen = asked(Y, outputs)
-    pairs, tick = [], ticks(len(X))
-    for effects, columns in zip(
-        mutagenesis((lambda X: logits(run(X))) if likely else run, X), chosen, strict=True
-    ):
-        pairs.append(effects[..., columns].transpose(2, 0, 1))
+    scaled: Run = (lambda X: logits(run(X))) if likely else run
+    chosen, tick, values = asked(Y, outputs), ticks(len(X)), []
+    for found, columns in zip(mutagenesis(scaled, X), chosen, strict=True):
+        values.append(found[..., columns].transpose(2, 0, 1))
         tick()
-    rows, column = np.nonzero(chosen)
-    patterns = recurring(X[rows], np.concatenate(pairs))
+    scale = "the logit of the output" if likely else "the output"
+    rows, columns = np.nonzero(chosen)
+    return Effects(rows, columns, np.concatenate(values), scale, outputs.shape[1])
+
+
+def attribute(
+    found: Effects,
+    X: NDArray[np.uint8],
+    classes: Sequence[str] = (),
+    targets: Sequence[Motif] = (),
+    relevant: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    threshold: float = tomtom.THRESHOLD,
+    protocol: Protocol = RELEASED,
+) -> Attributions:
+    """Find the motifs that recur where letters matter, and compare them.
+
+    Args:
+        found: what letters do.
+        X: the sequences that were mutated, one-hot (N, L, 4).
+        classes: the names of the outputs; numbers by default.
+        targets: the motifs to compare with.
+        relevant: those that count as relevant, by factor.
+        threshold: greatest E-value of a match.
+        protocol: how motifs are trimmed.
+
+    Raises:
+        ReceptiveError: TF-MoDISco fails.
+    """
+    patterns, count = recurring(X[found.rows], found.values), found.classes
     whole = tuple(Motif(f"motif{i}", "", each.pwm, len(each.pwm)) for i, each in enumerate(patterns))
-    motifs, count = filters.trimmed(whole, protocol), outputs.shape[1]
+    motifs = filters.trimmed(whole, protocol)
     matches = tomtom.match(motifs, targets, threshold)
     signs = np.array([each.sign for each in patterns], np.int8)
     raising = [match for match, sign in zip(matches, signs, strict=True) if sign > 0]
+    by_class = [np.bincount(found.columns[each.rows], minlength=count) for each in patterns]
     return Attributions(
         sequences=len(X),
-        scale="the logit of the output" if likely else "the output",
+        scale=found.scale,
         classes=tuple(classes) if len(classes) == count else tuple(map(str, range(count))),
-        pairs=len(rows),
+        pairs=len(found.rows),
         motifs=motifs,
         signs=signs,
         sites=np.array([len(each.rows) for each in patterns], np.int64),
-        by_class=np.array(
-            [np.bincount(column[each.rows], minlength=count) for each in patterns], np.int64
-        ).reshape(-1, count),
+        by_class=np.array(by_class, np.int64).reshape(-1, count),
         matches=matches,
         fractions=tomtom.fractions(raising, relevant) if raising else None,
     )
