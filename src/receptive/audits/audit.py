@@ -6,6 +6,7 @@ Discussion leaves open: how much the network would lose without each filter (`im
 """
 
 import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -33,12 +34,11 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
-from receptive.networks.filters import Window
+from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.fields import unreadable as unaligned
 from receptive.theory.layers import Graph
 
 RECTIFIED = ("relu", "relu6")
@@ -311,6 +311,13 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
             f"written by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not have; "
             f'build the model anew in Python, model.load_weights("{path.name}"), and save it'
         )
+    anew = 'where it was made, model.save("model.keras") keeps all of it; `receptive field` reads it as it is'
+    of_tensors = {
+        name for name in missing if hasattr(keras.ops, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    }
+    if missing and missing == of_tensors:
+        named = ", ".join(sorted(missing))
+        return f"holds operations on tensors ({named}), which Keras cannot load from .h5: {anew}"
     if own := sorted({*saved.own_classes(file.model)} or missing - set(saved.GONE)):
         return f"needs {', '.join(own)}, {_OWN}"
     if file.version.startswith("1."):
@@ -326,6 +333,8 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
         )
     if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
         return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
+    if file.form == "hdf5":
+        return f"Keras cannot load this model from .h5 ({first}): {anew}"
     return f"Keras cannot load this model: {first}"
 
 
@@ -556,17 +565,6 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
     return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
 
 
-def unreadable(fields: ReceptiveFields, name: str) -> str:
-    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
-    why = unaligned(fields)[name]
-    if not why and fields.row(name).size > tomtom.WIDEST:
-        return (
-            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
-            "motifs are compared in"
-        )
-    return why
-
-
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     """The row of the convolution that is asked for, the first by default."""
     rows = [row for row in fields.rows if row.kind == "conv"]
@@ -602,6 +600,11 @@ def _input_shape(model: Model) -> Shape:
 def _check_input(shape: Shape, graph: Graph, length: int) -> None:
     """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
     sizes = [size for size in shape[1:] if size is not None]
+    if len(shape) == 2 and prod(sizes) == graph.input_length:
+        raise ReceptiveError(
+            f"the model takes one number for each position, {shape}, such as a code: expected one-hot DNA; a "
+            "model of the layers after the one that encodes them can be audited"
+        )
     if prod(sizes) // (graph.input_length or 1) != 4:
         raise ReceptiveError(
             f"the model turns its input of {shape}, and so expected (batch, 4, L)"
