@@ -175,8 +175,8 @@ def test_trimming_follows_the_protocol():
     pwm = np.full((19, 4), 0.25)
     pwm[8:11] = np.eye(4)[[0, 1, 2]]
     motifs = (filters.Motif("filter0", "", pwm, 19), filters.Motif("filter1", "", np.zeros((19, 4)), 19))
-    assert filters.trimmed(motifs, PAPER) == motifs
-    kept, dead = filters.trimmed(motifs, RELEASED)
+    assert filters.trim_all(motifs, PAPER) == motifs
+    kept, dead = filters.trim_all(motifs, RELEASED)
     np.testing.assert_array_equal(kept.pwm, pwm[5:14])
     assert (kept.nsites, dead.width, dead.dead) == (9, 19, True)
 
