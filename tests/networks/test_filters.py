@@ -118,8 +118,9 @@ def test_layers_that_pooling_leaves_readable():
     expected["cnn-1"]["conv2"] = Window(23, 11)
     expected["cnn-1-1-100"] |= {"conv2": Window(23, 11), "conv3": Window(27, 13)}
     assert {name: filters.readable(each, 200) for name, each in VARIANTS.items()} == expected
-    for layers in ("conv19 pool2s1 conv5", "conv19 conv5s2 conv5"):
-        assert list(filters.readable(variant(layers), 200)) == ["conv1"]
+    assert list(filters.readable(variant("conv19 pool2s1 conv5"), 200)) == ["conv1"]
+    strided = filters.readable(variant("conv19 conv5s2 conv5"), 200)
+    assert strided == {"conv1": Window(19, 9), "conv2": Window(23, 10, 2)}
 
 
 @pytest.fixture(scope="module")
