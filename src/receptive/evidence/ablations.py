@@ -84,7 +84,7 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
         ReceptiveError: the store is missing, or a run is damaged.
     """
     wanted = {RELEASED, AGAIN, *(protocol for _, protocol in pairs)}
-    held = {each: measured.held(store, each.name) for each in wanted}
+    held = {each: measured.read_results(store, each.name) for each in wanted}
     compared = []
     for variant, protocol in pairs:
         values, again = _values(held[protocol], variant), _values(held[AGAIN], variant)

@@ -78,7 +78,7 @@ def split(wanted: Iterable[Plan], store: Path | str) -> tuple[tuple[Plan, ...], 
     Raises:
         ReceptiveError: another run is in the place of one of them.
     """
-    done = {plan: runs.finished(plan, store) is not None for plan in wanted}
+    done = {plan: runs.find_run(plan, store) is not None for plan in wanted}
     return tuple(plan for plan in done if done[plan]), tuple(plan for plan in done if not done[plan])
 
 

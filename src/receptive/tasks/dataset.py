@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from receptive import __version__
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_file, check_memory, whole
+from receptive.files import atomic_write, check_file, check_memory
 from receptive.motifs.motif import ALPHABET
 
 SPLITS = ("train", "valid", "test")
@@ -141,7 +141,7 @@ def writing(path: Path | str) -> Iterator[h5py.File]:
         yield file
         file.flush()
         packed = file.id.get_file_image()
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(packed)
 
 
