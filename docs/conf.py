@@ -20,6 +20,7 @@ from receptive.cli.app import app
 from receptive.report import explorers, matrix, trials
 
 sys.path.append(str(Path(__file__).parent))
+import chapters
 import links
 import results_page
 import specification
@@ -49,12 +50,8 @@ root_doc = "docs/index"
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 
-# Chapters run as they are rendered; {eval}`expression` puts a computed value into a sentence.
+# Chapters run as they are read (chapters.py); {eval}`expression` puts a computed value into a sentence.
 nb_execution_mode = "inline"
-nb_execution_raise_on_error = True
-nb_execution_timeout = 120
-nb_eval_name_regex = r".+"
-nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 nb_mime_priority_overrides = [("html", "text/html", 0)]
@@ -171,7 +168,9 @@ class Explorer(Directive):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return [nodes.raw("", explorers.explorer(self.arguments[0], links.STORE).text, format="html")]
+        (name,) = self.arguments
+        text = chapters.kept(f"explorer-{name}", name, lambda: explorers.explorer(name, links.STORE).text)
+        return [nodes.raw("", text, format="html")]
 
 
 def write_runs(app: Sphinx, failed: Exception | None) -> None:
@@ -182,6 +181,7 @@ def write_runs(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(sphinx: Sphinx) -> None:
     """Connect the functions above."""
+    chapters.setup(sphinx)
     sphinx.add_directive("explorer", Explorer)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-signature", shorten)
