@@ -1,9 +1,12 @@
 """Runs that nobody trained, for tests of what reads them."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from receptive.files import to_json
@@ -12,6 +15,16 @@ from receptive.networks.variants import variant
 from receptive.protocols import AGAIN, Protocol
 from receptive.protocols import protocol as switched
 from receptive.replication.runs import Filters, Plan, Run
+
+
+def load_tool(name: str) -> ModuleType:
+    """Import a script of ``tools``."""
+    spec = spec_from_file_location(name, Path(__file__).parents[1] / "tools" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    tool = sys.modules[name] = module_from_spec(spec)  # where dataclasses look for it
+    spec.loader.exec_module(tool)
+    return tool
 
 
 def protocol_of(name: str) -> Protocol:

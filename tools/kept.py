@@ -24,7 +24,7 @@ from receptive.files import to_json, write_text
 from receptive.models import model
 from receptive.models.probe import Probe
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database, relevant_to
+from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.motif import information_content
 from receptive.networks import filters, snapshots
 from receptive.protocols import RELEASED
@@ -49,7 +49,7 @@ def rounded(values: np.ndarray) -> list:
 
 def over_epochs(folder: Path, run: Run) -> tuple[Epochs, np.ndarray]:
     """Read the first layer at each of its epochs, and what the finished network's filters match."""
-    protocol, relevant = run.plan.protocol, relevant_to(run.plan.classes)
+    protocol, relevant = run.plan.protocol, relevant_ids(run.plan.classes)
     with np.load(folder / "epochs.npz") as opened:
         kept = dict(opened)
     bits, factor, matches, pwms = [], [], [], []
@@ -87,7 +87,7 @@ def what_matters(folder: Path, run: Run) -> Importance:
         loss_change=rounded(found.loss_change),
         auroc_change=rounded(found.auroc_change),
         by_class=rounded(found.class_change),
-        factor=tomtom.best_factors(matches, relevant_to(run.plan.classes)),
+        factor=tomtom.best_factors(matches, relevant_ids(run.plan.classes)),
         matches=[bool(each.hits) for each in matches],
         classes=run.plan.classes,
     )

@@ -1004,15 +1004,15 @@ def test_the_control_reads_the_same_filters_on_shuffled_sequences():
     assert found.control.matched.tolist() == [bool(match.hits) for match in again.matches]
     shown = auditing.document(found)
     how = {"sequences": 300, "shuffle": "dinucleotides", "seed": 0}
-    assert shown["control"] == {**how, "fractions": again.fractions}
+    assert shown["control"] == {**how, "fractions": again.fractions._asdict()}
     assert [each["control"]["sites"] for each in shown["filters"]] == again.reading.sites.tolist()
 
 
 def test_as_many_matches_on_shuffled_sequences_are_a_warning():
     found = run(network(), dna(2000))
     for here, there, warned in ((0.25, 0.3, True), (0.25, 0.25, True), (0.3, 0.25, False), (0, 0, False)):
-        chance = replace(found.control, fractions={"jaspar": there})
-        changed = replace(found, fractions={"jaspar": here}, control=chance)
+        chance = replace(found.control, fractions=found.control.fractions._replace(jaspar=there))
+        changed = replace(found, fractions=found.fractions._replace(jaspar=here), control=chance)
         assert [f"({there:.0%}, here {here:.0%})" in each for each in changed.warnings] == [True] * warned
 
 

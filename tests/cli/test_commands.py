@@ -13,7 +13,7 @@ import pytest
 
 from receptive.cli.train import load_data
 from receptive.motifs.jaspar import embedded
-from receptive.motifs.meme import write_meme
+from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
 from receptive.networks.variants import VARIANTS
 from receptive.protocols import PAPER, RELEASED
@@ -118,7 +118,7 @@ def test_train_switches_one_field_of_the_protocol(train):
 
 
 def test_match(command, tmp_path):
-    write_meme(tmp_path / "twelve.meme", embedded())
+    (tmp_path / "twelve.meme").write_text(format_meme(embedded()))
     found = document(command("match", tmp_path / "twelve.meme", "--relevant", "embedded", "--json"))
     assert [each["id"] for each in found["filters"]] == [motif.id for motif in embedded()]
     assert all(each["best"]["id"] == each["id"] for each in found["filters"])
@@ -135,12 +135,12 @@ def test_match(command, tmp_path):
 @pytest.mark.claim("D-19")
 def test_match_gives_the_fraction_without_gmeb1(command, tmp_path):
     flat, dead = (Motif(f"{p}", "", np.full((19, 4), p), 19) for p in (0.25, 0))
-    write_meme(tmp_path / "filters.meme", [flat, dead, *embedded()[:2]])
+    (tmp_path / "filters.meme").write_text(format_meme([flat, dead, *embedded()[:2]]))
     _, out, err = command("match", tmp_path / "filters.meme")
     last = "of 4 filters 0.750 match (0.500 without Gmeb1), 0.500 a relevant motif (released list)"
     assert out.splitlines()[-1] == last
     assert err == ""
-    write_meme(tmp_path / "other.meme", embedded())
+    (tmp_path / "other.meme").write_text(format_meme(embedded()))
     _, out, _ = command("match", tmp_path / "filters.meme", "--database", tmp_path / "other.meme")
     assert "Gmeb1" not in out
 
@@ -148,8 +148,8 @@ def test_match_gives_the_fraction_without_gmeb1(command, tmp_path):
 @pytest.mark.claim("D-9")
 def test_match_takes_other_versions_as_relevant_and_names_factors_without_any(command, tmp_path):
     ten = [motif for motif in embedded() if motif.name not in ("SP1", "YY1")]
-    write_meme(tmp_path / "ten.meme", ten)
-    write_meme(tmp_path / "later.meme", [replace(motif, id=f"{motif.id}9") for motif in ten])
+    (tmp_path / "ten.meme").write_text(format_meme(ten))
+    (tmp_path / "later.meme").write_text(format_meme([replace(motif, id=f"{motif.id}9") for motif in ten]))
     run = command("match", tmp_path / "ten.meme", "--database", tmp_path / "later.meme", "--json")
     assert document(run)["fractions"]["relevant"] == 1
     assert run[2] == "no motif of the database counts as relevant for SP1, YY1\n"
@@ -207,8 +207,8 @@ def test_help_teaches_by_example(command, words):
 def test_a_mistake_is_one_clear_sentence(command, tmp_path, small, arguments, code, message):
     (tmp_path / "text").write_text("not a data set, not motifs\n")
     dataset.write(small, tmp_path / "small.h5")
-    write_meme(tmp_path / "twelve.meme", embedded())
-    write_meme(tmp_path / "wide.meme", [Motif("wide", "", np.full((3000, 4), 0.25), 19)])
+    (tmp_path / "twelve.meme").write_text(format_meme(embedded()))
+    (tmp_path / "wide.meme").write_text(format_meme([Motif("wide", "", np.full((3000, 4), 0.25), 19)]))
     before = sorted(tmp_path.iterdir())
     found, err = mistake(command(*arguments.format(tmp=tmp_path).split()))
     assert message in " ".join(err.replace("│", " ").split())

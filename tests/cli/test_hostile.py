@@ -26,7 +26,7 @@ from receptive import files
 from receptive.audits import audit
 from receptive.errors import MOST, WIDEST, ReceptiveError, clipped, shown
 from receptive.motifs.jaspar import embedded
-from receptive.motifs.meme import format_meme, write_meme
+from receptive.motifs.meme import format_meme
 from receptive.tasks import dataset, fasta, synthetic
 from receptive.theory.assembly import predict
 from receptive.theory.fields import receptive_fields
@@ -53,7 +53,7 @@ def ok(tmp_path_factory):
     """A folder with a small data set, a few motifs, sequences and the description of a model."""
     folder = tmp_path_factory.mktemp("ok")
     dataset.write(synthetic.generate(0, sequences=60), folder / "ok.h5")
-    write_meme(folder / "ok.meme", embedded()[:2])
+    (folder / "ok.meme").write_text(format_meme(embedded()[:2]))
     (folder / "ok.fa").write_text(">a\n" + "ACGT" * 50 + "\n")
     model(folder / "ok.keras", "conv")
     return folder

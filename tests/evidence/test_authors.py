@@ -2,10 +2,10 @@
 
 import csv
 import json
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from tests.made import load_tool
 
 from receptive.evidence import authors, claims
 from receptive.motifs.jaspar import FACTORS, RELEVANT
@@ -80,9 +80,4 @@ def test_their_real_filters_show_the_trend_with_pool_size() -> None:
 
 def test_the_constants_that_ship_are_what_the_data_say() -> None:
     """Written anew by tools/constants.py."""
-    spec = spec_from_file_location("constants", Path(__file__).parents[2] / "tools" / "constants.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert json.loads(json.dumps(module.constants())) == authors.constants()
+    assert json.loads(json.dumps(load_tool("constants").constants())) == authors.constants()

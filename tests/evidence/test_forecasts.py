@@ -212,9 +212,9 @@ def test_the_other_motifs_are_unlike_the_papers_and_each_other():
 def test_a_sister_task_names_its_own_factors():
     data = synthetic.generate(0, sequences=50, motifs=synthetic.others(), task="synthetic-others")
     assert data.classes == tuple(motif.name for motif in synthetic.others())
-    from receptive.motifs.jaspar import relevant_to
+    from receptive.motifs.jaspar import relevant_ids
 
-    relevant = relevant_to(data.classes)
+    relevant = relevant_ids(data.classes)
     assert tuple(relevant) == data.classes
     for motif in synthetic.others():
         assert motif.id in relevant[motif.name]

@@ -7,9 +7,9 @@ from matplotlib.image import imread
 from tests.strategies import pwms
 
 from receptive.figures import logos
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded, relevant_ids
 from receptive.motifs.motif import Motif, reverse_complement
-from receptive.motifs.tomtom import Hit, Match, match
+from receptive.motifs.tomtom import Hit, Match, best_factors, match
 
 DEAD = Motif("filter9", "", np.zeros((19, 4)), 19)
 
@@ -82,8 +82,8 @@ def test_labels_name_the_factor_of_the_best_relevant_hit():
         Match("c", True, ()),
         Match("d", False, (hit("MA0773.1", 1e-6),)),
     )
-    assert logos.match_labels(matches) == ["FOSL1", "", "", "STAT1"]
-    assert logos.match_labels(matches, "embedded") == ["FOSL1", "", "", ""]
+    assert best_factors(matches, relevant_ids()) == ["FOSL1", "", "", "STAT1"]
+    assert best_factors(matches, relevant_ids(which="embedded")) == ["FOSL1", "", "", ""]
 
 
 def test_a_sheet_is_painted_in_the_four_colours(tmp_path):

@@ -2,10 +2,10 @@ import json
 
 from tests.made import make_run
 
-from receptive.figures import logos, sheets
+from receptive.figures import sheets
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import embedded, jaspar_2016
-from receptive.motifs.meme import write_meme
+from receptive.motifs.jaspar import embedded, jaspar_2016, relevant_ids
+from receptive.motifs.meme import format_meme
 from receptive.replication import runs
 
 
@@ -14,7 +14,7 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
     for folder, motifs in zip(folders.values(), (embedded()[:4], embedded()[4:8]), strict=True):
         folder.mkdir()
         for name in ("conv1.meme", "conv1.untrimmed.meme"):
-            write_meme(folder / name, motifs)
+            (folder / name).write_text(format_meme(motifs))
         (folder / "conv1.tomtom.tsv").write_text(tomtom.table(tomtom.match(motifs, jaspar_2016())))
         (folder / "run.json").write_text(json.dumps(make_run().record()))
     sheet = sheets.side_by_side(folders, filters=2)
@@ -23,7 +23,7 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
     assert [axis.get_ylabel() for axis in sheet.axes] == [names[i] for i in (0, 4, 1, 5)]
     assert [axis.texts[0].get_text() for axis in sheet.axes] == [embedded()[i].id for i in (0, 4, 1, 5)]
     assert [axis.get_title() for axis in sheet.axes] == ["one", "other", "", ""]
-    assert logos.match_labels(runs.stored_matches(tmp_path / "2")[1]) == names[4:8]
+    assert tomtom.best_factors(runs.stored_matches(tmp_path / "2")[1], relevant_ids()) == names[4:8]
     assert sheets.names_in_words(folders, filters=2) == (
         f"one: {names[0]}, {names[1]}; other: {names[4]}, {names[5]}"
     )

@@ -434,6 +434,7 @@ MOVED = (
     (op("MaxPool", kernel_shape=[3], dilations=[2], name="node"), "gaps"),
     (op("Reshape", [0, 4, -1, 2], name="node"), "moves values"),
     (op("TopK", [5], axis=2, name="node", count=2), "moves values"),
+    (op("Squeeze", [2], name="node"), "takes the axis of positions away"),
     (op("Softmax", axis=2, name="node"), "combines all positions"),
     (op("CumSum", 2, name="node"), "combines all positions"),
     (

@@ -299,11 +299,7 @@ def test_a_flat_filter_hits_gmeb1() -> None:
     assert found.best.target == GMEB1
     assert found.best.name == "Gmeb1"
     assert found.best.evalue == pytest.approx(0.007, abs=5e-4)
-    assert fractions([found], RELEVANT["embedded"]) == {
-        "jaspar": 1,
-        "jaspar_without_gmeb1": 0,
-        "relevant": 0,
-    }
+    assert fractions([found], RELEVANT["embedded"]) == (1, 0, 0)
 
 
 def theirs(variant: str) -> list[Match]:
@@ -323,8 +319,8 @@ def theirs(variant: str) -> list[Match]:
 )
 def test_some_of_the_authors_matches_are_gmeb1_alone(variant: str, hit: int, only_gmeb1: int) -> None:
     shares = fractions(theirs(variant), RELEVANT["released"])
-    assert shares["jaspar"] == hit / 30
-    assert shares["jaspar_without_gmeb1"] == (hit - only_gmeb1) / 30
+    assert shares.jaspar == hit / 30
+    assert shares.jaspar_without_gmeb1 == (hit - only_gmeb1) / 30
 
 
 @pytest.mark.claim("D-20")
@@ -363,16 +359,12 @@ LAYER = [
 
 
 def test_fractions_count_every_filter() -> None:
-    assert fractions(LAYER, RELEVANT["embedded"]) == {
-        "jaspar": 4 / 5,
-        "jaspar_without_gmeb1": 3 / 5,
-        "relevant": 2 / 5,
-    }
+    assert fractions(LAYER, RELEVANT["embedded"]) == (4 / 5, 3 / 5, 2 / 5)
 
 
 @pytest.mark.claim("D-9")
 def test_the_released_list_counts_mef2b_as_stat1() -> None:
-    assert fractions(LAYER, RELEVANT["released"])["relevant"] == 3 / 5
+    assert fractions(LAYER, RELEVANT["released"]).relevant == 3 / 5
     assert by_factor(LAYER, RELEVANT["released"])["STAT1"] == 1 / 5
     assert by_factor(LAYER, RELEVANT["embedded"])["STAT1"] == 0
 

@@ -15,7 +15,7 @@ from receptive.evidence.measured import Results
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import FACTORS, embedded, jaspar_2016
-from receptive.motifs.meme import write_meme
+from receptive.motifs.meme import format_meme
 from receptive.networks import training
 from receptive.networks.variants import NUMBERS, VARIANTS
 from receptive.protocols import ABLATED
@@ -40,7 +40,7 @@ def put(store, network, trial, *numbers, **changes):
 def put_filters(folder, layer, motifs):
     """Give a made-up run motifs of JASPAR as its filters, with their hits."""
     for ending in (".meme", ".untrimmed.meme"):
-        write_meme(folder / f"{layer}{ending}", motifs)
+        (folder / f"{layer}{ending}").write_text(format_meme(motifs))
     hits = tomtom.table(tomtom.match(motifs, jaspar_2016()))
     (folder / f"{layer}.tomtom.tsv").write_text(hits)
 

@@ -14,7 +14,7 @@ from tests.strategies import pwms
 
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
-from receptive.motifs.meme import write_meme
+from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
 from receptive.report import trials
 
@@ -34,7 +34,7 @@ def store(tmp_path_factory):
     ]
     for run in made:
         place = put_run(folder, run)
-        write_meme(place / "conv1.meme", filters)
+        (place / "conv1.meme").write_text(format_meme(filters))
         hits = tomtom.match(filters, jaspar_2016())
         (place / "conv1.tomtom.tsv").write_text(tomtom.table(hits), "utf-8")
     return folder

@@ -502,7 +502,7 @@ def test_chance_against_simulation_with_the_networks_own_scan(part, pool, seed):
 def test_chance_stays_below_its_bound_and_rises_with_the_window(part, pool):
     bits = 2 * sum(letter != "N" for letter in part)
     chance = toy.chance_in_window(part, pool)
-    assert 4.0 ** -len(part) <= chance <= toy.chance_bound(bits, pool)
+    assert 4.0 ** -len(part) <= chance <= min(1, pool / 2**bits)
     assert chance < toy.chance_in_window(part, pool + 1)
 
 
@@ -513,26 +513,11 @@ def test_a_word_that_cannot_overlap_itself_is_the_worst_case(k, pool):
 
 
 @given(st.integers(1, 200), st.floats(0.001, 1))
-def test_the_bits_needed_keep_chance_below_the_rate(pool, rate):
-    assert toy.chance_bound(toy.bits_needed(pool, rate), pool) <= rate * (1 + 1e-12)
-    assert isclose(toy.bits_needed(2 * pool, rate), toy.bits_needed(pool, rate) + 1)
+def test_the_letters_needed_keep_chance_below_the_rate_and_no_fewer_do(pool, rate):
     k = toy.letters_needed(pool, rate)
     assert toy.chance_in_window("C" + "A" * (k - 1), pool) <= rate
     assert k == 1 or toy.chance_in_window("C" + "A" * (k - 2), pool) > rate
-    assert 2 * (k - 1) < toy.bits_needed(pool, rate) or k == 1
-
-
-@given(st.floats(0, 1))
-def test_presence_bits_against_the_joint_table(chance):
-    joint = np.array([[0.0, 0.5], [0.5 * (1 - chance), 0.5 * chance]])  # (put there, not) x (dark, lit)
-    expected = joint.sum(axis=0) * joint.sum(axis=1)[:, None]
-    terms = [j * log2(j / e) for j, e in zip(joint.ravel(), expected.ravel(), strict=True) if j > 0]
-    assert isclose(toy.presence_bits(chance), sum(terms), abs_tol=1e-9)
-
-
-def test_presence_bits_at_the_ends():
-    assert toy.presence_bits(0.0) == 1.0
-    assert toy.presence_bits(1.0) == 0.0
+    assert k == 1 or 2 * (k - 1) < log2(pool / rate)
 
 
 # Bad input
@@ -563,8 +548,7 @@ def test_sizes_that_cannot_be_meant(sizes, message):
         (lambda: toy.max_pool(FIGURE, -1, 3), "pool: expected 1 or more, found -1"),
         (lambda: toy.bin_difference(3, 0), "pool: expected 1 or more, found 0"),
         (lambda: toy.chance_in_window("", 3), "letters: expected 1 or more, found 0"),
-        (lambda: toy.bits_needed(3, 0.0), "rate: expected above 0"),
-        (lambda: toy.bits_needed(0, 0.1), "pool: expected 1 or more, found 0"),
+        (lambda: toy.letters_needed(3, 0.0), "rate: expected above 0"),
         (lambda: toy.letters_needed(3, -1.0), "rate: expected above 0"),
     ],
 )

@@ -28,7 +28,7 @@ from receptive.models.axes import Shape
 from receptive.models.model import OPENED, live
 from receptive.models.probe import Model, Probe
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import jaspar_2016, relevant_in, relevant_to
+from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
 from receptive.networks.filters import Window
@@ -71,12 +71,12 @@ class Control:
     Attributes:
         sites: (F,) number of sites of each filter.
         matched: (F,) whether it matches a motif.
-        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+        fractions: shares of filters that match, those of the paper.
     """
 
     sites: NDArray[np.int64]
     matched: NDArray[np.bool_]
-    fractions: dict[str, float]
+    fractions: tomtom.Fractions
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +96,7 @@ class Audit:
         kept: the filters as they were compared, trimmed.
         matches: their hits, at most ``threshold``.
         threshold: greatest E-value of a hit.
-        fractions: shares of filters that match, as :func:`receptive.motifs.tomtom.fractions` gives them.
+        fractions: shares of filters that match, those of the paper.
         relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
         importance: how much each filter matters, or why that is not known.
         control: what the filters come to on shuffled sequences.
@@ -115,7 +115,7 @@ class Audit:
     kept: tuple[Motif, ...]
     matches: tuple[tomtom.Match, ...]
     threshold: float
-    fractions: dict[str, float]
+    fractions: tomtom.Fractions
     relevant: tuple[str, ...]
     importance: Importance | str
     control: Control
@@ -126,7 +126,7 @@ class Audit:
         """What makes the matches less sure than they look, a sentence each."""
         few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
         matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
-        here, there = self.fractions["jaspar"], self.control.fractions["jaspar"]
+        here, there = self.fractions.jaspar, self.control.fractions.jaspar
         said = []
         if few.any():
             said.append(
@@ -398,7 +398,7 @@ def audit(
 
     protocol = replace(protocol, window=None)
     window = Window(row.size, -row.start, row.jump)
-    relevant = _relevant(targets, data.classes)
+    relevant = relevant_ids(data.classes, motifs=targets)
     reading = filters.read_maps(row.name, lambda: scan(probe), data.X, protocol, window)
     kept = filters.trimmed(reading.motifs, protocol)
     matches = tomtom.match(kept, targets, threshold)
@@ -515,12 +515,6 @@ def _check_input(shape: Shape, graph: Graph, length: int) -> None:
         )
 
 
-def _relevant(targets: Sequence[Motif], classes: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The relevant ids in a database, of the factors that the labels name, or of all twelve."""
-    asked = relevant_to(classes)
-    return {factor: ids for factor, ids in relevant_in(targets, "released").items() if factor in asked}
-
-
 def _rule(protocol: Protocol, rectified: bool) -> str:
     """What counts as a site, in words."""
     which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
@@ -606,7 +600,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "importance_sequences": known.sequences if known else None,
         "by_class": _by_class(known) if known else None,
         "filters": found_filters,
-        "fractions": audit.fractions,
+        "fractions": audit.fractions._asdict(),
         "relevant_factors": list(audit.relevant),
         "warnings": list(audit.warnings),
         "notes": list(audit.notes),
@@ -614,7 +608,7 @@ def document(audit: Audit) -> dict[str, Any]:
             "sequences": audit.sequences,
             "shuffle": "dinucleotides",
             "seed": 0,
-            "fractions": audit.control.fractions,
+            "fractions": audit.control.fractions._asdict(),
         },
     }
 

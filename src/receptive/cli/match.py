@@ -30,7 +30,7 @@ def match(
     from receptive.errors import UsageError
     from receptive.motifs import tomtom
     from receptive.motifs.formats import read_motifs
-    from receptive.motifs.jaspar import RELEVANT, relevant_in
+    from receptive.motifs.jaspar import RELEVANT, relevant_ids
     from receptive.motifs.jaspar import database as motifs_of
 
     if relevant not in RELEVANT:
@@ -38,7 +38,7 @@ def match(
     if not 0 < threshold < inf:
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
     queries, targets = read_motifs(filters), motifs_of(database)
-    ids = relevant_in(targets, relevant)
+    ids = relevant_ids(which=relevant, motifs=targets)
     if missing := [factor for factor, own in ids.items() if not own]:
         say(f"no motif of the database counts as relevant for {', '.join(missing)}")
     matches = tomtom.match(queries, targets, threshold)
@@ -60,11 +60,10 @@ def match(
         )
         rows.append([one.id, str(len(one.hits)), *shown])
     has_gmeb1 = any(tomtom.is_gmeb1(target.id) for target in targets)
-    without = f" ({fractions['jaspar_without_gmeb1']:.3f} without Gmeb1)" if has_gmeb1 else ""
+    without = f" ({fractions.jaspar_without_gmeb1:.3f} without Gmeb1)" if has_gmeb1 else ""
     summary = (
-        f"{fractions['jaspar']:.3f} match{without}, "
-        f"{fractions['relevant']:.3f} a relevant motif ({relevant} list)"
+        f"{fractions.jaspar:.3f} match{without}, {fractions.relevant:.3f} a relevant motif ({relevant} list)"
     )
     header = ["filter", "matches", "best", "name", "E-value"]
     text = f"{table(header, rows)}\n\nof {len(matches)} filters {summary}"
-    emit({"filters": found, "fractions": fractions}, text, json)
+    emit({"filters": found, "fractions": fractions._asdict()}, text, json)

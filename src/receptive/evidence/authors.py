@@ -12,7 +12,7 @@ from typing import Any
 
 from receptive.files import packaged
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import jaspar_2016, relevant_in
+from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import parse_meme
 from receptive.motifs.motif import Motif
 
@@ -52,7 +52,6 @@ def score(variant: str) -> dict[str, float]:
         ``relevant_embedded`` (D-9).
     """
     released, embedded = (
-        tomtom.fractions(matches(variant), relevant_in(jaspar_2016(), which))
-        for which in ("released", "embedded")
+        tomtom.fractions(matches(variant), relevant_ids(which=which)) for which in ("released", "embedded")
     )
-    return {**released, "relevant_embedded": embedded["relevant"]}
+    return {**released._asdict(), "relevant_embedded": embedded.relevant}

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
-from receptive.motifs.jaspar import RELEVANT
 from receptive.motifs.motif import ALPHABET, Motif, information_content, reverse_complement
-from receptive.motifs.tomtom import Hit, Match, best_factors
+from receptive.motifs.tomtom import Hit
 
 COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
@@ -26,7 +25,7 @@ def logo_sheet(
 
     Args:
         motifs: the filters; a dead one is drawn as an empty frame.
-        labels: what to write beside each, e.g. from :func:`match_labels`.
+        labels: what to write beside each, e.g. from :func:`~receptive.motifs.tomtom.best_factors`.
         title: above the sheet.
         columns: how many columns of logos.
 
@@ -99,8 +98,3 @@ def alignments(
     for axis, label in zip(panels[0], labels, strict=True):
         axis.set_ylabel(label, rotation=0, ha="right", va="center", fontsize=10)
     return figure
-
-
-def match_labels(matches: Sequence[Match], relevant: str = "released") -> list[str]:
-    """Name the factor of each filter's best relevant hit, as the paper's y-axis labels do; else empty."""
-    return best_factors(matches, RELEVANT[relevant])

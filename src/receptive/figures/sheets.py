@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from receptive.figures.logos import logo_sheet
-from receptive.motifs.jaspar import relevant_to
+from receptive.motifs.jaspar import relevant_ids
 from receptive.motifs.motif import Motif
 from receptive.motifs.tomtom import best_factors
 from receptive.replication import runs
@@ -23,7 +23,7 @@ def named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[s
         ReceptiveError: the run cannot be read.
     """
     motifs, matches = runs.stored_matches(folder, layer)
-    return motifs, best_factors(matches, relevant_to(runs.load(folder).plan.classes))
+    return motifs, best_factors(matches, relevant_ids(runs.load(folder).plan.classes))
 
 
 def names_in_words(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> str:

@@ -520,6 +520,8 @@ class Walk:
                 over = ones if given is None else [each % rank - 1 for each in given]
                 if -1 in over:
                     raise self._unknown(name, node, "moves the sequences of a batch")
+                if length != 1 and source.along in over:
+                    raise self._unknown(name, node, "takes the axis of positions away")
                 return tuple(axis for i, axis in enumerate(axes) if i not in over)
             places = {each % (rank + len(given or ())) for each in given or ()}
             if 0 in places:

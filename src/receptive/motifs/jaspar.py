@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -90,39 +90,41 @@ def database(source: str | None = None) -> tuple[Motif, ...]:
     )
 
 
-def relevant_in(motifs: Iterable[Motif], which: str) -> dict[str, tuple[str, ...]]:
-    """The ids in a database that count as each factor's own, in any version: MA0151.2 as well as MA0151.1.
+def relevant_ids(
+    classes: Iterable[str] = (), which: str = "released", motifs: Sequence[Motif] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """Return the ids of the motifs that are relevant to a task, by the factors among its labels.
 
-    In the packaged database, which has one version of each matrix, these are the ids of ``RELEVANT[which]``.
+    A filter is not relevant to a task that does not ask for its factor. A class that is no factor of the
+    paper has the motifs that bear its name. Classes of which no motif is known, as those of a file without
+    class names, tell nothing: all twelve factors are relevant then. An id counts in any version: MA0151.2 as
+    well as MA0151.1.
+
+    >>> relevant_ids(["MAX", "FOXA1"])
+    {'MAX': ('MA0058.3',), 'FOXA1': ('MA0148.3',)}
 
     Args:
-        motifs: the database.
+        classes: the labels of the task.
         which: "embedded" or "released", a key of :data:`RELEVANT`.
+        motifs: the database; JASPAR 2016 by default, in which these are the ids of ``RELEVANT[which]``.
 
     Returns:
         Factor to ids, in the order of :data:`FACTORS`; no ids for a factor that the database does not hold.
     """
-    ids = [motif.id for motif in motifs]
-    return {
-        factor: tuple(id for matrix in matrices for id in ids if _unversioned(id) == _unversioned(matrix))
+    named, known = tuple(classes), jaspar_2016() if motifs is None else motifs
+    versions: dict[str, list[str]] = {}
+    for motif in known:
+        versions.setdefault(_unversioned(motif.id), []).append(motif.id)
+    factors = {
+        factor: tuple(id for matrix in matrices for id in versions.get(_unversioned(matrix), ()))
         for factor, matrices in RELEVANT[which].items()
     }
-
-
-def relevant_to(classes: Iterable[str], which: str = "released") -> dict[str, tuple[str, ...]]:
-    """The factors of :data:`RELEVANT` that a task has among its labels, with their ids.
-
-    A filter is not relevant to a task that does not ask for its factor. A class that is no factor of the
-    paper has the motifs of JASPAR 2016 that bear its name. Classes that are no factors at all, as those of
-    a file without class names, tell nothing: all twelve are relevant then.
-    """
-    named = tuple(classes)
-    chosen = {factor: ids for factor, ids in RELEVANT[which].items() if factor in named}
+    chosen = {factor: ids for factor, ids in factors.items() if factor in named}
     for name in named:
-        ids = tuple(motif.id for motif in jaspar_2016() if motif.name == name)
+        ids = tuple(motif.id for motif in known if motif.name == name)
         if ids and name not in chosen:
             chosen[name] = ids
-    return chosen or dict(RELEVANT[which])
+    return chosen or factors
 
 
 def _unversioned(id: str) -> str:

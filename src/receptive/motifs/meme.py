@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from receptive.errors import ReceptiveError, ReceptiveWarning
-from receptive.files import lines, read_text, write_text
+from receptive.files import lines, read_text
 from receptive.motifs.motif import ALPHABET, ROW_TOLERANCE, SITES, Motif, first_fault, from_counts
 
 FILE_TOLERANCE = 0.1
@@ -101,11 +101,6 @@ def format_meme(motifs: Iterable[Motif]) -> str:
             + "".join(" ".join(f"{p:.6f}" for p in row) + "\n" for row in motif.pwm)
         )
     return "".join(parts)
-
-
-def write_meme(path: Path | str, motifs: Iterable[Motif]) -> None:
-    """Write motifs to a file in the MEME format, whole or not at all; see :func:`format_meme`."""
-    write_text(path, format_meme(motifs))
 
 
 HEADER = re.compile(r"[ \t]*MEME[ \t]+version\b", re.I)

@@ -10,6 +10,7 @@ Scores are integers on one scale per query, so the null distribution of a total 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,24 +148,34 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
     return result
 
 
-def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """The paper's match fractions, of all filters, dead ones included.
+class Fractions(NamedTuple):
+    """Shares of filters, dead ones included: of all of them, those with a hit.
+
+    Attributes:
+        jaspar: with any hit.
+        jaspar_without_gmeb1: with a hit other than Gmeb1 (D-19).
+        relevant: with a hit to a relevant motif.
+    """
+
+    jaspar: float
+    jaspar_without_gmeb1: float
+    relevant: float
+
+
+def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> Fractions:
+    """Return the paper's match fractions.
 
     Args:
         matches: the filters of a layer.
-        relevant: factor to the ids of its motifs, see :func:`receptive.motifs.jaspar.relevant_in`.
-
-    Returns:
-        ``jaspar``, filters with a hit; ``jaspar_without_gmeb1``, with a hit other than Gmeb1 (D-19);
-        ``relevant``, with a hit to an id of ``relevant``.
+        relevant: factor to the ids of its motifs, see :func:`receptive.motifs.jaspar.relevant_ids`.
     """
     hits = [{hit.target for hit in match.hits} for match in matches]
     ids = {target for targets in relevant.values() for target in targets}
-    return {
-        "jaspar": _share([bool(targets) for targets in hits]),
-        "jaspar_without_gmeb1": _share([not all(map(is_gmeb1, targets)) for targets in hits]),
-        "relevant": _share([bool(targets & ids) for targets in hits]),
-    }
+    return Fractions(
+        _share([bool(targets) for targets in hits]),
+        _share([not all(map(is_gmeb1, targets)) for targets in hits]),
+        _share([bool(targets & ids) for targets in hits]),
+    )
 
 
 def is_gmeb1(target: str) -> bool:

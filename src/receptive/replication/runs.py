@@ -29,7 +29,7 @@ import numpy as np
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_writable, read_json, read_text, to_json, whole
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database, relevant_to
+from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.motifs.motif import Motif
 from receptive.networks import filters, training
@@ -591,14 +591,12 @@ def summary(matches: Sequence[tomtom.Match], classes: Sequence[str] = ()) -> Fil
         matches: the filters of the layer.
         classes: the labels of the task, which decide what is relevant; without them the twelve factors are.
     """
-    relevant, shares = relevant_to(classes), tomtom.fractions(matches, relevant_to(classes))
+    relevant = relevant_ids(classes)
     return Filters(
         n=len(matches),
         dead=sum(match.dead for match in matches),
-        jaspar=shares["jaspar"],
-        jaspar_without_gmeb1=shares["jaspar_without_gmeb1"],
-        relevant=shares["relevant"],
-        relevant_embedded=tomtom.fractions(matches, relevant_to(classes, "embedded"))["relevant"],
+        **tomtom.fractions(matches, relevant)._asdict(),
+        relevant_embedded=tomtom.fractions(matches, relevant_ids(classes, "embedded")).relevant,
         by_factor=tomtom.by_factor(matches, relevant),
     )
 

@@ -10,6 +10,8 @@ from receptive.evidence import claims
 from receptive.figures import logos
 from receptive.figures.canvas import save
 from receptive.files import check_writable, write_text
+from receptive.motifs.jaspar import relevant_ids
+from receptive.motifs.tomtom import best_factors
 from receptive.networks.variants import variant
 from receptive.protocols import RELEASED
 from receptive.replication import runs, sweep
@@ -65,7 +67,7 @@ def demo(out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Datase
 
 def _draw(plan: runs.Plan, out: Path) -> None:
     motifs, matches = runs.stored_matches(plan.folder(out / "runs"))
-    labels = logos.match_labels(matches)
+    labels = best_factors(matches, relevant_ids(plan.classes))
     found = sum(map(bool, labels))
     title = (
         f"{plan.network.name.upper()}, first layer: {found} of {len(motifs)} filters match a relevant motif"

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import jaspar_2016, relevant_to
+from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.motifs.motif import Motif
 from receptive.networks.variants import LARGE, REGISTERED, SECOND, SMALL, VARIANTS
@@ -211,7 +211,7 @@ def filters_of(folder: Path, layer: str) -> dict[str, Any]:
     kept = read_meme(folder / f"{layer}.meme")
     matches = tomtom.match(kept, jaspar_2016(), STEPS[-1])
     classes = runs.load(folder).plan.classes
-    factors = tomtom.best_factors(matches, relevant_to(classes))
+    factors = tomtom.best_factors(matches, relevant_ids(classes))
     shares = []
     for step in STEPS:
         below = [
@@ -221,7 +221,7 @@ def filters_of(folder: Path, layer: str) -> dict[str, Any]:
         shares.append(
             [f"{share:.3f}" for share in (found.jaspar, found.jaspar_without_gmeb1, found.relevant)]
         )
-    ids = {id for ids in relevant_to(classes).values() for id in ids}
+    ids = {id for ids in relevant_ids(classes).values() for id in ids}
     rows = []
     for motif, part, match, factor in zip(whole, kept, matches, factors, strict=True):
         best, relevant = match.hits[:1], [hit for hit in match.hits if hit.target in ids][:1]

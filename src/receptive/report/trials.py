@@ -23,7 +23,7 @@ from receptive.evidence import measured
 from receptive.evidence.statistics import sample
 from receptive.files import packaged, read_text, write_text
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import relevant_to
+from receptive.motifs.jaspar import relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.motifs.motif import information_content
 from receptive.pages import Html, consensus, letters, piece, render, table
@@ -298,7 +298,7 @@ class Layer(NamedTuple):
         source = folder / f"{name}.tomtom.tsv"
         ids = [motif.id for motif in kept]
         matches = tomtom.parse_table(read_text(source, "a table of hits"), ids, str(source))
-        factors = tomtom.best_factors(matches, relevant_to(run.plan.classes))
+        factors = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
         filters = run.filters[name]
         widest = max(motif.width for motif in kept)
         sites = filters.sites or (None,) * len(kept)

@@ -1,7 +1,7 @@
 """The ChIP-seq task: where ten of the paper's twelve factors bind in human cells, real sequences of 100 nt.
 
 Not the paper's data: those are DeepSEA's, 1000 nt and twelve factors, and too large to ship. These are ENCODE
-peaks from 34 lists, merged into loci (:mod:`receptive.tasks.peaks`). Cell lines and laboratories are mixed,
+peaks from 34 lists, merged into loci (``tools/peaks.py``). Cell lines and laboratories are mixed,
 so a network may learn which list a sequence is from; ``source`` in the truth is there to measure that.
 """
 

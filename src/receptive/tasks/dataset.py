@@ -6,7 +6,7 @@ and so on for ``valid`` and ``test``), so that it serves the authors' scripts an
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -29,6 +29,8 @@ UNKNOWN = -1
 """The label of what was not measured; it counts neither in a loss nor in a metric."""
 ROWS_READ = 4096
 """Sequences that are read at a time."""
+PACKED: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "track_times": False}
+"""How arrays lie in a file: small, and the same bytes whenever they are written."""
 SEEDS = 2**64
 """How many seeds there are: those that HDF5 can keep."""
 
@@ -89,8 +91,7 @@ class Dataset:
         digest = hashlib.sha256()
         for split in self.splits.values():
             for array in (split.X, split.Y):
-                digest.update(repr((array.shape, array.dtype.str)).encode())
-                digest.update(np.ascontiguousarray(array).data)
+                add_to_hash(digest, array.shape, array.dtype, [array])
         return digest.hexdigest()
 
 
@@ -111,15 +112,20 @@ def write(dataset: Dataset, path: Path | str) -> str:
         for name, split in dataset.splits.items():
             arrays = {"X": split.X.transpose(0, 2, 1), "Y": split.Y, **split.truth}
             for key, array in arrays.items():
-                file.create_dataset(
-                    f"{key}_{name}",
-                    data=array,
-                    compression="gzip",
-                    compression_opts=4,
-                    shuffle=True,
-                    track_times=False,
-                )
+                file.create_dataset(f"{key}_{name}", data=array, **PACKED)
     return file_hash(path)
+
+
+def add_to_hash(
+    digest: "hashlib._Hash",
+    shape: tuple[int, ...],
+    dtype: type | np.dtype[Any],
+    blocks: Iterable[NDArray[Any]],
+) -> None:
+    """Add an array to the hash of a data set, block by block of its rows."""
+    digest.update(repr((shape, np.dtype(dtype).str)).encode())
+    for block in blocks:
+        digest.update(np.ascontiguousarray(block).data)
 
 
 @contextmanager

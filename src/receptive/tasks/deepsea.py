@@ -33,7 +33,7 @@ from scipy.io.matlab import MatReadError
 from receptive import __version__
 from receptive.errors import ReceptiveError
 from receptive.files import check_file, check_writable, packaged
-from receptive.tasks.dataset import SPLITS, file_hash, writing
+from receptive.tasks.dataset import PACKED, SPLITS, add_to_hash, file_hash, writing
 
 CLASSES = 919
 LENGTH = 1000
@@ -370,21 +370,22 @@ def _write(
     tell: Progress,
 ) -> None:
     """Write a split, and add it to the hash of the data."""
-    packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True, "track_times": False}
     count = len(codes)
     X = file.create_dataset(
-        f"X_{split}", (count, 4, LENGTH), np.uint8, chunks=(min(count, 64), 4, LENGTH), **packed
+        f"X_{split}", (count, 4, LENGTH), np.uint8, chunks=(min(count, 64), 4, LENGTH), **PACKED
     )
-    digest.update(repr(((count, LENGTH, 4), np.dtype(np.uint8).str)).encode())
-    for start in range(0, count, ROWS_WRITTEN):
-        tell(f"{split} written", start, count)
-        one_hot = np.eye(5, 4, dtype=np.uint8)[codes[start : start + ROWS_WRITTEN]]
-        X[start : start + len(one_hot)] = one_hot.transpose(0, 2, 1)
-        digest.update(one_hot.data)
+
+    def written() -> Iterator[NDArray[np.uint8]]:
+        for start in range(0, count, ROWS_WRITTEN):
+            tell(f"{split} written", start, count)
+            one_hot = np.eye(5, 4, dtype=np.uint8)[codes[start : start + ROWS_WRITTEN]]
+            X[start : start + len(one_hot)] = one_hot.transpose(0, 2, 1)
+            yield one_hot
+
+    add_to_hash(digest, (count, LENGTH, 4), np.uint8, written())
     Y = labels.astype(np.int8)
-    file.create_dataset(f"Y_{split}", data=Y, **packed)
-    digest.update(repr((Y.shape, Y.dtype.str)).encode())
-    digest.update(np.ascontiguousarray(Y).data)
+    file.create_dataset(f"Y_{split}", data=Y, **PACKED)
+    add_to_hash(digest, Y.shape, Y.dtype, [Y])
     tell(f"{split} written", count, count)
 
 

@@ -8,7 +8,7 @@ no network like this one was trained, and where the curve was wrong about those 
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from math import inf, sqrt
 from statistics import fmean
@@ -179,18 +179,19 @@ def predict(fields: ReceptiveFields, known: Outcomes | None = None) -> tuple[Pre
     """
     known = known or outcomes()
     letters, spread, blurred = covered(fields), width(known.layers), unreadable(fields)
+
+    @cache
+    def why(view: View, letters: int, activation: str) -> str:
+        return outside(view, letters, activation, known.layers)
+
     found = []
     for view in views(fields):
         fraction = known.curve.fraction(view.bits)
         low, high = interval(fraction, spread)
         activation = fields.graph.activations.get(view.name, "relu")
-        why = outside(view, letters[view.name], activation, known.layers)
-        shape = {name: getattr(view, name) for name in View.__dataclass_fields__}
-        found.append(
-            Prediction(
-                **shape, curve=fraction, low=low, high=high, outside=why, unreadable=blurred[view.name]
-            )
-        )
+        reason = why(replace(view, name="", read_by=""), min(letters[view.name], SHORTEST), activation)
+        said = Prediction(**vars(view), curve=fraction, low=low, high=high, outside=reason)
+        found.append(replace(said, unreadable=blurred[view.name]))
     return tuple(found)
 
 
@@ -211,7 +212,7 @@ def width(layers: Iterable[Outcome], level: float = LEVEL) -> float:
     Of the first layers that were registered: the least multiple of `scale` within which lie the trials of
     ``level`` of them, and of one more, which is counted as beyond all. Every network has the same weight. If
     networks to come are like those registered, an interval holds at least this share of their trainings
-    (split conformal prediction).
+    (Lee, Barber and Willett 2023, "Distribution-free inference with hierarchical data").
 
     Returns:
         The multiple; infinite with too few networks.

@@ -21,7 +21,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby, permutations
-from math import exp2, log2
+from math import log2
 from typing import Any
 
 import numpy as np
@@ -509,51 +509,15 @@ def chance_in_window(part: str, pool: int) -> Fraction:
     return 1 - Fraction(without.total(), 4**length)
 
 
-def chance_bound(bits: float, pool: int) -> float:
-    """At most how often chance lights a pooled unit, for a part of ``bits`` bits: pool * 2**-bits.
-
-    A part carries ``bits`` bits if a background position fits it with probability 2**-bits; an exact word of
-    k letters carries 2k.
-    """
-    return min(1.0, pool / exp2(bits))
-
-
-def bits_needed(pool: int, rate: float) -> float:
-    """Bits that suffice, whatever the part, for chance to light its pooled unit no more often than ``rate``.
-
-    log2(pool / rate), from `chance_bound`: one bit more for each doubling of the pool.
-    """
-    _at_least_one(pool=pool)
-    _check_rate(rate)
-    return log2(pool / rate)
-
-
 def letters_needed(pool: int, rate: float) -> int:
     """The exact counterpart for words: the least k for which chance lights CA...A at most at ``rate``.
 
     A word that cannot overlap itself, as CA...A, occurs by chance in the largest share of the windows among
     all words of its length; so k letters suffice for every word.
     """
-    _check_rate(rate)
+    if not 0 < rate <= 1:
+        raise UsageError(f"rate: expected above 0 and at most 1, found {rate}")
     k = 1
     while chance_in_window("C" + "A" * (k - 1), pool) > rate:
         k += 1
     return k
-
-
-def _check_rate(rate: float) -> None:
-    if not 0 < rate <= 1:
-        raise UsageError(f"rate: expected above 0 and at most 1, found {rate}")
-
-
-def presence_bits(chance: float) -> float:
-    """Bits that a pooled unit tells about whether its part was put there, which it is half of the time.
-
-    The unit is always lit if it was, and lit by chance with probability ``chance`` if not: 1 bit when chance
-    never lights it, 0 when it always does.
-    """
-    lit = (1 + chance) / 2
-    dark = 1 - lit
-    surprise = -lit * log2(lit) - (dark * log2(dark) if dark else 0.0)
-    doubt = sum(-q * log2(q) for q in (chance, 1 - chance) if q) / 2
-    return surprise - doubt

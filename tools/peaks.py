@@ -2,14 +2,13 @@
 
 A source is one experiment's list of bound sequences. One place of the genome turns up in several sources, a
 few positions off or on the other strand. Sequences that share a word of 30 nt on either strand, directly or
-through others, are one *locus*: one sequence, with the labels of all its sources. ``python -m
-receptive.tasks.peaks --source DIR`` writes the files that the package ships, the same bytes every time.
+through others, are one *locus*: one sequence, with the labels of all its sources. ``python
+tools/peaks.py --source DIR`` writes the files that the package ships, the same bytes every time.
 """
 
 import argparse
 import csv
 import gzip
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from receptive.errors import ReceptiveError
-from receptive.files import whole, write_text
+from receptive.files import read_text, whole, write_text
 from receptive.motifs.motif import ALPHABET
 
 LENGTH = 100
@@ -167,13 +166,13 @@ def read(folder: Path | str) -> tuple[tuple[Peak, ...], str]:
     paths = sorted(folder.glob(f"*{ENDING}"))
     if not paths:
         raise ReceptiveError(f"{folder}: expected sources NAME{ENDING}, found none")
-    lines = _text(folder / "PROVENANCE.tsv").splitlines(keepends=True)
+    lines = read_text(folder / "PROVENANCE.tsv", "a table", "utf-8").splitlines(keepends=True)
     names = {path.name for path in paths}
     if missing := names - {line.partition("\t")[0] for line in lines[1:]}:
         raise ReceptiveError(f"{folder / 'PROVENANCE.tsv'}: expected a line for {min(missing)}, found none")
     peaks: list[Peak] = []
     for path in paths:
-        rows = list(csv.reader(_text(path).splitlines(), delimiter="\t"))
+        rows = list(csv.reader(read_text(path, "a table", "utf-8").splitlines(), delimiter="\t"))
         if not rows or rows[0] != ["id", "sequence"]:
             raise ReceptiveError(f"{path}: expected the columns id and sequence, found {rows[:1]}")
         for number, row in enumerate(rows[1:]):
@@ -204,19 +203,10 @@ def build(folder: Path | str, out: Path | str) -> None:
     write_text(Path(out) / "chipseq.PROVENANCE.tsv", provenance)
 
 
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-        return (gzip.decompress(raw) if path.name.endswith(".gz") else raw).decode()
-    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
-        raise ReceptiveError(f"{path}: expected a table as text, found a damaged file ({error})") from None
-    except OSError as error:
-        raise ReceptiveError(f"cannot read {path}: {error.strerror or error}") from None
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Make the ChIP-seq data of the package from their sources.")
     parser.add_argument("--source", required=True, help="folder of NAME.tsv.gz and PROVENANCE.tsv")
-    parser.add_argument("--out", default=Path(__file__).parents[1] / "data", help="folder to write to")
+    data = Path(__file__).parents[1] / "src" / "receptive" / "data"
+    parser.add_argument("--out", default=data, help="folder to write to")
     arguments = parser.parse_args()
     build(arguments.source, arguments.out)
