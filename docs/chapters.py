@@ -1,9 +1,9 @@
 """How chapters run: in the process of the build, and not again as long as nothing has changed.
 
-myst-nb starts a Jupyter kernel for every chapter, which imports everything anew, and its own cache does not go
-together with the values in sentences. So cells run here, as Sybil runs them in the tests. What they return is
-kept beside the built pages, by a hash of the cells, the library and the runs, so that a word that is changed
-in a chapter, or a chapter among fifteen, does not cost the others.
+myst-nb starts a Jupyter kernel for every chapter, which imports everything anew, and its own cache does not
+go together with the values in sentences. So cells run here, as Sybil runs them in the tests. What they return
+is kept beside the built pages, by a hash of the cells, the library and the runs, so that a changed word does
+not cost the cells of its chapter, nor a changed chapter those of the others.
 """
 
 import ast
@@ -79,7 +79,7 @@ class Chapter(NotebookClientBase):
         """Run the cells and the expressions between them, in their order, in a namespace of their own.
 
         Returns:
-            The outputs of each cell, by its place, and of each expression, by the place of the cell before it.
+            The outputs of each cell, by its place, and of expressions, by the place of the cell before.
         """
         names: dict[str, Any] = {"__name__": "__main__"}
         found, last = {}, -1
@@ -115,7 +115,7 @@ def run(code: str, where: str, names: dict[str, Any]) -> list[dict[str, Any]]:
     return outputs
 
 
-def outdated(app: Sphinx, env: BuildEnvironment, *_: object) -> list[str]:
+def outdated(_app: Sphinx, env: BuildEnvironment, *_: object) -> list[str]:
     """Return every page if the library, the runs, the tests or what makes pages is another than last time."""
     now = f"{fingerprint()} {digest('docs/*.py', 'tests/**/*.py', 'pyproject.toml')}"
     before, env.made_by = getattr(env, "made_by", None), now
