@@ -23,6 +23,7 @@ sys.path.append(str(Path(__file__).parent))
 import chapters
 import links
 import results_page
+import shown
 import specification
 
 root = Path(__file__).parent.parent
@@ -31,7 +32,7 @@ pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
 project = "receptive"
 author = "The receptive developers"
 project_copyright = f"{author}; MIT licence"
-version = release = receptive.__version__
+version = release = receptive.__version__.partition("+")[0]
 
 extensions = [
     "myst_nb",
@@ -133,6 +134,8 @@ def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("{{ matrix }}", specification.the_matrix(matrix_rows))
     if docname == "spec/claim-tests":
         source[0] += "\n" + specification.the_tests(matrix_rows)
+    if docname.startswith("docs/"):
+        source[0] = shown.filled(source[0])
     if docname == "docs/results":
         source[0] += "\n" + results_page.contents(root / "results")
     if docname == "docs/api":
@@ -141,10 +144,10 @@ def complete(_app: Sphinx, docname: str, source: list[str]) -> None:
                 source[0] += f"\n## {name}\n\n```{{eval-rst}}\n.. automodule:: {name}\n```\n"
     if docname == "docs/commands":
         for line in commands(typer.main.get_command(app)):
-            shown = CliRunner().invoke(
+            told = CliRunner().invoke(
                 app, [*line.split()[1:], "--help"], env={"COLUMNS": "88", "NO_COLOR": "1"}
             )
-            source[0] += f"\n## {line}\n\n```text\n{dedent(shown.output).strip()}\n```\n"
+            source[0] += f"\n## {line}\n\n```text\n{dedent(told.output).strip()}\n```\n"
 
 
 def shorten(

@@ -83,8 +83,9 @@ def place(network: str, task: str) -> tuple[str, str, str]:
     """
     before, _, rest = network.rpartition("/")
     name, switched, switches = rest.partition("+")
-    own = {"chipseq": "chipseq", "draws": "synthetic-draw1", "": "synthetic" if task in SIDE else task}
-    return own[before], name, f"released{switched}{switches}"
+    tasks = {written: of for of, written in reversed(measured.SIDE.items())}
+    of = tasks[f"{before}/"] if before else "synthetic" if task in SIDE else task
+    return of, name, f"released{switched}{switches}"
 
 
 def every(networks: tuple[str, ...], task: str) -> str:

@@ -17,7 +17,8 @@ from receptive.report import matrix
 from receptive.report.matrix import MARKS, Row, Test
 from receptive.report.tables import COLUMNS_IN_VIVO, mark, plus_minus
 
-PLACE = re.compile(r"^```\{claim\} (\S+)\n```$", re.MULTILINE)
+PLACE = re.compile(r"^```\{claims?\} ([^\n]+)\n```$", re.MULTILINE)
+"""Where a claim stands, or the rows of a table, which stand together."""
 
 
 def check(spec: Path, rows: Sequence[Row]) -> None:
@@ -29,7 +30,8 @@ def check(spec: Path, rows: Sequence[Row]) -> None:
     places = Counter(
         (path.stem, name)
         for path in sorted(spec.glob("*.md"))
-        for name in PLACE.findall(path.read_text("utf-8"))
+        for names in PLACE.findall(path.read_text("utf-8"))
+        for name in names.split()
     )
     wanted = {(row.statement.chapter, row.statement.id) for row in rows}
     problems = [
@@ -48,7 +50,39 @@ def check(spec: Path, rows: Sequence[Row]) -> None:
 
 def with_claims(page: str, rows: dict[str, Row]) -> str:
     """Fill in the claims of a page."""
-    return PLACE.sub(lambda place: claim(rows[place[1]]), page)
+
+    def filled(place: re.Match[str]) -> str:
+        named = [rows[name] for name in place[1].split()]
+        return claim(*named) if len(named) == 1 else table(named)
+
+    return PLACE.sub(filled, page)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Rows of Table 1 or 2 as one table; each as a claim, with its tests, is folded away below it."""
+    columns = dict.fromkeys(each.cell.column for row in rows for each in row.numbers)
+    named = [COLUMNS_IN_VIVO[column] for column in columns]
+    lines = [
+        f"| claim | | {' | '.join(f'{name}, published | measured' for name in named)} | |",
+        "|---" * (2 * len(named) + 3) + "|",
+    ]
+    for row in rows:
+        by_column = {each.cell.column: each for each in row.numbers}
+        cells = [
+            text
+            for column in columns
+            for each in [by_column[column]]
+            for text in (
+                links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell),
+                f"{measured_link(each)} {mark(each)}",
+            )
+        ]
+        title = f"{{need}}`{row.statement.id}` | {row.statement.title}"
+        lines.append(f"| {title} | {' | '.join(cells)} | {MARKS[row.verdict]} {row.verdict} |")
+    summary = "Row by row, with sources and tests"
+    boxes = [part for row in rows for part in (claim(row), "")]
+    framed = [":::{container} rows", *lines, ":::"]
+    return "\n".join([*framed, "", "<details>", f"<summary>{summary}</summary>", "", *boxes, "</details>"])
 
 
 def claim(row: Row) -> str:

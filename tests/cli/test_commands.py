@@ -17,7 +17,7 @@ from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
 from receptive.networks.variants import VARIANTS
 from receptive.protocols import PAPER, RELEASED
-from receptive.tasks import chipseq, dataset, synthetic
+from receptive.tasks import chipseq, dataset, pairs, synthetic
 
 
 def document(run):
@@ -101,12 +101,12 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, sma
 
 
 def test_tasks_that_need_no_file(monkeypatch):
-    for tasks in (chipseq.TASKS, synthetic.TASKS):
+    for tasks in (chipseq.TASKS, synthetic.TASKS, pairs.TASKS):
         for name in tasks:
             monkeypatch.setitem(tasks, name, lambda *protocol, name=name: (name, *protocol))
     for name in chipseq.TASKS:
         assert load_data(None, name, RELEASED) == (name,)
-    for name in synthetic.TASKS:
+    for name in synthetic.TASKS | pairs.TASKS:
         assert load_data(None, name, PAPER) == (name, PAPER)
     assert load_data(None, None, RELEASED) == ("synthetic", RELEASED)
 
@@ -179,7 +179,8 @@ def test_help_teaches_by_example(command, words):
             "train cnn-25 --task invivo",
             2,
             "--task invivo needs --data FILE; synthetic, synthetic-draw1, synthetic-draw2, "
-            "synthetic-others, chipseq, chipseq-shuffled, chipseq-source do",
+            "synthetic-quarter, synthetic-fourfold, synthetic-others, synthetic-pairs, chipseq, "
+            "chipseq-shuffled, chipseq-source do",
         ),
         ("train cnn-25 --data {tmp}/no.h5", 1, "no.h5: no such file"),
         ("train cnn-25 --data {tmp}/text", 1, "text: not a readable HDF5 file"),

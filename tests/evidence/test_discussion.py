@@ -22,7 +22,11 @@ from receptive.files import to_json
 from receptive.networks.variants import SMALL
 
 RESULTS = Path(__file__).parents[2] / "results"
-REGISTERED = tomllib.loads((RESULTS / "experiments.toml").read_text("utf-8"))
+REGISTERED = {
+    name: rule
+    for file in ("experiments.toml", "experiments-2.toml")
+    for name, rule in tomllib.loads((RESULTS / file).read_text("utf-8")).items()
+}
 BY_ID = {claim.id: claim for claim in discussion.CLAIMS}
 EXPONENTIAL = "+activation=exponential"
 CONDITIONS = (
@@ -66,6 +70,12 @@ AS_CLAIMED = {
     "DISC-7": {
         (before + name, "relevant"): 0.5 for before in ("", "draws/") for name in ("cnn-2", "cnn-4", "cnn-25")
     },
+    "DISC-8": {("pairs/cnn-2", "auroc"): 0.9, ("pairs/cnn-25", "auroc"): 0.8},
+    "DISC-9": {
+        (f"{size}/{name}", "relevant"): share
+        for size in ("quarter", "fourfold")
+        for name, share in (("cnn-2", 0.1), ("cnn-25", 0.9))
+    },
 }
 """Means that bear each claim out."""
 BESIDE = {
@@ -91,6 +101,8 @@ BESIDE = {
     ],
     "DISC-6": [{("cnn-25-120", "importance_lead"): -0.01}],
     "DISC-7": [{("draws/cnn-2", "relevant"): 0.65}, {("cnn-25", "relevant"): 0.65}],
+    "DISC-8": [{("pairs/cnn-25", "auroc"): 0.95}],
+    "DISC-9": [{("quarter/cnn-25", "relevant"): 0.5}, {("fourfold/cnn-2", "relevant"): 0.5}],
 }
 """What contradicts it: one inequality at a time, on the wrong side of its limit."""
 LIMITS = {
@@ -101,6 +113,8 @@ LIMITS = {
     "DISC-5": [("below", 0.5), ("below", 0.5), ("below", 1 / 3), ("above", 0)],
     "DISC-6": [("above", 0)],
     "DISC-7": [("above", -0.1), ("below", 0.1)],
+    "DISC-8": [("above", 0)],
+    "DISC-9": [("above", 0.5)] * 2,
 }
 CASES = [(name, means) for name, every in BESIDE.items() for means in every]
 Means = Mapping[tuple[str, str], float]
@@ -130,14 +144,14 @@ def test_the_limits_are_those_of_the_registration(name):
     assert [(each.side, each.limit) for each in evidence(name, AS_CLAIMED[name])] == LIMITS[name]
 
 
-@pytest.mark.claim("DISC-1", "DISC-2", "DISC-3", "DISC-4", "DISC-5", "DISC-6", "DISC-7")
+@pytest.mark.claim("DISC-*")
 @pytest.mark.parametrize("name", BY_ID)
 def test_runs_as_claimed_bear_a_claim_out_and_scattered_ones_leave_it_open(name):
     assert judge(BY_ID[name], made_up(AS_CLAIMED[name])).verdict == "reproduced"
     assert judge(BY_ID[name], made_up(AS_CLAIMED[name], sd=2)).verdict == "undecided"
 
 
-@pytest.mark.claim("DISC-1", "DISC-2", "DISC-3", "DISC-4", "DISC-5", "DISC-6", "DISC-7")
+@pytest.mark.claim("DISC-*")
 @pytest.mark.parametrize(
     ("name", "moved"), CASES, ids=[f"{name}-{next(iter(means))[0]}" for name, means in CASES]
 )
@@ -292,7 +306,8 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
     from receptive.replication.targets import TARGETS
 
     planned = set()
-    for target in (*TARGETS["activation"], *TARGETS["conditions"], *TARGETS["draws"]):
+    chosen = ("activation", "conditions", "draws", "pairs", "sizes")
+    for target in (target for name in chosen for target in TARGETS[name]):
         for network, protocols in target.networks.items():
             names = [f"+{one.suffix}" for one in protocols] or [""]
             planned |= {f"{measured.SIDE[target.task]}{network}{name}" for name in names}

@@ -138,6 +138,9 @@ def test_the_experiments_are_older_than_every_run_of_theirs():
     draws = [folder for task in ("synthetic-draw1", "synthetic-draw2") for folder in of_task(task)]
     for folder, begin in begun([*activation, *draws]).items():
         assert begin > put_down(EXPERIMENTS.name), folder
+    later = [folder for task in ("pairs", "quarter", "fourfold") for folder in of_task(f"synthetic-{task}")]
+    for folder, begin in begun(later).items():
+        assert begin > put_down("experiments-2.toml"), folder
 
 
 def of_task(task):
@@ -157,7 +160,8 @@ def test_what_is_registered_can_be_trained():
     }
     named = {
         name.split()[0]
-        for entry in tomllib.loads(EXPERIMENTS.read_text("utf-8")).values()
+        for file in (EXPERIMENTS, RESULTS / "experiments-2.toml")
+        for entry in tomllib.loads(file.read_text("utf-8")).values()
         for name in entry["targets"]
     }
     assert named <= targets.TARGETS.keys()

@@ -50,7 +50,7 @@ def plan_of(record) -> runs.Plan:
 
 
 # Table 2 needs the sequences of DeepSEA; the others are in training.
-ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "more-trials"}
+ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "pairs", "sizes", "more-trials"}
 
 
 @pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))

@@ -166,14 +166,15 @@ def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
     from json import dumps
 
     from receptive.protocols import drawing
-    from receptive.tasks import chipseq, dataset, synthetic
+    from receptive.tasks import chipseq, dataset, pairs, synthetic
 
     if path is None:
-        if (task or "synthetic") in synthetic.TASKS:
-            return synthetic.TASKS[task or "synthetic"](protocol)
+        drawn = synthetic.TASKS | pairs.TASKS
+        if (task or "synthetic") in drawn:
+            return drawn[task or "synthetic"](protocol)
         if task in chipseq.TASKS:
             return chipseq.TASKS[task]()
-        names = ", ".join((*synthetic.TASKS, *chipseq.TASKS))
+        names = ", ".join((*drawn, *chipseq.TASKS))
         raise UsageError(f"--task {task} needs --data FILE; {names} do without")
     found = dataset.read(path, task)
     for field, asked in drawing(protocol).items():

@@ -1,4 +1,4 @@
-"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments.toml`` as code.
+"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments*.toml`` as code.
 
 They were put down before any of their runs. `measured.conditions` and `measured.kept` make one task of runs
 that differ in a switch, in their data, or in what was kept of them.
@@ -31,6 +31,7 @@ LEARNED = 0.9
 FEWEST_CONDITIONS = 6
 LOSS = -0.01
 """Difference in AU-ROC above which the exponential costs none."""
+SIZES = ("quarter", "fourfold")
 DRAWS = ("cnn-2", "cnn-4", "cnn-25")
 
 
@@ -97,6 +98,17 @@ def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
     yield closest(Evidence(each.what, each.found, "below", CLEAR) for each in moved)
 
 
+def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
+    """DISC-8: where a label is a pair of motifs as it lies, CNN-2 scores above CNN-25."""
+    yield exceeds(results, key("pairs/cnn-2", "auroc"), key("pairs/cnn-25", "auroc"))
+
+
+def size_does_not_decide(results: Results) -> Iterator[Evidence]:
+    """DISC-9: CNN-25 is ahead of CNN-2 by half of the filters, with less data and with more."""
+    for size in SIZES:
+        yield exceeds(results, key(f"{size}/cnn-25", "relevant"), key(f"{size}/cnn-2", "relevant"), HALF)
+
+
 def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, ...]:
     return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
 
@@ -137,6 +149,18 @@ CLAIMS = (
         _keys("relevant", [f"draws/{name}" for name in DRAWS]),
         on="conditions",
         least=4,
+    ),
+    _claim(
+        "DISC-8",
+        distributed_wins_on_pairs,
+        _keys("auroc", ["pairs/cnn-2", "pairs/cnn-25"]),
+        on="conditions",
+    ),
+    _claim(
+        "DISC-9",
+        size_does_not_decide,
+        _keys("relevant", [f"{size}/{name}" for size in SIZES for name in ("cnn-2", "cnn-25")]),
+        on="conditions",
     ),
 )
 """The claims, with the trials that each number takes: three, or both trials on both draws."""

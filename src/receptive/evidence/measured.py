@@ -28,7 +28,15 @@ OTHERS = ("invivo", *chipseq.TASKS, "synthetic-others")
 """The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, its controls, and the
 synthetic one with other motifs."""
 
-SIDE = {"synthetic": "", "chipseq": "chipseq/", "synthetic-draw1": "draws/", "synthetic-draw2": "draws/"}
+SIDE = {
+    "synthetic": "",
+    "chipseq": "chipseq/",
+    "synthetic-draw1": "draws/",
+    "synthetic-draw2": "draws/",
+    "synthetic-quarter": "quarter/",
+    "synthetic-fourfold": "fourfold/",
+    "synthetic-pairs": "pairs/",
+}
 """Tasks whose networks are compared with one another, with what stands before the names of their networks:
 the trials on both other draws of the synthetic task count as one series (DISC-7)."""
 REGISTERED_TRIALS = {"synthetic": (5, 6, 7), "chipseq": (3, 4)}

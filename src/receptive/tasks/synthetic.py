@@ -350,6 +350,9 @@ TASKS: dict[str, Callable[[Protocol], Dataset]] = {
     "synthetic": lambda protocol: generate(0, protocol),
     "synthetic-draw1": lambda protocol: generate(1, protocol, task="synthetic-draw1"),
     "synthetic-draw2": lambda protocol: generate(2, protocol, task="synthetic-draw2"),
+    "synthetic-quarter": lambda protocol: generate(0, protocol, SEQUENCES // 4, task="synthetic-quarter"),
+    "synthetic-fourfold": lambda protocol: generate(0, protocol, 4 * SEQUENCES, task="synthetic-fourfold"),
     "synthetic-others": lambda protocol: generate(0, protocol, motifs=others(), task="synthetic-others"),
 }
-"""The paper's task, two other draws of it, and the same with other motifs, each by a protocol."""
+"""The paper's task, two other draws of it, a quarter of it, four times as much (DISC-9), and the same with
+other motifs, each by a protocol."""

@@ -1,0 +1,62 @@
+"""Commands of the manual with what they print: run when the pages are built, so that no output is typed.
+
+A page has a fence ``{shown} receptive field cnn-25``, without content. Each command runs in a folder with the
+files that the manual speaks of. ``{trained}`` and the folder of a stored run show what its training printed.
+"""
+
+import re
+import shlex
+import shutil
+from contextlib import chdir
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from typer.testing import CliRunner
+
+from receptive.cli.app import app
+from receptive.cli.train import describe
+from receptive.replication import runs
+
+STORE = Path(__file__).parent.parent / "results"
+FILES = {
+    "filters.meme": "synthetic/cnn-25/released/trial-0/conv1.meme",
+    "model.keras": "synthetic/cnn-2/released+activation=exponential/trial-0/model.keras",
+}
+"""Files that commands of the manual read, with what of the stored runs they are."""
+PLACE = re.compile(r"^```\{shown\} (receptive [^\n]+)\n```$", re.MULTILINE)
+TRAINED = re.compile(r"^```\{trained\} ([^\n]+)\n```$", re.MULTILINE)
+WIDTH = "104"
+
+
+def filled(page: str) -> str:
+    """Fill in what the commands of a page print."""
+    page = PLACE.sub(lambda place: console(place[1], output(place[1])), page)
+    return TRAINED.sub(lambda place: trained(place[1]), page)
+
+
+def console(command: str, printed: str) -> str:
+    """A command with what it prints, as a block of a page."""
+    return f"```console\n$ {command}\n{printed}\n```"
+
+
+def output(command: str) -> str:
+    """Run a command, and return what it prints.
+
+    Raises:
+        ValueError: it fails.
+    """
+    with TemporaryDirectory() as folder, chdir(folder):
+        for name, source in FILES.items():
+            shutil.copyfile(STORE / source, name)
+        done = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": WIDTH, "NO_COLOR": "1"})
+    if done.exit_code:
+        raise ValueError(f"{command}: exit code {done.exit_code}: {done.output}")
+    return "\n".join(line.rstrip() for line in done.output.strip().splitlines())
+
+
+def trained(place: str) -> str:
+    """What ``receptive train`` printed at the end of a stored run, with the command that makes it."""
+    run = runs.load(STORE / place)
+    name, plan = run.plan.network.name, run.plan
+    command = f"receptive train {name} --data {plan.task}.h5 --trial {plan.trial} --store my-runs"
+    return console(command, describe(run, Path("my-runs") / place))

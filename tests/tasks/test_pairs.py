@@ -1,0 +1,72 @@
+"""The task of pairs: what its labels ask for can be seen in its truth, and single motifs do not tell it."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from receptive.errors import UsageError
+from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.tasks import pairs
+
+WIDTHS = [motif.width for motif in embedded()]
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return pairs.generate(0, sequences=3_000)
+
+
+def placed(split, row):
+    """The motifs of a sequence in the order in which they lie: which, first position, last position."""
+    which, starts = split.truth["motif"][row], split.truth["start"][row]
+    found = [(int(m), int(s), int(s) + WIDTHS[m]) for m, s in zip(which, starts, strict=True) if m >= 0]
+    return sorted(found, key=lambda each: each[1])
+
+
+def test_a_label_is_set_where_its_pair_lies_at_its_distance_and_in_its_order(drawn):
+    for split in drawn.splits.values():
+        for row, labels in enumerate(split.Y):
+            motifs = placed(split, row)
+            lying = {
+                (one[0], other[0])
+                for one, other in pairwise(motifs)
+                if other[1] - one[2] == pairs.GAP and one[1] // 100 == other[1] // 100
+            }
+            assert set(np.flatnonzero(labels)) == {k for k, pair in enumerate(pairs.PAIRS) if pair in lying}
+
+
+def test_motifs_lie_in_their_half_and_do_not_overlap(drawn):
+    for row in range(len(drawn.train.Y)):
+        motifs = placed(drawn.train, row)
+        assert motifs[-1][2] <= 200
+        assert all(other[1] >= one[2] for one, other in pairwise(motifs))
+        assert all(one[1] // 100 == (one[2] - 1) // 100 for one in motifs)
+
+
+def test_what_is_planted_is_of_the_motif(drawn):
+    """Letters under a motif agree with it: on average their log-odds are those that its PWM expects."""
+    motif = embedded()[1]
+    best = motif.pwm.argmax(1)
+    row, slot = np.nonzero(drawn.train.truth["motif"] == 1)
+    starts = drawn.train.truth["start"][row, slot]
+    letters = np.array(
+        [drawn.train.X[r, s : s + motif.width].argmax(1) for r, s in zip(row, starts, strict=True)]
+    )
+    assert np.allclose((letters == best).mean(0), motif.pwm.max(1), atol=0.08)
+
+
+def test_that_both_motifs_are_there_does_not_tell_the_label(drawn):
+    """Of the sequences that hold both motifs of a pair in one half, about half are decoys."""
+    train = drawn.train
+    both = np.isin(train.truth["form"], [0, 1, 2])
+    share = (train.truth["form"][both] == 0).mean()
+    assert share == pytest.approx(0.5, abs=0.03)
+
+
+def test_the_same_seed_gives_the_same_data_and_another_does_not():
+    one, again, other = (pairs.generate(seed, sequences=50).sha256 for seed in (1, 1, 2))
+    assert one == again != other
+    assert pairs.generate(0, sequences=50).classes[0] == "+".join(list(FACTORS)[:2])
+    with pytest.raises(UsageError, match="at least 10"):
+        pairs.generate(0, sequences=9)
