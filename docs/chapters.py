@@ -22,7 +22,7 @@ import myst_nb.sphinx_
 import nbformat
 from IPython.core.formatters import DisplayFormatter
 from myst_nb.core.execute.base import NotebookClientBase
-from sphinx.application import Sphinx
+from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
 from sphinx.environment import BuildEnvironment
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +73,7 @@ class Chapter(NotebookClientBase):
             for code in ([cell.source] if cell.cell_type == "code" else EXPRESSION.findall(cell.source))
         ]
         self.last = -1
-        self.found = kept(self.path.stem, json.dumps(self.steps), self.run)
+        self.found = kept("-".join(self.path.parts[-2:]), json.dumps(self.steps), self.run)
 
     def run(self) -> dict[str, Any]:
         """Run the cells and the expressions between them, in their order, in a namespace of their own.
@@ -122,9 +122,16 @@ def outdated(_app: Sphinx, env: BuildEnvironment, *_: object) -> list[str]:
     return [] if now == before else list(env.found_docs)
 
 
+def forget(app: Sphinx, failed: Exception | None) -> None:
+    """After a build with warnings, have the next one read every page, so that it gives them again."""
+    if failed or app._warncount:
+        (app.doctreedir / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
+
+
 def setup(app: Sphinx) -> None:
     """Put these in place of the kernels."""
-    myst_nb.sphinx_.create_client = lambda notebook, source, config, logger, **_: Chapter(
+    myst_nb.sphinx_.create_client = lambda notebook, source, config, logger, *_: Chapter(
         notebook, Path(source), config, logger
     )
     app.connect("env-get-outdated", outdated)
+    app.connect("build-finished", forget)

@@ -158,6 +158,11 @@ def shorten(
     return tuple(text and long.sub(r"NDArray[\1]", text) for text in (arguments, returns))
 
 
+def skip(_app: Sphinx, _what: str, _name: str, member: object, *_: object) -> bool | None:
+    """Leave the fields of named tuples to the description of the class, where dataclasses have theirs."""
+    return True if type(member).__name__ == "_tuplegetter" else None
+
+
 def lead_to_runs(_app: Sphinx, page: str, _template: str, context: dict, _tree: object) -> None:
     """In what a chapter has computed, lead from the name of a network to its runs."""
     if page.startswith("spec/") or page == "docs/results":
@@ -188,5 +193,6 @@ def setup(sphinx: Sphinx) -> None:
     sphinx.add_directive("explorer", Explorer)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-signature", shorten)
+    sphinx.connect("autodoc-skip-member", skip)
     sphinx.connect("html-page-context", lead_to_runs)
     sphinx.connect("build-finished", write_runs)
