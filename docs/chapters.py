@@ -98,7 +98,9 @@ class Chapter(NotebookClientBase):
 
     def eval_variable(self, name: str) -> list[nbformat.NotebookNode]:
         """Return the value of an expression as an output."""
-        return [nbformat.from_dict(each) for each in self.found[f"{self.last} {name}"]]
+        # Cells that a page does not show are not asked for, and a sentence may stand behind one.
+        place = next(at for at in range(self.last, len(self.notebook.cells)) if f"{at} {name}" in self.found)
+        return [nbformat.from_dict(each) for each in self.found[f"{place} {name}"]]
 
 
 def run(code: str, where: str, names: dict[str, Any]) -> list[dict[str, Any]]:

@@ -140,7 +140,12 @@ def imported(folder: str) -> set[str]:
 
 
 OWN = {"receptive", "tests", *sys.stdlib_module_names}
-SAME = {"sklearn": "scikit-learn", "dask_jobqueue": "dask", "distributed": "dask"}
+SAME = {
+    "modiscolite": "modisco-lite",
+    "sklearn": "scikit-learn",
+    "dask_jobqueue": "dask",
+    "distributed": "dask",
+}
 
 
 @pytest.mark.parametrize(("folder", "groups"), [("src", []), ("tests", ["tests", "browser"])])

@@ -79,6 +79,12 @@ def test_the_example_of_a_prediction_came_true():
     assert abs(came.mean - came.forecast) < 0.05
 
 
+def test_the_sentence_behind_vivo_1_holds(judgements):
+    assert "VIVO-6 judges the sentence alone, and it holds" in RUNNING
+    assert all(each.holds for each in judgements["VIVO-6"].evidence)
+    assert judgements["VIVO-6"].verdict == "trend only"
+
+
 def test_what_the_activation_does_to_cnn_2(committed):
     names = ("cnn-2", "cnn-2+activation=exponential")
     shares = [sample(committed["conditions"].of(key(name, "relevant"))).mean for name in names]

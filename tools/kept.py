@@ -5,9 +5,12 @@ the folder of a run. Beside them this writes
 
 - ``epochs.json``: loss, gradients and matches of the filters, epoch by epoch (`receptive.evidence.kept`);
 - ``epochs.pwm.npz``: the filters as PWMs, uint8 (epochs, filters, positions, 4), 255 for a probability of 1;
-- ``importance.json``: what the network loses when one filter after another is held at its mean.
+- ``importance.json``: what the network loses when one filter after another is held at its mean;
+- with --truth, and nothing else then, ``truth.json``: which of the planted motifs filters and attributions
+  find (extra modisco).
 
-What is there is not made again. Some seconds an epoch, and some minutes a network for its importance.
+What is there is not made again. Some seconds an epoch, and some minutes a network for each of the others.
+With --out the files go to the same places in another store.
 """
 
 import argparse
@@ -16,30 +19,32 @@ from pathlib import Path
 
 import numpy as np
 
-from receptive.audits import audit, importance
-from receptive.cli.train import load_data
+from receptive.audits import attribution, audit, importance, truth
 from receptive.evidence import measured
-from receptive.evidence.kept import EPOCHS, IMPORTANCE, Epochs, Importance
+from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
 from receptive.models import model
 from receptive.models.probe import Probe
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database, relevant_ids
+from receptive.motifs.jaspar import database, embedded, relevant_ids
 from receptive.motifs.motif import information_content
 from receptive.networks import filters, snapshots
 from receptive.protocols import RELEASED
 from receptive.replication import runs
 from receptive.replication.runs import Run
+from receptive.tasks import registry
 from receptive.tasks.dataset import Dataset
 
 PWMS = "epochs.pwm.npz"
 DIGITS = 6
+MUTATED = 250
+"""Test sequences that are mutated, the first."""
 
 
 @cache
 def data_of(task: str) -> Dataset:
     """The data of a task, drawn as its runs have them."""
-    return load_data(None, task, RELEASED)
+    return registry.load(None, task, RELEASED)
 
 
 def rounded(values: np.ndarray) -> list:
@@ -93,23 +98,61 @@ def what_matters(folder: Path, run: Run) -> Importance:
     )
 
 
+def what_is_found(folder: Path, run: Run) -> Truth:
+    """Ask how much of the truth the filters of the first layer find, and attributions."""
+    test, relevant = data_of(run.plan.task).test, relevant_ids(run.plan.classes)
+    X, Y = test.X[:MUTATED], test.Y[:MUTATED]
+    network = model.live(audit.load(folder / "model.keras"), X.shape[1])
+    place, _, axis = network.activation("conv1")
+    found = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
+    sites = truth.planted({name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded())
+    aupr, chance = truth.localised(found, X, sites)
+    motifs = attribution.attribute(found, X, run.plan.classes, database(), relevant)
+    raising = [match for match, sign in zip(motifs.matches, motifs.signs, strict=True) if sign > 0]
+    filters_found = truth.recovered(runs.stored_matches(folder)[1], relevant)
+    motifs_found = truth.recovered(raising, relevant)
+    return Truth(
+        filters=filters_found.motifs,
+        filter_factors=filters_found.factors,
+        filter_spurious=filters_found.spurious,
+        sequences=len(X),
+        motifs=motifs_found.motifs,
+        motif_factors=motifs_found.factors,
+        motif_spurious=motifs_found.spurious,
+        lowering=int((motifs.signs < 0).sum()),
+        aupr=rounded(aupr),
+        chance=rounded(chance),
+    )
+
+
 def main() -> None:
     """Go through a store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("store", type=Path, help="folder of runs")
     parser.add_argument("--only", help="only runs whose folder has this in its name")
+    parser.add_argument("--truth", action="store_true", help="compare with the truth of the synthetic task")
+    parser.add_argument("--out", type=Path, help="another store to write to")
     chosen = parser.parse_args()
     for folder in measured.folders(chosen.store):
         if chosen.only and chosen.only not in str(folder):
             continue
-        if (folder / "epochs.npz").exists() and not (folder / EPOCHS).exists():
-            print(folder / EPOCHS, flush=True)
+        out = chosen.out / folder.relative_to(chosen.store) if chosen.out else folder
+        if chosen.truth:
+            known = (folder / "model.keras").exists() and folder.relative_to(chosen.store).parts[
+                0
+            ] == "synthetic"
+            if known and not (out / TRUTH).exists():
+                print(out / TRUTH, flush=True)
+                write_text(out / TRUTH, to_json(vars(what_is_found(folder, runs.load(folder)))))
+            continue
+        if (folder / "epochs.npz").exists() and not (out / EPOCHS).exists():
+            print(out / EPOCHS, flush=True)
             epochs, pwms = over_epochs(folder, runs.load(folder))
-            np.savez_compressed(folder / PWMS, pwm=pwms)
-            write_text(folder / EPOCHS, to_json(vars(epochs)))
-        if (folder / "model.keras").exists() and not (folder / IMPORTANCE).exists():
-            print(folder / IMPORTANCE, flush=True)
-            write_text(folder / IMPORTANCE, to_json(vars(what_matters(folder, runs.load(folder)))))
+            np.savez_compressed(out / PWMS, pwm=pwms)
+            write_text(out / EPOCHS, to_json(vars(epochs)))
+        if (folder / "model.keras").exists() and not (out / IMPORTANCE).exists():
+            print(out / IMPORTANCE, flush=True)
+            write_text(out / IMPORTANCE, to_json(vars(what_matters(folder, runs.load(folder)))))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 from receptive.errors import UsageError
 
-_CALLED = {"distributed": "Dask", "sklearn": "scikit-learn"}
+_CALLED = {"distributed": "Dask", "sklearn": "scikit-learn", "modiscolite": "modisco-lite"}
 """Packages that are known by another name than they are imported by."""
 
 

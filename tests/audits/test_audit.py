@@ -841,6 +841,37 @@ class Doubled(layers.Layer):
 
 
 @pytest.mark.parametrize(
+    ("operate", "why"),
+    [
+        (
+            lambda x: ops.relu(x[:, 2:]),
+            r"holds operations on tensors \(GetItem, Relu\), which Keras cannot load",
+        ),
+        (lambda x: x * x, "Keras cannot load this model from .h5"),
+    ],
+)
+def test_operations_on_tensors_are_no_code_of_ones_own_and_keras_files_keep_them(operate, why, tmp_path):
+    inputs = keras.Input((LENGTH, 4))
+    maps = operate(layers.Conv1D(3, 5, name="conv")(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(maps)))
+    model.save(tmp_path / "model.h5")
+    with pytest.raises(ReceptiveError, match=why) as caught:
+        auditing.load(tmp_path / "model.h5")
+    assert 'model.save("model.keras")' in str(caught.value)
+    assert keras_graph.read(tmp_path / "model.h5") == keras_graph.read(model)
+    model.save(tmp_path / "model.keras")
+    assert auditing.load(tmp_path / "model.keras").count_params() == model.count_params()
+
+
+def test_codes_are_not_taken_for_letters():
+    inputs = keras.Input((LENGTH,))
+    maps = layers.Conv1D(3, 5)(layers.Embedding(5, 4)(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(maps)))
+    with pytest.raises(ReceptiveError, match="takes one number for each position"):
+        audit(model, dna())
+
+
+@pytest.mark.parametrize(
     ("layer", "why"),
     [
         (Doubled(name="twice"), "needs Doubled, which Keras cannot load without your code"),

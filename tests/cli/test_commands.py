@@ -11,13 +11,13 @@ import h5py
 import numpy as np
 import pytest
 
-from receptive.cli.train import load_data
+from receptive.errors import UsageError
 from receptive.motifs.jaspar import embedded
 from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
 from receptive.networks.variants import VARIANTS
 from receptive.protocols import PAPER, RELEASED
-from receptive.tasks import chipseq, dataset, pairs, synthetic
+from receptive.tasks import dataset, registry
 
 
 def document(run):
@@ -101,14 +101,16 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, sma
 
 
 def test_tasks_that_need_no_file(monkeypatch):
-    for tasks in (chipseq.TASKS, synthetic.TASKS, pairs.TASKS):
-        for name in tasks:
-            monkeypatch.setitem(tasks, name, lambda *protocol, name=name: (name, *protocol))
-    for name in chipseq.TASKS:
-        assert load_data(None, name, RELEASED) == (name,)
-    for name in synthetic.TASKS | pairs.TASKS:
-        assert load_data(None, name, PAPER) == (name, PAPER)
-    assert load_data(None, None, RELEASED) == ("synthetic", RELEASED)
+    for name in registry.PACKAGED:
+        task = replace(registry.TASKS[name], make=lambda protocol, name=name: (name, protocol))
+        monkeypatch.setitem(registry.TASKS, name, task)
+    assert set(registry.TASKS) - set(registry.PACKAGED) == {"invivo"}
+    for name in registry.PACKAGED:
+        assert registry.load(None, name, PAPER) == (name, PAPER)
+    assert registry.load(None, None, RELEASED) == ("synthetic", RELEASED)
+    for name in ("invivo", "nonsense"):
+        with pytest.raises(UsageError, match=f"--task {name} needs --data FILE; synthetic, .* do without"):
+            registry.load(None, name, RELEASED)
 
 
 def test_train_switches_one_field_of_the_protocol(train):

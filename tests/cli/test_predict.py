@@ -108,6 +108,8 @@ def test_the_activation_of_a_model_is_read(command, tmp_path):
     assert relu["whole_motifs_in"] == "first"
     assert exponential["layers"][0]["outside"] == "its activation is exponential, and only ReLU was tested"
     assert exponential["whole_motifs_in"] is None
+    code, out, _ = command("predict", tmp_path / "exponential.keras")
+    assert (code, "cannot be said" in out) == (0, True)
 
 
 def test_a_keras_model_has_its_own_length(command, tmp_path):

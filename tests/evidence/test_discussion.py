@@ -14,7 +14,17 @@ from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims, discussion, measured
-from receptive.evidence.kept import EPOCHS, IMPORTANCE, Epochs, Importance, read_epochs, read_importance
+from receptive.evidence.kept import (
+    EPOCHS,
+    IMPORTANCE,
+    TRUTH,
+    Epochs,
+    Importance,
+    Truth,
+    read_epochs,
+    read_importance,
+    read_truth,
+)
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.verdicts import judge
@@ -316,3 +326,13 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
     }
     unswitched = {*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25"}
     assert planned <= asked <= planned | unswitched
+
+
+def test_what_was_found_of_the_truth_is_read_as_it_was_written(tmp_path):
+    found = Truth(30, ("SP1",), 20, 250, 12, ("MAX", "SP1"), 1, 3, 0.5, 0.06)
+    assert read_truth(tmp_path) is None
+    (tmp_path / TRUTH).write_text(to_json(vars(found)))
+    assert read_truth(tmp_path) == found
+    (tmp_path / TRUTH).write_text("{}")
+    with pytest.raises(ReceptiveError, match=r"truth.json: expected the fields filters, filter_factors"):
+        read_truth(tmp_path)

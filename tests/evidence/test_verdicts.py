@@ -466,6 +466,18 @@ def test_a_claim_fails_when_an_inequality_does(name, means):
 
 
 @pytest.mark.claim("POOL-4")
+def test_pool_4_counts_filters_of_the_first_layer():
+    """Thirty in each: of the trials' shares on a factor the standard deviation, in filters."""
+    results = as_published()
+    _, spread = BY_ID["POOL-4"].rule(results)
+    deviations = [
+        [np.std([30 * trial[factor] for trial in results.factors[v, "conv1"]], ddof=1) for v in LARGE]
+        for factor in "abcdefghijkl"
+    ]
+    assert spread.found.estimate == pytest.approx(np.mean(deviations))
+
+
+@pytest.mark.claim("POOL-4")
 def test_pool_4_fails_when_every_trial_spends_its_filters_alike():
     alike = (dict.fromkeys("abcdefghijkl", 2 / 30),) * 5
     same = replace(as_published(), factors={(variant, "conv1"): alike for variant in LARGE})

@@ -12,6 +12,7 @@ from keras import layers
 
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError, UsageError
+from receptive.models.keras import read as keras_graph
 from receptive.theory.fields import receptive_fields, seen
 
 LENGTH, CHANNELS = 40, 4
@@ -191,8 +192,39 @@ def folded(draw, net):
     net.add("Reshape", sizes, keep=False)
 
 
+def gathered(draw, net):
+    """Channels in another order, and some neighbouring positions."""
+    net.add("Gather", net.constant(draw(st.permutations(range(CHANNELS))), np.int64), axis=1, keep=False)
+    first = draw(st.integers(0, 3))
+    net.add(
+        "Gather",
+        net.constant(np.arange(first, first + draw(st.integers(4, 9))), np.int64),
+        axis=2,
+        keep=False,
+    )
+
+
+def parted(draw, net):
+    """The middle of three parts of the first nine positions."""
+    net.add("Slice", *(net.constant([each], np.int64) for each in (0, 9, 2)), keep=False)
+    sizes = draw(st.sampled_from([(1, 7, 1), (3, 6, 0), (0, 4, 5)]))
+    whole = net.add("Split", net.constant(sizes, np.int64), axis=2, count=3, keep=False)
+    net.add("Identity", reads=[whole.replace(".0", ".1")], keep=False)
+
+
+def squeezed(draw, net):
+    """Squeeze-and-excitation: each position times a weight made of all of them."""
+    before = net.last
+    net.add("GlobalAveragePool") if draw(st.booleans()) else net.add(
+        "ReduceMean", net.constant([2], np.int64)
+    )
+    net.add("Conv", net.weights(CHANNELS, CHANNELS, 1))
+    net.add("Sigmoid", keep=False)
+    net.add("Mul", reads=[before, net.last])
+
+
 STEPS = (convolution, pooling, padding, slice_, residual, concatenation)
-STEPS += (turned, in_two_dimensions, normalised, gated, split, folded)
+STEPS += (turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed)
 
 
 @st.composite
@@ -278,6 +310,14 @@ def in_onnx(model, activation):
     kernel, bias = model.get_layer("dense").get_weights()
     net.add("Gemm", net.constant(kernel), net.constant(bias))
     return net.model([net.add("Sigmoid")])
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "exponential"])
+def test_a_graph_knows_what_follows_its_convolutions(activation):
+    model = in_keras(activation)
+    assert keras_graph(model).activations == {"conv1": activation, "conv2": "relu"}
+    written = "exp" if activation == "exponential" else activation
+    assert read(in_onnx(model, activation)).activations == {"conv1": written, "conv2": "relu"}
 
 
 @pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "exponential"])

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 
 from receptive.networks import filters
 from receptive.networks.filters import Window
-from receptive.networks.variants import VARIANTS, build
+from receptive.networks.variants import VARIANTS, build, variant
 from receptive.protocols import PAPER, PROTOCOLS, RELEASED
 
 
@@ -31,7 +31,7 @@ def slow_released(maps, X, threshold, width):
     return counts, sites
 
 
-def slow_paper(maps, X, threshold, width, left):
+def slow_paper(maps, X, threshold, width, left, jump=1):
     """VIS-1: the best position of a sequence, if high enough and its window inside; each site counts once."""
     counts = np.zeros((maps.shape[2], width, 4))
     sites = np.zeros(maps.shape[2], int)
@@ -40,7 +40,7 @@ def slow_paper(maps, X, threshold, width, left):
         for n in range(len(maps)):
             best = max(range(maps.shape[1]), key=lambda i: maps[n, i, f])
             high = maps[n, best, f]
-            start = best - left
+            start = best * jump - left
             if top > 0 and high >= np.float32(threshold * float(top)) and 0 <= start <= X.shape[1] - width:
                 counts[f] += X[n, start : start + width]
                 sites[f] += 1
@@ -118,6 +118,8 @@ def test_layers_that_pooling_leaves_readable():
     expected["cnn-1"]["conv2"] = Window(23, 11)
     expected["cnn-1-1-100"] |= {"conv2": Window(23, 11), "conv3": Window(27, 13)}
     assert {name: filters.readable(each, 200) for name, each in VARIANTS.items()} == expected
+    for layers in ("conv19 pool2s1 conv5", "conv19 conv5s2 conv5"):
+        assert list(filters.readable(variant(layers), 200)) == ["conv1"]
 
 
 @pytest.fixture(scope="module")
@@ -180,16 +182,16 @@ def test_trimming_follows_the_protocol():
 
 
 @pytest.mark.claim("VIS-1", "D-7")
-@pytest.mark.parametrize("left", [0, 1])
-def test_every_small_map_is_read_as_the_definition_says(left):
+@pytest.mark.parametrize(("left", "jump"), [(0, 1), (1, 1), (0, 2), (1, 2)])
+def test_every_small_map_is_read_as_the_definition_says(left, jump):
     """All maps of two sequences, two positions and three levels, silent filters and ties among them."""
-    X = np.eye(4, dtype=np.uint8)[[[0, 1], [2, 3]]]
+    X = np.eye(4, dtype=np.uint8)[[[0, 1, 2, 1], [2, 3, 0, 0]]][:, : 2 * jump]
     maps = np.array(list(product([0, 0.5, 1], repeat=4)), np.float32)
     maps = np.moveaxis(maps.reshape(-1, 2, 2), 0, -1)  # each a filter of its own
     for width, threshold in product((1, 2), (0.3, 0.5, 1)):
         protocol = replace(PAPER, threshold=threshold)
-        counts, sites, _ = filters.count(batches(maps, 1), X, protocol, Window(width, left))
-        slow_counts, slow_sites = slow_paper(maps, X, threshold, width, left)
+        counts, sites, _ = filters.count(batches(maps, 1), X, protocol, Window(width, left, jump))
+        slow_counts, slow_sites = slow_paper(maps, X, threshold, width, left, jump)
         np.testing.assert_array_equal(counts, slow_counts)
         np.testing.assert_array_equal(sites, slow_sites)
         assert sites[0] == 0

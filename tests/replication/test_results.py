@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from receptive.cli.train import load_data
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER
-from receptive.evidence.kept import read_epochs, read_importance
+from receptive.evidence.kept import read_epochs, read_importance, read_truth
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database
+from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.networks.variants import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
 from receptive.replication import runs, targets, workers
-from receptive.tasks import synthetic
+from receptive.tasks import registry, synthetic
 
 RESULTS = Path(__file__).parents[2] / "results"
 FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
@@ -33,7 +32,7 @@ every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(fo
 @cache
 def data_of(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
     """Hash, length and classes of the data set of seed 0, of any task that needs no file."""
-    data = load_data(None, task, protocol)
+    data = registry.load(None, task, protocol)
     return data.sha256, data.length, list(data.classes)
 
 
@@ -56,7 +55,7 @@ ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "pairs
 @pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
 def test_every_planned_run_is_there(target):
     (task,) = targets.tasks_of([target])
-    data = load_data(None, task, RELEASED)
+    data = registry.load(None, task, RELEASED)
     _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
@@ -67,7 +66,7 @@ def test_every_run_by_the_paper_s_protocol_is_there():
     assert [str(plan.folder("")) for plan in missing] == []
 
 
-KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importance.json"}
+KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importance.json", "truth.json"}
 """What a run may have beside: what was kept of it, and what tools/kept.py reads in that."""
 
 
@@ -112,6 +111,21 @@ def test_importance_is_of_the_run_beside_it(file):
     assert found.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
     assert np.allclose(np.nanmean(found.by_class, axis=1), found.auroc_change, atol=1e-5)
     assert sum(map(bool, found.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(RESULTS.rglob("truth.json")), ids=lambda path: "/".join(path.parts[-4:-1])
+)
+def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
+    found, run = read_truth(file.parent), runs.load(file.parent)
+    _, matches = runs.stored_matches(file.parent)
+    best = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
+    assert {*found.filter_factors} == {*best} - {""}
+    assert found.filters == sum(not match.dead for match in matches)
+    assert found.filters - found.filter_spurious == sum(map(bool, best))
+    assert {*found.motif_factors} <= {*run.plan.classes}
+    assert len(found.motif_factors) + found.motif_spurious <= found.motifs
+    assert 0.03 < found.chance < found.aupr <= 1
 
 
 @every_run
@@ -190,3 +204,14 @@ def test_readings_that_are_compared_are_of_the_same_weights():
         group = [first, *others]
         read_otherwise = any(READING & protocol_of(each).differences(RELEASED).keys() for each in group)
         assert not read_otherwise or {AGAIN.name, PAPER.name} & {each["protocol"] for each in group}
+
+
+def test_the_pinned_packages_are_those_that_made_the_runs():
+    lines = (RESULTS / "environment.txt").read_text("utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    for folder in FOLDERS:
+        record = runs.load(folder).record()
+        made = {name: version for name, version in record["versions"].items() if name != "receptive"}
+        assert made.keys() >= {"keras", "numpy", "scikit-learn", "tensorflow"}
+        assert made.items() <= pinned.items(), folder
+        assert "Python 3.11" in record["machine"]

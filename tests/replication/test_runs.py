@@ -1,5 +1,7 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError, UsageError
+from receptive.files import to_json
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import RELEVANT, jaspar_2016
 from receptive.motifs.meme import format_meme, read_meme
@@ -75,6 +78,28 @@ def test_a_plan_comes_back_from_its_record_and_its_key_with_it(name, switches, l
     again = runs.Plan.from_record(json.loads(json.dumps(plan.record())))
     assert again == plan
     assert again.key == plan.key
+
+
+GOLDEN = Path(__file__).parents[1] / "data" / "run.json"
+
+
+def test_a_run_is_written_as_its_golden_file_has_it_and_read_back():
+    """What changes here changes what every store holds: others read it by these names."""
+    run = make_run(
+        "cnn-1",
+        3,
+        protocol=protocol("released", activation="exponential", window=None),
+        classes=("Arid3a", "CEBPB"),
+        layers=("conv1", "conv2"),
+        aupr=(0.5, None),
+        versions={"keras": "3.15.1"},
+        commit="0123456789abcdef0123456789abcdef01234567+",
+        begin="2026-11-27T07:00:00Z",
+        end="2026-11-27T07:09:59Z",
+    )
+    assert to_json(run.record()) == GOLDEN.read_text("utf-8")
+    assert runs.Run.from_record(json.loads(GOLDEN.read_text("utf-8")), "golden") == run
+    assert runs.Run.from_record(run.record(), "again").record() == run.record()
 
 
 def test_a_field_that_came_later_leaves_older_records_what_they_are():
@@ -445,3 +470,19 @@ def test_what_cannot_be_trained_again_is_refused(command, small, store, tmp_path
     assert (code, "expected either a network" in err) == (2, True)
     code, _, err = command("train", "--again", folder / "run.json")  # without --data: the paper's 25,000
     assert (code, "was trained on data of sha256" in err) == (1, True)
+
+
+def test_a_clock_that_is_put_back_ends_no_run_before_it_began(monkeypatch):
+    class PutBack(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return datetime.now(zone) - timedelta(hours=2)
+
+    begin = runs.now()
+    assert abs(datetime.now(UTC) - datetime.fromisoformat(begin)) < timedelta(seconds=60)
+    monkeypatch.setattr(runs, "datetime", PutBack)
+    assert runs.now() >= begin
+    later = runs.monotonic() + 90
+    monkeypatch.setattr(runs, "monotonic", lambda: later)
+    passed = datetime.fromisoformat(runs.now()) - datetime.fromisoformat(begin)
+    assert timedelta(seconds=89) <= passed < timedelta(seconds=150)

@@ -28,7 +28,7 @@ from receptive.evidence import claims
 from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS
 from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations
 from receptive.replication import runs, sweep, targets, workers
-from receptive.tasks import chipseq, dataset
+from receptive.tasks import chipseq, dataset, registry
 
 NAMES = st.lists(st.sampled_from([*VARIANTS, "table1"]), min_size=1, max_size=5)
 
@@ -490,9 +490,9 @@ def test_the_chipseq_task_and_its_controls_are_replicated_from_the_package_alone
     sequences, sources = chipseq.table()
     monkeypatch.setattr(chipseq, "table", lambda: (sequences[::100], sources[::100]))
     trains = workers.PROGRAM
-    for name in chipseq.TASKS:
+    for name in ("chipseq", *registry.CONTROLS):
         monkeypatch.setitem(targets.TARGETS, name, (targets.Target(name, {"cnn-100": ()}, 3),))
-        data = chipseq.TASKS[name]()
+        data = registry.load(None, name, RELEASED)
         stand_in(targets.plans([name], 1, RELEASED, data, epochs=1))
         if name == "chipseq":
             monkeypatch.setattr(workers, "PROGRAM", trains)

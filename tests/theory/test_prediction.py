@@ -140,6 +140,9 @@ def test_a_number_is_given_where_the_curve_was_right_about_networks_like_it():
         outside(SEEN, 19, "relu", [wrong])
         == "off, which is like it, came out at 0.10 where the curve says 0.50"
     )
+    beside = outcome(0.5, 0.1, view=replace(SEEN, pool=5, stride=5), network="beside")
+    assert outside(SEEN, 19, "relu", [right, beside, beside]) == ""
+    assert "beside, which is like it" in outside(SEEN, 19, "relu", [beside])
     assert "the nearest is made-up with a window of 4, 4 apart, 5 taps" in outside(
         replace(SEEN, pool=7), 19, "relu", [right]
     )
@@ -160,7 +163,7 @@ def test_what_no_network_had_is_said_in_words(name):
         ("conv10 pool25 conv5 pool4", "its filters see 10 letters"),
         ("conv5d4 pool25 conv5 pool4", "its filters see 5 letters"),
         ("conv19 pool151 conv5", "the nearest is cnn-100 with a window of 100, 100 apart, 5 taps"),
-        ("conv19 conv30d3 pool4", "the nearest is"),
+        ("conv19 conv30d20 pool4", "the nearest is"),
         ("conv19 pool4s8 conv5 pool4", "the nearest is"),
         ("conv19 mean10 conv5 pool10", "average pooling"),
         ("conv19s2 pool5 conv5 pool10", "it moves by several positions itself"),
@@ -236,6 +239,7 @@ def test_filters_cannot_be_read_above_pooling_and_strides(network):
 def test_the_layer_that_holds_whole_motifs(name, layer, readable):
     found = predicted(str(VARIANTS[name]))
     assert prediction.whole_motifs_in(found) == layer
+    assert prediction.whole_motifs_in(predicted("conv7 conv7 pool100")) is None
     if layer:
         (one,) = (each for each in found if each.name == layer)
         assert (one.unreadable == "") == readable == ("cannot be read" not in one.expected)

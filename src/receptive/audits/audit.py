@@ -6,11 +6,13 @@ Discussion leaves open: how much the network would lose without each filter (`im
 """
 
 import json
+import re
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +21,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from receptive.audits.attribution import Attributions, attribute, check, effects
 from receptive.audits.importance import Importance, enough, measure, unlike
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
@@ -26,17 +29,16 @@ from receptive.models import keras as keras_graph
 from receptive.models import saved
 from receptive.models.axes import Shape
 from receptive.models.model import OPENED, live
-from receptive.models.probe import Model, Probe
+from receptive.models.probe import Levels, Model, Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
-from receptive.networks.filters import Window
+from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import dataset, fasta, labels, shuffled
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.fields import unreadable as unaligned
 from receptive.theory.layers import Graph
 
 RECTIFIED = ("relu", "relu6")
@@ -79,34 +81,22 @@ class Control:
     fractions: tomtom.Fractions
 
 
-@dataclass(frozen=True, eq=False)
-class Audit:
-    """What was found out about a model.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Read:
+    """The filters of one convolution.
 
     Attributes:
-        name: what the model is called.
-        sequences: how many sequences it was audited on.
-        fields: the receptive fields of its layers.
-        predictions: what its architecture foretells of every convolution.
-        layer: the convolution whose filters were read.
+        layer: the convolution.
         read_from: the layer whose output is its map.
         activation: the activation of that output.
         rule: what counts as a site, in words.
         reading: the filters.
         kept: the filters as they were compared, trimmed.
-        matches: their hits, at most ``threshold``.
-        threshold: greatest E-value of a hit.
+        matches: their hits.
         fractions: shares of filters that match, those of the paper.
-        relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
-        importance: how much each filter matters, or why that is not known.
         control: what the filters come to on shuffled sequences.
-        notes: what should be known of the layer and of how the model was read, a sentence each.
     """
 
-    name: str
-    sequences: int
-    fields: ReceptiveFields
-    predictions: tuple[prediction.Prediction, ...]
     layer: str
     read_from: str
     activation: str
@@ -114,12 +104,8 @@ class Audit:
     reading: filters.Reading
     kept: tuple[Motif, ...]
     matches: tuple[tomtom.Match, ...]
-    threshold: float
     fractions: tomtom.Fractions
-    relevant: tuple[str, ...]
-    importance: Importance | str
     control: Control
-    notes: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -139,6 +125,37 @@ class Audit:
                 "that matches is no sign that the network found motifs in these sequences"
             )
         return tuple(said)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Audit(Read):
+    """What was found out about a model: the filters of one convolution, and more.
+
+    Attributes:
+        name: what the model is called.
+        sequences: how many sequences it was audited on.
+        fields: the receptive fields of its layers.
+        predictions: what its architecture foretells of every convolution.
+        threshold: greatest E-value of a hit.
+        relevant: the factors whose motifs count as relevant: those that the labels name, or all twelve.
+        importance: how much each filter matters, or why that is not known.
+        deeper: the filters of a later convolution, if those of the first are parts and its can be read.
+        attributions: what was found by mutation, if that was asked for.
+        distributed: that the filters of the first layer are parts, if so, and what to read instead.
+        notes: what should be known of the layer and of how the model was read, a sentence each.
+    """
+
+    name: str
+    sequences: int
+    fields: ReceptiveFields
+    predictions: tuple[prediction.Prediction, ...]
+    threshold: float
+    relevant: tuple[str, ...]
+    importance: Importance | str
+    deeper: Read | None = None
+    attributions: Attributions | None = None
+    distributed: str = ""
+    notes: tuple[str, ...] = ()
 
 
 # --- what comes in -------------------------------------------------------------------------------------
@@ -294,6 +311,13 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
             f"written by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not have; "
             f'build the model anew in Python, model.load_weights("{path.name}"), and save it'
         )
+    anew = 'where it was made, model.save("model.keras") keeps all of it; `receptive field` reads it as it is'
+    of_tensors = {
+        name for name in missing if hasattr(keras.ops, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    }
+    if missing and missing == of_tensors:
+        named = ", ".join(sorted(missing))
+        return f"holds operations on tensors ({named}), which Keras cannot load from .h5: {anew}"
     if own := sorted({*saved.own_classes(file.model)} or missing - set(saved.GONE)):
         return f"needs {', '.join(own)}, {_OWN}"
     if file.version.startswith("1."):
@@ -309,6 +333,8 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
         )
     if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
         return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
+    if file.form == "hdf5":
+        return f"Keras cannot load this model from .h5 ({first}): {anew}"
     return f"Keras cannot load this model: {first}"
 
 
@@ -328,6 +354,7 @@ def audit(
     name: str = "",
     progress: Progress | None = None,
     held: int | None = None,
+    attributions: int | None = None,
 ) -> Audit:
     """Audit a model.
 
@@ -345,6 +372,8 @@ def audit(
         name: what to call the model.
         progress: called after every step.
         held: how many of the sequences to measure importance on; by default so many that it takes minutes.
+        attributions: how many of the sequences to mutate, to find the motifs that the network as a whole
+            uses; none by default.
 
     Raises:
         UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
@@ -363,82 +392,162 @@ def audit(
         )
     if not len(data.X):
         raise UsageError("expected sequences to audit the model on, found none")
+    if attributions is not None:
+        check(data.X.shape[1])
     targets = jaspar_2016() if targets is None else targets
     network = live(model, data.X.shape[1], passthrough)
     shape, graph = _input_shape(network), network.graph
     _check_input(shape, graph, data.X.shape[1])
     fields = receptive_fields(graph, data.X.shape[1])
     row = _convolution(fields, layer)
-    place, function, axis = network.activation(row.name)
+    relevant = relevant_ids(data.classes, motifs=targets)
+    protocol = replace(protocol, window=None)
+    seen = {"shuffled": shuffled.dinucleotides(data.X, seed=0), "given": data.X}
 
-    def listen(X: NDArray[np.uint8]) -> Probe:
+    def listen(X: NDArray[np.uint8], name: str) -> Probe:
+        place, _, axis = network.activation(name)
         given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
         given = given.swapaxes(1, 2) if graph.turned else given
         sizes = [X.shape[1] if size is None else size for size in shape[1:]]
         return Probe(network, place, given.reshape(len(X), *sizes), axis)
 
-    probe = listen(data.X)
+    def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> Read:
+        place, function, _ = network.activation(row.name)
+        rectified = function in RECTIFIED
+        rest = np.float32(0) if rectified or levels is None else levels.mean
+
+        def scan(X: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
+            for first, maps in listen(X, row.name).maps():
+                if maps.shape[1] != row.length:
+                    raise ReceptiveError(
+                        f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it "
+                        f"has {row.length}; does a layer that --passthrough names change positions?"
+                    )
+                yield first, maps if rectified else np.maximum(maps - rest, 0)
+            tick()
+
+        window, found = Window(row.size, -row.start, row.jump), {}
+        for which, X in seen.items():
+            reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
+            kept = filters.trimmed(reading.motifs, protocol)
+            found[which] = reading, kept, tomtom.match(kept, targets, threshold)
+        (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
+        return Read(
+            layer=row.name,
+            read_from=place,
+            activation=function,
+            rule=_rule(protocol, rectified),
+            reading=reading,
+            kept=kept,
+            matches=matches,
+            fractions=tomtom.fractions(matches, relevant),
+            control=Control(
+                chance.sites,
+                np.array([bool(match.hits) for match in chance_matches]),
+                tomtom.fractions(chance_matches, relevant),
+            ),
+        )
+
     missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
-    rectified = function in RECTIFIED
-    tick = _ticks(progress, "passes: reading filters", 4 + (not (rectified and missing)))
+    needless = network.activation(row.name)[1] in RECTIFIED and bool(missing)
+    tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
+    levels = None if needless else listen(data.X, row.name).levels()
+    tick(not needless)
+    found, predictions = read(row, levels, tick), prediction.predict(fields)
 
-    levels = None if rectified and missing else probe.levels()
-    tick(levels is not None)
-    rest = np.float32(0) if rectified or levels is None else levels.mean
+    why = _distributed(found, predictions) if layer is None else ""
+    below = _below(fields, row.name, predictions) if why else None
+    deeper = None
+    if below is not None:
+        needless = network.activation(below.name)[1] in RECTIFIED
+        tick = _ticks(progress, f"passes: reading {below.name}", 5 - needless)
+        tick(not needless)
+        deeper = read(below, None if needless else listen(data.X, below.name).levels(), tick)
 
-    def scan(heard: Probe) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        for first, maps in heard.maps():
-            if maps.shape[1] != row.length:
-                raise ReceptiveError(
-                    f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it has "
-                    f"{row.length}; does a layer that --passthrough names change positions?"
-                )
-            yield first, maps if rectified else np.maximum(maps - rest, 0)
-        tick()
-
-    protocol = replace(protocol, window=None)
-    window = Window(row.size, -row.start, row.jump)
-    relevant = relevant_ids(data.classes, motifs=targets)
-    reading = filters.read_maps(row.name, lambda: scan(probe), data.X, protocol, window)
-    kept = filters.trimmed(reading.motifs, protocol)
-    matches = tomtom.match(kept, targets, threshold)
-    X = shuffled.dinucleotides(data.X, seed=0)
-    chance = filters.read_maps(row.name, lambda: scan(listen(X)), X, protocol, window)
-    chance_matches = tomtom.match(filters.trimmed(chance.motifs, protocol), targets, threshold)
-    control = Control(
-        chance.sites,
-        np.array([bool(match.hits) for match in chance_matches]),
-        tomtom.fractions(chance_matches, relevant),
-    )
     importance: Importance | str = missing
     if levels is not None and data.Y is not None and not missing:
-        part = sample(data, enough(probe.channels, data.X.shape[1]) if held is None else held)
-        probe = listen(part.X)
+        part = sample(data, enough(len(levels.mean), data.X.shape[1]) if held is None else held)
+        probe = listen(part.X, row.name)
         steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
         tick = _ticks(progress, "batches: holding filters", steps)
         try:
             importance = measure(probe, levels, cast(NDArray[np.int8], part.Y), data.classes, tick)
         except ReceptiveError as error:  # no loss for such labels
             importance = str(error)
+    mutated = None
+    if attributions is not None:
+        part = sample(data if missing else _labelled(data), attributions)
+        acting = effects(
+            lambda X: listen(X, row.name).scores(),
+            part.X,
+            None if missing else part.Y,
+            partial(_ticks, progress, "sequences: mutating letters"),
+        )
+        mutated = attribute(acting, part.X, data.classes, targets, relevant, threshold, protocol)
     return Audit(
+        **vars(found),
         name=name or network.name,
         sequences=len(data.X),
         fields=fields,
-        predictions=prediction.predict(fields),
-        layer=row.name,
-        read_from=place,
-        activation=function,
-        rule=_rule(protocol, rectified),
-        reading=reading,
-        kept=kept,
-        matches=matches,
+        predictions=predictions,
         threshold=threshold,
-        fractions=tomtom.fractions(matches, relevant),
         relevant=tuple(relevant),
         importance=importance,
-        control=control,
+        deeper=deeper,
+        attributions=mutated,
+        distributed=_instead(why, row, below, mutated),
         notes=(*_notes(fields, row), *graph.notes),
     )
+
+
+def _labelled(data: Sequences) -> Sequences:
+    """The sequences with a label of 1."""
+    rows = (cast(NDArray[np.int8], data.Y) > 0).any(1)
+    return replace(data, X=data.X[rows], Y=cast(NDArray[np.int8], data.Y)[rows])
+
+
+PARTS = 1 / 3
+"""A layer is taken for one of parts if fewer of its filters match; the expectation has the same limit."""
+
+
+def _distributed(read: Read, predictions: Sequence[prediction.Prediction]) -> str:
+    """Why the filters of a layer are taken for parts of motifs; "" if they are not."""
+    foretold = {each.name: each.kind for each in predictions}.get(read.layer)
+    if read.fractions.jaspar < PARTS:
+        more = ", as its architecture foretells" if foretold == "distributed" else ""
+        return f"{read.fractions.jaspar:.0%} of its filters match a motif{more}"
+    return "by its architecture" if foretold == "distributed" else ""
+
+
+def _below(
+    fields: ReceptiveFields, first: str, predictions: Sequence[prediction.Prediction]
+) -> LayerField | None:
+    """The convolution to read as well: the first that is not foretold to hold parts, or else the last."""
+    kinds = {each.name: each.kind for each in predictions}
+    above = {first}
+    for node in fields.graph.nodes:  # each after what it reads
+        if above & {*node.inputs}:
+            above.add(node.layer.name)
+    rows = [
+        row
+        for row in fields.rows
+        if row.kind == "conv" and row.name in above - {first} and not unreadable(fields, row.name)
+    ]
+    whole = [row for row in rows if kinds.get(row.name) != "distributed"]
+    return next(iter(whole[:1] or rows[-1:]), None)
+
+
+def _instead(why: str, row: LayerField, below: LayerField | None, mutated: Attributions | None) -> str:
+    """That the filters of the first layer are parts, and what is to be read instead."""
+    if not why:
+        return ""
+    ways = [f"the filters of {below.name}, which see {below.size} positions, are read below"] if below else []
+    ways.append(
+        "the motifs that the network as a whole uses stand below"
+        if mutated
+        else "--attributions finds the motifs that the network as a whole uses"
+    )
+    return f"{row.name} is distributed, its filters parts of motifs ({why}): {'; '.join(ways)}"
 
 
 def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
@@ -454,17 +563,6 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
     else:
         more = "no convolution sees more"
     return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
-
-
-def unreadable(fields: ReceptiveFields, name: str) -> str:
-    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
-    why = unaligned(fields)[name]
-    if not why and fields.row(name).size > tomtom.WIDEST:
-        return (
-            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
-            "motifs are compared in"
-        )
-    return why
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
@@ -502,6 +600,11 @@ def _input_shape(model: Model) -> Shape:
 def _check_input(shape: Shape, graph: Graph, length: int) -> None:
     """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
     sizes = [size for size in shape[1:] if size is not None]
+    if len(shape) == 2 and prod(sizes) == graph.input_length:
+        raise ReceptiveError(
+            f"the model takes one number for each position, {shape}, such as a code: expected one-hot DNA; a "
+            "model of the layers after the one that encodes them can be audited"
+        )
     if prod(sizes) // (graph.input_length or 1) != 4:
         raise ReceptiveError(
             f"the model turns its input of {shape}, and so expected (batch, 4, L)"
@@ -560,28 +663,14 @@ def document(audit: Audit) -> dict[str, Any]:
             }
         )
     known = audit.importance if isinstance(audit.importance, Importance) else None
-    found_filters = []
-    for index, match in enumerate(audit.matches):
-        best = match.best
-        found_filters.append(
-            {
-                "id": match.id,
-                "sites": int(audit.reading.sites[index]),
-                "few_sites": bool(0 < audit.reading.sites[index] < FEW_SITES),
-                "greatest": float(audit.reading.maxima[index]),
-                "dead": match.dead,
-                "matches": len(match.hits),
-                "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
-                "importance": float(known.loss_change[index]) if known else None,
-                "importance_error": _number(known.loss_error[index]) if known else None,
-                "auroc_change": _at(known.auroc_change, index) if known else None,
-                "auroc_error": _at(known.auroc_error, index) if known else None,
-                "control": {
-                    "sites": int(audit.control.sites[index]),
-                    "matches": bool(audit.control.matched[index]),
-                },
-            }
-        )
+    every = _filters(audit)
+    for index, each in enumerate(every):
+        each |= {
+            "importance": float(known.loss_change[index]) if known else None,
+            "importance_error": _number(known.loss_error[index]) if known else None,
+            "auroc_change": _at(known.auroc_change, index) if known else None,
+            "auroc_error": _at(known.auroc_error, index) if known else None,
+        }
     return {
         "model": audit.name,
         "sequences": audit.sequences,
@@ -589,27 +678,94 @@ def document(audit: Audit) -> dict[str, Any]:
         "layers": layers,
         "whole_motifs_in": prediction.whole_motifs_in(audit.predictions),
         "unaligned": list(audit.fields.unaligned),
-        "layer": audit.layer,
-        "read_from": audit.read_from,
-        "activation": audit.activation,
-        "sites": audit.rule,
+        **_read(audit),
         "threshold": audit.threshold,
         "loss": {"name": known.loss_name, "value": known.loss} if known else None,
         "auroc": known.auroc if known else None,
         "importance_missing": None if known else audit.importance,
         "importance_sequences": known.sequences if known else None,
         "by_class": _by_class(known) if known else None,
-        "filters": found_filters,
-        "fractions": audit.fractions._asdict(),
+        "filters": every,
         "relevant_factors": list(audit.relevant),
         "warnings": list(audit.warnings),
         "notes": list(audit.notes),
+        "distributed": audit.distributed or None,
         "control": {
             "sequences": audit.sequences,
             "shuffle": "dinucleotides",
             "seed": 0,
             "fractions": audit.control.fractions._asdict(),
         },
+        "deeper": _deeper(audit.deeper) if audit.deeper else None,
+        "attributions": _attributions(audit.attributions) if audit.attributions else None,
+    }
+
+
+def _read(read: Read) -> dict[str, Any]:
+    """How the filters of a layer were read, and what they come to."""
+    return {
+        "layer": read.layer,
+        "read_from": read.read_from,
+        "activation": read.activation,
+        "sites": read.rule,
+        "fractions": read.fractions._asdict(),
+    }
+
+
+def _deeper(read: Read) -> dict[str, Any]:
+    """The filters of a later layer."""
+    control = {"fractions": read.control.fractions._asdict()}
+    return {**_read(read), "filters": _filters(read), "warnings": list(read.warnings), "control": control}
+
+
+def _filters(read: Read) -> list[dict[str, Any]]:
+    """The filters of a layer."""
+    return [
+        {
+            "id": match.id,
+            "sites": int(read.reading.sites[index]),
+            "few_sites": bool(0 < read.reading.sites[index] < FEW_SITES),
+            "greatest": float(read.reading.maxima[index]),
+            "dead": match.dead,
+            **_matched(match),
+            "control": {
+                "sites": int(read.control.sites[index]),
+                "matches": bool(read.control.matched[index]),
+            },
+        }
+        for index, match in enumerate(read.matches)
+    ]
+
+
+def _matched(match: tomtom.Match) -> dict[str, Any]:
+    best = match.best
+    return {
+        "matches": len(match.hits),
+        "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
+    }
+
+
+def _attributions(found: Attributions) -> dict[str, Any]:
+    """What was found by mutation."""
+    return {
+        "sequences": found.sequences,
+        "pairs": found.pairs,
+        "scale": found.scale,
+        "classes": list(found.classes),
+        "fractions": found.fractions._asdict() if found.fractions else None,
+        "motifs": [
+            {
+                "id": match.id,
+                "sign": int(sign),
+                "sites": int(sites),
+                "by_class": counts.tolist(),
+                **_matched(match),
+                "pwm": np.round(motif.pwm, 4).tolist(),
+            }
+            for match, motif, sign, sites, counts in zip(
+                found.matches, found.motifs, found.signs, found.sites, found.by_class, strict=True
+            )
+        ],
     }
 
 

@@ -41,6 +41,13 @@ def audit(
             help="How many sequences to hold filters on, or all; by default so many that it takes minutes."
         ),
     ] = None,
+    attributions: Annotated[
+        bool,
+        typer.Option(
+            "--attributions",
+            help="Find the motifs that the network as a whole uses, by mutation and TF-MoDISco.",
+        ),
+    ] = False,
     passthrough: Annotated[
         list[str] | None,
         typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
@@ -55,8 +62,12 @@ def audit(
     The input is (L, 4) or (4, L). An N in FASTA is a position of zeros. How much a filter matters, for the
     loss and for every class, needs labels.
 
+    Where filters are parts of motifs, --attributions mutates every letter of some sequences (--sequences; by
+    default as many as take minutes) and groups what recurs into motifs.
+
     Example: receptive audit model.keras --data peaks.fa --labels labels.tsv --out audit
     """
+    from receptive.audits import attribution
     from receptive.audits import audit as auditing
     from receptive.audits import page as audits
     from receptive.errors import UsageError
@@ -74,6 +85,8 @@ def audit(
     targets, given = motifs_of(database), auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
+    if attributions:
+        attribution.check(given.X.shape[1])
     loaded = auditing.load(model, threads)
     with work_bars() as progress:
         found = auditing.audit(
@@ -89,6 +102,7 @@ def audit(
             model.name,
             progress,
             len(given.X) if importance == "all" else int(importance) if importance else None,
+            None if not attributions else sequences or attribution.enough(given.X.shape[1]),
         )
     audits.write(found, out)
     record = auditing.document(found)
@@ -145,9 +159,37 @@ def describe(record: dict[str, Any], out: Path) -> str:
             f"of {len(filters)} filters {shares['jaspar']:.3f} match{flat}, "
             f"{shares['relevant']:.3f} a relevant motif",
             f"read on shuffled sequences, {record['control']['fractions']['jaspar']:.3f} of them match",
+            *_attributions(record["attributions"]),
+            *([record["distributed"]] if record["distributed"] else []),
             *record["notes"],
             *record["warnings"],
             important,
             f"open {out / 'index.html'}",
         ]
     )
+
+
+def _attributions(found: dict[str, Any] | None) -> list[str]:
+    """The motifs that mutation found, as a table."""
+    if found is None:
+        return []
+    rows = []
+    for each in found["motifs"]:
+        best = each["best"]
+        classes = sorted(zip(each["by_class"], found["classes"], strict=True), key=lambda pair: -pair[0])[:2]
+        rows.append(
+            [
+                each["id"],
+                "raises" if each["sign"] > 0 else "lowers",
+                str(each["sites"]),
+                ", ".join(f"{name} {count}" for count, name in classes if count),
+                *([best["id"], best["name"], f"{best['evalue']:.2g}"] if best else ["–", "", ""]),
+            ]
+        )
+    header = ["motif", "", "sites", "of", "best", "name", "E-value"]
+    return [
+        "",
+        f"mutated {found['sequences']:,} sequences ({found['scale']}); motifs that recur:",
+        table(header, rows) if rows else "none",
+        "",
+    ]

@@ -88,11 +88,11 @@ def replicate(
 
     Example: receptive replicate table1 --trials 5 --store results
     """
-    from receptive.cli.train import load_data
     from receptive.networks import backend
     from receptive.replication import sweep
     from receptive.replication.targets import plans, tasks_of
     from receptive.replication.workers import split
+    from receptive.tasks import registry
 
     number = count(workers)
     if scheduler is not None and number is not None:
@@ -108,7 +108,7 @@ def replicate(
         raise UsageError(f"--data is of one task, {' and '.join(names)} of {len(tasks)}: add --task")
     summaries = []
     for one in tasks:
-        dataset = load_data(data, one, chosen)
+        dataset = registry.load(data, one, chosen)
         wanted = plans(names, trials, chosen, dataset, epochs, both_readings)
         done, missing = split(wanted, store)
         say(f"{len(wanted)} runs planned on {dataset.task}, {len(done)} of them in {store}")

@@ -43,7 +43,6 @@ def text(report: "Report") -> str:
     """Return the report as text for the terminal."""
     from receptive.report.tables import (
         RULES,
-        TASK_WORDS,
         by_trial_line,
         chipseq_table,
         class_table,
@@ -54,6 +53,7 @@ def text(report: "Report") -> str:
         tally,
     )
     from receptive.report.tables import table as rows
+    from receptive.tasks.registry import words
 
     lines = [table(*rows(report)), "", fill(RULES, 110), ""]
     if "invivo" in report.results:
@@ -74,8 +74,8 @@ def text(report: "Report") -> str:
         judgement = claim.judgement
         said = f"{claim.id}: {claim.verdict}. {judgement.claim.statement}"
         lines.append(fill(said, 110, subsequent_indent="  "))
-        if judgement.task in TASK_WORDS:
-            lines.append(f"  {TASK_WORDS[judgement.task]}")
+        if special := words(judgement.task):
+            lines.append(f"  {special}")
         if judgement.waits_for:
             waits = f"  waits for {', '.join(judgement.waits_for)}"
             lines.append(fill(waits, 110, subsequent_indent="  "))

@@ -115,6 +115,7 @@ def train(
     from receptive.networks import backend
     from receptive.networks.variants import variant as look_up
     from receptive.replication import runs, sweep
+    from receptive.tasks import registry
 
     if (again is None) == (variant is None):
         raise UsageError("expected either a network (see receptive variants) or --again RUN.json")
@@ -125,7 +126,7 @@ def train(
         return
     chosen = switched(protocol, switches)
     network = look_up(variant or "", chosen, name)
-    dataset = load_data(data, task, chosen)
+    dataset = registry.load(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
     sweep.tidy(store)
     found = None if replace else runs.finished(wanted, store)
@@ -142,10 +143,11 @@ def train(
 def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
     """Train a stored run once more and print how the two compare."""
     from receptive.replication import runs
+    from receptive.tasks import registry
 
     stored = runs.load(path.parent if path.name == "run.json" else path)
     plan = stored.plan
-    dataset = load_data(data, plan.task, plan.protocol)
+    dataset = registry.load(data, plan.task, plan.protocol)
     title = f"{plan.network.name}, trial {plan.trial}, again"
     with epochs_bars([title], plan.epochs) as progress:
         document = runs.repeat(stored, dataset, partial(progress, title))
@@ -159,32 +161,6 @@ def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
             f"{document['recipe']['now']}: another network was to be expected"
         )
     emit(document, "\n".join(lines), json)
-
-
-def load_data(path: Path | None, task: str | None, protocol: Any) -> Any:
-    """Read the data set, or take a task that needs no file; check that it is what is asked for."""
-    from json import dumps
-
-    from receptive.protocols import drawing
-    from receptive.tasks import chipseq, dataset, pairs, synthetic
-
-    if path is None:
-        drawn = synthetic.TASKS | pairs.TASKS
-        if (task or "synthetic") in drawn:
-            return drawn[task or "synthetic"](protocol)
-        if task in chipseq.TASKS:
-            return chipseq.TASKS[task]()
-        names = ", ".join((*drawn, *chipseq.TASKS))
-        raise UsageError(f"--task {task} needs --data FILE; {names} do without")
-    found = dataset.read(path, task)
-    for field, asked in drawing(protocol).items():
-        drawn = found.attributes.get(field, asked)
-        if drawn != asked:
-            raise UsageError(
-                f"{path} was drawn with {field} {drawn}, the protocol {protocol.name} has {asked}: "
-                f"draw it anew, or --set {field}={dumps(drawn)}"
-            )
-    return found
 
 
 def describe(found: "Run", folder: Path) -> str:

@@ -1,7 +1,7 @@
 """What was kept of a run, read: its first layer over epochs, and how much each filter matters.
 
-``tools/kept.py`` makes ``epochs.json`` and ``importance.json`` in the folder of a run, from its
-``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
+``tools/kept.py`` makes ``epochs.json``, ``importance.json`` and ``truth.json`` in the folder of a run, from
+its ``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
 """
 
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ from typing import Any
 from receptive.errors import ReceptiveError
 from receptive.files import kind, read_json
 
-EPOCHS, IMPORTANCE = "epochs.json", "importance.json"
+EPOCHS, IMPORTANCE, TRUTH = "epochs.json", "importance.json", "truth.json"
 FEWEST = 3
 """Filters of either kind that a network takes for them to be compared (DISC-6)."""
 
@@ -98,6 +98,45 @@ class Importance:
             rises[bool(factor)].append(rise)
         few = min(map(len, rises.values())) < FEWEST
         return None if few else fmean(rises[True]) - fmean(rises[False])
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What of the synthetic task's truth the filters of a network find, and its attributions.
+
+    Attributes:
+        filters: live filters of the first layer.
+        filter_factors: the factors that they recover, of those that were planted.
+        filter_spurious: how many of them match no relevant motif.
+        sequences: test sequences that were mutated.
+        motifs: motifs that TF-MoDISco found to raise an output.
+        motif_factors: the factors that these recover.
+        motif_spurious: how many of them match no relevant motif.
+        lowering: motifs that it found to lower an output.
+        aupr: area under the precision-recall curve of planted sites among positions, by attributions.
+        chance: what chance comes to.
+    """
+
+    filters: int
+    filter_factors: tuple[str, ...]
+    filter_spurious: int
+    sequences: int
+    motifs: int
+    motif_factors: tuple[str, ...]
+    motif_spurious: int
+    lowering: int
+    aupr: float
+    chance: float
+
+
+def read_truth(folder: Path | str) -> Truth | None:
+    """Read what a run's network finds of the truth; ``None`` if that was not measured.
+
+    Raises:
+        ReceptiveError: the file is damaged.
+    """
+    found = _fields(Path(folder) / TRUTH, Truth)
+    return None if found is None else Truth(**found)
 
 
 def read_epochs(folder: Path | str) -> Epochs | None:

@@ -14,7 +14,7 @@ from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
 from receptive.replication.runs import Run
 from receptive.replication.targets import ACTIVATIONS, CONDITIONS
-from receptive.tasks import chipseq
+from receptive.tasks.registry import OTHERS
 
 SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
 """Columns of classification scores, with their names in a run."""
@@ -23,10 +23,6 @@ FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 
 KEPT = ("gradient_left", "relevant_at_end", "gradient_lead", "importance_lead")
 """Columns of what `replicate --keep` kept of a run, of its first layer (:mod:`receptive.evidence.kept`)."""
-
-OTHERS = ("invivo", *chipseq.TASKS, "synthetic-others")
-"""The tasks that are reported beside the synthetic one: DeepSEA's, the ChIP-seq task, its controls, and the
-synthetic one with other motifs."""
 
 SIDE = {
     "synthetic": "",
@@ -125,7 +121,7 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
 
 
 def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
-    """Read the full runs of every task of :data:`OTHERS`, by task; none for a task without any.
+    """Read the full runs of every task beside the synthetic one, by task; none for a task without any.
 
     Beside them stand ``conditions`` (:func:`conditions`), ``epochs`` and ``importance`` (:func:`kept`).
 

@@ -13,6 +13,7 @@ from receptive.evidence.measured import SCORES, Results, name_quantity
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
 from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
+from receptive.tasks.registry import IN_VIVO as REAL
 
 CLEAR = 0.1
 """A difference that counts where the paper says "far" or "about": three filters of thirty, or a fifth of the
@@ -293,29 +294,30 @@ CLAIMS = (
 )
 """The claims that the synthetic runs decide, in the paper's order."""
 
-IN_VIVO_TASKS = ("invivo", "chipseq")
-"""DeepSEA's sequences, which the paper's networks were trained on, and those that ship."""
-
 IN_VIVO = (
     Claim(
         "VIVO-1",
         vivo_1,
         _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
-        IN_VIVO_TASKS,
+        REAL,
         LEAST_TRIALS,
     ),
-    Claim("VIVO-2", vivo_2, _layers("cnn-1", "conv1", "conv2"), IN_VIVO_TASKS, LEAST_TRIALS),
-    Claim("VIVO-3", vivo_3, _keys("auroc", *SMALL, *LARGE), IN_VIVO_TASKS, LEAST_TRIALS),
+    Claim("VIVO-2", vivo_2, _layers("cnn-1", "conv1", "conv2"), REAL, LEAST_TRIALS),
+    Claim("VIVO-3", vivo_3, _keys("auroc", *SMALL, *LARGE), REAL, LEAST_TRIALS),
     Claim(
-        "VIVO-4", vivo_4, _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS), IN_VIVO_TASKS, LEAST_TRIALS
+        "VIVO-4",
+        vivo_4,
+        _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS),
+        REAL,
+        LEAST_TRIALS,
     ),
-    Claim("VIVO-5", vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), IN_VIVO_TASKS, LEAST_TRIALS),
-    Claim("VIVO-6", vivo_6, _keys("relevant", *SMALL, *LARGE), IN_VIVO_TASKS, LEAST_TRIALS, failing(vivo_6)),
+    Claim("VIVO-5", vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), REAL, LEAST_TRIALS),
+    Claim("VIVO-6", vivo_6, _keys("relevant", *SMALL, *LARGE), REAL, LEAST_TRIALS, failing(vivo_6)),
     Claim(
         "VIVO-7",
         vivo_7,
         (key("cnn-1", "relevant", "conv2"), key("cnn-25", "relevant")),
-        IN_VIVO_TASKS,
+        REAL,
         LEAST_TRIALS,
         failing(vivo_7),
     ),
@@ -323,7 +325,7 @@ IN_VIVO = (
         "VIVO-8",
         vivo_8,
         _keys("relevant", "cnn9-25", "cnn9-4", "cnn-50-2", "cnn-2"),
-        IN_VIVO_TASKS,
+        REAL,
         LEAST_TRIALS,
         failing(vivo_8),
     ),

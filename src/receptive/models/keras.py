@@ -726,6 +726,14 @@ class Keras:
             self._run(batch)
         return [_numbers(each) for each in heard]
 
+    def run(self, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model as it is, and return its outputs."""
+        return [_numbers(each) for each in self._compiled(batch)]
+
+    @cached_property
+    def _compiled(self) -> Callable[..., Any]:
+        return compiled(self._run)
+
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         with _changed(self._operation(layer), _hold(held, axis)):

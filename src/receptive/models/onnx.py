@@ -356,6 +356,10 @@ class Onnx:
         """Run the model, and return what the layer does."""
         return self._run(layer, batch, {}, None, heard=True)
 
+    def run(self, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model as it is, and return its outputs."""
+        return self._run("", batch, {}, None)
+
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         return self._run(layer, batch, held, axis)
@@ -427,7 +431,7 @@ class Onnx:
         tensors, tensor = self._walk[1].tensors, self._tensor(layer)
         given = {each.name for each in self.flat.graph.output}
         while tensor not in given and tensor in tensors:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in node.input]
+            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
             met = readers if len(readers) == 1 else self._meeting(tensor)
             axes = tensors[tensor].axes
             ahead = len(axes) > 1 and POSITIONS not in axes[0]

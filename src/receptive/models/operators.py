@@ -392,10 +392,10 @@ class Walk:
         if source.flat:
             raise self._unknown(name, node, "reads positions that share an axis with channels")
         length = self.found.lengths[cast(str, source.place)]
-        if along is None:
-            if kind == "Conv":
-                raise self._unknown(name, node, "comes after a layer that mixes all positions")
-            return replace(source, axes=(axes[0], *((),) * (len(axes) - 1)))
+        if along is None:  # one neuron, as after global pooling
+            along = 1
+            if kind != "Conv" or len(axes) == 1:
+                return replace(source, axes=(axes[0], *((),) * (len(axes) - 1)))
         for axis in range(1, len(axes)):
             if axis != along:
                 size = None if None in axes[axis] else prod(cast(tuple[int, ...], axes[axis]))

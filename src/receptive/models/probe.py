@@ -66,6 +66,9 @@ class Model(Protocol):
     def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
         """Run the model, and return what the layer does, once for each call of it."""
 
+    def run(self, batch: NDArray[np.float32]) -> Arrays:
+        """Run the model as it is, and return its outputs."""
+
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere.
 
@@ -190,5 +193,7 @@ class Probe:
 
 
 def _beside(outputs: Arrays) -> NDArray[np.float32]:
-    """The outputs of a model side by side, (n, C)."""
-    return np.concatenate([each.reshape(len(each), -1) for each in outputs], axis=1)
+    """The outputs of a model side by side, (n, C), those of positions averaged."""
+    sizes = [each.shape[-1] if each.ndim > 1 else 1 for each in outputs]
+    parts = [each.reshape(len(each), -1, size).mean(1) for each, size in zip(outputs, sizes, strict=True)]
+    return np.concatenate(parts, axis=1)

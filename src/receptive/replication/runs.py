@@ -17,11 +17,12 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -557,9 +558,16 @@ def repeat(stored: Run, data: Dataset, progress: training.Progress | None = None
     return {"same": not differs, "differs": differs, "recipe": {"stored": stored.recipe, "now": RECIPE}}
 
 
+_STARTED = datetime.now(UTC) - timedelta(seconds=monotonic())
+
+
 def now() -> str:
-    """Return the time, UTC, to the second, as ISO 8601 writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """Return the time, UTC, to the second, as ISO 8601 writes it.
+
+    It goes on from what the clock said when this module was loaded, so that a clock that is put back while a
+    network trains does not make the run end before it began.
+    """
+    return (_STARTED + timedelta(seconds=monotonic())).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 @cache

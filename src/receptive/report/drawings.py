@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from receptive.evidence.ablations import COLUMNS
 from receptive.evidence.measured import Results
-from receptive.evidence.rules import IN_VIVO_TASKS, key
+from receptive.evidence.rules import key
 from receptive.evidence.statistics import sample
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
@@ -20,6 +20,7 @@ from receptive.protocols import RELEASED
 from receptive.report import tables
 from receptive.report.records import record
 from receptive.report.report import Report
+from receptive.tasks.registry import IN_VIVO
 
 SHEETS = {
     "fig2": (("cnn-2", "conv1"), ("cnn-4", "conv1"), ("cnn-25", "conv1")),
@@ -43,7 +44,7 @@ def drawings(report: Report, store: Path | str) -> Iterator[tuple[str, str, Figu
         The name of the figure's file, words that say what it shows, and the figure.
     """
     yield from _drawings_of(report.synthetic, store, report.protocol, SHEETS)
-    for task in IN_VIVO_TASKS:
+    for task in IN_VIVO:
         if results := report.results.get(task):
             for name, words, figure in _drawings_of(results, store, report.protocol, SHEETS_IN_VIVO):
                 yield f"{task}-{name}", f"{task}: {words}", figure

@@ -18,9 +18,8 @@ from receptive.evidence.statistics import Sample, sample
 from receptive.evidence.verdicts import Comparison, Judgement, Verdict, compare, judge_all
 from receptive.networks.variants import VARIANTS
 from receptive.protocols import RELEASED
-from receptive.tasks import chipseq
+from receptive.tasks.registry import CONTROLS
 
-CONTROLS = tuple(task for task in chipseq.TASKS if task != "chipseq")
 NOTHING = Results({}, {})
 
 

@@ -15,6 +15,7 @@ from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample
 from receptive.evidence.verdicts import PUBLISHED_TRIALS, Comparison, Evidence
 from receptive.report import records
 from receptive.report.report import Judged, Networks, Report
+from receptive.tasks.registry import words
 
 Table = tuple[list[str], list[list[str]]]
 """A header and rows."""
@@ -23,17 +24,6 @@ COLUMNS_IN_VIVO = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "rele
 MARKS = {"reproduced": "✓", "undecided": "?", "not reproduced": "✗", "not measured": "·"}
 UNSHOWN = "(✓)"
 """The mark of a number that is reproduced without its agreement being shown."""
-TASK_WORDS = {
-    "invivo": "on DeepSEA's sequences, the paper's own",
-    "chipseq": "on the ChIP-seq task, which is not the paper's data",
-    "synthetic-others": "on the synthetic task with twelve other motifs",
-}
-CONTROL_WORDS = {
-    "chipseq-shuffled": "Labels are exchanged at random within each split: there is nothing to learn, and "
-    "AU-ROC should be 0.5.",
-    "chipseq-source": "Which of a factor's lists is a locus in? The lists of one factor differ in cell line, "
-    "laboratory and antibody. What a network learns of these, it could use in place of the factor.",
-}
 RULES = (
     "✓ reproduced: the 95% Welch interval of measured − published holds 0, or they differ by less than 0.05 "
     "(fractions) or 0.01 (AU-ROC), and agreement within these limits is shown, too: the 90% interval of the "
@@ -251,7 +241,7 @@ def _chipseq_sections(report: Report) -> list[str]:
         ]
     for task in report.controls:
         control = report.networks[task]
-        sections += [f"### Control: {task}", CONTROL_WORDS[task], grid(*chipseq_table(control))]
+        sections += [f"### Control: {task}", words(task), grid(*chipseq_table(control))]
         if task == "chipseq-source":
             sections.append(grid(*class_table(control, {})))
     return sections
@@ -260,8 +250,8 @@ def _chipseq_sections(report: Report) -> list[str]:
 def _claim_section(claim: Judged) -> str:
     judgement = claim.judgement
     lines = [f"**{claim.id}** – *{claim.verdict}*. {judgement.claim.statement}", ""]
-    if judgement.task in TASK_WORDS:
-        lines.append(f"- {TASK_WORDS[judgement.task]}")
+    if special := words(judgement.task):
+        lines.append(f"- {special}")
     if judgement.waits_for:
         lines.append(f"- waits for {', '.join(judgement.waits_for)}")
     if claim.by_trial != claim.verdict:

@@ -176,7 +176,3 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
         bits = np.log2((motif.pwm * motif.nsites + 0.25) / (motif.nsites + 1) / 0.25)
         column[:] = scan(X, bits).max(axis=(1, 2))
     return best
-
-
-TASKS = {"chipseq": load, "chipseq-shuffled": shuffled, "chipseq-source": which_list}
-"""The task and its controls, by name; each needs no file, and a seed at most."""

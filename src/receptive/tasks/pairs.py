@@ -5,7 +5,6 @@ decoy, that is, the two motifs in the other order, too far apart, or one of them
 there tells little; how they lie to one another tells all.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -84,7 +83,3 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
     classes = tuple(f"{names[one]}+{names[other]}" for one, other in PAIRS)
     origin = {"seed": seed, "protocol": protocol.name, "gap": GAP}
     return Dataset("synthetic-pairs", classes, **splits, attributes=origin)
-
-
-TASKS: dict[str, Callable[[Protocol], Dataset]] = {"synthetic-pairs": lambda protocol: generate(0, protocol)}
-"""The task by its name, by a protocol."""

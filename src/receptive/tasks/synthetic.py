@@ -6,7 +6,7 @@ sequence from that model. Here a model is a row of integers: the row of :attr:`P
 position from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -344,15 +344,3 @@ def draw_motifs(seed: int) -> tuple[Motif, ...]:
         drawn.append(free[rng.choice(near)])
         taken.add(drawn[-1].id)
     return tuple(drawn)
-
-
-TASKS: dict[str, Callable[[Protocol], Dataset]] = {
-    "synthetic": lambda protocol: generate(0, protocol),
-    "synthetic-draw1": lambda protocol: generate(1, protocol, task="synthetic-draw1"),
-    "synthetic-draw2": lambda protocol: generate(2, protocol, task="synthetic-draw2"),
-    "synthetic-quarter": lambda protocol: generate(0, protocol, SEQUENCES // 4, task="synthetic-quarter"),
-    "synthetic-fourfold": lambda protocol: generate(0, protocol, 4 * SEQUENCES, task="synthetic-fourfold"),
-    "synthetic-others": lambda protocol: generate(0, protocol, motifs=others(), task="synthetic-others"),
-}
-"""The paper's task, two other draws of it, a quarter of it, four times as much (DISC-9), and the same with
-other motifs, each by a protocol."""

@@ -269,6 +269,9 @@ def _apart(one: View, other: View) -> float:
 def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]) -> str:
     """Say why the curve is not to be trusted of a layer; "" if it is.
 
+    That is so where no network like it was trained, and where the curve was wrong about those that were, or
+    about those of just its numbers if there are any.
+
     Args:
         view: the layer, and what reads it.
         letters: that one of its filters sees.
@@ -287,8 +290,9 @@ def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]
     near = [each for each in tested if alike(view, each.view)]
     if not near:
         return _untested(view, tested)
-    if fmean(abs(each.mean - each.forecast) for each in near) > WRONG:
-        worst = max(near, key=lambda each: abs(each.mean - each.forecast))
+    same = [each for each in near if _shape(each.view) == _shape(view)]
+    if fmean(abs(each.mean - each.forecast) for each in same or near) > WRONG:
+        worst = max(same or near, key=lambda each: abs(each.mean - each.forecast))
         return (
             f"{worst.network}, which is like it, came out at {worst.mean:.2f} where the curve says "
             f"{worst.forecast:.2f}"
@@ -313,9 +317,9 @@ def _words(view: View) -> str:
 def whole_motifs_in(predictions: Iterable[Prediction]) -> str | None:
     """Return the first convolution that is expected to hold whole motifs.
 
-    ``None`` if none is, or if the first is outside what was tested: whether it does is then open.
+    ``None`` if none is, or if one before it is outside what was tested: whether that one does is then open.
     """
-    first = next((each for each in predictions if kind_of(each.curve) == "localist"), None)
+    first = next((each for each in predictions if each.outside or each.kind == "localist"), None)
     return first.name if first and not first.outside else None
 
 
