@@ -286,6 +286,13 @@ def test_what_is_no_module_of_one_hot_dna_alone_is_refused():
         assert "\n" not in str(caught.value)
 
 
+def test_a_module_of_double_precision_is_read_and_its_audit_says_what_to_do():
+    module = sequential().double()
+    assert read_model(module, LENGTH) == read_model(sequential(), LENGTH)
+    with pytest.raises(ReceptiveError, match=r"in PyTorch as module\.float\(\)"):
+        audit(module, dna(20))
+
+
 def test_what_cannot_be_followed_ends_its_branch_with_a_note():
     from torch import nn
 
