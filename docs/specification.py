@@ -63,19 +63,15 @@ def table(rows: Sequence[Row]) -> str:
     columns = dict.fromkeys(each.cell.column for row in rows for each in row.numbers)
     named = [COLUMNS_IN_VIVO[column] for column in columns]
     lines = [
-        f"| claim | | {' | '.join(f'{name}, published | measured' for name in named)} | |",
-        "|---" * (2 * len(named) + 3) + "|",
+        f"| claim | | {' | '.join(f'{name}:<br>published, measured' for name in named)} | |",
+        "|---" * (len(named) + 3) + "|",
     ]
     for row in rows:
         by_column = {each.cell.column: each for each in row.numbers}
         cells = [
-            text
-            for column in columns
-            for each in [by_column[column]]
-            for text in (
-                links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell),
-                f"{measured_link(each)} {mark(each)}",
-            )
+            f"{links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)}"
+            f"<br>{measured_link(each)} {mark(each)}"
+            for each in map(by_column.__getitem__, columns)
         ]
         title = f"{{need}}`{row.statement.id}` | {row.statement.title}"
         lines.append(f"| {title} | {' | '.join(cells)} | {MARKS[row.verdict]} {row.verdict} |")

@@ -12,6 +12,7 @@ from keras import layers
 
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError, UsageError
+from receptive.models.keras import read as keras_graph
 from receptive.theory.fields import receptive_fields, seen
 
 LENGTH, CHANNELS = 40, 4
@@ -309,6 +310,14 @@ def in_onnx(model, activation):
     kernel, bias = model.get_layer("dense").get_weights()
     net.add("Gemm", net.constant(kernel), net.constant(bias))
     return net.model([net.add("Sigmoid")])
+
+
+@pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "exponential"])
+def test_a_graph_knows_what_follows_its_convolutions(activation):
+    model = in_keras(activation)
+    assert keras_graph(model).activations == {"conv1": activation, "conv2": "relu"}
+    written = "exp" if activation == "exponential" else activation
+    assert read(in_onnx(model, activation)).activations == {"conv1": written, "conv2": "relu"}
 
 
 @pytest.mark.parametrize("activation", ["relu", "relu6", "silu", "exponential"])

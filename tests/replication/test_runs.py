@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError, UsageError
+from receptive.files import to_json
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import RELEVANT, jaspar_2016
 from receptive.motifs.meme import format_meme, read_meme
@@ -78,6 +80,28 @@ def test_a_plan_comes_back_from_its_record_and_its_key_with_it(name, switches, l
     assert again.key == plan.key
 
 
+GOLDEN = Path(__file__).parents[1] / "data" / "run.json"
+
+
+def test_a_run_is_written_as_its_golden_file_has_it_and_read_back():
+    """What changes here changes what every store holds: others read it by these names."""
+    run = make_run(
+        "cnn-1",
+        3,
+        protocol=protocol("released", activation="exponential", window=None),
+        classes=("Arid3a", "CEBPB"),
+        layers=("conv1", "conv2"),
+        aupr=(0.5, None),
+        versions={"keras": "3.15.1"},
+        commit="0123456789abcdef0123456789abcdef01234567+",
+        begin="2026-11-27T07:00:00Z",
+        end="2026-11-27T07:09:59Z",
+    )
+    assert to_json(run.record()) == GOLDEN.read_text("utf-8")
+    assert runs.Run.from_record(json.loads(GOLDEN.read_text("utf-8")), "golden") == run
+    assert runs.Run.from_record(run.record(), "again").record() == run.record()
+
+
 def test_a_field_that_came_later_leaves_older_records_what_they_are():
     assert not ADDED.keys() & RELEASED.record().keys()
     switched = protocol("released", activation="exponential")
@@ -121,10 +145,10 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     copy = plan.folder(tmp_path)
     copy.mkdir(parents=True)
     (copy / "run.json").write_text(json.dumps({**older, "key": runs.key_of(plan.record(), 1)}))
-    assert runs.finished(plan, tmp_path).recipe == runs.FIRST_RECIPE
+    assert runs.find_run(plan, tmp_path).recipe == runs.FIRST_RECIPE
     (copy / "run.json").write_text(json.dumps(older))
     with pytest.raises(ReceptiveError, match="its key is not that of its plan by recipe 1"):
-        runs.finished(plan, tmp_path)
+        runs.find_run(plan, tmp_path)
 
 
 def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, small):
@@ -220,7 +244,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
 
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
     wanted = runs.plan(CNN_25, small, RELEASED, 0, 2)
-    first = runs.finished(wanted, store)
+    first = runs.find_run(wanted, store)
     monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained again"))
     assert runs.run(wanted, small, store) == first
 
@@ -238,7 +262,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     other = replace(one, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
     assert record.epochs == 2
-    assert runs.finished(other, tmp_path) == record
+    assert runs.find_run(other, tmp_path) == record
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
 
 
@@ -248,11 +272,11 @@ def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
 
     def meanwhile(_epoch, _losses):
         put_run(tmp_path, replace(make_run(), plan=one))
-        theirs.append(runs.finished(one, tmp_path))
+        theirs.append(runs.find_run(one, tmp_path))
 
     ours = runs.run_readings([one, replace(one, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
     assert ours[0] == theirs[0]
-    assert runs.finished(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
+    assert runs.find_run(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
 def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
@@ -312,7 +336,7 @@ def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_readi
         found = filters.read(model, "conv1", small.test.X, sees, filters.Window(19, 9))
         asked = filters.read(model, "conv1", small.test.X, whole, filters.Window(19, 9))
         for one, other in zip(
-            filters.trimmed(found.motifs, sees), filters.trimmed(asked.motifs, whole), strict=True
+            filters.trim_all(found.motifs, sees), filters.trim_all(asked.motifs, whole), strict=True
         ):
             np.testing.assert_array_equal(one.pwm, other.pwm)
 

@@ -34,12 +34,11 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
-from receptive.networks.filters import Window
+from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
-from receptive.tasks import dataset, fasta, labels, shuffled
+from receptive.tasks import bed, dataset, fasta, labels, shuffled
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.fields import unreadable as unaligned
 from receptive.theory.layers import Graph
 
 RECTIFIED = ("relu", "relu6")
@@ -123,7 +122,7 @@ class Read:
         if there >= here > 0:
             said.append(
                 f"read on shuffled sequences as many filters match ({there:.0%}, here {here:.0%}); the share "
-                "that matches is no sign that the network found motifs in these sequences"
+                "that matches tells what filters prefer anywhere, and is no sign of motifs in these sequences"
             )
         return tuple(said)
 
@@ -185,6 +184,21 @@ def sequences(path: Path | str, table: Path | str | None = None, split: str | No
     names, X = fasta.read(path)
     if split is not None:
         raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
+    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
+
+
+def regions(
+    path: Path | str, genome: Path | str, table: Path | str | None = None, length: int | None = None
+) -> Sequences:
+    """Read the sequences of a genome around the regions of a BED file, see :func:`receptive.tasks.bed.read`.
+
+    Args:
+        path: the regions.
+        genome: FASTA.
+        table: labels, if there are some, of ids ``chromosome:start-end``.
+        length: positions of each sequence.
+    """
+    names, X = bed.read(path, genome, length)
     return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
 
 
@@ -430,7 +444,7 @@ def audit(
         window, found = Window(row.size, -row.start, row.jump), {}
         for which, X in seen.items():
             reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
-            kept = filters.trimmed(reading.motifs, protocol)
+            kept = filters.trim_all(reading.motifs, protocol)
             found[which] = reading, kept, tomtom.match(kept, targets, threshold)
         (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
         return Read(
@@ -564,17 +578,6 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
     else:
         more = "no convolution sees more"
     return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
-
-
-def unreadable(fields: ReceptiveFields, name: str) -> str:
-    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
-    why = unaligned(fields)[name]
-    if not why and fields.row(name).size > tomtom.WIDEST:
-        return (
-            f"its field of {fields.row(name).size} positions is wider than the {tomtom.WIDEST} that "
-            "motifs are compared in"
-        )
-    return why
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.motifs.motif import Motif, trim
+from receptive.motifs.tomtom import WIDEST
 from receptive.networks.backend import jit
 from receptive.networks.variants import Variant
 from receptive.protocols import Protocol
-from receptive.theory.fields import receptive_fields
+from receptive.theory.fields import ReceptiveFields, receptive_fields
+from receptive.theory.fields import unreadable as unaligned
 
 BATCH = 500
 """Sequences scanned at a time; 500 maps of 200 positions and 128 filters take 51 MB."""
@@ -26,7 +28,7 @@ OUTSIDE = 4
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the filters of one convolution were read as.
+    """The filters of one convolution, read as motifs.
 
     Attributes:
         layer: name of the convolution, e.g. ``conv1``.
@@ -57,17 +59,28 @@ class Window:
 def readable(network: Variant, length: int) -> dict[str, Window]:
     """Return the convolutions whose filters can be read, each with the window its neurons see.
 
-    A convolution can be read if its neurons lie one position apart and none of its inputs has lost its
-    position to pooling: the first always, deeper ones in CNN-1 and CNN-1-1-100 (Results, "Distributed
+    These are the first always, and deeper ones in CNN-1 and CNN-1-1-100 (Results, "Distributed
     representations…").
+
+    >>> from receptive.networks.variants import VARIANTS
+    >>> readable(VARIANTS["cnn-1"], 200)
+    {'conv1': Window(width=19, left=9, jump=1), 'conv2': Window(width=23, left=11, jump=1)}
     """
-    windows: dict[str, Window] = {}
-    certain = True
-    for row in receptive_fields(network.layers, length).rows:
-        certain = certain and row.jump == 1 and row.uncertainty == 1
-        if row.kind == "conv" and certain:
-            windows[f"conv{len(windows) + 1}"] = Window(row.size, -row.start)
-    return windows
+    fields = receptive_fields(network.layers, length)
+    return {
+        row.name: Window(row.size, -row.start, row.jump)
+        for row in fields.rows
+        if row.kind == "conv" and not unreadable(fields, row.name)
+    }
+
+
+def unreadable(fields: ReceptiveFields, name: str) -> str:
+    """Say why the filters of a convolution cannot be read from aligned sites and compared; "" if they can."""
+    why = unaligned(fields)[name]
+    size = fields.row(name).size
+    if not why and size > WIDEST:
+        return f"its field of {size} positions is wider than the {WIDEST} that motifs are compared in"
+    return why
 
 
 def activations(model: Any, layer: str, X: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -95,7 +108,7 @@ def read(model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, windo
         window: what the neurons of the layer see; the protocol's own width goes before.
     """
     if protocol.window is not None:
-        window = Window(protocol.window, protocol.window // 2)
+        window = Window(protocol.window, protocol.window // 2, window.jump)
     return read_maps(layer, lambda: activations(model, layer, X), X, protocol, window)
 
 
@@ -206,7 +219,7 @@ def normalise(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return pwms
 
 
-def trimmed(motifs: tuple[Motif, ...], protocol: Protocol) -> tuple[Motif, ...]:
+def trim_all(motifs: tuple[Motif, ...], protocol: Protocol) -> tuple[Motif, ...]:
     """Trim motifs as the protocol does before Tomtom (D-8); ``nsites`` follows the width."""
     if protocol.trim_bits is None:
         return motifs
