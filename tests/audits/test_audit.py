@@ -1162,6 +1162,35 @@ def test_a_table_of_labels_gives_what_hdf5_gives(saved, tmp_path, command):
     assert found[0]["filters"][0]["importance"] is not None
 
 
+def test_regions_of_a_genome_give_what_their_sequences_give(saved, tmp_path, command):
+    lines = (saved / "x.fa").read_text().splitlines()
+    (tmp_path / "genome.fa").write_text(">chr1\n" + "\n".join(lines[1::2]) + "\n")
+    ends = [f"chr1\t{start}\t{start + LENGTH}\n" for start in range(0, SHOWN * LENGTH, LENGTH)]
+    (tmp_path / "x.bed").write_text("".join(ends))
+    given = (["--data", saved / "x.fa"], ["--bed", tmp_path / "x.bed", "--genome", tmp_path / "genome.fa"])
+    one, other = (
+        json.loads(command("audit", saved / "model.keras", "--out", tmp_path / "a", "--json", *each)[1])
+        for each in given
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ([], "expected either --data or --bed with --genome"),
+        (["--data", "x.fa", "--bed", "x.bed"], "expected either --data or --bed"),
+        (["--bed", "x.bed"], "--bed needs --genome"),
+        (["--data", "x.fa", "--genome", "g.fa"], "need --bed"),
+        (["--data", "x.fa", "--length", 20], "need --bed"),
+        (["--bed", "x.bed", "--genome", "g.fa", "--split", "test"], "x.bed has no splits"),
+    ],
+)
+def test_sequences_are_given_in_one_way(saved, tmp_path, command, options, why):
+    code, _, said = command("audit", saved / "model.keras", "--out", tmp_path / "a", *options)
+    assert (code, why in said, (tmp_path / "a").exists()) == (2, True, False)
+
+
 def test_notes_on_the_data_are_lines_on_standard_error(saved, tmp_path, command):
     text = (saved / "x.fa").read_text()
     (tmp_path / "x.fa").write_text(text.replace("A", "R", 2) + ">cut\n")

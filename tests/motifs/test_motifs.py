@@ -89,9 +89,15 @@ def test_trim_cuts_a_pwm_whose_only_informative_position_is_the_first() -> None:
 @pytest.mark.claim("D-8")
 def test_the_authors_filters_were_trimmed() -> None:
     """Trimming leaves nearly all of their PWMs alone, and these are narrower than the filters."""
-    filters = [motif.pwm for path in AUTHORS.glob("*.meme") for motif in read_meme(path)]
-    assert np.mean([len(trim(pwm)) == len(pwm) for pwm in filters]) > 0.97
-    assert np.mean([len(pwm) for pwm in filters]) < 12
+    filters = {
+        (path.name.split(".")[0], motif.id): motif.pwm
+        for path in AUTHORS.glob("*.meme")
+        for motif in read_meme(path)
+    }
+    shorter = sorted(which for which, pwm in filters.items() if len(trim(pwm)) < len(pwm))
+    again = [("cnn_2", f"filter{n}") for n in (12, 14, 23, 25, 26)]
+    assert shorter == [*again, ("cnn_4", "filter27"), ("cnn_4", "filter3")]
+    assert np.mean([len(pwm) for pwm in filters.values()]) < 12
 
 
 @given(st.lists(st.lists(st.integers(0, 50), min_size=4, max_size=4).filter(any), min_size=1))

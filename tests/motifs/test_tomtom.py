@@ -120,15 +120,18 @@ def test_the_hits_are_those_of_meme(queries: str, table: str) -> None:
     assert {(found.id, hit.target) for found in matches for hit in found.hits} == expected
 
 
-def test_the_decision_agrees_on_the_authors_filters() -> None:
-    agreed = []
+def test_the_decision_agrees_on_the_authors_filters_but_for_two() -> None:
+    count, differ = 0, []
     for variant in VARIANTS:
         hit = {row["Query_ID"] for row in printed(AUTHORS / f"{variant}.tomtom.tsv")}
         queries, found = compared(AUTHORS / f"{variant}.clip.meme")
         decided = (found.evalue <= 0.1).any(axis=1)
-        agreed += [bool(ours) == (query.id in hit) for query, ours in zip(queries, decided, strict=True)]
-    assert len(agreed) == 330
-    assert np.mean(agreed) >= 0.98
+        count += len(queries)
+        for query, ours in zip(queries, decided, strict=True):
+            if ours != (query.id in hit):
+                differ.append((variant, query.id))
+    assert count == 330
+    assert differ == [("cnn9_4", "filter21"), ("cnn9_4", "filter22")]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -1,9 +1,10 @@
 """The traceability matrix: every claim has a chapter, code and tests, and no verdict is typed."""
 
+import fnmatch
 import importlib
 import json
-from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.made import make_run, put_run
@@ -62,14 +63,16 @@ def test_pytest_agrees_with_what_is_read_from_the_files(request):
         for name, tests in matrix.tests_in(ROOT / "tests").items()
         for test in tests
     }
+    items = [item for item in request.session.items if item.path.is_relative_to(ROOT / "tests")]
+    asked = {(item.path.relative_to(ROOT).as_posix(), item.originalname) for item in items}
     marked = {
         (item.path.relative_to(ROOT).as_posix(), item.originalname, name)
-        for item in request.session.items
+        for item in items
         for mark in item.iter_markers("claim")
-        for name in mark.args
-        if "*" not in name
+        for pattern in mark.args
+        for name in fnmatch.filter(claims.statements(), pattern)
     }
-    assert marked <= read
+    assert marked == {each for each in read if each[:2] in asked}
 
 
 def test_marks_on_functions_classes_and_parameters_are_found(tmp_path):
@@ -162,7 +165,9 @@ def test_the_summary_counts_every_claim_once():
     rows = matrix.of(ROOT / "results", ROOT / "tests")
     counts = matrix.summary(rows)
     assert sum(counts.values()) == len(rows) == len(claims.statements())
-    assert counts == {verdict: Counter(row.verdict for row in rows)[verdict] for verdict in matrix.VERDICTS}
+    few = [SimpleNamespace(verdict=verdict) for verdict in ("tested", "undecided", "tested")]
+    expected = dict.fromkeys(matrix.VERDICTS, 0) | {"tested": 2, "undecided": 1}
+    assert matrix.summary(few) == expected
 
 
 def test_the_command_prints_a_list_one_claim_and_json(command):
@@ -203,13 +208,13 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_what_ships_is_what_the_runs_and_tests_of_the_repository_say():
     now = [matrix.document(row) for row in matrix.of(ROOT / "results", ROOT / "tests")]
-    assert matrix.shipped() == json.loads(json.dumps(now)), "make it anew: python tools/refresh.py"
+    assert matrix.load_shipped() == json.loads(json.dumps(now)), "make it anew: python tools/refresh.py"
 
 
 def test_outside_a_checkout_claims_have_the_verdicts_they_shipped_with(command, elsewhere):
     code, out, err = command("claims", "--json")
     assert code == 0
-    assert json.loads(out) == matrix.shipped()
+    assert json.loads(out) == matrix.load_shipped()
     assert "the runs that this version was released with" in err
     verdicts_ = {row["id"]: row["verdict"] for row in json.loads(out)}
     assert (verdicts_["POOL-2"], verdicts_["POOL-3"], verdicts_["RF-1"]) == (

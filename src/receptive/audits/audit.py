@@ -36,7 +36,7 @@ from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
 from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
-from receptive.tasks import dataset, fasta, labels, shuffled
+from receptive.tasks import bed, dataset, fasta, labels, shuffled
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
 from receptive.theory.layers import Graph
@@ -122,7 +122,7 @@ class Read:
         if there >= here > 0:
             said.append(
                 f"read on shuffled sequences as many filters match ({there:.0%}, here {here:.0%}); the share "
-                "that matches is no sign that the network found motifs in these sequences"
+                "that matches tells what filters prefer anywhere, and is no sign of motifs in these sequences"
             )
         return tuple(said)
 
@@ -184,6 +184,21 @@ def sequences(path: Path | str, table: Path | str | None = None, split: str | No
     names, X = fasta.read(path)
     if split is not None:
         raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
+    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
+
+
+def regions(
+    path: Path | str, genome: Path | str, table: Path | str | None = None, length: int | None = None
+) -> Sequences:
+    """Read the sequences of a genome around the regions of a BED file, see :func:`receptive.tasks.bed.read`.
+
+    Args:
+        path: the regions.
+        genome: FASTA.
+        table: labels, if there are some, of ids ``chromosome:start-end``.
+        length: positions of each sequence.
+    """
+    names, X = bed.read(path, genome, length)
     return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
 
 
@@ -429,7 +444,7 @@ def audit(
         window, found = Window(row.size, -row.start, row.jump), {}
         for which, X in seen.items():
             reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
-            kept = filters.trimmed(reading.motifs, protocol)
+            kept = filters.trim_all(reading.motifs, protocol)
             found[which] = reading, kept, tomtom.match(kept, targets, threshold)
         (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
         return Read(

@@ -13,11 +13,18 @@ def audit(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help="A model: .keras or .h5 of any Keras, .onnx, or .pt2.")
     ],
-    data: Annotated[
-        Path,
-        typer.Option(help="Sequences: FASTA, or an HDF5 file, of which the test split counts."),
-    ],
     out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json and filters.meme.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Sequences: FASTA, or an HDF5 file, of which the test split counts."),
+    ] = None,
+    bed: Annotated[
+        Path | None, typer.Option(help="Regions instead of --data: BED or narrowPeak, of a --genome.")
+    ] = None,
+    genome: Annotated[Path | None, typer.Option(help="FASTA of the genome that --bed is of.")] = None,
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Positions to take around the middles or summits of --bed.")
+    ] = None,
     labels: Annotated[
         Path | None, typer.Option(help="Labels of a FASTA file: a table of id and a column for each class.")
     ] = None,
@@ -79,10 +86,20 @@ def audit(
         raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
     if (importance not in (None, "all") and not (importance or "").isdecimal()) or importance == "0":
         raise UsageError(f"--importance {importance}: expected a number of sequences, or all")
+    if (data is None) == (bed is None):
+        raise UsageError("expected either --data or --bed with --genome")
+    if (bed is None) != (genome is None) or (bed is None and length is not None):
+        raise UsageError("--bed needs --genome, and --genome and --length need --bed")
+    if bed is not None and split is not None:
+        raise UsageError(f"--split {split}: {bed} has no splits")
     chosen = look_up(protocol)
     for name in audits.FILES:
         check_writable(out / name)
-    targets, given = motifs_of(database), auditing.sequences(data, labels, split)
+    targets = motifs_of(database)
+    if bed is not None and genome is not None:
+        given = auditing.regions(bed, genome, labels, length)
+    elif data is not None:
+        given = auditing.sequences(data, labels, split)
     if sequences is not None:
         given = auditing.sample(given, sequences)
     if attributions:
