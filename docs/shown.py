@@ -50,7 +50,7 @@ def output(command: str) -> str:
             shutil.copyfile(STORE / source, name)
         done = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": WIDTH, "NO_COLOR": "1"})
     if done.exit_code:
-        raise ValueError(f"{command}: exit code {done.exit_code}: {done.output}")
+        raise ValueError(f"{command}: exit code {done.exit_code}: {done.output or done.exception}")
     return "\n".join(line.rstrip() for line in done.output.strip().splitlines())
 
 

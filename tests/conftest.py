@@ -72,7 +72,7 @@ def committed():
     from receptive.evidence import measured
 
     store = Path(__file__).parent.parent / "results"
-    return {"synthetic": measured.collect(store), **measured.collect_others(store)}
+    return {"synthetic": measured.require_results(store), **measured.read_others(store)}
 
 
 @pytest.fixture(scope="session")

@@ -23,10 +23,10 @@ def put(folder, text):
 def test_a_folder_replaces_one_only_if_asked(tmp_path):
     place = tmp_path / "run"
     put(place, "old")
-    with pytest.raises(ReceptiveError, match="cannot write"), files.whole(place) as part:
+    with pytest.raises(ReceptiveError, match="cannot write"), files.atomic_write(place) as part:
         put(part, "new")
     assert (place / "text").read_text() == "old"
-    with files.whole(place, replace=True) as part:
+    with files.atomic_write(place, replace=True) as part:
         put(part, "new")
     assert (place / "text").read_text() == "new"
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
@@ -44,14 +44,14 @@ def test_what_stops_a_replacement_leaves_the_old_folder(tmp_path, monkeypatch, e
         return rename(self, target)
 
     monkeypatch.setattr(files.Path, "replace", failing)
-    with pytest.raises((ReceptiveError, KeyboardInterrupt)), files.whole(place, replace=True) as part:
+    with pytest.raises((ReceptiveError, KeyboardInterrupt)), files.atomic_write(place, replace=True) as part:
         put(part, "new")
     assert (place / "text").read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["run"]
 
 
 def test_what_is_being_written_is_not_tidied_away(tmp_path):
-    with files.whole(tmp_path / "a") as part, files.temporary_files(tmp_path):
+    with files.atomic_write(tmp_path / "a") as part, files.temporary_files(tmp_path):
         part.write_text("new")
         files.tidy(tmp_path)
         files.tidy(tmp_path, "a")

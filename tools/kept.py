@@ -60,7 +60,7 @@ def over_epochs(folder: Path, run: Run) -> tuple[Epochs, np.ndarray]:
     bits, factor, matches, pwms = [], [], [], []
     for place in range(len(kept["epoch"])):
         motifs = snapshots.read(kept, place, data_of(run.plan.task).test.X, protocol)
-        trimmed = filters.trimmed(motifs, protocol)
+        trimmed = filters.trim_all(motifs, protocol)
         found = tomtom.match(trimmed, database())
         bits.append([0.0 if motif.dead else information_content(motif.pwm).sum() for motif in trimmed])
         factor.append(tomtom.best_factors(found, relevant))

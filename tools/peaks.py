@@ -20,7 +20,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from receptive.errors import ReceptiveError
-from receptive.files import read_text, whole, write_text
+from receptive.files import atomic_write, read_text, write_text
 from receptive.motifs.motif import ALPHABET
 
 LENGTH = 100
@@ -195,7 +195,7 @@ def build(folder: Path | str, out: Path | str) -> None:
     peaks, provenance = read(folder)
     found, counts = loci(peaks)
     lines = ["sources\tsequence", *(f"{','.join(locus.sources)}\t{locus.sequence}" for locus in found)]
-    with whole(Path(out) / "chipseq.tsv.gz") as part:
+    with atomic_write(Path(out) / "chipseq.tsv.gz") as part:
         part.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
     columns = ["source", *next(iter(counts.values()), {})]
     rows = [[source, *map(str, numbers.values())] for source, numbers in counts.items()]

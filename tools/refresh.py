@@ -42,7 +42,7 @@ if __name__ == "__main__":
     store, readme = ROOT / "results", ROOT / "README.md"
     rows = [matrix.document(row) for row in matrix.of(store, ROOT / "tests")]
     write_text(DATA / "verdicts.json", to_json(rows))
-    results = {"synthetic": measured.collect(store), **measured.collect_others(store)}
+    results = {"synthetic": measured.require_results(store), **measured.read_others(store)}
     known = forecasts.shipped(results["synthetic"], results["chipseq"])
     write_text(DATA / "outcomes.json", to_json(known.document()))
     judged = {each.claim.id: each.verdict for each in verdicts.judge_all(DECIDED, results)}

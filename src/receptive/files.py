@@ -203,7 +203,7 @@ def check_archive(path: Path | str) -> None:
 
 
 @contextmanager
-def whole(path: Path | str, replace: bool = False) -> Iterator[Path]:
+def atomic_write(path: Path | str, replace: bool = False) -> Iterator[Path]:
     """Yield a temporary path to write to; rename it to ``path`` when the block succeeds.
 
     An exception in the block, or Ctrl-C, removes the temporary file or folder, so that no half-written
@@ -272,7 +272,7 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 def _prefix(name: str) -> str:
-    """How hidden folders beside something of this name begin; a long name leaves room for their ends."""
+    """Return the beginning of hidden folders' names beside a path; a long name leaves room for their ends."""
     return f".{name[:40]}."
 
 
@@ -325,7 +325,7 @@ def temporary_files(folder: Path) -> Iterator[None]:
 
 def write_text(path: Path | str, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8, whole or not at all; what is no letter becomes a question mark."""
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", errors="replace")
 
 

@@ -33,7 +33,7 @@ class Html:
     __html__ = _repr_html_
 
 
-def drawn(figure: Figure, format: str) -> bytes:
+def encode_figure(figure: Figure, format: str) -> bytes:
     """Draw a figure as ``svg``, ``png`` or ``pdf``: the same figure as the same bytes, whenever and wherever.
 
     Raises:
@@ -59,7 +59,7 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
         raster: whether to draw it as PNG, which is smaller for sheets of many logos, instead of SVG.
     """
     kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
-    source = base64.b64encode(drawn(figure, kind)).decode()
+    source = base64.b64encode(encode_figure(figure, kind)).decode()
     return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption))
 
 

@@ -28,9 +28,9 @@ from receptive.errors import MOST, WIDEST, ReceptiveError, clipped, shown
 from receptive.motifs.jaspar import embedded
 from receptive.motifs.meme import format_meme
 from receptive.tasks import dataset, fasta, synthetic
-from receptive.theory.assembly import predict
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
+from receptive.theory.prediction import predict
 
 RECEPTIVE = [sys.executable, "-c", "from receptive.cli import main; main()"]
 ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")

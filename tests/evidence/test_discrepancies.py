@@ -33,7 +33,7 @@ def test_the_published_errors_of_auroc_are_of_trials_not_of_classes():
         cell.variant: cell for cell in claims.published() if cell.id.startswith("T1-") and not cell.layer
     }
     spread = discrepancies.class_spread(RESULTS)
-    assert len(spread["cnn-2"]) == len(measured.collect(RESULTS).of(("cnn-2", "", "auroc"))) > 1
+    assert len(spread["cnn-2"]) == len(measured.require_results(RESULTS).of(("cnn-2", "", "auroc"))) > 1
     assert {"cnn-2", "cnn-25"} <= spread.keys() & scores.keys()
     for variant in spread.keys() & scores.keys():
         assert min(spread[variant]) > 2 * scores[variant].sd, variant
@@ -41,7 +41,7 @@ def test_the_published_errors_of_auroc_are_of_trials_not_of_classes():
         for variant, (_, deviation) in authors(task).items():
             cell = claims.cell(variant, "auroc", task)
             assert cell is None or float(deviation) > 2 * cell.sd, variant
-    ours = measured.collect(RESULTS)
+    ours = measured.require_results(RESULTS)
     trials = {v: np.std(ours.of((v, "", "auroc"))) for v in scores if len(ours.of((v, "", "auroc"))) > 2}
     assert np.median(list(trials.values())) < max(cell.sd for cell in scores.values())
 

@@ -224,7 +224,7 @@ def test_runs_of_switches_and_of_other_data_are_named_side_by_side(tmp_path):
     }
     assert found.trials["draws/cnn-2"] == (0, 1, 2, 3)
     assert found.trials["chipseq/cnn-2"] == (1,)
-    assert measured.collect_others(tmp_path)["conditions"].values == found.values
+    assert measured.read_others(tmp_path)["conditions"].values == found.values
 
 
 def kept_epochs(gradient, factors, final) -> Epochs:
@@ -295,7 +295,7 @@ def test_what_was_kept_counts_in_the_registered_trials(tmp_path):
         (folder / EPOCHS).write_text(to_json(vars(kept)))
         (folder / IMPORTANCE).write_text(to_json(vars(mattering)))
         assert (read_epochs(folder), read_importance(folder)) == (kept, mattering)
-    others = measured.collect_others(tmp_path)
+    others = measured.read_others(tmp_path)
     assert others["epochs"].trials == others["importance"].trials == {"cnn-2": (5, 7), "chipseq/cnn-2": (3,)}
     assert others["epochs"].of(key("cnn-2", "gradient_left")) == pytest.approx((1 / 3, 1 / 3))
     assert others["epochs"].of(key("cnn-2", "relevant_at_end")) == (0.5, 0.5)
@@ -308,7 +308,7 @@ def test_a_damaged_file_is_named(tmp_path):
     assert read_epochs(folder) is None
     (folder / EPOCHS).write_text('{"epoch": [1]}')
     with pytest.raises(ReceptiveError, match=r"epochs\.json: expected the fields epoch, loss, gradient"):
-        measured.collect_others(tmp_path)
+        measured.read_others(tmp_path)
 
 
 def test_the_networks_of_the_rules_are_those_that_are_trained():

@@ -23,7 +23,7 @@ def put(store, variant, trial, mean, *, task="chipseq", relevant=0.2, **changes)
 def test_trials_keep_their_numbers(tmp_path):
     for variant, trial in (*zip(repeat("cnn-2"), (9, 0, 2)), *zip(repeat("cnn-4"), (9, 0))):
         put(tmp_path, variant, trial, 0.5 + trial / 100, task="synthetic")
-    found = measured.collect(tmp_path)
+    found = measured.require_results(tmp_path)
     assert dict(found.trials) == {"cnn-2": (0, 2, 9), "cnn-4": (0, 9)}
     assert found.numbered("cnn-2", found.of(key("cnn-2", "auroc"))) == {0: 0.5, 2: 0.52, 9: 0.59}
 
@@ -36,7 +36,7 @@ def test_by_trial_a_claim_pairs_trials_by_their_numbers(tmp_path):
         for trial in numbers[variant]:
             scores[variant, trial] = 0.5 + place * (0.004 + trial / 1000) + trial**2 / 50
             put(tmp_path, variant, trial, scores[variant, trial], relevant=0.3)
-    others = measured.collect_others(tmp_path)
+    others = measured.read_others(tmp_path)
     judged = {claim.id: claim for claim in report.judge_results(others).claims}
     assert (judged["VIVO-4"].verdict, judged["VIVO-4"].by_trial) == ("undecided", "trend only")
     weights = dict(zip(NUMBERS, (-0.3, -0.1, 0.1, 0.3), strict=True))
@@ -47,7 +47,7 @@ def test_by_trial_a_claim_pairs_trials_by_their_numbers(tmp_path):
 def test_a_class_without_a_score_is_left_out(tmp_path):
     run = make_run("cnn-2", task="chipseq", classes=["SP1", "MAX"])
     put_run(tmp_path, replace(run, auroc=(0.8, None)))
-    (trial,) = measured.collect(tmp_path, task="chipseq").auroc["cnn-2"]
+    (trial,) = measured.require_results(tmp_path, task="chipseq").auroc["cnn-2"]
     assert trial == {"SP1": 0.8}
 
 

@@ -59,7 +59,7 @@ def fresh(request, tmp_path_factory):
         found = runs.load(folder)
         trained_on = found.backend, found.device
         assert trained_on == (here["backend"], here["device"]), f"{folder} was trained on {trained_on}"
-    return measured.collect(store)
+    return measured.require_results(store)
 
 
 def assert_trend(judgement: Judgement) -> None:

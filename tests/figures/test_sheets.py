@@ -30,5 +30,5 @@ def test_every_run_has_a_column_with_its_first_filters(tmp_path):
 
     # A filter is named by a factor that the run's task asks for, or not at all.
     (tmp_path / "1" / "run.json").write_text(json.dumps(make_run(classes=names[1:3]).record()))
-    assert sheets.named(tmp_path / "1")[1] == ["", *names[1:3], ""]
+    assert sheets.read_named(tmp_path / "1")[1] == ["", *names[1:3], ""]
     assert sheets.names_in_words({"one": tmp_path / "1"}, filters=1) == "one: none"

@@ -118,8 +118,9 @@ def test_layers_that_pooling_leaves_readable():
     expected["cnn-1"]["conv2"] = Window(23, 11)
     expected["cnn-1-1-100"] |= {"conv2": Window(23, 11), "conv3": Window(27, 13)}
     assert {name: filters.readable(each, 200) for name, each in VARIANTS.items()} == expected
-    for layers in ("conv19 pool2s1 conv5", "conv19 conv5s2 conv5"):
-        assert list(filters.readable(variant(layers), 200)) == ["conv1"]
+    assert list(filters.readable(variant("conv19 pool2s1 conv5"), 200)) == ["conv1"]
+    strided = filters.readable(variant("conv19 conv5s2 conv5"), 200)
+    assert strided == {"conv1": Window(19, 9), "conv2": Window(23, 10, 2)}
 
 
 @pytest.fixture(scope="module")
@@ -175,8 +176,8 @@ def test_trimming_follows_the_protocol():
     pwm = np.full((19, 4), 0.25)
     pwm[8:11] = np.eye(4)[[0, 1, 2]]
     motifs = (filters.Motif("filter0", "", pwm, 19), filters.Motif("filter1", "", np.zeros((19, 4)), 19))
-    assert filters.trimmed(motifs, PAPER) == motifs
-    kept, dead = filters.trimmed(motifs, RELEASED)
+    assert filters.trim_all(motifs, PAPER) == motifs
+    kept, dead = filters.trim_all(motifs, RELEASED)
     np.testing.assert_array_equal(kept.pwm, pwm[5:14])
     assert (kept.nsites, dead.width, dead.dead) == (9, 19, True)
 

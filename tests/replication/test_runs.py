@@ -145,10 +145,10 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     copy = plan.folder(tmp_path)
     copy.mkdir(parents=True)
     (copy / "run.json").write_text(json.dumps({**older, "key": runs.key_of(plan.record(), 1)}))
-    assert runs.finished(plan, tmp_path).recipe == runs.FIRST_RECIPE
+    assert runs.find_run(plan, tmp_path).recipe == runs.FIRST_RECIPE
     (copy / "run.json").write_text(json.dumps(older))
     with pytest.raises(ReceptiveError, match="its key is not that of its plan by recipe 1"):
-        runs.finished(plan, tmp_path)
+        runs.find_run(plan, tmp_path)
 
 
 def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, small):
@@ -244,7 +244,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
 
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
     wanted = runs.plan(CNN_25, small, RELEASED, 0, 2)
-    first = runs.finished(wanted, store)
+    first = runs.find_run(wanted, store)
     monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained again"))
     assert runs.run(wanted, small, store) == first
 
@@ -262,7 +262,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     other = replace(one, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
     assert record.epochs == 2
-    assert runs.finished(other, tmp_path) == record
+    assert runs.find_run(other, tmp_path) == record
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
 
 
@@ -272,11 +272,11 @@ def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
 
     def meanwhile(_epoch, _losses):
         put_run(tmp_path, replace(make_run(), plan=one))
-        theirs.append(runs.finished(one, tmp_path))
+        theirs.append(runs.find_run(one, tmp_path))
 
     ours = runs.run_readings([one, replace(one, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
     assert ours[0] == theirs[0]
-    assert runs.finished(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
+    assert runs.find_run(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
 def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
@@ -336,7 +336,7 @@ def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_readi
         found = filters.read(model, "conv1", small.test.X, sees, filters.Window(19, 9))
         asked = filters.read(model, "conv1", small.test.X, whole, filters.Window(19, 9))
         for one, other in zip(
-            filters.trimmed(found.motifs, sees), filters.trimmed(asked.motifs, whole), strict=True
+            filters.trim_all(found.motifs, sees), filters.trim_all(asked.motifs, whole), strict=True
         ):
             np.testing.assert_array_equal(one.pwm, other.pwm)
 

@@ -316,11 +316,11 @@ def test_what_killed_trainings_left_is_removed_by_the_next_sweep(small, stand_in
 
 
 def test_data_are_kept_once_and_out_of_version_control(small, tmp_path):
-    kept = sweep.keep(small, tmp_path)
+    kept = sweep.store_dataset(small, tmp_path)
     found = dataset.read(kept)
     assert (found.sha256, found.classes) == (small.sha256, small.classes)
     written = kept.stat().st_mtime_ns
-    assert sweep.keep(small, tmp_path) == kept
+    assert sweep.store_dataset(small, tmp_path) == kept
     assert kept.stat().st_mtime_ns == written
     assert (tmp_path / ".sweep" / ".gitignore").read_text() == "*\n"
 
@@ -379,7 +379,7 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     assert "other data than were planned on" in summaries[planned + hopeless].failed[hopeless[0]]
     assert workers.split(planned + hopeless, store) == (planned, hopeless)
     assert first.folder(store).stat().st_mtime_ns == kept
-    assert runs.finished(second, store).epochs == 2
+    assert runs.find_run(second, store).epochs == 2
     left = sorted(path.name for path in second.folder(store).iterdir())
     assert left == ["conv1.meme", "conv1.tomtom.tsv", "conv1.untrimmed.meme", "run.json"]
     there = sorted(path.name for path in second.folder(store).parent.iterdir())

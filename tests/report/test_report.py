@@ -86,7 +86,7 @@ def cell(record, variant, column, layer=None):
 
 
 def test_a_store_is_read_trial_by_trial(made_up):
-    results = measured.collect(made_up)
+    results = measured.require_results(made_up)
     for variant, trials in TRIALS.items():
         numbers = [
             results.of((variant, layer, column))
@@ -116,7 +116,7 @@ def test_a_report_says_which_networks_have_runs_of_more_than_one_recipe(command,
 def test_trials_are_in_the_order_of_their_numbers(tmp_path):
     for trial in (10, 9, 2, 0):
         put(tmp_path, "cnn-2", trial, trial / 100, 0, 0)
-    assert measured.collect(tmp_path).of(("cnn-2", "", "auroc")) == (0, 0.02, 0.09, 0.1)
+    assert measured.require_results(tmp_path).of(("cnn-2", "", "auroc")) == (0, 0.02, 0.09, 0.1)
 
 
 @pytest.mark.parametrize("change", [{"epochs": 99}, {"complete": False}])
@@ -124,8 +124,8 @@ def test_shortened_and_incomplete_runs_never_count(made_up, tmp_path, change):
     store = tmp_path / "store"
     shutil.copytree(made_up, store)
     folder = put(store, "cnn-25", 2, 0.5, 0.5, 0.5, **change)
-    results = measured.collect(store)
-    assert results.values == measured.collect(made_up).values
+    results = measured.require_results(store)
+    assert results.values == measured.require_results(made_up).values
     assert results.left_out == (folder,)
     found = document(store)
     assert cell(found, "cnn-25", "auroc")["verdict"] == "not measured"
@@ -138,9 +138,9 @@ def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
     put(store, "cnn-2", 0, 0.1, 0.1, 0.1, protocol="paper", data="1")
     put(store, "cnn-2", 0, 0.2, 0.2, 0.2, protocol="released+beta_1=0.9")
     put(store, "cnn-2", 0, 0.3, 0.3, 0.3, task="chipseq", data="2")
-    assert measured.collect(store).values == measured.collect(made_up).values
-    assert measured.collect(store, "paper").of(("cnn-2", "", "auroc")) == (0.1,)
-    assert measured.collect(store, task="chipseq").of(("cnn-2", "", "auroc")) == (0.3,)
+    assert measured.require_results(store).values == measured.require_results(made_up).values
+    assert measured.require_results(store, "paper").of(("cnn-2", "", "auroc")) == (0.1,)
+    assert measured.require_results(store, task="chipseq").of(("cnn-2", "", "auroc")) == (0.3,)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_looked_into_is_named(made_up, monkeypatch):
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(ReceptiveError, match=f"cannot read {closed}: Permission denied"):
-        measured.collect(made_up)
+        measured.require_results(made_up)
 
 
 def test_a_run_folder_without_a_run_is_named(made_up, tmp_path):
@@ -207,7 +207,7 @@ def test_a_run_folder_without_a_run_is_named(made_up, tmp_path):
     shutil.copytree(made_up, store)
     (store / "synthetic" / "cnn-25" / "released" / "trial-2").mkdir()
     with pytest.raises(ReceptiveError, match=r"cannot read .*trial-2"):
-        measured.collect(store)
+        measured.require_results(store)
 
 
 def test_a_store_without_runs_is_a_clear_error(command, tmp_path, made_up, store):
@@ -353,7 +353,7 @@ def test_figures_are_written_and_shown_with_their_words(written):
 
 
 def test_the_figure_of_pools_shows_the_numbers(made_up):
-    results = measured.collect(made_up)
+    results = measured.require_results(made_up)
     for axes, column in zip(match_fractions(results).axes, ("jaspar", "relevant"), strict=True):
         theirs, ours = axes.containers
         published = [claims.cell(variant, column).mean for variant in POOLS]
@@ -564,7 +564,7 @@ def test_the_command_shows_real_sequences_and_draws_their_figures(command, in_vi
 
 
 def test_the_figure_of_other_data_has_no_published_series(in_vivo):
-    results = measured.collect(in_vivo, task="chipseq")
+    results = measured.require_results(in_vivo, task="chipseq")
     for axes in match_fractions(results).axes:
         (ours,) = axes.containers
         assert len(ours.lines[0].get_xdata()) == len(POOLS)

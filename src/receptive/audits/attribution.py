@@ -287,7 +287,7 @@ def attribute(
     """
     patterns, count = recurring(X[found.rows], found.values), found.classes
     whole = tuple(Motif(f"motif{i}", "", each.pwm, len(each.pwm)) for i, each in enumerate(patterns))
-    motifs = filters.trimmed(whole, protocol)
+    motifs = filters.trim_all(whole, protocol)
     matches = tomtom.match(motifs, targets, threshold)
     signs = np.array([each.sign for each in patterns], np.int8)
     raising = [match for match, sign in zip(matches, signs, strict=True) if sign > 0]

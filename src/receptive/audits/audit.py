@@ -451,7 +451,7 @@ def audit(
         window, found = Window(row.size, -row.start, row.jump), {}
         for which, X in seen.items():
             reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
-            kept = filters.trimmed(reading.motifs, protocol)
+            kept = filters.trim_all(reading.motifs, protocol)
             found[which] = reading, kept, tomtom.match(kept, targets, threshold)
         (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
         return Read(

@@ -46,7 +46,7 @@ def claims(
         if protocol != "released" or tests is not None:
             raise UsageError("--protocol and --tests need runs: give --store, or run this in a checkout")
         say("verdicts on the runs that this version was released with, protocol released")
-        found = matrix.shipped()
+        found = matrix.load_shipped()
     else:
         store, tests = store or Path("results"), tests or (Path("tests") if checkout else None)
         for folder in (store, tests):

@@ -44,7 +44,7 @@ def synthetic(
     from receptive.tasks import dataset, synthetic
 
     drawn = synthetic.generate(seed, protocols.protocol(protocol), sequences)
-    written(drawn, out, dataset.write(synthetic.with_models(drawn) if models else drawn, out), json)
+    emit_file(drawn, out, dataset.write(synthetic.with_models(drawn) if models else drawn, out), json)
 
 
 @app.command("chipseq")
@@ -62,7 +62,7 @@ def chipseq(
     from receptive.tasks import chipseq, dataset
 
     data = chipseq.load(seed)
-    written(data, out, dataset.write(data, out), json)
+    emit_file(data, out, dataset.write(data, out), json)
 
 
 @app.command("deepsea")
@@ -142,7 +142,7 @@ def hashes(document: dict[str, Any]) -> str:
     )
 
 
-def written(data: Any, out: Path, file_hash: str, json: bool) -> None:
+def emit_file(data: Any, out: Path, file_hash: str, json: bool) -> None:
     """Say what a file holds: sequences of each split, and hashes of the file and of its content."""
     counts = {name: len(split.Y) for name, split in data.splits.items()}
     document = {"path": str(out), "sequences": counts, "sha256": file_hash, "data_sha256": data.sha256}

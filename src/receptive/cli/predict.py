@@ -133,6 +133,7 @@ def advice_text(advice: "Advice") -> str:
             "relevant: predicted for the first layer; AU-ROC: of the most alike network that was\n"
             "trained on the paper's synthetic task; how a change does on your data you have to try"
         )
+    lines += [advice.activation] if advice.activation else []
     return "\n".join(lines)
 
 
@@ -147,9 +148,9 @@ def scored(store: Path) -> dict[str, Any]:
     """Return the scores of both registrations and, apart, of the paper's networks."""
     from receptive.evidence import forecasts, measured, predictions
 
-    results = measured.collect(store)
+    results = measured.require_results(store)
     tasks = {task for _, task, _ in forecasts.NETWORKS.values()} - {"synthetic"}
-    every = {"synthetic": results, **{task: measured.held(store, task=task) for task in tasks}}
+    every = {"synthetic": results, **{task: measured.read_results(store, task=task) for task in tasks}}
     return {
         "registered": predictions.score(results).document(),
         "fitted": predictions.score(results, predictions.paper_networks()).document(),

@@ -18,7 +18,7 @@ from receptive.cli.shared import (
     emit,
     fixed,
     say,
-    switched,
+    switch_protocol,
 )
 from receptive.errors import UsageError, shown
 
@@ -97,7 +97,7 @@ def replicate(
     number = count(workers)
     if scheduler is not None and number is not None:
         raise UsageError("--workers is for this machine; on a cluster (--scheduler) its workers count")
-    chosen = switched(protocol, switches)
+    chosen = switch_protocol(protocol, switches)
     names = targets or ["table1"]
     if "ablations" in names and chosen.name != "released":
         raise UsageError("ablations are switches of the protocol released; leave --protocol and --set out")
@@ -116,7 +116,7 @@ def replicate(
             backend.require_training("receptive replicate")
         if missing and scheduler is None and number is None:
             number = sweep.workers_here()
-        file = sweep.keep(dataset, store) if data is None and missing else data or store
+        file = sweep.store_dataset(dataset, store) if data is None and missing else data or store
         with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
             summaries.append(sweep.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end, keep))
     planned, there, trained = (
@@ -215,7 +215,7 @@ def board(
             done += outcome.state != "failed"
             bars.update(whole, count=f"{done}/{planned} runs", loss="")
             bars.console.print(
-                shown(ended(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
+                shown(outcome_line(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
             )
 
         yield on_epoch, on_end
@@ -227,7 +227,7 @@ def title(plan: "Plan") -> str:
     return f"{plan.network.name}, trial {plan.trial}" + (f", {switches}" if switches else "")
 
 
-def ended(plan: "Plan", outcome: "Outcome", store: Path) -> str:
+def outcome_line(plan: "Plan", outcome: "Outcome", store: Path) -> str:
     """Say in a line how a run ended."""
     from receptive.replication import runs
 

@@ -83,7 +83,7 @@ def fixed(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def switched(name: str, switches: Sequence[str] | None) -> Protocol:
+def switch_protocol(name: str, switches: Sequence[str] | None) -> Protocol:
     """Return the protocol of ``--protocol`` and ``--set``, whose values are read as JSON, else as text."""
     values = {}
     for switch in switches or ():

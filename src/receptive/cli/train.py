@@ -18,7 +18,7 @@ from receptive.cli.shared import (
     epochs_bars,
     fixed,
     say,
-    switched,
+    switch_protocol,
     table,
 )
 from receptive.errors import UsageError
@@ -124,12 +124,12 @@ def train(
         backend.configure(threads)
         emit_comparison(again, data, json)
         return
-    chosen = switched(protocol, switches)
+    chosen = switch_protocol(protocol, switches)
     network = look_up(variant or "", chosen, name)
     dataset = registry.load(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
     sweep.tidy(store)
-    found = None if replace else runs.finished(wanted, store)
+    found = None if replace else runs.find_run(wanted, store)
     if found:
         say(f"{wanted.folder(store)} has this run already")
     else:

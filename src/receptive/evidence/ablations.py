@@ -46,7 +46,7 @@ class Row:
 
     @property
     def n(self) -> int:
-        """How many trials there are."""
+        """The number of trials."""
         return len(self.values["auroc"])
 
     @property
@@ -56,7 +56,7 @@ class Row:
 
     @property
     def discrepancies(self) -> tuple[str, ...]:
-        """What these fields stand for."""
+        """The discrepancies that these fields stand for."""
         return tuple(sorted({DISCREPANCIES[name] for name in self.switches}, key=lambda id: int(id[2:])))
 
     def measured(self, column: str) -> Sample | None:
@@ -71,7 +71,7 @@ class Row:
 
 
 class Switches(NamedTuple):
-    """What other protocols change: ``ablations``, single switches, and ``protocols``, released and paper."""
+    """Runs under other protocols: ``ablations``, single switches, and ``protocols``, released and paper."""
 
     ablations: tuple[Row, ...] = ()
     protocols: tuple[Row, ...] = ()
@@ -84,7 +84,7 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
         ReceptiveError: the store is missing, or a run is damaged.
     """
     wanted = {RELEASED, AGAIN, *(protocol for _, protocol in pairs)}
-    held = {each: measured.held(store, each.name) for each in wanted}
+    held = {each: measured.read_results(store, each.name) for each in wanted}
     compared = []
     for variant, protocol in pairs:
         values, again = _values(held[protocol], variant), _values(held[AGAIN], variant)

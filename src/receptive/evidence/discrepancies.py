@@ -69,7 +69,7 @@ RELEASED_FILTERS = {"cnn-25": 30, "cnn-25-60": 30, "cnn-25-90": 30, "cnn-25-120"
 
 def class_spread(store: Path | str, protocol: str = "released") -> dict[str, tuple[float, ...]]:
     """Return, for every variant and trial, the standard deviation of the AU-ROC over the classes (D-1)."""
-    trials = measured.held(store, protocol).auroc
+    trials = measured.read_results(store, protocol).auroc
     return {name: tuple(float(np.std(list(one.values()))) for one in each) for name, each in trials.items()}
 
 

@@ -105,14 +105,14 @@ def name_quantity(variant: str, layer: str, column: str) -> Quantity:
     return Quantity(variant, layer, column)
 
 
-def collect(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+def require_results(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
     """Read the full runs of a task under a protocol.
 
     Raises:
         ReceptiveError: the store is missing or has no such run, a run is damaged or in another's place, or
             two runs were trained on different data.
     """
-    found = held(store, protocol, task)
+    found = read_results(store, protocol, task)
     if not found.data:
         left_out = len(found.left_out)
         what = f"{left_out} shortened or incomplete runs" if left_out else _holdings(Path(store))
@@ -120,17 +120,17 @@ def collect(store: Path | str, protocol: str = "released", task: str = "syntheti
     return found
 
 
-def collect_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
+def read_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
     """Read the full runs of every task beside the synthetic one, by task; none for a task without any.
 
-    Beside them stand ``conditions`` (:func:`conditions`), ``epochs`` and ``importance`` (:func:`kept`).
+    Beside them stand ``conditions`` (:func:`conditions`), ``epochs`` and ``importance`` (:func:`read_kept`).
 
     Raises:
-        ReceptiveError: as in :func:`collect`, but not for want of runs.
+        ReceptiveError: as in :func:`require_results`, but not for want of runs.
     """
-    every = {task: held(store, protocol, task) for task in OTHERS}
+    every = {task: read_results(store, protocol, task) for task in OTHERS}
     every |= {"conditions": conditions(store, protocol)}
-    every |= {name: kept(store, name, protocol) for name in ("epochs", "importance")}
+    every |= {name: read_kept(store, name, protocol) for name in ("epochs", "importance")}
     return {task: found for task, found in every.items() if found.values}
 
 
@@ -145,7 +145,7 @@ def conditions(store: Path | str, protocol: str = "released") -> Results:
     values: dict[Quantity, tuple[float, ...]] = {}
     trials: dict[str, tuple[int, ...]] = {}
     for (task, before), switch in product(SIDE.items(), ("", *switched)):
-        found = held(store, f"{protocol}+{switch}" if switch else protocol, task)
+        found = read_results(store, f"{protocol}+{switch}" if switch else protocol, task)
         names = {network: f"{before}{network}{f'+{switch}' if switch else ''}" for network in found.trials}
         for quantity, numbers in found.values.items():
             renamed = quantity._replace(variant=names[quantity.variant])
@@ -156,7 +156,7 @@ def conditions(store: Path | str, protocol: str = "released") -> Results:
     return Results(values, {}, task="conditions", trials=trials)
 
 
-def kept(store: Path | str, what: str, protocol: str = "released") -> Results:
+def read_kept(store: Path | str, what: str, protocol: str = "released") -> Results:
     """Read what was kept of the first layers of the registered trials, as the results of one task.
 
     Args:
@@ -193,11 +193,11 @@ def _kept(folder: Path, what: str) -> dict[str, float]:
     return {column: value for column, value in found.items() if value is not None}
 
 
-def held(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
+def read_results(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
     """Read the full runs that a store has, if any: for pages that are to be true of every store.
 
     Raises:
-        ReceptiveError: as in :func:`collect`, but not for want of runs.
+        ReceptiveError: as in :func:`require_results`, but not for want of runs.
     """
     values: dict[Quantity, list[float]] = {}
     factors: dict[tuple[str, str], list[Mapping[str, float]]] = {}

@@ -5,8 +5,8 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from receptive.errors import UsageError
-from receptive.files import whole
-from receptive.pages import drawn
+from receptive.files import atomic_write
+from receptive.pages import encode_figure
 
 BLUE, SKY, VERMILLION, GREEN = "#0072B2", "#56B4E9", "#D55E00", "#009E73"
 ORANGE, PURPLE, GREY = "#E69F00", "#CC79A7", "#7F7F7F"
@@ -26,6 +26,6 @@ def save(figure: Figure, path: Path) -> None:
         raise UsageError(
             f'figure {path}: expected a name ending in {", ".join(FORMATS)}, found "{path.suffix}"'
         )
-    picture = drawn(figure, path.suffix.lower()[1:])
-    with whole(path) as part:
+    picture = encode_figure(figure, path.suffix.lower()[1:])
+    with atomic_write(path) as part:
         part.write_bytes(picture)

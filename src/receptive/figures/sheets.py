@@ -12,7 +12,7 @@ from receptive.motifs.tomtom import best_factors
 from receptive.replication import runs
 
 
-def named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[str]]:
+def read_named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[str]]:
     """Read the filters of a stored run and name them.
 
     Returns:
@@ -28,7 +28,7 @@ def named(folder: Path, layer: str = "conv1") -> tuple[tuple[Motif, ...], list[s
 
 def names_in_words(folders: Mapping[str, Path], layer: str = "conv1", filters: int = 12) -> str:
     """Say which names `side_by_side` writes beside the logos, for those who cannot see them."""
-    shown = {title: filter(None, named(folder, layer)[1][:filters]) for title, folder in folders.items()}
+    shown = {title: filter(None, read_named(folder, layer)[1][:filters]) for title, folder in folders.items()}
     return "; ".join(f"{title}: {', '.join(names) or 'none'}" for title, names in shown.items())
 
 
@@ -49,7 +49,7 @@ def side_by_side(folders: Mapping[str, Path], layer: str = "conv1", filters: int
     motifs: list[Motif] = []
     labels: list[str] = []
     for folder in folders.values():
-        found, names = named(folder, layer)
+        found, names = read_named(folder, layer)
         motifs += found[:filters]
         labels += names[:filters]
     figure = logo_sheet(motifs, labels, columns=len(folders))

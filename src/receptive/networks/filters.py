@@ -28,7 +28,7 @@ OUTSIDE = 4
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the filters of one convolution were read as.
+    """The filters of one convolution, read as motifs.
 
     Attributes:
         layer: name of the convolution, e.g. ``conv1``.
@@ -219,7 +219,7 @@ def normalise(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     return pwms
 
 
-def trimmed(motifs: tuple[Motif, ...], protocol: Protocol) -> tuple[Motif, ...]:
+def trim_all(motifs: tuple[Motif, ...], protocol: Protocol) -> tuple[Motif, ...]:
     """Trim motifs as the protocol does before Tomtom (D-8); ``nsites`` follows the width."""
     if protocol.trim_bits is None:
         return motifs

@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_writable, read_json, read_text, to_json, whole
+from receptive.files import atomic_write, check_writable, read_json, read_text, to_json
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import format_meme, read_meme
@@ -50,7 +50,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What determines a run.
+    """All that determines a run.
 
     Attributes:
         task: name of the data set.
@@ -60,7 +60,7 @@ class Plan:
         trial: number of the trial, from 0; the seed of the training.
         epochs: the most epochs.
         classes: names of the labels, which decide what is relevant. They are not part of the key, but
-            :func:`finished` demands the same.
+            :func:`find_run` demands the same.
     """
 
     task: str
@@ -130,7 +130,7 @@ def key_of(record: Mapping[str, Any], recipe: int = RECIPE) -> str:
 
 @dataclass(frozen=True)
 class Filters:
-    """What the filters of one layer match, as shares of all of them, dead ones included.
+    """The matches of one layer's filters, as shares of all of them, dead ones included.
 
     Attributes:
         n: how many there are.
@@ -372,7 +372,7 @@ def plan(
     return Plan(data.task, data.sha256, network, protocol, trial, epochs, tuple(data.classes))
 
 
-def finished(wanted: Plan, store: Path | str) -> Run | None:
+def find_run(wanted: Plan, store: Path | str) -> Run | None:
     """Return a run if the store has it, ``None`` if it has nothing in its place.
 
     A run by an older recipe is the same trial of the same plan; the report says where recipes meet.
@@ -455,7 +455,7 @@ def run_readings(
         raise ValueError("the plans differ in more than how filters are read")
     for plan in wanted:
         check_writable(plan.folder(store))
-    found = {plan: None if replace else finished(plan, store) for plan in wanted}
+    found = {plan: None if replace else find_run(plan, store) for plan in wanted}
     if not all(found.values()):
         first, begin = wanted[0], now()
         trained = training.train(
@@ -481,14 +481,14 @@ def _store(
 
     A run that somebody else has stored in the meantime is taken instead.
     """
-    if not replace and (stored := finished(plan, store)):
+    if not replace and (stored := find_run(plan, store)):
         return stored
     folder, layers = plan.folder(store), dict[str, Filters]()
-    with whole(folder, replace) as part:
+    with atomic_write(folder, replace) as part:
         part.mkdir()
         for layer, window in filters.readable(plan.network, data.length).items():
             reading = filters.read(trained.model, layer, data.test.X, plan.protocol, window)
-            kept = filters.trimmed(reading.motifs, plan.protocol)
+            kept = filters.trim_all(reading.motifs, plan.protocol)
             (part / f"{layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
             (part / f"{layer}.meme").write_text(format_meme(kept), encoding="utf-8")
             matches = tomtom.match(read_meme(part / f"{layer}.meme"), database())

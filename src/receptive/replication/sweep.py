@@ -40,7 +40,7 @@ OnEnd = Callable[[Plan, Outcome], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """What a sweep did; ``planned`` is the sum of the other three.
+    """The outcome of a sweep; ``planned`` is the sum of the other three.
 
     Attributes:
         planned: runs asked for.
@@ -69,7 +69,7 @@ def failure_file(plan: Plan, store: Path | str) -> Path:
     return folder.with_name(f"{folder.name}.failed.json")
 
 
-def keep(data: Dataset, store: Path | str) -> Path:
+def store_dataset(data: Dataset, store: Path | str) -> Path:
     """Put a data set that no file holds into the store, for all processes to read; return the file."""
     path = sweep_folder(store) / f"{data.task}-{data.sha256[:16]}.h5"
     if not path.exists():

@@ -51,7 +51,7 @@ def demo(out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Datase
     plans = [runs.plan(variant(name, RELEASED), data, RELEASED, 0, epochs) for name in NETWORKS]
     summary = sweep.sweep(
         plans,
-        sweep.keep(data, out / "runs"),
+        sweep.store_dataset(data, out / "runs"),
         out / "runs",
         workers=len(plans),
         on_epoch=lambda plan, epoch, loss: progress(plan.network.name, epoch, {"val_loss": loss}),

@@ -12,7 +12,7 @@ from receptive.evidence.rules import key
 from receptive.evidence.statistics import sample
 from receptive.figures import canvas, logos
 from receptive.figures.matches import POOLS, match_fractions
-from receptive.figures.sheets import named
+from receptive.figures.sheets import read_named
 from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import embedded
@@ -78,7 +78,7 @@ def _drawings_of(
 
 def _sheet(folder: Path, variant: str, layer: str) -> tuple[str, Figure]:
     """Draw the filters of a stored run as logos, with words that say what is seen."""
-    motifs, labels = named(folder, layer)
+    motifs, labels = read_named(folder, layer)
     found = sum(map(bool, labels))
     title = f"{variant.upper()}, {layer}, trial 0: {found} of {len(motifs)} filters match a relevant motif"
     found_names = sorted(set(filter(None, labels)))

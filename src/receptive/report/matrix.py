@@ -82,9 +82,9 @@ def of(store: Path, tests: Path | None, protocol: str = "released") -> tuple[Row
     named = _shipped_tests() if tests is None else tests_in(tests)
     if not there:
         return rows({}, named)
-    synthetic = measured.held(store, protocol)
+    synthetic = measured.read_results(store, protocol)
     own = {"synthetic": synthetic} if synthetic.data else {}
-    return rows({**own, **measured.collect_others(store, protocol)}, named)
+    return rows({**own, **measured.read_others(store, protocol)}, named)
 
 
 def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) -> tuple[Row, ...]:
@@ -149,7 +149,7 @@ def document(row: Row) -> dict[str, Any]:
     }
 
 
-def shipped() -> list[dict[str, Any]]:
+def load_shipped() -> list[dict[str, Any]]:
     """Return the claims as `document` has them for the runs and tests of this version's repository.
 
     ``receptive claims --json`` in a checkout makes the file, and a test holds it to the runs.
@@ -159,7 +159,7 @@ def shipped() -> list[dict[str, Any]]:
 
 
 def _shipped_tests() -> dict[str, list[Test]]:
-    named = {row["id"]: [test.split("::") for test in row["tests"]] for row in shipped()}
+    named = {row["id"]: [test.split("::") for test in row["tests"]] for row in load_shipped()}
     return {claim: [Test(file, name, "") for file, name in tests] for claim, tests in named.items()}
 
 

@@ -24,7 +24,7 @@ NOTHING = Results({}, {})
 
 
 class Scores(NamedTuple):
-    """How well a network classifies: means over classes, and each class by itself."""
+    """The classification scores of a network: means over classes, and each class by itself."""
 
     variant: str
     n: int
@@ -34,7 +34,7 @@ class Scores(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What the filters of a layer match.
+    """The matches of a layer's filters, over trials.
 
     Attributes:
         variant, layer, n: of which network, and over how many trials.
@@ -157,9 +157,11 @@ def read(store: Path | str, protocol: str = RELEASED.name) -> Report:
     Raises:
         ReceptiveError: the store has no full run under the protocol, or a run is damaged.
     """
-    others = measured.collect_others(store, protocol)
+    others = measured.read_others(store, protocol)
     elsewhere = any(results.data for results in others.values())
-    synthetic = measured.held(store, protocol) if elsewhere else measured.collect(store, protocol)
+    synthetic = (
+        measured.read_results(store, protocol) if elsewhere else measured.require_results(store, protocol)
+    )
     return judge_results({"synthetic": synthetic, **others}, protocol, ablations.read(store))
 
 

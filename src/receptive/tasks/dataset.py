@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from receptive import __version__
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_file, check_memory, whole
+from receptive.files import atomic_write, check_file, check_memory
 from receptive.motifs.motif import ALPHABET
 
 SPLITS = ("train", "valid", "test")
@@ -36,7 +36,11 @@ SEEDS = 2**64
 
 
 def one_hot(sequences: Sequence[str]) -> NDArray[np.uint8]:
-    """Encode sequences of one length: uint8 (N, L, 4) in the order A, C, G, T; any other letter is zeros."""
+    """Encode sequences of one length: uint8 (N, L, 4) in the order A, C, G, T; any other letter is zeros.
+
+    >>> one_hot(["AN"]).tolist()
+    [[[1, 0, 0, 0], [0, 0, 0, 0]]]
+    """
     text = np.frombuffer("".join(sequences).encode(), np.uint8).reshape(len(sequences), -1)
     X: NDArray[np.uint8] = (text[..., None] == np.frombuffer(ALPHABET.encode(), np.uint8)).astype(np.uint8)
     return X
@@ -141,7 +145,7 @@ def writing(path: Path | str) -> Iterator[h5py.File]:
         yield file
         file.flush()
         packed = file.id.get_file_image()
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(packed)
 
 

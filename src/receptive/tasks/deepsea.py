@@ -99,7 +99,7 @@ def tracks() -> tuple[Track, ...]:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was found in a bundle and written.
+    """The counts of a bundle that was read and written.
 
     Attributes:
         rows: rows of each file, by split.
@@ -375,14 +375,14 @@ def _write(
         f"X_{split}", (count, 4, LENGTH), np.uint8, chunks=(min(count, 64), 4, LENGTH), **PACKED
     )
 
-    def written() -> Iterator[NDArray[np.uint8]]:
+    def blocks() -> Iterator[NDArray[np.uint8]]:
         for start in range(0, count, ROWS_WRITTEN):
             tell(f"{split} written", start, count)
             one_hot = np.eye(5, 4, dtype=np.uint8)[codes[start : start + ROWS_WRITTEN]]
             X[start : start + len(one_hot)] = one_hot.transpose(0, 2, 1)
             yield one_hot
 
-    add_to_hash(digest, (count, LENGTH, 4), np.uint8, written())
+    add_to_hash(digest, (count, LENGTH, 4), np.uint8, blocks())
     Y = labels.astype(np.int8)
     file.create_dataset(f"Y_{split}", data=Y, **PACKED)
     add_to_hash(digest, Y.shape, Y.dtype, [Y])

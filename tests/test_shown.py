@@ -1,0 +1,49 @@
+"""Commands of the manual are shown with what they print."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+@pytest.fixture(scope="module")
+def shown():
+    spec = importlib.util.spec_from_file_location("shown", DOCS / "shown.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_command_is_run_and_stands_above_what_it_prints(shown):
+    page = 'Before.\n\n```{shown} receptive field "conv7 pool3" --input 60\n```\n\nAfter.\n'
+    filled = shown.filled(page)
+    assert filled.startswith('Before.\n\n```console\n$ receptive field "conv7 pool3" --input 60\nlayer ')
+    assert re.search(r"^pool1 +pool +9 +3 +-3 +20 ", filled, re.M)
+    assert filled.endswith("```\n\nAfter.\n")
+
+
+def test_a_command_may_read_and_write_files_in_a_folder_of_its_own(shown, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shown.output("receptive match filters.meme").startswith("filter ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_that_fails_stops_the_build(shown):
+    with pytest.raises(ValueError, match=r"receptive field nonsense: exit code \d: .*nonsense"):
+        shown.output("receptive field nonsense")
+
+
+def test_a_stored_training_is_shown_as_it_ended(shown):
+    text = shown.filled("```{trained} synthetic/cnn-25/released/trial-0\n```\n")
+    assert "$ receptive train cnn-25 --data synthetic.h5 --trial 0 --store my-runs\n" in text
+    assert "stored in my-runs/synthetic/cnn-25/released/trial-0" in text
+
+
+def test_no_fence_of_these_kinds_is_left_over(shown):
+    for page in DOCS.glob("*.md"):
+        text = page.read_text("utf-8")
+        known = len(shown.PLACE.findall(text)) + len(shown.TRAINED.findall(text))
+        assert known == len(re.findall(r"```\{(?:shown|trained)\}", text)), page
