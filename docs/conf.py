@@ -20,6 +20,7 @@ from receptive.cli.app import app
 from receptive.report import explorers, matrix, trials
 
 sys.path.append(str(Path(__file__).parent))
+import chapters
 import links
 import results_page
 import shown
@@ -52,12 +53,8 @@ suppress_warnings = ["ref.python"]  # several records have fields of one name, a
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 
-# Chapters run as they are rendered; {eval}`expression` puts a computed value into a sentence.
+# Chapters run as they are read (chapters.py); {eval}`expression` puts a computed value into a sentence.
 nb_execution_mode = "inline"
-nb_execution_raise_on_error = True
-nb_execution_timeout = 120
-nb_eval_name_regex = r".+"
-nb_merge_streams = True
 nb_code_prompt_show = "Show the code"
 nb_code_prompt_hide = "Hide the code"
 nb_mime_priority_overrides = [("html", "text/html", 0)]
@@ -163,6 +160,11 @@ def shorten(
     return tuple(text and long.sub(r"NDArray[\1]", text) for text in (arguments, returns))
 
 
+def skip(_app: Sphinx, _what: str, _name: str, member: object, *_: object) -> bool | None:
+    """Leave the fields of named tuples to the description of the class, where dataclasses have theirs."""
+    return True if type(member).__name__ == "_tuplegetter" else None
+
+
 def lead_to_runs(_app: Sphinx, page: str, _template: str, context: dict, _tree: object) -> None:
     """In what a chapter has computed, lead from the name of a network to its runs."""
     if page.startswith("spec/") or page == "docs/results":
@@ -176,7 +178,9 @@ class Explorer(Directive):
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        return [nodes.raw("", explorers.explorer(self.arguments[0], links.STORE).text, format="html")]
+        (name,) = self.arguments
+        text = chapters.kept(f"explorer-{name}", name, lambda: explorers.explorer(name, links.STORE).text)
+        return [nodes.raw("", text, format="html")]
 
 
 def write_runs(app: Sphinx, failed: Exception | None) -> None:
@@ -187,8 +191,10 @@ def write_runs(app: Sphinx, failed: Exception | None) -> None:
 
 def setup(sphinx: Sphinx) -> None:
     """Connect the functions above."""
+    chapters.setup(sphinx)
     sphinx.add_directive("explorer", Explorer)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-signature", shorten)
+    sphinx.connect("autodoc-skip-member", skip)
     sphinx.connect("html-page-context", lead_to_runs)
     sphinx.connect("build-finished", write_runs)

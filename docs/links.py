@@ -136,6 +136,8 @@ def source(text: str) -> str:
 COMPUTED = re.compile(
     r"(?P<cell><td>(?:<p>)?)(?P<name>[^<]+?)(?P<layer> conv\d)?(?P<end>(?:</p>)?</td>)"
     r"|alt=\"(?P<alt>[^\"]*)\"(?P<between>[^<]*<figcaption>)(?P<caption>.*?)</figcaption>"
+    r"|(?P<code><code class=\"docutils literal notranslate\"><span class=\"pre\">"
+    r"(?P<coded>[^<]+)</span></code>)"
     r"|(?P<value><span class=\"output[^>]*>[^<]*</span>)",
     re.DOTALL,
 )
@@ -144,14 +146,16 @@ COMPUTED = re.compile(
 def in_computed(body: str, task: str) -> str:
     """The HTML of a chapter with links to runs wherever something computed names a network.
 
-    That is: at the network that a row of a table is about, in numbers inside sentences, and under a figure at
-    the networks of its caption, or else at those of its description.
+    That is: at the network that a row of a table is about, in numbers inside sentences, at its name beside
+    these, and under a figure at the networks of its caption, or else at those of its description.
     """
 
     def linked(found: re.Match[str]) -> str:
         if name := found["name"]:
             network = layers(task).get(name) or (name.lower() if names(task).fullmatch(name) else "")
             return f"{found['cell']}{runs(name, network, task)}{found['layer'] or ''}{found['end']}"
+        if found["code"]:
+            return runs(found["code"], found["coded"], task)
         if found["value"]:
             return named(found["value"], task)
         caption = named(found["caption"], task)

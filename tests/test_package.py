@@ -100,7 +100,7 @@ def test_examples_in_docstrings_are_true(name: str) -> None:
 def test_there_are_examples() -> None:
     finder = doctest.DocTestFinder()
     examples = [e for name in MODULES for test in finder.find(import_module(name)) for e in test.examples]
-    assert len(examples) >= 8
+    assert len(examples) >= 30
 
 
 def test_version_is_the_same_everywhere() -> None:

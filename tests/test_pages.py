@@ -141,7 +141,7 @@ CLICKS = {  # where a number stands, and the network whose trials it is the mean
     "spec/matrix.html": ('//tr[td[1][normalize-space()="T1-5"]]/td[3]//a', "synthetic/cnn-25"),
     "spec/pool-size.html": ('[id="POOL-3"] li a', "synthetic/cnn-1"),
     "spec/in-vivo.html": ('[id="VIVO-3"] li a', "chipseq/cnn-1"),
-    "spec/prediction.html": ('//td[.="conv19 pool1 conv1 pool100"]/a', "synthetic/cnn-pool1-conv1"),
+    "spec/prediction.html": ('//p//a[.="cnn-pool1-conv1"]', "synthetic/cnn-pool1-conv1"),
     "docs/results.html": ('//tr[td[1][normalize-space()="T1-5"]]/td[5]//a', "synthetic/cnn-25"),
 }
 

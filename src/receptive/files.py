@@ -272,7 +272,7 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 def _prefix(name: str) -> str:
-    """How hidden folders beside something of this name begin; a long name leaves room for their ends."""
+    """Return the beginning of hidden folders' names beside a path; a long name leaves room for their ends."""
     return f".{name[:40]}."
 
 

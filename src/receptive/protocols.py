@@ -125,7 +125,7 @@ class Protocol:
 
     @property
     def suffix(self) -> str:
-        """What its name says of the switches, as in ``beta_1=0.9+patience=None``; empty without any."""
+        """The switches in its name, as in ``beta_1=0.9+patience=None``; empty without any."""
         return self.name.partition("+")[2]
 
     def differences(self, other: "Protocol") -> dict[str, Any]:
@@ -294,6 +294,9 @@ def protocol(name: str, /, **switches: Any) -> Protocol:
 
     Raises:
         UsageError: no protocol or field has that name, or a field cannot have that value.
+
+    >>> protocol("released", beta_1=0.5).name
+    'released+beta_1=0.5'
     """
     if name not in PROTOCOLS:
         raise UsageError(f"unknown protocol {name!r}: expected one of {', '.join(PROTOCOLS)}")

@@ -1047,6 +1047,20 @@ def test_as_many_matches_on_shuffled_sequences_are_a_warning():
         assert [f"({there:.0%}, here {here:.0%})" in each for each in changed.warnings] == [True] * warned
 
 
+def test_the_share_of_filters_with_many_sites_is_told_apart():
+    found = run(network(), dna(2000))
+    hits = [bool(match.hits) for match in found.matches]
+    for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 2], [FEW_SITES] * 3):
+        changed = replace(found, reading=replace(found.reading, sites=np.array(sites)))
+        many = [hit for hit, count in zip(hits, sites, strict=True) if count >= FEW_SITES]
+        shown = auditing.document(changed)["trusted"]
+        assert shown == {"filters": len(many), "jaspar": np.mean(many) if many else None}
+        said = [each for each in changed.warnings if "fewer than" in each]
+        assert len(said) == (min(sites) < FEW_SITES)
+        for each in said:
+            assert (f"of the other {len(many)} filters" in each) == bool(many)
+
+
 def test_filters_of_few_sites_are_counted_with_their_matches():
     many, few = run(network(), dna(2000)), run(network(), dna(3))
     assert many.reading.sites.min() >= FEW_SITES > few.reading.sites.max()

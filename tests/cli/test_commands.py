@@ -181,8 +181,8 @@ def test_help_teaches_by_example(command, words):
             "train cnn-25 --task invivo",
             2,
             "--task invivo needs --data FILE; synthetic, synthetic-draw1, synthetic-draw2, "
-            "synthetic-quarter, synthetic-fourfold, synthetic-others, synthetic-pairs, chipseq, "
-            "chipseq-shuffled, chipseq-source do",
+            "synthetic-quarter, synthetic-fourfold, synthetic-pairs, chipseq, "
+            "chipseq-shuffled, chipseq-source, synthetic-others do",
         ),
         ("train cnn-25 --data {tmp}/no.h5", 1, "no.h5: no such file"),
         ("train cnn-25 --data {tmp}/text", 1, "text: not a readable HDF5 file"),

@@ -87,6 +87,13 @@ def test_suggestions(command):
     assert {each["prediction"] for each in parts} == {"distributed"}
 
 
+def test_the_exponential_is_suggested_where_it_was_measured_to_help(command):
+    assert "receptive claims DISC-1" in answer(command, "cnn-2", "--suggest")["activation"]
+    assert "exponential" in command("predict", "cnn-2", "--suggest")[1]
+    for arguments in (["cnn-25"], ["cnn-25", "--towards", "parts"], ["conv3 pool2 conv5 pool50"]):
+        assert answer(command, *arguments, "--suggest")["activation"] is None
+
+
 def test_the_activation_of_a_model_is_read(command, tmp_path):
     import keras
 

@@ -283,6 +283,18 @@ inequalities = st.builds(
 )
 
 
+@given(inequalities)
+def test_how_far_an_inequality_holds_is_the_distance_from_its_limit(each):
+    """The smallest shift of the limit that would take the estimate, or an end, to the other side."""
+    low, middle, high = each.found.low, each.found.estimate, each.found.high
+    if each.side == "above":
+        expected = (middle - each.limit, low - each.limit, high - each.limit)
+    else:
+        expected = (each.limit - middle, each.limit - high, each.limit - low)
+    assert (each.margin, each.clearance, each.reach) == expected
+    assert each.expected.split() == [each.side, f"{each.limit}"]
+
+
 @given(st.lists(inequalities, min_size=1, max_size=4))
 def test_a_claim_is_judged_by_what_its_intervals_allow(evidence):
     """By asking the ends of every interval, and nothing of estimates."""

@@ -10,6 +10,7 @@ from receptive.figures import logos
 from receptive.motifs.jaspar import embedded, relevant_ids
 from receptive.motifs.motif import Motif, reverse_complement
 from receptive.motifs.tomtom import Hit, Match, best_factors, match
+from receptive.pages import LEAST
 
 DEAD = Motif("filter9", "", np.zeros((19, 4)), 19)
 
@@ -24,8 +25,9 @@ def test_a_column_is_as_high_as_its_information(pwm):
         box = letter.get_extents().transformed(axis.transData.inverted())
         column = round((box.x0 + box.x1) / 2)
         heights[column] = max(heights[column], box.y1)
-    entropy = [-sum(p * np.log2(p) for p in column if p > 0) for column in pwm]
-    np.testing.assert_allclose(heights, 2 - np.array(entropy), atol=0.02)
+    bits = [2 + sum(p * np.log2(p) for p in column if p > 0) for column in pwm]
+    seen = [[h for h in column * bit if h >= LEAST] for column, bit in zip(pwm, bits, strict=True)]
+    np.testing.assert_allclose(heights, [sum(letters) for letters in seen], atol=0.02)
     assert axis.get_ylim() == (0, 2)
 
 

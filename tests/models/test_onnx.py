@@ -522,6 +522,16 @@ def test_what_depends_on_the_length_is_read_where_that_is_known(step, why):
     assert not any("open" in each for each in read(convolved(step)).notes)
 
 
+def test_recurrent_layers_end_the_spatial_part_without_a_note():
+    net = Network(shape=("N", 4, LENGTH))
+    net.add("Conv", net.weights(CHANNELS, 4, 5), name="first")
+    net.add("Transpose", perm=[2, 0, 1])
+    net.add("LSTM", net.weights(1, 12, CHANNELS), net.weights(1, 12, 3), hidden_size=3)
+    graph = read(net.model([net.last]))
+    assert [node.layer.name for node in graph.nodes] == ["first"]
+    assert (graph.ends, graph.notes) == (("first",), ())
+
+
 def test_the_length_may_be_open():
     pool = op("MaxPool", kernel_shape=[2], strides=[2])
     opened, fixed = (read(convolved(pool, shape=("N", 4, size))) for size in ("L", LENGTH))
@@ -605,6 +615,10 @@ def test_nodes_are_called_as_their_users_call_them():
     classes = ("class_hierarchy", "['Net', 'torch.nn.modules.conv.Conv1d', 'aten.conv1d']")
     scopes = ("name_scopes", "['', 'body.conv', 'conv1d']")
     assert named("node_1", metadata=[classes, scopes]) == ["body.conv"]
+    classes = ("class_hierarchy", "['Net', 'torch.nn.utils.parametrize.ParametrizedConv1d', 'aten.conv1d']")
+    assert named("node_1", metadata=[classes, scopes]) == ["body.conv"]
+    classes = ("class_hierarchy", "['Net', 'mine.Block', 'aten.conv1d']")
+    assert named("node_1", metadata=[classes, scopes]) == ["body.conv.conv1d"]
     assert named("n\x1b[2J") == [r"n\x1b[2J"]
 
 

@@ -17,6 +17,7 @@ from keras import layers
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError
 from receptive.models.model import read_model
+from receptive.motifs.jaspar import embedded
 from receptive.theory.fields import receptive_fields
 
 pytestmark = pytest.mark.models
@@ -215,10 +216,18 @@ FORMS = {
 }
 
 
+FEW = embedded()[:20]
+
+
+@pytest.fixture(scope="module")
+def as_is():
+    """The audit of a module that takes (N, 4, L)."""
+    return audit(sequential(), dna(60), targets=FEW)
+
+
 @pytest.mark.parametrize("form", FORMS)
-def test_whichever_way_a_module_wants_its_axes_its_filters_are_the_same(form):
-    data = dna(60)
-    expected, found = audit(sequential(), data), audit(wrapped(FORMS[form], sequential()), data)
+def test_whichever_way_a_module_wants_its_axes_its_filters_are_the_same(form, as_is):
+    expected, found = as_is, audit(wrapped(FORMS[form], sequential()), dna(60), targets=FEW)
     assert (expected.layer, found.layer) == ("0", "body.0")
     assert (found.read_from, found.activation) == ("body.2", "relu")
     for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
@@ -275,6 +284,13 @@ def test_what_is_no_module_of_one_hot_dna_alone_is_refused():
             read_model(module, LENGTH)
         assert str(caught.value).startswith(f"{type(module).__name__}: ")
         assert "\n" not in str(caught.value)
+
+
+def test_a_module_of_double_precision_is_read_and_its_audit_says_what_to_do():
+    module = sequential().double()
+    assert read_model(module, LENGTH) == read_model(sequential(), LENGTH)
+    with pytest.raises(ReceptiveError, match=r"in PyTorch as module\.float\(\)"):
+        audit(module, dna(20))
 
 
 def test_what_cannot_be_followed_ends_its_branch_with_a_note():

@@ -303,8 +303,9 @@ def test_what_killed_trainings_left_is_removed_by_the_next_sweep(small, stand_in
     folder = planned.folder(Path("store"))
     if there:
         put(planned, "store")
-    kills = "import os, sys; from pathlib import Path; from receptive.files import whole, temporary_files\n"
-    kills += "with temporary_files(Path('store')), whole('store/a/b/c/trial-7') as part:\n"
+    kills = "import os, sys; from pathlib import Path\n"
+    kills += "from receptive.files import atomic_write, temporary_files\n"
+    kills += "with temporary_files(Path('store')), atomic_write('store/a/b/c/trial-7') as part:\n"
     kills += "    part.mkdir(); (part / 'x').write_text('half')\n"
     kills += "    open(__import__('tempfile').mkstemp()[1]); os._exit(9)"
     subprocess.run([sys.executable, "-c", kills], check=False)

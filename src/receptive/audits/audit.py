@@ -108,16 +108,23 @@ class Read:
     control: Control
 
     @property
+    def trusted(self) -> tuple[int, float]:
+        """How many filters were read from enough sites to be believed, and the share of them that matches."""
+        matched = np.array([bool(match.hits) for match in self.matches])[self.reading.sites >= FEW_SITES]
+        return len(matched), float(matched.mean()) if len(matched) else 0.0
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What makes the matches less sure than they look, a sentence each."""
         few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
         matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
         here, there = self.fractions.jaspar, self.control.fractions.jaspar
-        said = []
+        said, (many, share) = [], self.trusted
+        rest = f"; of the other {many} filters {share:.0%} match" if many else ""
         if few.any():
             said.append(
                 f"{few.sum()} of {len(few)} filters were read from fewer than {FEW_SITES} sites, {matched} "
-                "of which match a motif; of so few, chance decides much, and more sequences help"
+                f"of which match a motif; of so few, chance decides much, and more sequences help{rest}"
             )
         if there >= here > 0:
             said.append(
@@ -724,6 +731,7 @@ def _read(read: Read) -> dict[str, Any]:
         "activation": read.activation,
         "sites": read.rule,
         "fractions": read.fractions._asdict(),
+        "trusted": {"filters": read.trusted[0], "jaspar": read.trusted[1] if read.trusted[0] else None},
     }
 
 

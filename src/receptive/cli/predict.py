@@ -133,6 +133,7 @@ def advice_text(advice: "Advice") -> str:
             "relevant: predicted for the first layer; AU-ROC: of the most alike network that was\n"
             "trained on the paper's synthetic task; how a change does on your data you have to try"
         )
+    lines += [advice.activation] if advice.activation else []
     return "\n".join(lines)
 
 

@@ -46,7 +46,7 @@ class Row:
 
     @property
     def n(self) -> int:
-        """How many trials there are."""
+        """The number of trials."""
         return len(self.values["auroc"])
 
     @property
@@ -56,7 +56,7 @@ class Row:
 
     @property
     def discrepancies(self) -> tuple[str, ...]:
-        """What these fields stand for."""
+        """The discrepancies that these fields stand for."""
         return tuple(sorted({DISCREPANCIES[name] for name in self.switches}, key=lambda id: int(id[2:])))
 
     def measured(self, column: str) -> Sample | None:
@@ -71,7 +71,7 @@ class Row:
 
 
 class Switches(NamedTuple):
-    """What other protocols change: ``ablations``, single switches, and ``protocols``, released and paper."""
+    """Runs under other protocols: ``ablations``, single switches, and ``protocols``, released and paper."""
 
     ablations: tuple[Row, ...] = ()
     protocols: tuple[Row, ...] = ()

@@ -14,7 +14,7 @@ from receptive.files import packaged
 
 
 class Quantity(NamedTuple):
-    """What is measured of a network: a score, with an empty layer, or a share of the filters of a layer."""
+    """A number of a network: a score, with an empty layer, or a share of the filters of a layer."""
 
     variant: str
     layer: str
@@ -45,7 +45,7 @@ class Cell:
 
     @property
     def key(self) -> Quantity:
-        """What was measured, whatever the number."""
+        """The quantity that the number is of."""
         return Quantity(self.variant, self.layer, self.column)
 
 
@@ -63,7 +63,11 @@ def _cell(row: dict[str, str]) -> Cell:
 
 
 def cell(variant: str, column: str, task: str = "synthetic", layer: str = "conv1") -> Cell | None:
-    """Look one published number up, ``None`` if there is none; ``layer`` is for match fractions."""
+    """Look one published number up, ``None`` if there is none; ``layer`` is for match fractions.
+
+    >>> cell("cnn-25", "relevant").mean
+    0.98
+    """
     layer = layer if column in ("jaspar", "relevant") else ""
     wanted = (task, variant, layer, column)
     return next((c for c in published() if (c.task, c.variant, c.layer, c.column) == wanted), None)

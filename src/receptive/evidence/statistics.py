@@ -29,7 +29,11 @@ class Sample:
 
 
 def sample(values: Sequence[float]) -> Sample:
-    """Summarise at least one trial."""
+    """Summarise at least one trial.
+
+    >>> sample([0.5, 1.0])
+    Sample(mean=0.75, sd=0.3535533905932738, n=2)
+    """
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     return Sample(float(np.mean(values)), sd, len(values))
 
@@ -52,6 +56,11 @@ def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> In
     Args:
         terms: weights and samples.
         confidence: of the interval.
+
+    >>> a, b = sample([0.9, 1.0, 1.1]), sample([0.4, 0.5, 0.6])
+    >>> difference = contrast((1, a), (-1, b))
+    >>> f"{difference.estimate:.2f} [{difference.low:.2f}, {difference.high:.2f}]"
+    '0.50 [0.27, 0.73]'
     """
     estimate = sum(weight * one.mean for weight, one in terms)
     if any(one.n < 2 for _, one in terms):

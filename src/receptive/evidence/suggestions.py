@@ -13,6 +13,11 @@ from receptive.theory.fields import ReceptiveFields, receptive_fields
 from receptive.theory.layers import INPUT, POOLING, Graph, Layer, chain, format_layers
 from receptive.theory.prediction import SHORTEST, Outcome, Prediction, nearest, outcomes, predict
 
+EXPONENTIAL = (
+    "Or leave the layers as they are, and put an exponential in place of ReLU behind the first convolution,\n"
+    "with batch normalisation before it: what that did, receptive claims DISC-1 tells"
+)
+"""The change of another kind that was measured to make first layers localist."""
 TOWARDS: dict[str, Kind] = {"motifs": "localist", "parts": "distributed"}
 """What a first layer may be asked to hold, and the class that this is."""
 POOLS, TAPS, DILATIONS, SIZES = range(1, 151), range(1, 15), range(1, 15), range(SHORTEST, 31)
@@ -69,11 +74,13 @@ class Advice:
         now: the network as it is.
         towards: a key of `TOWARDS`.
         suggestions: single changes, each predicted to have its first layer as asked.
+        activation: what can be done without a change of layers; empty if nothing was measured.
     """
 
     now: Design
     towards: str
     suggestions: tuple[Design, ...]
+    activation: str = ""
 
     @property
     def note(self) -> str:
@@ -92,6 +99,7 @@ class Advice:
             "towards": self.towards,
             "now": self.now.record(),
             "suggestions": [each.record() for each in self.suggestions],
+            "activation": self.activation or None,
             "note": self.note or None,
         }
 
@@ -126,7 +134,8 @@ def suggest(network: Graph, length: int, towards: str = "motifs") -> Advice:
         for group in (asked, sure):
             found |= {each.layers: each for each in group[:1]}
     ranked = sorted(found.values(), key=lambda each: _changed(now, each))
-    return Advice(now, towards, tuple(ranked))
+    measured = towards == "motifs" and activation == "relu" and not now.prediction.outside
+    return Advice(now, towards, tuple(ranked), EXPONENTIAL if measured else "")
 
 
 def _known(design: Design | None) -> Design:

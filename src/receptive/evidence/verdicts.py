@@ -75,7 +75,7 @@ class Evidence:
 
     @property
     def margin(self) -> float:
-        """How far the estimate lies on the claimed side; negative on the other."""
+        """Distance of the estimate from the limit, on the claimed side; negative on the other."""
         return (self.found.estimate - self.limit) * (1 if self.side == "above" else -1)
 
     @property
@@ -124,7 +124,7 @@ class Claim:
 
     @property
     def statement(self) -> str:
-        """What it says, in our words."""
+        """The claim in our words."""
         return claims.statements()[self.id].text
 
 

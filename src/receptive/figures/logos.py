@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
 from receptive.motifs.motif import ALPHABET, Motif, information_content, reverse_complement
 from receptive.motifs.tomtom import Hit
+from receptive.pages import LEAST
 
 COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
 """Height of a column that holds one nucleotide alone."""
-VISIBLE = 1e-3
-"""Least height in bits of a letter that anyone could see; below it logomaker has no scale."""
 
 
 def logo_sheet(
@@ -62,9 +61,11 @@ def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
     import logomaker
     import pandas as pd
 
-    heights = pd.DataFrame(pwm * information_content(pwm)[:, None], columns=list(ALPHABET))
-    if heights.to_numpy().max() > VISIBLE:
-        logomaker.Logo(heights, ax=axis, color_scheme=COLOURS, show_spines=False)
+    heights = pwm * information_content(pwm)[:, None]
+    heights[heights < LEAST] = 0  # most of a filter's letters, and logomaker takes milliseconds for each
+    if heights.any():  # logomaker has no scale for nothing
+        shown = pd.DataFrame(heights, columns=list(ALPHABET))
+        logomaker.Logo(shown, ax=axis, color_scheme=COLOURS, show_spines=False)
     axis.set_xlim(-0.5, len(pwm) - 0.5)
     axis.set_ylim(0, BITS)
     axis.set_xticks([])

@@ -150,7 +150,7 @@ def _middle(name: str) -> float:
 
 
 def _extent(b: int, pool: int, stride: int) -> Extent:
-    """Where unit ``b`` of a map is drawn: as wide as the stride, in the middle of its window."""
+    """Return the ends of unit ``b`` of a map: as wide as the stride, in the middle of its window."""
     middle = b * stride + (pool - 1) / 2
     return max(middle - stride / 2, -0.5), min(middle + stride / 2, len(toy.SEQUENCE) - 0.5)
 

@@ -325,7 +325,13 @@ class Onnx:
         """The activation that nodes make; "" if they are none."""
         kinds = [node.op_type for node in nodes]
         if len(nodes) > 1:
-            known = {"Sigmoid": "silu", "Erf": "gelu", "Softplus": "softplus", "Tanh": "gelu"}
+            known = {
+                "Sigmoid": "silu",
+                "Erf": "gelu",
+                "Softplus": "mish",
+                "Tanh": "gelu",
+                "LessOrEqual": "threshold",
+            }
             return next((known[kind] for kind in kinds if kind in known), "+".join(kinds).lower())
         (node,) = nodes
         if node.op_type == "Clip":
@@ -556,7 +562,7 @@ class Onnx:
         """
         need(self.name, "onnx", "onnx", "onnxruntime")
         import onnxruntime
-        from onnx import external_data_helper
+        from onnx import TensorProto, external_data_helper
 
         model = type(self.flat)()
         model.CopyFrom(self.flat)
@@ -579,7 +585,11 @@ class Onnx:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a type of its own for every status
-            raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}") from None
+            double = any(each.data_type == TensorProto.DOUBLE for each in model.graph.initializer)
+            way = "; it may run in single precision, in PyTorch as module.float()" if double else ""
+            raise ReceptiveError(
+                f"{self.name}: ONNX Runtime cannot run it{way}: {first_line(error)}"
+            ) from None
 
 
 _HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
@@ -633,7 +643,7 @@ def _module(node: Entry) -> str:
     if node.op_type == "Conv" and len(node.input) > 1 and node.input[1].endswith(".weight"):
         return str(node.input[1].removesuffix(".weight"))
     path = str(scopes[-2]) if len(scopes) > 1 else ""
-    if path and str(classes[-2]).startswith("torch.nn.modules."):
+    if path and str(classes[-2]).startswith("torch.nn."):
         return path
     return ".".join(part for part in (path, str(scopes[-1])) if part)
 

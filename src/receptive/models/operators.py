@@ -76,7 +76,8 @@ _JOINS = {
     *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
 }
 _OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LayerNormalization"}
-_ENDS = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "MultiHeadAttention"}
+_RECURRENT = {"LSTM", "GRU", "RNN"}
+_ENDS = _RECURRENT | {"Einsum", "Attention", "MultiHeadAttention"}
 _MIXES = {"InstanceNormalization", "GroupNormalization", "CumSum", "DFT", "MeanVarianceNormalization"}
 _MOVES = {
     **dict.fromkeys(("ConvTranspose", "Resize", "Upsample", "Tile", "Expand", "DepthToSpace"), STRETCHED),
@@ -205,7 +206,8 @@ class Walk:
             raise self._unknown(
                 name, node, f"is an operator of {node.domain}, whose receptive field is not known"
             )
-        if any(each.place is None for each in sources) or kind in _ENDS:
+        ends = kind in _ENDS or (kind == "Transpose" and self._for_recurrence(node))
+        if any(each.place is None for each in sources) or ends:
             if kind == "Conv":
                 raise self._unknown(name, node, "comes after a layer that mixes all positions")
             return [LOST]
@@ -246,6 +248,11 @@ class Walk:
             MIXED if kind in _MIXES else _MOVES.get(kind, "is not an operator whose receptive field is known")
         )
         raise self._unknown(name, node, why)
+
+    def _for_recurrence(self, node: Entry) -> bool:
+        """Whether what a node gives is what a recurrent layer reads, which has positions before sequences."""
+        readers = (each for each in self.model.nodes if node.output[0] in each.input)
+        return any(each.op_type in _RECURRENT for each in readers)
 
     def _unknown(self, name: str, node: Entry, why: str) -> Stop:
         """The error for a node that cannot be followed, with how to pass over one that may be harmless."""

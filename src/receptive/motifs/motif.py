@@ -62,6 +62,9 @@ def from_counts(id: str, name: str, counts: ArrayLike) -> Motif:
 
     Raises:
         ReceptiveError: a count is negative or not finite, or a position has none.
+
+    >>> from_counts("m", "name", [[3, 1, 0, 0], [4, 0, 0, 0]]).pwm.tolist()
+    [[0.75, 0.25, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]]
     """
     table = np.asarray(counts, dtype=np.float64)
     if table.ndim != 2 or table.shape[1] != 4:
@@ -75,7 +78,11 @@ def from_counts(id: str, name: str, counts: ArrayLike) -> Motif:
 
 
 def reverse_complement(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The PWM, shape (w, 4), as the other strand reads it."""
+    """The PWM, shape (w, 4), as the other strand reads it.
+
+    >>> reverse_complement(np.array([[1, 0, 0, 0], [0, 1, 0, 0]])).tolist()
+    [[0, 0, 1, 0], [0, 0, 0, 1]]
+    """
     return pwm[::-1, ::-1].copy()
 
 
@@ -101,6 +108,9 @@ def information_content(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
     """Bits of each position of a PWM, shape (w,): log2 4 + Σ p log2 p, with 0 log 0 = 0 (VIS-2).
 
     A dead motif says nothing: its positions hold 0 bits, not the 2 that the formula gives for zeros.
+
+    >>> information_content(np.array([[1, 0, 0, 0], [0.5, 0.5, 0, 0], [0.25, 0.25, 0.25, 0.25]])).tolist()
+    [2.0, 1.0, 0.0]
     """
     logs = np.log2(pwm, out=np.zeros_like(pwm), where=pwm > 0)
     bits: NDArray[np.float64] = np.where(pwm.any(axis=1), 2 + (pwm * logs).sum(axis=1), 0.0)
@@ -113,6 +123,10 @@ def trim(pwm: NDArray[np.float64], bits: float = 0.5, pad: int = 3) -> NDArray[n
     A PWM without such a position is left as it is. The released code trims before Tomtom; the paper does not
     say so (D-8). That code asks ``index.any()`` whether a position passes, which is also false when position
     0 alone does: it leaves such a PWM whole, and this function trims it.
+
+    >>> flat, sure = [0.25, 0.25, 0.25, 0.25], [1, 0, 0, 0]
+    >>> trim(np.array([flat, flat, sure, flat]), pad=1).tolist()
+    [[0.25, 0.25, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.25, 0.25]]
     """
     informative = np.flatnonzero(information_content(pwm) > bits)
     if not informative.size:

@@ -179,7 +179,11 @@ def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
 
 
 def is_gmeb1(target: str) -> bool:
-    """Whether an id is that of Gmeb1, which flat filters hit (D-19), in whatever version."""
+    """Whether an id is that of Gmeb1, which flat filters hit (D-19), in whatever version.
+
+    >>> is_gmeb1("MA0615.1")
+    True
+    """
     return target.partition(".")[0] == GMEB1.partition(".")[0]
 
 
@@ -319,7 +323,7 @@ def _lay_out(w: int, widths: NDArray[np.int64]) -> _Layout:
 
 
 def _blocks(w: int, longest: int) -> NDArray[np.int64]:
-    """How many blocks `_tails` has for the runs that end at column b or before, for b from 0 to ``w``."""
+    """Count the blocks of `_tails` for the runs that end at column b or before, for b from 0 to ``w``."""
     n = np.minimum(np.arange(w + 1), longest)
     return np.cumsum(n * (n + 1) // 2)
 

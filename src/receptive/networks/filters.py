@@ -28,7 +28,7 @@ OUTSIDE = 4
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What the filters of one convolution were read as.
+    """The filters of one convolution, read as motifs.
 
     Attributes:
         layer: name of the convolution, e.g. ``conv1``.

@@ -212,7 +212,7 @@ def variant(name: str, protocol: Protocol = PAPER, label: str | None = None) -> 
 
 
 class Shape(NamedTuple):
-    """How many positions and channels a layer gives."""
+    """The positions and channels that a layer gives."""
 
     name: str
     positions: int

@@ -50,7 +50,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Plan:
-    """What determines a run.
+    """All that determines a run.
 
     Attributes:
         task: name of the data set.
@@ -130,7 +130,7 @@ def key_of(record: Mapping[str, Any], recipe: int = RECIPE) -> str:
 
 @dataclass(frozen=True)
 class Filters:
-    """What the filters of one layer match, as shares of all of them, dead ones included.
+    """The matches of one layer's filters, as shares of all of them, dead ones included.
 
     Attributes:
         n: how many there are.

@@ -40,7 +40,7 @@ OnEnd = Callable[[Plan, Outcome], None]
 
 @dataclass(frozen=True)
 class Summary:
-    """What a sweep did; ``planned`` is the sum of the other three.
+    """The outcome of a sweep; ``planned`` is the sum of the other three.
 
     Attributes:
         planned: runs asked for.

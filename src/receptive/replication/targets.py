@@ -27,7 +27,7 @@ from receptive.theory.fields import receptive_fields
 
 @dataclass(frozen=True)
 class Target:
-    """What is trained under one name.
+    """Networks and protocols that are trained under one name.
 
     Attributes:
         task: the task that the networks are trained on.

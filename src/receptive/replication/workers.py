@@ -36,7 +36,7 @@ OnEpoch = Callable[[Plan, int, float], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt at a run ended.
+    """The end of an attempt at a run.
 
     Attributes:
         state: it was ``trained``; ``found`` in the store; ``held`` by another sweep; or it ``failed``.
@@ -52,7 +52,7 @@ class Outcome:
 
 
 class Order(NamedTuple):
-    """What a process is to train: plans that share a training, the file of their data, and where runs go."""
+    """Plans that share a training, for a process to train, with the file of their data and the store."""
 
     plans: tuple[Plan, ...]
     data: Path

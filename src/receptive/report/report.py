@@ -24,7 +24,7 @@ NOTHING = Results({}, {})
 
 
 class Scores(NamedTuple):
-    """How well a network classifies: means over classes, and each class by itself."""
+    """The classification scores of a network: means over classes, and each class by itself."""
 
     variant: str
     n: int
@@ -34,7 +34,7 @@ class Scores(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """What the filters of a layer match.
+    """The matches of a layer's filters, over trials.
 
     Attributes:
         variant, layer, n: of which network, and over how many trials.

@@ -36,7 +36,11 @@ SEEDS = 2**64
 
 
 def one_hot(sequences: Sequence[str]) -> NDArray[np.uint8]:
-    """Encode sequences of one length: uint8 (N, L, 4) in the order A, C, G, T; any other letter is zeros."""
+    """Encode sequences of one length: uint8 (N, L, 4) in the order A, C, G, T; any other letter is zeros.
+
+    >>> one_hot(["AN"]).tolist()
+    [[[1, 0, 0, 0], [0, 0, 0, 0]]]
+    """
     text = np.frombuffer("".join(sequences).encode(), np.uint8).reshape(len(sequences), -1)
     X: NDArray[np.uint8] = (text[..., None] == np.frombuffer(ALPHABET.encode(), np.uint8)).astype(np.uint8)
     return X

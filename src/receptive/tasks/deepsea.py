@@ -99,7 +99,7 @@ def tracks() -> tuple[Track, ...]:
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was found in a bundle and written.
+    """The counts of a bundle that was read and written.
 
     Attributes:
         rows: rows of each file, by split.

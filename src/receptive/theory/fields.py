@@ -62,7 +62,7 @@ def output_length(length: int, span: int, stride: int, ends: tuple[int, int]) ->
 
 @dataclass(frozen=True)
 class LayerField:
-    """What the neurons of one layer see; lengths and positions are in input positions.
+    """The receptive fields of one layer's neurons; lengths and positions are in input positions.
 
     Attributes:
         name: the layer's name.
@@ -344,7 +344,7 @@ def _mask(marks: Marks, length: int) -> npt.NDArray[np.bool_]:
 
 
 def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
-    """Which input positions the marked neurons of some layers see, in one walk down.
+    """Mark the input positions that the marked neurons of some layers see, in one walk down.
 
     Raises:
         UsageError: more than `MOST_FOLLOWED` neurons would have to be followed one by one.
@@ -383,7 +383,7 @@ def _both(one: Marks, other: Marks, length: int) -> Marks:
 
 
 def _seen_range(marks: Marks, size: int, stride: int, dilation: int, left: int, length: int) -> Marks | None:
-    """What the windows of neurons side by side see of ``length`` neurons, ``None`` if that leaves gaps."""
+    """Return the range that windows side by side see of ``length`` neurons, ``None`` if that leaves gaps."""
     if not isinstance(marks, range) or not marks:
         return None
     if not (dilation == 1 and stride <= size) and not (stride == 1 and dilation <= len(marks)):
@@ -394,7 +394,7 @@ def _seen_range(marks: Marks, size: int, stride: int, dilation: int, left: int, 
 
 
 def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
-    """Which of ``length`` neurons filters of ``size`` taps touch whose first taps are at ``first``.
+    """Mark the neurons, of ``length``, that filters of ``size`` taps touch whose first taps are at ``first``.
 
     Every filter opens at its first tap and closes one step after its last, both of which leave the same
     remainder by the dilation; a neuron is touched if more filters of its remainder have opened than closed.

@@ -75,6 +75,9 @@ def parse_pattern(text: str, parts: Sequence[str] = PARTS) -> Pattern:
 
     Raises:
         UsageError: another letter, or fewer than two parts.
+
+    >>> parse_pattern("CACNNGTG")
+    Pattern(name='CACNNGTG', features=((1, 1), (0, 6)))
     """
     if strange := set(text) - set("ACGTN"):
         raise UsageError(f"pattern {text!r}: expected the letters A, C, G, T and N, found {min(strange)!r}")
@@ -131,6 +134,9 @@ def max_pool(feature_map: FloatArray, pool: int, stride: int) -> FloatArray:
     """Keep the maximum of each window (L, channels) -> (bins, channels); the last window ends with the map.
 
     Where in its window the maximum stood is lost (RF-3).
+
+    >>> max_pool(np.array([[0.0], [2.0], [1.0]]), 2, 2).tolist()
+    [[2.0], [1.0]]
     """
     return np.stack(
         [feature_map[at : at + pool].max(axis=0) for at in _windows(len(feature_map), pool, stride)]
@@ -138,7 +144,7 @@ def max_pool(feature_map: FloatArray, pool: int, stride: int) -> FloatArray:
 
 
 def _windows(length: int, pool: int, stride: int) -> list[int]:
-    """Where the pooling windows start that are needed to reach the end of a map of ``length`` positions."""
+    """Return the starts of the pooling windows that reach the end of a map of ``length`` positions."""
     _at_least_one(pool=pool, stride=stride)
     return [at for at in range(0, length, stride) if at == 0 or at - stride + pool < length]
 
@@ -168,7 +174,7 @@ def lit_units(pattern: Pattern, start: int, pool: int, stride: int) -> Lit:
 
 
 def window(lit: Lit, first: int, width: int) -> Lit:
-    """What a window of ``width`` bins from bin ``first`` holds, as (column, channel) pairs."""
+    """Return the lit units in a window of ``width`` bins from bin ``first``, as (column, channel) pairs."""
     return frozenset((b - first, channel) for b, channel in lit if first <= b < first + width)
 
 
@@ -183,7 +189,7 @@ def signature(pattern: Pattern, phase: int, pool: int, stride: int) -> Lit:
 
 
 def views(lit: Lit, width: int | None) -> frozenset[Lit]:
-    """What a second-layer filter of ``width`` bins meets as it slides over these lit units.
+    """Return what a second-layer filter of ``width`` bins meets as it slides over these lit units.
 
     With ``width`` None the filter is as wide as the map, and the one view is the whole.
     """
@@ -204,10 +210,13 @@ def signatures(
 
 
 def bin_difference(distance: int, pool: int) -> dict[int, Fraction]:
-    """How many bins apart two features fall, for pool stride = pool size: closed form over the phases.
+    """Count the bins between two features, for pool stride = pool size: closed form over the phases.
 
     Features d positions apart fall floor(d/p) or ceil(d/p) bins apart, the latter in (d mod p)/p of the
     phases.
+
+    >>> bin_difference(3, 3)
+    {1: Fraction(1, 1)}
     """
     _at_least_one(pool=pool)
     apart, rest = divmod(distance, pool)
@@ -396,7 +405,7 @@ def _channels(patterns: Iterable[Pattern]) -> int:
 
 @dataclass(frozen=True)
 class ToyModel:
-    """What Fig 1's network can tell about its three patterns; by pattern name, in the order of the sequence.
+    """The patterns that Fig 1's network can tell apart, by name, in the order of the sequence.
 
     Attributes:
         pool: pool size, in positions.
@@ -495,6 +504,9 @@ def chance_in_window(part: str, pool: int) -> Fraction:
     Letters are independent and equally likely. The part is written in A, C, G, T and N (any letter). Exact
     for parts that overlap themselves, too: the strings without the part are counted, letter by letter, by
     which beginnings of the part they end in.
+
+    >>> chance_in_window("CA", 2)
+    Fraction(1, 8)
     """
     _at_least_one(pool=pool, letters=len(part))
     length = pool + len(part) - 1
@@ -514,6 +526,9 @@ def letters_needed(pool: int, rate: float) -> int:
 
     A word that cannot overlap itself, as CA...A, occurs by chance in the largest share of the windows among
     all words of its length; so k letters suffice for every word.
+
+    >>> letters_needed(25, 0.05)
+    5
     """
     if not 0 < rate <= 1:
         raise UsageError(f"rate: expected above 0 and at most 1, found {rate}")
