@@ -95,7 +95,15 @@ def every(networks: tuple[str, ...], task: str) -> str:
         own = place("", task)[0]
         return link("every network", f"../results/index.html#{own}", "runs") if known else ""
     places = {network: place(network, task) for network in known}
-    return ", ".join(runs(name.upper(), own, of, protocol) for name, (of, own, protocol) in places.items())
+    return ", ".join(runs(label(name), own, of, protocol) for name, (of, own, protocol) in places.items())
+
+
+def label(network: str) -> str:
+    """What to call a network in a list: its own name in capitals, what is switched as it is."""
+    name, switched, switches = network.partition("+")
+    return f"{name.upper()}{switched}{switches}".replace("CHIPSEQ/", "ChIP-seq ").replace(
+        "DRAWS/", "other draws "
+    )
 
 
 def published(text: str, cell: Cell) -> str:
