@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from math import prod
 from operator import index
 from pathlib import Path
@@ -715,16 +715,28 @@ class Keras:
         )
 
     def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
-        """Run the model, and return what the layer does, once for each call of it."""
-        heard: list[Any] = []
+        """Return what the layer does, once for each call of it; what lies above is not computed."""
+        return [_numbers(each) for each in self._listening(layer)(batch)]
 
-        def listen(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
-            heard.append(call(*given, **more))
-            return heard[-1]
+    @cached_property
+    def _listening(self) -> Callable[[str], Callable[..., Any]]:
+        """How to get what runs the model for what a layer does; compiled once."""
 
-        with _changed(self._operation(layer), listen):
-            self._run(batch)
-        return [_numbers(each) for each in heard]
+        def listening(layer: str) -> Callable[..., Any]:
+            def hear(batch: Any) -> list[Any]:
+                heard: list[Any] = []
+
+                def listen(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
+                    heard.append(call(*given, **more))
+                    return heard[-1]
+
+                with _changed(self._operation(layer), listen):
+                    self._run(batch)
+                return heard
+
+            return compiled(hear)
+
+        return cache(listening)
 
     def run(self, batch: NDArray[np.float32]) -> Arrays:
         """Run the model as it is, and return its outputs."""
