@@ -48,8 +48,6 @@ include_patterns = ["docs/**", "spec/**"]
 exclude_patterns = ["docs/_build", "docs/root"]
 root_doc = "docs/index"
 
-suppress_warnings = ["ref.python"]  # several records have fields of one name, and no link is meant
-
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 
