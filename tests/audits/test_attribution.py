@@ -133,7 +133,7 @@ def grouped(monkeypatch):
         first, second, *_ = embedded()
         return [pattern(first, [0, 1, 2]), pattern(second, [1]), pattern(first, [0, 0], sign=-1)]
 
-    monkeypatch.setattr(attribution, "recurring", recurring)
+    monkeypatch.setattr(attribution, "find_patterns", recurring)
     monkeypatch.setattr(attribution, "need", lambda *_: None)
     return given
 
