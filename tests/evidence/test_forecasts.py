@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tomllib
+from dataclasses import replace
 from datetime import datetime
 from math import log2
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from receptive.errors import UsageError
 from receptive.evidence import forecasts, measured, predictions
+from receptive.evidence.rules import key
 from receptive.evidence.verdicts import judge
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.motif import information_content
@@ -303,8 +305,23 @@ def test_asm_4_is_reproduced_by_true_forecasts_and_contradicted_by_true_pool_siz
     assert all(each.contradicted for each in found.evidence)
     worst = max(forecasts.outcomes(FIRST, pools), key=lambda each: each.distance)
     assert found.explanation.startswith(f"Furthest from the forecast: {worst.network} conv1 (")
-    few = measured_as("synthetic", FIRST[1:], lambda network, _: forecast_of(network).forecast)
-    assert judge(claim("ASM-4"), few).waits_for == (FIRST[0].name,)
+
+
+@pytest.mark.claim("ASM-4")
+@given(left_out=st.sets(st.sampled_from(FIRST), max_size=5))
+def test_asm_4_asks_for_fourteen_networks_and_passes_over_those_with_fewer_trials(left_out):
+    kept = [network for network in FIRST if network not in left_out]
+    results = measured_as("synthetic", kept, lambda network, _: forecast_of(network).forecast)
+    far_off = {
+        key(network.name, "relevant"): (1 - forecast_of(network).forecast,) * 4 for network in left_out
+    }
+    found = judge(claim("ASM-4"), replace(results, values={**results.values, **far_off}))
+    if len(kept) >= 14:
+        assert found.verdict == "reproduced"
+        assert found.evidence[0].found.estimate == pytest.approx(0, abs=1e-6)
+    else:
+        assert found.verdict == "not measured"
+        assert set(found.waits_for) == {network.name for network in left_out}
 
 
 @pytest.mark.claim("ASM-4")
