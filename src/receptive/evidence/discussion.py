@@ -1,4 +1,4 @@
-"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments*.toml`` as code.
+"""Questions of the paper's Discussion as claims: the rules of ``results/experiments*.toml`` as code.
 
 They were put down before any of their runs. `measured.conditions` and `measured.read_kept` make one task of
 runs that differ in a switch, in their data, or in what was kept of them.

@@ -218,7 +218,7 @@ class Outcome:
 
     @property
     def distance(self) -> float:
-        """How far the forecast is from the mean of the trials."""
+        """The distance of the forecast from the mean of the trials."""
         return abs(self.measured.mean - self.forecast)
 
     @property
@@ -345,7 +345,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
 
 
 def _distance(part: str, reach: int, found: Sequence[Outcome], top: float) -> float:
-    """The mean distance of measured fractions from those forecast with another reach."""
+    """Return the mean distance of measured fractions from those forecast with another reach."""
     networks, task, _ = NETWORKS[part]
     curve, _ = fit(bits_of, reach)
     seen = {
@@ -358,7 +358,7 @@ def _distance(part: str, reach: int, found: Sequence[Outcome], top: float) -> fl
 
 
 def _value(what: str, value: float, side: Literal["above", "below"], limit: float) -> Evidence:
-    """An inequality that is judged by an estimate alone, as its rule says."""
+    """Return an inequality that is judged by an estimate alone, as its rule says."""
     return Evidence(f"{what} (its value alone)", Interval(value, value, value), side, limit)
 
 

@@ -1,4 +1,4 @@
-"""What a store has measured: the numbers of its runs, trial by trial."""
+"""The measurements of a store: the numbers of its runs, trial by trial."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -183,7 +183,7 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
 
 
 def _kept(folder: Path, what: str) -> dict[str, float]:
-    """The numbers of what was kept of a run; none that cannot be told."""
+    """Return the numbers of what was kept of a run; none that cannot be told."""
     found: dict[str, float | None] = {}
     if what == "epochs" and (epochs := read_epochs(folder)):
         found = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}

@@ -1,4 +1,4 @@
-"""What else decides: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
+"""Figures of the Discussion: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean

@@ -1,4 +1,4 @@
-"""What can be trained under one name, and the plans that follow from it."""
+"""Targets: names under which networks are trained, and the plans of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
