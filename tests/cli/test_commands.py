@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -101,8 +103,11 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, sma
 
 
 def test_tasks_that_need_no_file(monkeypatch):
+    def pair(name, protocol):
+        return name, protocol
+
     for name in registry.PACKAGED:
-        task = replace(registry.TASKS[name], make=lambda protocol, name=name: (name, protocol))
+        task = replace(registry.TASKS[name], make=cast(Any, partial(pair, name)))
         monkeypatch.setitem(registry.TASKS, name, task)
     assert set(registry.TASKS) - set(registry.PACKAGED) == {"invivo"}
     for name in registry.PACKAGED:
