@@ -190,7 +190,7 @@ def test_the_last_pool_leaves_about_two_positions(network):
 
 
 def test_the_outcomes_that_ship_are_those_of_the_committed_runs(committed):
-    now = forecasts.shipped(committed["synthetic"], committed["chipseq"])
+    now = forecasts.shipped(committed["synthetic"], committed["chipseq"], committed["conditions"])
     assert prediction.outcomes() == now, "python tools/refresh.py makes them anew"
     registered = {each.network for each in now.layers if each.registered}
     assert registered <= {*REGISTERED, *SECOND, *DEPTH}
