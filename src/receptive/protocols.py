@@ -71,8 +71,10 @@ class Protocol:
     trim_pad: int
     """Columns kept on either side of the trimmed core (D-8)."""
 
-    activation: Literal["relu", "exponential", "softplus", "squared_relu", "sigmoid"] = "relu"
-    """What follows batch normalisation in the first layer (DISC-1)."""
+    activation: Literal[
+        "relu", "exponential", "softplus", "squared_relu", "sigmoid", "gelu", "silu", "cubed_relu"
+    ] = "relu"
+    """What follows batch normalisation in the first layer (DISC-1, DISC-10)."""
     batch_norm: bool = True
     """Whether layers are normalised; without it convolutions and dense layers have a bias (DISC-4)."""
     dropout: tuple[float, float, float] = (0.1, 0.1, 0.5)
@@ -163,7 +165,7 @@ class Protocol:
         return cls(**values)
 
 
-ACTIVATIONS = ("relu", "exponential", "softplus", "squared_relu", "sigmoid")
+ACTIVATIONS = ("relu", "exponential", "softplus", "squared_relu", "sigmoid", "gelu", "silu", "cubed_relu")
 
 ADDED: dict[str, Any] = {
     "activation": "relu",

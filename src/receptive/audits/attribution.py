@@ -156,7 +156,7 @@ def logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled
 
 
-def asked(Y: NDArray[np.int8] | None, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
+def choose_outputs(Y: NDArray[np.int8] | None, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Choose which outputs to look at for each sequence, (N, C).
 
     The classes that it is labelled with; without labels that go with the outputs, the output that is the
@@ -169,7 +169,7 @@ def asked(Y: NDArray[np.int8] | None, outputs: NDArray[np.float32]) -> NDArray[n
     return chosen
 
 
-def recurring(X: NDArray[np.uint8], effects: NDArray[np.float32]) -> list[Pattern]:
+def find_patterns(X: NDArray[np.uint8], effects: NDArray[np.float32]) -> list[Pattern]:
     """Group stretches of sequence that matter, by TF-MoDISco, in a process of its own.
 
     Args:
@@ -253,7 +253,7 @@ def effects(
         raise ReceptiveError("the model's outputs are not all finite numbers")
     likely = bool(outputs.min() >= 0 and outputs.max() <= 1)
     scaled: Run = (lambda X: logits(run(X))) if likely else run
-    chosen, tick, values = asked(Y, outputs), ticks(len(X)), []
+    chosen, tick, values = choose_outputs(Y, outputs), ticks(len(X)), []
     for found, columns in zip(mutagenesis(scaled, X), chosen, strict=True):
         values.append(found[..., columns].transpose(2, 0, 1))
         tick()
@@ -285,7 +285,7 @@ def attribute(
     Raises:
         ReceptiveError: TF-MoDISco fails.
     """
-    patterns, count = recurring(X[found.rows], found.values), found.classes
+    patterns, count = find_patterns(X[found.rows], found.values), found.classes
     whole = tuple(Motif(f"motif{i}", "", each.pwm, len(each.pwm)) for i, each in enumerate(patterns))
     motifs = filters.trim_all(whole, protocol)
     matches = tomtom.match(motifs, targets, threshold)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.audits.attribution import Attributions, attribute, check, effects
-from receptive.audits.importance import Importance, enough, measure, unlike
+from receptive.audits.importance import Importance, enough, label_mismatch, measure
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
@@ -82,7 +82,7 @@ class Control:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Read:
+class LayerAudit:
     """The filters of one convolution.
 
     Attributes:
@@ -108,7 +108,7 @@ class Read:
     control: Control
 
     @property
-    def trusted(self) -> tuple[int, float]:
+    def trusted_filters(self) -> tuple[int, float]:
         """How many filters were read from enough sites to be believed, and the share of them that matches."""
         matched = np.array([bool(match.hits) for match in self.matches])[self.reading.sites >= FEW_SITES]
         return len(matched), float(matched.mean()) if len(matched) else 0.0
@@ -119,7 +119,7 @@ class Read:
         few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
         matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
         here, there = self.fractions.jaspar, self.control.fractions.jaspar
-        said, (many, share) = [], self.trusted
+        said, (many, share) = [], self.trusted_filters
         rest = f"; of the other {many} filters {share:.0%} match" if many else ""
         if few.any():
             said.append(
@@ -135,7 +135,7 @@ class Read:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Audit(Read):
+class Audit(LayerAudit):
     """What was found out about a model: the filters of one convolution, and more.
 
     Attributes:
@@ -159,7 +159,7 @@ class Audit(Read):
     threshold: float
     relevant: tuple[str, ...]
     importance: Importance | str
-    deeper: Read | None = None
+    deeper: LayerAudit | None = None
     attributions: Attributions | None = None
     distributed: str = ""
     notes: tuple[str, ...] = ()
@@ -258,9 +258,9 @@ def load(path: Path | str, threads: int | None = None) -> Any:
     import keras
 
     try:
-        model = _loaded(path, file)
+        model = _load_keras(path, file)
     except Exception as error:  # Keras raises whatever its readers and the layers' own code do
-        raise ReceptiveError(f"{path}: {_why(path, file, error)}") from None
+        raise ReceptiveError(f"{path}: {_explain_failure(path, file, error)}") from None
     try:
         model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
@@ -274,7 +274,7 @@ _OWN = (
 )
 
 
-def _loaded(path: Path, file: saved.Saved) -> Any:
+def _load_keras(path: Path, file: saved.Saved) -> Any:
     """The model of a file, as Keras 3 loads it."""
     import keras
 
@@ -317,7 +317,7 @@ def _old_hard_sigmoid(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0, 1)
 
 
-def _why(path: Path, file: saved.Saved, error: Exception) -> str:
+def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
     """Why Keras cannot load a file, and what can be done."""
     import keras
 
@@ -351,7 +351,7 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
     if file.old:
         return (
             f"written by Keras {file.version}, and Keras {keras.__version__} cannot load it ({first}); "
-            f"convert it: {saved.converting(path)}"
+            f"convert it: {saved.conversion_lines(path)}"
         )
     if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
         return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
@@ -433,7 +433,7 @@ def audit(
         sizes = [X.shape[1] if size is None else size for size in shape[1:]]
         return Probe(network, place, given.reshape(len(X), *sizes), axis)
 
-    def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> Read:
+    def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> LayerAudit:
         place, function, _ = network.activation(row.name)
         rectified = function in RECTIFIED
         rest = np.float32(0) if rectified or levels is None else levels.mean
@@ -454,7 +454,7 @@ def audit(
             kept = filters.trim_all(reading.motifs, protocol)
             found[which] = reading, kept, tomtom.match(kept, targets, threshold)
         (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
-        return Read(
+        return LayerAudit(
             layer=row.name,
             read_from=place,
             activation=function,
@@ -470,15 +470,15 @@ def audit(
             ),
         )
 
-    missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
+    missing = "the sequences have no labels" if data.Y is None else label_mismatch(network, data.Y)
     needless = network.activation(row.name)[1] in RECTIFIED and bool(missing)
     tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
     levels = None if needless else listen(data.X, row.name).levels()
     tick(not needless)
     found, predictions = read(row, levels, tick), prediction.predict(fields)
 
-    why = _distributed(found, predictions) if layer is None else ""
-    below = _below(fields, row.name, predictions) if why else None
+    why = _explain_parts(found, predictions) if layer is None else ""
+    below = _choose_deeper(fields, row.name, predictions) if why else None
     deeper = None
     if below is not None:
         needless = network.activation(below.name)[1] in RECTIFIED
@@ -498,7 +498,7 @@ def audit(
             importance = str(error)
     mutated = None
     if attributions is not None:
-        part = sample(data if missing else _labelled(data), attributions)
+        part = sample(data if missing else _select_labelled(data), attributions)
         acting = effects(
             lambda X: listen(X, row.name).scores(),
             part.X,
@@ -517,12 +517,12 @@ def audit(
         importance=importance,
         deeper=deeper,
         attributions=mutated,
-        distributed=_instead(why, row, below, mutated),
+        distributed=_advise(why, row, below, mutated),
         notes=(*_notes(fields, row), *graph.notes),
     )
 
 
-def _labelled(data: Sequences) -> Sequences:
+def _select_labelled(data: Sequences) -> Sequences:
     """The sequences with a label of 1."""
     rows = (cast(NDArray[np.int8], data.Y) > 0).any(1)
     return replace(data, X=data.X[rows], Y=cast(NDArray[np.int8], data.Y)[rows])
@@ -532,7 +532,7 @@ PARTS = 1 / 3
 """A layer is taken for one of parts if fewer of its filters match; the expectation has the same limit."""
 
 
-def _distributed(read: Read, predictions: Sequence[prediction.Prediction]) -> str:
+def _explain_parts(read: LayerAudit, predictions: Sequence[prediction.Prediction]) -> str:
     """Why the filters of a layer are taken for parts of motifs; "" if they are not."""
     foretold = {each.name: each.kind for each in predictions}.get(read.layer)
     if read.fractions.jaspar < PARTS:
@@ -541,7 +541,7 @@ def _distributed(read: Read, predictions: Sequence[prediction.Prediction]) -> st
     return "by its architecture" if foretold == "distributed" else ""
 
 
-def _below(
+def _choose_deeper(
     fields: ReceptiveFields, first: str, predictions: Sequence[prediction.Prediction]
 ) -> LayerField | None:
     """The convolution to read as well: the first that is not foretold to hold parts, or else the last."""
@@ -559,7 +559,7 @@ def _below(
     return next(iter(whole[:1] or rows[-1:]), None)
 
 
-def _instead(why: str, row: LayerField, below: LayerField | None, mutated: Attributions | None) -> str:
+def _advise(why: str, row: LayerField, below: LayerField | None, mutated: Attributions | None) -> str:
     """That the filters of the first layer are parts, and what is to be read instead."""
     if not why:
         return ""
@@ -685,7 +685,7 @@ def document(audit: Audit) -> dict[str, Any]:
             }
         )
     known = audit.importance if isinstance(audit.importance, Importance) else None
-    every = _filters(audit)
+    every = _filter_records(audit)
     for index, each in enumerate(every):
         each |= {
             "importance": float(known.loss_change[index]) if known else None,
@@ -700,7 +700,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "layers": layers,
         "whole_motifs_in": prediction.whole_motifs_in(audit.predictions),
         "unaligned": list(audit.fields.unaligned),
-        **_read(audit),
+        **_reading_record(audit),
         "threshold": audit.threshold,
         "loss": {"name": known.loss_name, "value": known.loss} if known else None,
         "auroc": known.auroc if known else None,
@@ -718,12 +718,12 @@ def document(audit: Audit) -> dict[str, Any]:
             "seed": 0,
             "fractions": audit.control.fractions._asdict(),
         },
-        "deeper": _deeper(audit.deeper) if audit.deeper else None,
-        "attributions": _attributions(audit.attributions) if audit.attributions else None,
+        "deeper": _layer_record(audit.deeper) if audit.deeper else None,
+        "attributions": _attribution_record(audit.attributions) if audit.attributions else None,
     }
 
 
-def _read(read: Read) -> dict[str, Any]:
+def _reading_record(read: LayerAudit) -> dict[str, Any]:
     """How the filters of a layer were read, and what they come to."""
     return {
         "layer": read.layer,
@@ -731,17 +731,25 @@ def _read(read: Read) -> dict[str, Any]:
         "activation": read.activation,
         "sites": read.rule,
         "fractions": read.fractions._asdict(),
-        "trusted": {"filters": read.trusted[0], "jaspar": read.trusted[1] if read.trusted[0] else None},
+        "trusted": {
+            "filters": read.trusted_filters[0],
+            "jaspar": read.trusted_filters[1] if read.trusted_filters[0] else None,
+        },
     }
 
 
-def _deeper(read: Read) -> dict[str, Any]:
+def _layer_record(read: LayerAudit) -> dict[str, Any]:
     """The filters of a later layer."""
     control = {"fractions": read.control.fractions._asdict()}
-    return {**_read(read), "filters": _filters(read), "warnings": list(read.warnings), "control": control}
+    return {
+        **_reading_record(read),
+        "filters": _filter_records(read),
+        "warnings": list(read.warnings),
+        "control": control,
+    }
 
 
-def _filters(read: Read) -> list[dict[str, Any]]:
+def _filter_records(read: LayerAudit) -> list[dict[str, Any]]:
     """The filters of a layer."""
     return [
         {
@@ -750,7 +758,7 @@ def _filters(read: Read) -> list[dict[str, Any]]:
             "few_sites": bool(0 < read.reading.sites[index] < FEW_SITES),
             "greatest": float(read.reading.maxima[index]),
             "dead": match.dead,
-            **_matched(match),
+            **_match_record(match),
             "control": {
                 "sites": int(read.control.sites[index]),
                 "matches": bool(read.control.matched[index]),
@@ -760,7 +768,7 @@ def _filters(read: Read) -> list[dict[str, Any]]:
     ]
 
 
-def _matched(match: tomtom.Match) -> dict[str, Any]:
+def _match_record(match: tomtom.Match) -> dict[str, Any]:
     best = match.best
     return {
         "matches": len(match.hits),
@@ -768,7 +776,7 @@ def _matched(match: tomtom.Match) -> dict[str, Any]:
     }
 
 
-def _attributions(found: Attributions) -> dict[str, Any]:
+def _attribution_record(found: Attributions) -> dict[str, Any]:
     """What was found by mutation."""
     return {
         "sequences": found.sequences,
@@ -782,7 +790,7 @@ def _attributions(found: Attributions) -> dict[str, Any]:
                 "sign": int(sign),
                 "sites": int(sites),
                 "by_class": counts.tolist(),
-                **_matched(match),
+                **_match_record(match),
                 "pwm": np.round(motif.pwm, 4).tolist(),
             }
             for match, motif, sign, sites, counts in zip(

@@ -107,14 +107,14 @@ def measure(
     if not np.isfinite(scores).all():
         raise ReceptiveError("the model's outputs are not all finite numbers")
     name, loss = _loss(probe.model, Y, scores)
-    before = _scored(loss(Y, scores), aurocs(Y, scores))
+    before = _score(loss(Y, scores), aurocs(Y, scores))
     changes = np.tile(before.values - before.values, (len(levels.mean), 1))
     errors = changes.copy()
     moving = {
         int(index): float(levels.mean[index]) for index in np.flatnonzero(levels.least < levels.greatest)
     }
-    for index, scores in probe.held(moving, Y.shape[1], tick):
-        after = _scored(loss(Y, scores), aurocs(Y, scores))
+    for index, scores in probe.hold_each(moving, Y.shape[1], tick):
+        after = _score(loss(Y, scores), aurocs(Y, scores))
         changes[index] = after.values - before.values
         errors[index] = np.sqrt(((after.parts - before.parts) ** 2).sum(0))
         if not np.isfinite(after.values[0]):
@@ -169,7 +169,7 @@ def _ranks(scores: NDArray[np.floating[Any]], group: NDArray[np.bool_]) -> NDArr
     return ranks
 
 
-def _scored(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
+def _score(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
     """The mean loss, the mean AU-ROC of the classes that have one, and that of each class, side by side."""
     losses, n = losses.astype(np.float64), len(losses)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -183,7 +183,7 @@ def _scored(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
     )
 
 
-def unlike(model: Model, Y: NDArray[np.int8]) -> str:
+def label_mismatch(model: Model, Y: NDArray[np.int8]) -> str:
     """Say why labels cannot be those of the model's outputs; "" if they can."""
     shapes = model.outputs
     if any(len(shape) != 2 for shape in shapes):

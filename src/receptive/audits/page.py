@@ -9,7 +9,7 @@ import numpy as np
 
 from receptive import __version__, pages
 from receptive.audits.attribution import Attributions
-from receptive.audits.audit import Audit, Read, document
+from receptive.audits.audit import Audit, LayerAudit, document
 from receptive.audits.importance import Importance
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
@@ -63,7 +63,7 @@ def _motifs(found: Attributions, entries: list[dict[str, Any]]) -> list[tuple[pa
     return cards
 
 
-def _cards(read: Read, filters: list[dict[str, Any]]) -> list[tuple[pages.Html, dict[str, Any]]]:
+def _cards(read: LayerAudit, filters: list[dict[str, Any]]) -> list[tuple[pages.Html, dict[str, Any]]]:
     """The logos of filters, with their entries of the document."""
     cards = (
         (pages.logo(motif.pwm, _spelt(entry, motif)), entry)

@@ -11,7 +11,7 @@ from receptive.motifs.motif import Motif
 from receptive.motifs.tomtom import Match, best_factors
 
 
-class Recovered(NamedTuple):
+class Recovery(NamedTuple):
     """What some filters or motifs are.
 
     Attributes:
@@ -25,7 +25,7 @@ class Recovered(NamedTuple):
     spurious: int
 
 
-def recovered(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> Recovered:
+def recover(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> Recovery:
     """Say which factors filters or motifs recover, and how many of them are spurious.
 
     Args:
@@ -34,10 +34,10 @@ def recovered(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
     """
     live = [match for match in matches if not match.dead]
     best = best_factors(live, relevant)
-    return Recovered(len(live), tuple(sorted({*best} - {""})), best.count(""))
+    return Recovery(len(live), tuple(sorted({*best} - {""})), best.count(""))
 
 
-def planted(
+def mark_planted(
     truth: Mapping[str, NDArray[np.int16]], length: int, motifs: Sequence[Motif]
 ) -> NDArray[np.bool_]:
     """Return which positions lie in a planted site of each motif, bool (N, M, L).
@@ -54,7 +54,7 @@ def planted(
     return sites
 
 
-def localised(effects: Effects, X: NDArray[np.uint8], sites: NDArray[np.bool_]) -> tuple[float, float]:
+def localisation(effects: Effects, X: NDArray[np.uint8], sites: NDArray[np.bool_]) -> tuple[float, float]:
     """Measure how well attributions find planted sites.
 
     Positions are ranked by what the sequence's own letter does to the output of a class. The sites of that

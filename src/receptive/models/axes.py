@@ -71,7 +71,7 @@ class Declared(UsageError):
 
 
 @dataclass
-class Found:
+class Trail:
     """What following a model's layers has come upon so far; as in `Graph`."""
 
     passthrough: Sequence[str]
@@ -119,19 +119,19 @@ def beside(what: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int |
     raise Sideways(f"{what}: slides over two axes; expected one over positions alone")
 
 
-def flattened(axes: Axes) -> Axes:
+def flatten(axes: Axes) -> Axes:
     """All that axes hold, in one."""
     return (tuple(atom for axis in axes for atom in axis),)
 
 
-def regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
+def regroup(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
     """Share what axes hold among axes of other sizes; None if positions would be torn apart."""
     stands_for = STAND_IN if length is None else length
     atoms = [atom for axis in axes for atom in axis if not (atom == POSITIONS and length == 1)]
     if None in atoms:
         return None
     sizes = [stands_for if atom == POSITIONS else cast(int, atom) for atom in atoms]
-    wanted = filled(target, prod(sizes))
+    wanted = fill_sizes(target, prod(sizes))
     if prod(wanted) != prod(sizes):
         return None
     made = []
@@ -151,7 +151,7 @@ def regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | N
     return tuple(made)
 
 
-def filled(target: Sequence[int], total: int) -> list[int]:
+def fill_sizes(target: Sequence[int], total: int) -> list[int]:
     """The sizes that a reshape asks for, with its -1 worked out."""
     rest = prod(size for size in target if size != -1)
     return [index(total // rest if size == -1 and rest else size) for size in target]
@@ -162,7 +162,7 @@ def part(axis: tuple[int | None, ...], bounds: slice) -> tuple[int | None, ...]:
     return (None,) if None in axis else (len(range(prod(cast(tuple[int, ...], axis)))[bounds]),)
 
 
-def cropped(what: str, name: str, key: int | slice, source: Tensor, found: Found) -> str | None:
+def crop(what: str, name: str, key: int | slice, source: Tensor, found: Trail) -> str | None:
     """Append what a slice, or the choice of one position, does; return the place of its output.
 
     Args:
@@ -256,7 +256,7 @@ def trace(
     likely: Sequence[Axes],
     passthrough: Sequence[str],
     what: str,
-    follow: Callable[[Tensor, Found], list[Tensor]],
+    follow: Callable[[Tensor, Trail], list[Tensor]],
 ) -> Graph:
     """Follow the sequence through a model, by the first of the ways to read its axes that does.
 
@@ -277,7 +277,7 @@ def trace(
         raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shape}")
     for axes in likely:
         length = length_of(axes, shape)
-        found = Found(passthrough, {INPUT: length})
+        found = Trail(passthrough, {INPUT: length})
         try:
             outputs = follow(Tensor(INPUT, axes), found)
         except Sideways as error:
@@ -299,7 +299,7 @@ def trace(
 # --- what any framework does ---------------------------------------------------------------------------
 
 
-def reduced(name: str, over: set[int], keepdims: bool, source: Tensor, found: Found) -> Tensor:
+def reduce_axes(name: str, over: set[int], keepdims: bool, source: Tensor, found: Trail) -> Tensor:
     """Follow a maximum, mean or sum over axes without the batch: over positions it is global pooling."""
     if source.along is None or source.flat:
         return LOST
@@ -311,9 +311,7 @@ def reduced(name: str, over: set[int], keepdims: bool, source: Tensor, found: Fo
     return Tensor(found.add(Layer("global", name=name), [source]), kept)
 
 
-def joined(
-    what: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, found: Found
-) -> Tensor:
+def join(what: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, found: Trail) -> Tensor:
     """Append a sum, product or concatenation of branches; what comes from other inputs does not count.
 
     Args:

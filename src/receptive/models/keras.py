@@ -29,28 +29,28 @@ from receptive.models.axes import (
     STRETCHED,
     Axes,
     Declared,
-    Found,
     Shape,
     Sideways,
     Stop,
     Tensor,
+    Trail,
     beside,
     candidates,
-    cropped,
-    filled,
-    flattened,
-    joined,
+    crop,
+    fill_sizes,
+    flatten,
+    join,
     part,
-    reduced,
-    regrouped,
+    reduce_axes,
+    regroup,
     sequence,
     trace,
     without_batch,
 )
-from receptive.models.probe import Arrays, Holding, Loss
+from receptive.models.probe import Arrays, Holder, Loss
 from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
 from receptive.models.saved import read as read_saved
-from receptive.networks.backend import compiled
+from receptive.networks.backend import compile_function
 from receptive.networks.variants import cross_entropy
 from receptive.theory.layers import Graph, Layer
 
@@ -129,7 +129,7 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
             the sequence, or a layer whose field is not known before any convolution; the message names it and
             says what can be done.
     """
-    entry, what = _described(model)
+    entry, what = _description(model)
     check_connected(entry, what)
     try:
         modern_entry = modern(entry)
@@ -160,9 +160,9 @@ def activation(model: Any, convolution: str) -> tuple[str, str]:
     Raises:
         UsageError: there is no layer of this name.
     """
-    entry, what = _described(model)
+    entry, what = _description(model)
     try:
-        return _completed(modern(entry)["config"], convolution)
+        return _find_activation(modern(entry)["config"], convolution)
     except LookupError:
         raise UsageError(f'{what}: no layer is called "{convolution}"') from None
 
@@ -172,10 +172,10 @@ def _activations(config: Entry, graph: Graph) -> Iterator[tuple[str, str]]:
     for node in graph.nodes:
         if node.layer.kind == "conv":
             with suppress(LookupError):
-                yield node.layer.name, _completed(config, node.layer.name)[1]
+                yield node.layer.name, _find_activation(config, node.layer.name)[1]
 
 
-def _completed(config: Entry, convolution: str) -> tuple[str, str]:
+def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
     """As `activation`, of the layers of a described model.
 
     Raises:
@@ -183,8 +183,8 @@ def _completed(config: Entry, convolution: str) -> tuple[str, str]:
     """
     *blocks, name = convolution.split("/")
     for block in blocks:
-        config = _named(config, block)["config"]
-    layer = _named(config, name)
+        config = _layer_named(config, block)["config"]
+    layer = _layer_named(config, name)
     while _function(layer) == "linear":
         above = _readers(config, layer["config"]["name"])
         if len(above) != 1 or above[0]["class_name"] not in _ACTIVATIONS | _BEFORE_ACTIVATION:
@@ -204,10 +204,10 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     Returns:
         Its name; "" if something else reads the maps, or mixes them before.
     """
-    entry, _ = _described(model)
+    entry, _ = _description(model)
     config, (*blocks, name) = modern(entry)["config"], layer.split("/")
     for block in blocks:
-        config = _named(config, block)["config"]
+        config = _layer_named(config, block)["config"]
     outputs = {each for each, *_ in _tensors(config.get("output_layers", []))}
     while name not in outputs:
         above = _readers(config, name)
@@ -226,7 +226,7 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     return ""
 
 
-def _named(config: Entry, name: str) -> Entry:
+def _layer_named(config: Entry, name: str) -> Entry:
     """The layer of a described model that has a name."""
     layers: list[Entry] = config["layers"]
     return {layer["config"]["name"]: layer for layer in layers}[name]
@@ -254,7 +254,7 @@ def _readers(config: Entry, name: str) -> list[Entry]:
     return [layer for layer in layers if any(n == name for n, *_ in _tensors(layer["inbound_nodes"]))]
 
 
-def _described(model: Any) -> tuple[Entry, str]:
+def _description(model: Any) -> tuple[Entry, str]:
     """How Keras describes a model, or the file of one, and what to call it in errors."""
     if isinstance(model, str | Path):
         return read_saved(model).model, str(model)
@@ -297,7 +297,7 @@ def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
     inputs = _inputs(entry)
     chosen = sequence(inputs, what)
 
-    def follow(source: Tensor, found: Found) -> list[Tensor]:
+    def follow(source: Tensor, found: Trail) -> list[Tensor]:
         given = [ASIDE] * len(inputs)
         given[chosen] = source
         return _follow_model(entry["config"], given, "", found)
@@ -335,28 +335,28 @@ def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
     if shape is None:
         return [((POSITIONS,), (None,)), ((None,), (POSITIONS,))]
     if len(shape) == 2:  # codes of nucleotides, or a flat sequence that a Reshape folds
-        folded = _folded(entry, shape[1])
+        folded = _fold_shape(entry, shape[1])
         unfolded = _candidates(entry, folded) if folded else []
-        return [*(flattened(axes) for axes in unfolded), *candidates(shape[1:])]
+        return [*(flatten(axes) for axes in unfolded), *candidates(shape[1:])]
     return candidates(shape[1:])
 
 
-def _folded(entry: Entry, size: int | None) -> Shape | None:
+def _fold_shape(entry: Entry, size: int | None) -> Shape | None:
     """The shape that a Reshape right after a flat input of this size gives it."""
     layers: list[Entry] = entry["config"]["layers"]
     for layer in layers:
         if layer["class_name"] == "Reshape" and size is not None:
-            target = filled(layer["config"]["target_shape"], size)
+            target = fill_sizes(layer["config"]["target_shape"], size)
             return (None, *target) if prod(target) == size and len(target) > 1 else None
         if layer["class_name"] in MODELS:
-            return _folded(layer, size)
+            return _fold_shape(layer, size)
     return None
 
 
 # --- following -----------------------------------------------------------------------------------------
 
 
-def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Found) -> list[Tensor]:
+def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Trail) -> list[Tensor]:
     """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
@@ -408,7 +408,7 @@ def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
             yield from _tensors(item)
 
 
-def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Found) -> list[Tensor]:
+def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Trail) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
     kind, config = entry["class_name"], entry["config"]
     if {kind, kind.split(">")[-1], name, config.get("name")} & {*found.passthrough}:
@@ -442,7 +442,7 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Fo
 
 
 def _step(
-    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, found: Found
+    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, found: Trail
 ) -> Tensor:
     """Follow one of Keras's own layers; what it gives has no place if it mixes all positions.
 
@@ -465,13 +465,13 @@ def _step(
         return LOST
     if kind in _JOINS or kind == "Concatenate":
         at = config.get("axis", -1) if kind == "Concatenate" else None
-        return joined(f"layer {name} ({kind})", name, at, sources, aside, found)
+        return join(f"layer {name} ({kind})", name, at, sources, aside, found)
     if kind in _SHAPES:
         return replace(
-            source, axes=_reshaped(kind, name, config, source, found.lengths[cast(str, source.place)])
+            source, axes=_reshape(kind, name, config, source, found.lengths[cast(str, source.place)])
         )
     if kind == "GetItem":
-        return _sliced(name, source, call, found)
+        return _slice(name, source, call, found)
     if kind in _POINTWISE:
         return source
     if kind == "Embedding":
@@ -493,7 +493,7 @@ def _step(
             raise _unknown(name, kind, MIXED)
         return source
     if kind in _REDUCTIONS:
-        return _reduced(name, config, source, found)
+        return _reduce(name, config, source, found)
     if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL or kind in _EDGES:
         return _slide(kind, name, config, source, found)
     why = _MOVES.get(kind) or _REFUSED.get(kind) or "is not a layer whose receptive field is known"
@@ -503,7 +503,7 @@ def _step(
 # --- layers that slide ---------------------------------------------------------------------------------
 
 
-def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Found) -> Tensor:
+def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Trail) -> Tensor:
     """Append a convolution, a pooling, padding or cropping, which may be written in 2-D over one axis."""
     axes, dimensions = list(source.axes), int(kind[-2])
     if len(axes) != dimensions + 1:
@@ -566,19 +566,19 @@ def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int 
     return None if count is None else count * index(config.get("depth_multiplier", 1))
 
 
-def _reduced(name: str, config: Entry, source: Tensor, found: Found) -> Tensor:
+def _reduce(name: str, config: Entry, source: Tensor, found: Trail) -> Tensor:
     """Follow a maximum, mean or sum over axes."""
     given = config.get("axis")
     if given is None:
         return LOST
     over = {without_batch(each, source) for each in (given if isinstance(given, list) else [given])}
-    return reduced(name, over, bool(config.get("keepdims")), source, found)
+    return reduce_axes(name, over, bool(config.get("keepdims")), source, found)
 
 
 # --- layers that reshape -------------------------------------------------------------------------------
 
 
-def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
+def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
     """What the axes hold after a layer that only arranges them anew.
 
     Raises:
@@ -588,7 +588,7 @@ def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int |
     if kind == "Flatten":
         if config.get("data_format") == "channels_first":
             axes = (*axes[1:], *axes[:1])
-        return flattened(axes)
+        return flatten(axes)
     if kind in ("Permute", "Transpose"):
         order = config["dims"] if kind == "Permute" else (config.get("axes") or [])[1:]
         if sorted(order) != [*range(1, len(axes) + 1)]:
@@ -605,13 +605,13 @@ def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int |
         ]
         return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
     target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
-    found = regrouped(axes, target, length)
+    found = regroup(axes, target, length)
     if found is None:
         raise _unknown(name, kind, MOVED)
     return found
 
 
-def _sliced(name: str, source: Tensor, call: Any, found: Found) -> Tensor:
+def _slice(name: str, source: Tensor, call: Any, found: Trail) -> Tensor:
     """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
     (key,) = call["args"][1:] or [call["kwargs"]["key"]]
     keys = [*key] if isinstance(key, list) else [key]
@@ -636,7 +636,7 @@ def _sliced(name: str, source: Tensor, call: Any, found: Found) -> Tensor:
         if len(axis) > 1:
             raise _unknown(name, "GetItem", MOVED)
         key = each if isinstance(each, int) else _bounds(each)
-        place = cropped(f"layer {name} (GetItem)", name, key, replace(source, place=place), found)
+        place = crop(f"layer {name} (GetItem)", name, key, replace(source, place=place), found)
         axes += [] if isinstance(each, int) else [axis]
     return Tensor(place, (*axes, *rest_axes))
 
@@ -716,13 +716,13 @@ class Keras:
 
     def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
         """Return what the layer does, once for each call of it; what lies above is not computed."""
-        return [_numbers(each) for each in self._listening(layer)(batch)]
+        return [_numbers(each) for each in self._listener(layer)(batch)]
 
     @cached_property
-    def _listening(self) -> Callable[[str], Callable[..., Any]]:
+    def _listener(self) -> Callable[[str], Callable[..., Any]]:
         """How to get what runs the model for what a layer does; compiled once."""
 
-        def listening(layer: str) -> Callable[..., Any]:
+        def listener(layer: str) -> Callable[..., Any]:
             def hear(batch: Any) -> list[Any]:
                 heard: list[Any] = []
 
@@ -730,28 +730,28 @@ class Keras:
                     heard.append(call(*given, **more))
                     return heard[-1]
 
-                with _changed(self._operation(layer), listen):
+                with _replace_call(self._operation(layer), listen):
                     self._run(batch)
                 return heard
 
-            return compiled(hear)
+            return compile_function(hear)
 
-        return cache(listening)
+        return cache(listener)
 
     def run(self, batch: NDArray[np.float32]) -> Arrays:
         """Run the model as it is, and return its outputs."""
-        return [_numbers(each) for each in self._compiled(batch)]
+        return [_numbers(each) for each in self._runner(batch)]
 
     @cached_property
-    def _compiled(self) -> Callable[..., Any]:
-        return compiled(self._run)
+    def _runner(self) -> Callable[..., Any]:
+        return compile_function(self._run)
 
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
-        with _changed(self._operation(layer), _hold(held, axis)):
+        with _replace_call(self._operation(layer), _hold(held, axis)):
             return [_numbers(each) for each in self._run(batch)]
 
-    def holding(self, layer: str, axis: int) -> Holding:
+    def holder(self, layer: str, axis: int) -> Holder:
         """Return how to hold the filters of a layer one after another.
 
         What lies below the layer is computed once, on backends that compile. Where a convolution alone reads
@@ -760,17 +760,17 @@ class Keras:
         """
         place = next_convolution(self.model, layer, axis)
         if place:
-            return self._holding_a_channel(self._operation(layer), self._operation(place), axis)
+            return self._channel_holder(self._operation(layer), self._operation(place), axis)
         operation = self._operation(layer)
 
         def rest(batch: Any, maps: Any, which: Any, values: Any) -> list[Any]:
             from keras import ops
 
             held = ops.where(which, ops.cast(values, maps.dtype), maps)
-            with _changed(operation, lambda *_, **__: held):
+            with _replace_call(operation, lambda *_, **__: held):
                 return self._run(batch)
 
-        run = compiled(rest)
+        run = compile_function(rest)
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             (maps,) = self.maps(layer, batch)
@@ -779,8 +779,8 @@ class Keras:
 
         return hold
 
-    def _holding_a_channel(self, operation: Any, conv: Any, axis: int) -> Holding:
-        """As `holding`, where nothing but a convolution reads what an operation returns."""
+    def _channel_holder(self, operation: Any, conv: Any, axis: int) -> Holder:
+        """As `holder`, where nothing but a convolution reads what an operation returns."""
         from keras import ops
 
         activation = conv.activation or (lambda x: x)
@@ -789,10 +789,10 @@ class Keras:
             def add(*_: Any) -> Any:
                 return activation(ops.cast(made, change.dtype) + conv.convolution_op(change, kernel))
 
-            with _changed(conv, add):
+            with _replace_call(conv, add):
                 return self._run(batch)
 
-        run = compiled(rest)
+        run = compile_function(rest)
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             heard: list[Any] = []
@@ -803,9 +803,9 @@ class Keras:
 
             object.__setattr__(conv, "activation", None)
             try:
-                with _changed(conv, listen):
+                with _replace_call(conv, listen):
                     self._run(batch)
-                    with _changed(operation, _hold(held, axis)):
+                    with _replace_call(operation, _hold(held, axis)):
                         self._run(batch[:1])
             finally:
                 object.__setattr__(conv, "activation", activation)
@@ -837,7 +837,7 @@ class Keras:
 
 
 @contextmanager
-def _changed(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
+def _replace_call(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
     """Have ``change`` called with what a layer does, and what it is given, in its stead.
 
     Keras looks `call` up on the layer at each call, whichever model the layer stands in.

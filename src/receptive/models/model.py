@@ -9,7 +9,7 @@ from receptive.models import keras, onnx, torch
 from receptive.models.probe import Model
 from receptive.theory.layers import Graph
 
-OPENED = {".onnx": onnx.opened, ".pt2": torch.opened}
+OPENED = {".onnx": onnx.open_file, ".pt2": torch.open_program}
 """How to open what is not a file of Keras, by how its name ends."""
 
 
@@ -50,5 +50,5 @@ def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
     if "onnx" in origins:
         return onnx.Onnx(model, passthrough=tuple(passthrough))
     if "torch" in origins and "keras" not in origins:  # Keras on PyTorch is both
-        return torch.exported(model, length, passthrough)
+        return torch.export(model, length, passthrough)
     return keras.Keras(model, passthrough)

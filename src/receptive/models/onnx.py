@@ -27,11 +27,11 @@ from receptive.models.axes import (
     POSITIONS,
     Axes,
     Declared,
-    Found,
     Shape,
     Tensor,
+    Trail,
     candidates,
-    flattened,
+    flatten,
     sequence,
     trace,
 )
@@ -44,9 +44,9 @@ from receptive.models.operators import (
     Entry,
     Walk,
     attributes,
-    read_by,
+    node_inputs,
 )
-from receptive.models.probe import Arrays, Holding
+from receptive.models.probe import Arrays, Holder
 from receptive.models.saved import MALFORMED
 from receptive.theory.layers import INPUT, Graph
 
@@ -78,7 +78,7 @@ def load(path: Path | str) -> Entry:
     return model
 
 
-def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
+def open_file(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
     """Open the model of a file; see `load` for what is raised."""
     return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
 
@@ -118,7 +118,7 @@ class Onnx:
         from onnx import inliner
 
         try:
-            if (count := _written_out(self.proto)) > MOST_NODES:
+            if (count := _count_nodes(self.proto)) > MOST_NODES:
                 raise ReceptiveError(f"{self.name}: its functions, written out, are {count:,} nodes")
             return inliner.inline_local_functions(self.proto)
         except RecursionError:
@@ -130,7 +130,7 @@ class Onnx:
         return {tensor.name: tensor for tensor in self.flat.graph.initializer}
 
     @cached_property
-    def inferred(self) -> dict[str, Entry]:
+    def tensor_types(self) -> dict[str, Entry]:
         """The types of tensors that nodes return, by their names, as far as they can be told."""
         from onnx import shape_inference
 
@@ -143,18 +143,18 @@ class Onnx:
     @cached_property
     def shapes(self) -> dict[str, list[int]]:
         """The shapes of tensors that no size of an input changes, as far as they can be told."""
-        every = {name: _shape(each) for name, each in self.inferred.items()}
+        every = {name: _shape(each) for name, each in self.tensor_types.items()}
         return {name: cast(list[int], [*shape]) for name, shape in every.items() if None not in shape}
 
     @cached_property
-    def given(self) -> list[Entry]:
+    def feeds(self) -> list[Entry]:
         """What the model is fed."""
         return [each for each in self.flat.graph.input if each.name not in self.weights]
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
         """The shapes of the inputs, with the batch; None is an open size."""
-        return tuple(_shape(each) for each in self.given)
+        return tuple(_shape(each) for each in self.feeds)
 
     @cached_property
     def names(self) -> list[str]:
@@ -200,7 +200,7 @@ class Onnx:
     def _walk(self) -> tuple[Graph, Walk]:
         """The graph, and the tensors that following the model has come upon."""
         try:
-            return self._followed()
+            return self._follow()
         except Declared:
             raise
         except UsageError as error:  # a node that the file describes, not an argument
@@ -208,27 +208,27 @@ class Onnx:
         except MALFORMED as error:
             raise ReceptiveError(f"{self.name}: not an ONNX model, or a damaged one ({error})") from error
 
-    def _followed(self) -> tuple[Graph, Walk]:
+    def _follow(self) -> tuple[Graph, Walk]:
         """As `_walk`, with whatever a damaged model makes it raise."""
-        inputs = [(each.name, _shape(each)) for each in self.given]
+        inputs = [(each.name, _shape(each)) for each in self.feeds]
         chosen = sequence(inputs, self.name)
         shape = inputs[chosen][1]
         walks = list[Walk]()
 
-        def follow(source: Tensor, found: Found) -> list[Tensor]:
+        def follow(source: Tensor, found: Trail) -> list[Tensor]:
             walks.append(Walk(self, found, {name: ASIDE for name, _ in inputs}, shape[0]))
             walks[-1].tensors[inputs[chosen][0]] = source
             return walks[-1].follow()
 
-        likely = candidates(shape[1:]) if len(shape) != 2 else self._folded(shape)
+        likely = candidates(shape[1:]) if len(shape) != 2 else self._fold_shapes(shape)
         if len(shape) == 3:  # an axis of 4 holds the letters
             likely = sorted(likely, key=lambda axes: shape[1 + axes.index((POSITIONS,))] == 4)
         graph = trace(inputs, chosen, likely, self.passthrough, self.name, follow)
         return graph, walks[-1]
 
-    def _folded(self, shape: Shape) -> list[Axes]:
+    def _fold_shapes(self, shape: Shape) -> list[Axes]:
         """What a flat input may hold: what the Reshape that reads it makes of it, or codes of nucleotides."""
-        first = next((node for node in self.nodes if self.given[0].name in node.input), None)
+        first = next((node for node in self.nodes if self.feeds[0].name in node.input), None)
         target = None
         if first is not None and first.op_type == "Reshape" and first.input[1] in self.weights:
             target = [int(size) for size in self.constant(first.input[1])][1:]
@@ -236,7 +236,7 @@ class Onnx:
             return candidates(shape[1:])
         rest = prod(size for size in target if size > 0)
         sizes = [shape[1] // rest if size == -1 else size for size in target]
-        return [*(flattened(axes) for axes in candidates(tuple(sizes))), *candidates(shape[1:])]
+        return [*(flatten(axes) for axes in candidates(tuple(sizes))), *candidates(shape[1:])]
 
     def constant(self, name: str) -> NDArray[Any]:
         """The numbers of a constant of the graph.
@@ -287,8 +287,8 @@ class Onnx:
         last, tensor = convolution, self.nodes[at].output[0]
         given = {each.name for each in self.flat.graph.output}
         while tensor not in given:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
-            met = readers if len(readers) == 1 else self._meeting(tensor)
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
+            met = readers if len(readers) == 1 else self._branch(tensor)
             if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
                 break
             node = self.nodes[met[-1]]
@@ -299,12 +299,12 @@ class Onnx:
             last, tensor = self.names[met[-1]], node.output[0]
         return last, "linear", self._axis(last)
 
-    def _meeting(self, tensor: str) -> list[int]:
+    def _branch(self, tensor: str) -> list[int]:
         """The nodes from a tensor to where all that reads it meets again; empty if that is nowhere near."""
         tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
         here = tensors[tensor]
         for i, node in enumerate(self.nodes):
-            if not inside & {*read_by(node)}:
+            if not inside & {*node_inputs(node)}:
                 continue
             there = tensors[node.output[0]]
             if (there.place, there.axes) != (here.place, here.axes):
@@ -315,7 +315,7 @@ class Onnx:
                 each
                 for each in inside
                 for j, reader in enumerate(self.nodes)
-                if each in read_by(reader) and j not in passed
+                if each in node_inputs(reader) and j not in passed
             }
             if waiting <= {node.output[0]}:
                 return passed
@@ -370,7 +370,7 @@ class Onnx:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         return self._run(layer, batch, held, axis)
 
-    def holding(self, layer: str, axis: int) -> Holding:
+    def holder(self, layer: str, axis: int) -> Holder:
         """Return how to hold the filters of a layer one after another.
 
         What lies below the layer is computed once. Where a convolution alone reads the maps, which is linear
@@ -379,7 +379,7 @@ class Onnx:
         """
         at = self._next(layer)
         if at is not None:
-            return self._holding_a_channel(layer, at, axis)
+            return self._channel_holder(layer, at, axis)
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             (maps,) = self.maps(layer, batch)
@@ -388,8 +388,8 @@ class Onnx:
 
         return hold
 
-    def _holding_a_channel(self, layer: str, at: int, axis: int) -> Holding:
-        """As `holding`, where the convolution of a node alone reads what the layer returns."""
+    def _channel_holder(self, layer: str, at: int, axis: int) -> Holder:
+        """As `holder`, where the convolution of a node alone reads what the layer returns."""
         from onnx import helper
 
         node = self.nodes[at]
@@ -414,21 +414,23 @@ class Onnx:
             model.graph.node.insert(at + 1, helper.make_node("Add", [_HEARD, _MADE], [y]))
             model.graph.node.insert(at + 1, apart)
 
-        first, second = self._made(hear), self._made(rest)
+        first, second = self._make_session(hear), self._make_session(rest)
         outputs = [each.name for each in self.flat.graph.output]
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
-            given, made = self._fed(first, [z, y], {self.given[0].name: batch}, self._held(layer, {}, axis))
-            every = self._held(layer, held, axis)
-            (still,) = self._fed(first, [z], {self.given[0].name: batch[:1]}, every)
+            given, made = self._feed(
+                first, [z, y], {self.feeds[0].name: batch}, self._hold_values(layer, {}, axis)
+            )
+            every = self._hold_values(layer, held, axis)
+            (still,) = self._feed(first, [z], {self.feeds[0].name: batch[:1]}, every)
             changes = (still - given).astype(_dtype(kind))
             for each in held:
                 rows = {
-                    self.given[0].name: batch,
+                    self.feeds[0].name: batch,
                     _HEARD: made.astype(_dtype(kind)),
                     _VALUES: changes[:, [each]],
                 }
-                yield self._fed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
+                yield self._feed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
 
         return hold
 
@@ -437,8 +439,8 @@ class Onnx:
         tensors, tensor = self._walk[1].tensors, self._tensor(layer)
         given = {each.name for each in self.flat.graph.output}
         while tensor not in given and tensor in tensors:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
-            met = readers if len(readers) == 1 else self._meeting(tensor)
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
+            met = readers if len(readers) == 1 else self._branch(tensor)
             axes = tensors[tensor].axes
             ahead = len(axes) > 1 and POSITIONS not in axes[0]
             within = {tensor, *(name for i in met for name in self.nodes[i].output)}
@@ -460,10 +462,12 @@ class Onnx:
 
     def _kind(self, layer: str) -> int:
         """The type of the numbers that a node returns."""
-        known: Entry = self.inferred.get(self._tensor(layer)) or self.given[0]
+        known: Entry = self.tensor_types.get(self._tensor(layer)) or self.feeds[0]
         return int(known.type.tensor_type.elem_type)
 
-    def _held(self, layer: str, held: Mapping[int, float], axis: int | None) -> dict[str, NDArray[Any]]:
+    def _hold_values(
+        self, layer: str, held: Mapping[int, float], axis: int | None
+    ) -> dict[str, NDArray[Any]]:
         """Which filters are held, and at which values, as `_insert` has a model take them."""
         sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
         count = max(held, default=0) + 1
@@ -484,13 +488,13 @@ class Onnx:
     ) -> Arrays:
         """Run the model on sequences; ``given`` is what the layer returns, if that is known."""
         wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
-        more = self._held(layer, held, axis) if layer else {}
-        rows = {self.given[0].name: batch}
+        more = self._hold_values(layer, held, axis) if layer else {}
+        rows = {self.feeds[0].name: batch}
         if given is not None:
             rows[_HEARD] = given.astype(_dtype(self._kind(layer)))
-        return self._fed(self._sessions(layer, given is not None), wanted, rows, more)
+        return self._feed(self._sessions(layer, given is not None), wanted, rows, more)
 
-    def _fed(
+    def _feed(
         self, session: Any, wanted: Sequence[str], rows: Mapping[str, NDArray[Any]], more: Mapping[str, Any]
     ) -> Arrays:
         """Run a session, in batches of the model's own size if that is fixed.
@@ -503,7 +507,7 @@ class Onnx:
         """
         from onnxruntime import RunOptions
 
-        (fed,) = self.given
+        (fed,) = self.feeds
         count = len(rows[fed.name])
         size = _shape(fed)[0] or count
         options = RunOptions()
@@ -535,7 +539,7 @@ class Onnx:
         """How to get the session that can hear and hold a layer, or is given what it returns; made once."""
 
         def session(layer: str, given: bool) -> Any:
-            return self._made(lambda model: self._insert(model, layer, given) if layer else None)
+            return self._make_session(lambda model: self._insert(model, layer, given) if layer else None)
 
         return cache(session)
 
@@ -553,7 +557,7 @@ class Onnx:
             helper.make_tensor_value_info(_HEARD, kind, rank)
         )
 
-    def _made(self, change: Callable[[Entry], None]) -> Any:
+    def _make_session(self, change: Callable[[Entry], None]) -> Any:
         """Make a session of a changed copy of the model.
 
         Raises:
@@ -572,7 +576,7 @@ class Onnx:
         needed, kept = {each.name for each in model.graph.output}, list[Entry]()
         for node in reversed(model.graph.node):
             if needed & {*node.output}:
-                needed.update(read_by(node))
+                needed.update(node_inputs(node))
                 kept.insert(0, node)
         del model.graph.node[:]
         model.graph.node.extend(kept)
@@ -616,7 +620,7 @@ def _shape(value: Entry) -> Shape:
     return tuple(each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim)
 
 
-def _written_out(model: Entry) -> int:
+def _count_nodes(model: Entry) -> int:
     """How many nodes a model has once its functions are replaced by their bodies."""
     bodies = {(each.domain, each.name): each.node for each in model.functions}
 

@@ -24,17 +24,17 @@ from receptive.models.axes import (
     STRETCHED,
     Axes,
     Declared,
-    Found,
     Sideways,
     Stop,
     Tensor,
+    Trail,
     beside,
-    cropped,
-    flattened,
-    joined,
+    crop,
+    flatten,
+    join,
     part,
-    reduced,
-    regrouped,
+    reduce_axes,
+    regroup,
     without_batch,
 )
 from receptive.theory.fields import same_padding, span
@@ -148,7 +148,7 @@ class Walk:
     """
 
     model: Source
-    found: Found
+    found: Trail
     tensors: dict[str, Tensor]
     batch: int | None
     values: dict[str, NDArray[Any] | None] = field(default_factory=dict)
@@ -156,21 +156,21 @@ class Walk:
     def follow(self) -> list[Tensor]:
         """Follow all nodes; return where the outputs come from."""
         for name, node in zip(self.model.names, self.model.nodes, strict=True):
-            reads = [self.tensors[each] for each in read_by(node) if each in self.tensors]
+            reads = [self.tensors[each] for each in node_inputs(node) if each in self.tensors]
             followed = [each for each in reads if not each.aside]
             if not followed or node.op_type in ("Shape", "Size"):
                 self._compute(node)
                 if reads:
                     self.tensors.update((each, ASIDE) for each in node.output)
                 continue
-            made = self._passed(name, node, followed) or self._step(name, node, followed)
+            made = self._pass(name, node, followed) or self._step(name, node, followed)
             if len(made) == 1:
                 made = made * len(node.output)
             self.tensors.update(zip(node.output, made, strict=False))
         outputs = (self.tensors.get(each.name, ASIDE) for each in self.model.flat.graph.output)
         return [each for each in outputs if not each.aside]
 
-    def _passed(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
+    def _pass(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
         """What a node gives that was declared harmless; nothing if it was not."""
         if not {name, node.op_type} & {*self.found.passthrough}:
             return []
@@ -184,7 +184,7 @@ class Walk:
     def _step(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
         """Follow a node; where it cannot be followed, its branch ends."""
         try:
-            made = self._made(name, node, followed)
+            made = self._convert(name, node, followed)
         except Sideways as error:
             if not self.found.nodes:
                 raise
@@ -195,7 +195,7 @@ class Walk:
             self.found.end(followed)
         return made
 
-    def _made(self, name: str, node: Entry, sources: list[Tensor]) -> list[Tensor]:
+    def _convert(self, name: str, node: Entry, sources: list[Tensor]) -> list[Tensor]:
         """What a node gives.
 
         Raises:
@@ -212,36 +212,34 @@ class Walk:
                 raise self._unknown(name, node, "comes after a layer that mixes all positions")
             return [LOST]
         if kind in ("MatMul", "Gemm"):
-            return [self._multiplied(node, sources)]
+            return [self._multiply(node, sources)]
         if kind in _JOINS or (kind in _POINTWISE and len(sources) > 1):
             return [self._elementwise(name, node, sources)]
         if kind in _POINTWISE:
             return [source]
         if kind == "Concat":
             aside = len(sources) < len(node.input)
-            return [
-                joined(self._called(name, node), name, attributes(node)["axis"], sources, aside, self.found)
-            ]
+            return [join(self._label(name, node), name, attributes(node)["axis"], sources, aside, self.found)]
         if kind == "Gather" and len(sources) == 1:
-            return [self._gathered(name, node, source)]
+            return [self._gather(name, node, source)]
         elsewhere = len(sources) > 1 or self.tensors.get(node.input[0]) != source
         if elsewhere and kind in _NOT_PASSED | _OVER_CHANNELS:
             raise self._unknown(name, node, "reads the sequence by other inputs than its first")
         if kind == "Conv" or kind in POOLS or kind in _GLOBAL:
             return [self._slide(name, node, source)]
         if kind == "Pad":
-            return [self._padded(name, node, source)]
+            return [self._pad_ends(name, node, source)]
         if kind in _REDUCTIONS:
-            return [self._reduced(name, node, source)]
+            return [self._reduce(name, node, source)]
         if kind in _OVER_CHANNELS:
-            return [self._normalised(name, node, source)]
+            return [self._normalise(name, node, source)]
         if kind in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"):
-            return [replace(source, axes=self._reshaped(name, node, source))]
+            return [replace(source, axes=self._reshape(name, node, source))]
         if kind == "OneHot":
             depth = self.value(node.input[1])
             return [replace(source, axes=(*source.axes, (None if depth is None else int(depth.item()),)))]
         if kind == "Slice":
-            return [self._sliced(name, node, source)]
+            return [self._slice(name, node, source)]
         if kind == "Split":
             return self._split(name, node, source)
         why = (
@@ -260,13 +258,13 @@ class Walk:
             f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
             f"--passthrough {node.op_type}"
         )
-        return Stop(f"{self._called(name, node)}: {why}{'' if node.op_type in _NOT_PASSED else advice}")
+        return Stop(f"{self._label(name, node)}: {why}{'' if node.op_type in _NOT_PASSED else advice}")
 
-    def _called(self, name: str, node: Entry) -> str:
+    def _label(self, name: str, node: Entry) -> str:
         """What to call a node in errors: by its name, its operator, and what it reads of the sequence."""
         titles = zip(self.model.names, self.model.nodes, strict=True)
         made = {output: title for title, each in titles for output in each.output}
-        reads = {made.get(each, each): None for each in read_by(node) if each in self.tensors}
+        reads = {made.get(each, each): None for each in node_inputs(node) if each in self.tensors}
         return f"node {name} ({node.op_type} of {', '.join(map(shown, reads))})"
 
     # --- constants
@@ -358,7 +356,7 @@ class Walk:
 
     # --- operators
 
-    def _multiplied(self, node: Entry, sources: list[Tensor]) -> Tensor:
+    def _multiply(self, node: Entry, sources: list[Tensor]) -> Tensor:
         """Follow a matrix product: with weights it is a dense layer, which may act on each position."""
         if len(sources) > 1 or (node.op_type == "Gemm" and node.input[0] not in self.tensors):
             return LOST
@@ -376,7 +374,7 @@ class Walk:
     def _elementwise(self, name: str, node: Entry, sources: list[Tensor]) -> Tensor:
         """Follow a sum, product or comparison, with constants or of branches."""
         if len({(each.place, len(each.axes), each.along) for each in sources}) > 1:
-            return joined(self._called(name, node), name, None, sources, False, self.found)
+            return join(self._label(name, node), name, None, sources, False, self.found)
         source = max(sources, key=lambda each: sum(axis != () for axis in each.axes))
         axes = list(source.axes)
         for each in node.input:
@@ -395,7 +393,7 @@ class Walk:
         kind, axes = node.op_type, list(source.axes)
         along = source.along
         if along == 0:
-            raise Sideways(f"{self._called(name, node)}: slides over channels, not over positions")
+            raise Sideways(f"{self._label(name, node)}: slides over channels, not over positions")
         if source.flat:
             raise self._unknown(name, node, "reads positions that share an axis with channels")
         length = self.found.lengths[cast(str, source.place)]
@@ -407,7 +405,7 @@ class Walk:
             if axis != along:
                 size = None if None in axes[axis] else prod(cast(tuple[int, ...], axes[axis]))
                 axes[axis] = beside(
-                    self._called(name, node), self._one_way(name, node, axis - 1, size), axes[axis]
+                    self._label(name, node), self._one_way(name, node, axis - 1, size), axes[axis]
                 )
         layer = self._one_way(name, node, along - 1, length)
         if layer.kind == "global":
@@ -446,7 +444,7 @@ class Walk:
                 raise self._unknown(
                     name, node, "rounds up (ceil_mode) by the length of the sequence, which is open"
                 )
-            ends = ends[0], ends[1] + _rounded_up(length, span(size, dilation), stride, ends)
+            ends = ends[0], ends[1] + _ceil_padding(length, span(size, dilation), stride, ends)
         padding = "same" if auto == "SAME_UPPER" else "valid" if ends == (0, 0) else ends
         return Layer(
             "conv" if kind == "Conv" else cast(Any, POOLS[kind]),
@@ -457,7 +455,7 @@ class Walk:
             name,
         )
 
-    def _padded(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _pad_ends(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Append what a Pad adds, or removes, at the ends of the sequence."""
         pads, axes = self._numbers(name, node, 1, "pads") or [], list(source.axes)
         which = self._numbers(name, node, 3, "axes") or [*range(len(pads) // 2)]
@@ -487,7 +485,7 @@ class Walk:
                 place = self.found.add(pad, [replace(source, place=place)])
         return Tensor(place, tuple(axes))
 
-    def _reduced(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _reduce(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow a maximum, mean or sum over axes."""
         axes, given = self._numbers(name, node, 1, "axes"), attributes(node)
         if axes is None:
@@ -495,9 +493,9 @@ class Walk:
         if 0 in axes or -len(source.axes) - 1 in axes:
             raise self._unknown(name, node, "combines the sequences of a batch")
         over = {without_batch(each, source) for each in axes}
-        return reduced(name, over, bool(given.get("keepdims", 1)), source, self.found)
+        return reduce_axes(name, over, bool(given.get("keepdims", 1)), source, self.found)
 
-    def _normalised(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _normalise(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow what combines the values along an axis, or from an axis on, which has to be channels."""
         at = without_batch(attributes(node).get("axis", -1), source)
         over = range(at, len(source.axes)) if node.op_type == "LayerNormalization" else [at]
@@ -507,14 +505,14 @@ class Walk:
             return LOST
         raise self._unknown(name, node, MIXED)
 
-    def _reshaped(self, name: str, node: Entry, source: Tensor) -> Axes:
+    def _reshape(self, name: str, node: Entry, source: Tensor) -> Axes:
         """What the axes hold after a node that only arranges them anew."""
         kind, axes, rank = node.op_type, source.axes, len(source.axes) + 1
         length = self.found.lengths[cast(str, source.place)]
         if kind == "Flatten":
             if attributes(node).get("axis", 1) not in (1, 1 - rank):
                 raise self._unknown(name, node, "combines the sequences of a batch")
-            return flattened(axes)
+            return flatten(axes)
         if kind == "Transpose":
             order = list(attributes(node).get("perm") or range(rank)[::-1])
             if sorted(order) != [*range(rank)] or order[0] != 0:
@@ -546,17 +544,17 @@ class Walk:
             sizes = [self.batch or BATCH, *(self._sizes(node.input[0]) or [0] * (rank - 1))[-rank + 1 :]]
             target = [sizes[i] if size == 0 and i < rank else size for i, size in enumerate(target)]
         if target[1:] == [-1] and target[0] in (self.batch or BATCH, -1):
-            return flattened(axes)
+            return flatten(axes)
         if target[:1] == [-1] and -1 not in target[1:]:
             target = [self.batch or BATCH, *target[1:]]
         found = None
         if target[:1] == [self.batch or BATCH] and 0 not in target:
-            found = regrouped(axes, target[1:], length)
+            found = regroup(axes, target[1:], length)
         if found is None:
             raise self._unknown(name, node, MOVED)
         return found
 
-    def _sliced(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _slice(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Append the cropping, and the stride, that a slice makes."""
         starts, ends = (
             self._numbers(name, node, at, what) or [] for at, what in ((1, "starts"), (2, "ends"))
@@ -590,9 +588,9 @@ class Walk:
             raise self._unknown(
                 name, node, "what it leaves depends on the length of the sequence, which is open"
             )
-        return cropped(self._called(name, node), name, bounds, source, self.found)
+        return crop(self._label(name, node), name, bounds, source, self.found)
 
-    def _gathered(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _gather(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow the choice of channels, or of one position, or the look-up of codes in a table."""
         if node.input[0] not in self.tensors:
             table = self._sizes(node.input[0])
@@ -640,10 +638,10 @@ class Walk:
         return made
 
 
-def read_by(node: Entry) -> list[str]:
+def node_inputs(node: Entry) -> list[str]:
     """The tensors that a node reads, those among them that only the graphs within it do."""
     graphs = [graph for each in node.attribute for graph in (each.g, *each.graphs)]
-    return [*node.input, *(name for graph in graphs for inner in graph.node for name in read_by(inner))]
+    return [*node.input, *(name for graph in graphs for inner in graph.node for name in node_inputs(inner))]
 
 
 def attributes(node: Entry) -> dict[str, Any]:
@@ -653,7 +651,7 @@ def attributes(node: Entry) -> dict[str, Any]:
     return {each.name: helper.get_attribute_value(each) for each in node.attribute}
 
 
-def _rounded_up(length: int, size: int, stride: int, ends: tuple[int, int]) -> int:
+def _ceil_padding(length: int, size: int, stride: int, ends: tuple[int, int]) -> int:
     """How much padding at the right makes room for a last window that begins before it."""
     over = (length + sum(ends) - size) % stride
     missing = (stride - over) % stride

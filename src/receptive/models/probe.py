@@ -20,7 +20,7 @@ from receptive.theory.layers import Graph
 Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], NDArray[np.floating[Any]]]
 """The loss (N,) of each sequence from labels (N, C) and a model's outputs (N, C)."""
 Arrays = list[NDArray[np.float32]]
-Holding = Callable[[NDArray[np.float32], Mapping[int, float]], Iterator[Arrays]]
+Holder = Callable[[NDArray[np.float32], Mapping[int, float]], Iterator[Arrays]]
 """From sequences and the value of each filter to be held: the model's outputs, one filter held at a time."""
 
 POSITIONS = 500_000
@@ -79,7 +79,7 @@ class Model(Protocol):
             axis: the axis of the layer's output that holds its filters.
         """
 
-    def holding(self, layer: str, axis: int) -> Holding:
+    def holder(self, layer: str, axis: int) -> Holder:
         """Return how to run the model with each of some filters held in turn.
 
         The outputs are those that `scores` gives with that filter alone, to rounding; what they have in
@@ -132,7 +132,7 @@ class Probe:
         ]
         return np.concatenate(found)
 
-    def held(
+    def hold_each(
         self, values: Mapping[int, float], columns: int, tick: Callable[[], None]
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each filter, and the outputs of the model side by side, (N, C), with that one held.
@@ -142,7 +142,7 @@ class Probe:
             columns: C.
             tick: called whenever a filter was held on a batch.
         """
-        hold, size = self.model.holding(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
+        hold, size = self.model.holder(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
         for first in range(0, len(values), size):
             now = dict([*values.items()][first : first + size])
             found = np.empty((len(now), len(self.X), columns), np.float32)

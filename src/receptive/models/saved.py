@@ -154,18 +154,18 @@ def _folder(path: Path) -> Saved:
     """The model in a folder that Keras wrote unzipped; refuse any other, a SavedModel by its name."""
     if kind(path / "config.json") == "file":
         text = read_text(path / "config.json", "JSON", most=MOST_JSON)
-        return _described(path, from_json(text, str(path)), "")
+        return _from_description(path, from_json(text, str(path)), "")
     if kind(path / "saved_model.pb") != "file":
         raise ReceptiveError(f"{path}: a folder; expected a model that Keras saved as .keras or .h5")
     way = (
         'save the Keras model itself where it was made, model.save("model.keras")'
         if kind(path / "keras_metadata.pb") != "file"
-        else f"convert it with Keras 2: {converting(path)}"
+        else f"convert it with Keras 2: {conversion_lines(path)}"
     )
     raise ReceptiveError(f"{path}: a folder, a TensorFlow SavedModel, which holds no layers to read: {way}")
 
 
-def converting(path: Path | str) -> str:
+def conversion_lines(path: Path | str) -> str:
     """Return the two lines that load a file with Keras 2 and save it anew."""
     lines = f"import tensorflow as tf; tf.keras.models.load_model('{path}', compile=False).save('model.h5')"
     return f'pip install tf-keras; TF_USE_LEGACY_KERAS=1 python -c "{lines}"'
@@ -178,7 +178,7 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
         version = ""
         if "metadata.json" in names:
             version = str(json.loads(read_member(archive, "metadata.json")).get("keras_version", ""))
-        return _described(path, json.loads(read_member(archive, "config.json")), version)
+        return _from_description(path, json.loads(read_member(archive, "config.json")), version)
     if any(name.endswith("data.pkl") for name in names):
         raise ReceptiveError(
             f"{path}: a PyTorch file, a pickle; reading one runs what it holds, so it is left alone: "
@@ -187,7 +187,7 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
     raise ReceptiveError(f"{path}: {NO_MODEL}")
 
 
-def _described(path: Path, entry: Any, version: str) -> Saved:
+def _from_description(path: Path, entry: Any, version: str) -> Saved:
     """A model whose description is this."""
     if not isinstance(entry, dict):
         raise ReceptiveError(f"{path}: {NO_MODEL}")
@@ -246,9 +246,9 @@ def modern(entry: Entry) -> Entry:
     if "layers" in config:
         config["layers"] = [modern(layer) for layer in config["layers"]]
         if kind == "Sequential":
-            config["layers"] = _opened(config["layers"])
+            config["layers"] = _with_input_layer(config["layers"])
         if "input_layers" in config:
-            config = _counted(config)
+            config = _count_calls(config)
     if isinstance(config.get("layer"), dict):  # of a wrapper
         config["layer"] = modern(config["layer"])
     entry = {**entry, "class_name": kind, "config": config}
@@ -257,7 +257,7 @@ def modern(entry: Entry) -> Entry:
     return entry
 
 
-def _counted(config: Entry) -> Entry:
+def _count_calls(config: Entry) -> Entry:
     """Count the calls of nested models from 0; Keras 2 counted how such a model was made as a call."""
     calls: dict[str, set[int]] = {}
     for name, call, *_ in _references(
@@ -272,17 +272,17 @@ def _counted(config: Entry) -> Entry:
         and (min(found) > 0 and max(found) == len(layer["inbound_nodes"]))
     }
 
-    def counted(value: Any) -> Any:
+    def count(value: Any) -> Any:
         if not isinstance(value, list):
             return value
         if _refers(value) and value[0] in late:
             return [value[0], value[1] - 1, *value[2:]]
-        return [counted(each) for each in value]
+        return [count(each) for each in value]
 
     if not late:
         return config
-    layers = [{**layer, "inbound_nodes": counted(layer["inbound_nodes"])} for layer in config["layers"]]
-    return {**config, "layers": layers, "output_layers": counted(config["output_layers"])}
+    layers = [{**layer, "inbound_nodes": count(layer["inbound_nodes"])} for layer in config["layers"]]
+    return {**config, "layers": layers, "output_layers": count(config["output_layers"])}
 
 
 def _refers(value: list[Any]) -> bool:
@@ -299,7 +299,7 @@ def _references(value: Any) -> Iterator[list[Any]]:
             yield from _references(each)
 
 
-def _opened(layers: list[Entry]) -> list[Entry]:
+def _with_input_layer(layers: list[Entry]) -> list[Entry]:
     """The layers of a Sequential model with an input of their own, which Keras 2 kept in the first one."""
     if not layers or layers[0]["class_name"] == "InputLayer" or "batch_shape" not in layers[0]["config"]:
         return layers

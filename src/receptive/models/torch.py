@@ -70,7 +70,7 @@ _SHAPES = ("4 L", "L 4", "4 1 L", "1 4 L", "L 1 4", "1 L 4")
 """Forms of a sequence that a module may take, the likeliest first."""
 
 
-def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> onnx.Onnx:
+def open_program(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> onnx.Onnx:
     """Open the program in a ``.pt2`` file. Nothing that the file holds is run.
 
     Raises:
@@ -80,7 +80,7 @@ def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | Non
     need(str(path), "torch", *PACKAGES)
     import torch
 
-    content = checked(path)
+    content = strip_code(path)
     try:
         with _silent():
             program = torch.export.load(content)
@@ -91,7 +91,7 @@ def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | Non
     return onnx.Onnx(_proto(program, str(path)), str(path), None, threads, tuple(passthrough))
 
 
-def exported(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.Onnx:
+def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.Onnx:
     """Export a live module, for evaluation, as it runs on sequences of a length.
 
     Args:
@@ -177,7 +177,7 @@ def _silent() -> Iterator[None]:
 # --- what a file may hold ------------------------------------------------------------------------------
 
 
-def checked(path: Path | str) -> io.BytesIO:
+def strip_code(path: Path | str) -> io.BytesIO:
     """Return a copy of an exported program in which there is no code.
 
     Raises:
@@ -200,7 +200,7 @@ def checked(path: Path | str) -> io.BytesIO:
             for name in names:
                 place = name.partition("/")[2]
                 if not _PLACES.fullmatch(place):
-                    raise _refused(path, f"{place}, which may be code")
+                    raise _refusal(path, f"{place}, which may be code")
                 if place.startswith("extra/"):
                     continue
                 if place.startswith("data/sample_inputs/"):
@@ -208,7 +208,7 @@ def checked(path: Path | str) -> io.BytesIO:
                 elif name.endswith(".json"):
                     described = from_json(read_member(archive, name), f"{path}: {place}")
                     for what in _code(described):
-                        raise _refused(path, what)
+                        raise _refusal(path, what)
                     content = json.dumps(described).encode()
                 else:
                     content = archive.read(name)
@@ -221,7 +221,7 @@ def checked(path: Path | str) -> io.BytesIO:
     return copy
 
 
-def _refused(path: Path | str, what: str) -> ReceptiveError:
+def _refusal(path: Path | str, what: str) -> ReceptiveError:
     """The error for a file that holds what would be run."""
     return ReceptiveError(f"{path}: holds {what}; code in a file is never run, so it is left alone")
 

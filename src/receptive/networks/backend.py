@@ -179,7 +179,7 @@ def gradient_at(
     raise ReceptiveError(f"the first layer over epochs needs TensorFlow or JAX, found KERAS_BACKEND={name}")
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of arrays where the framework can, so that what is not needed is not computed."""
     import keras
 

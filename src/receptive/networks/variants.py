@@ -21,6 +21,8 @@ from receptive.theory.layers import Layer, format_layers, parse_layers
 ADAM_EPSILON = 1e-8
 STEPS = 25
 """Training steps between two returns to Python. The weights are the same; CNN-25 takes a fifth less time."""
+POWERS = {"squared_relu": 2, "cubed_relu": 3}
+"""Activations that are powers of ReLU, with their exponents."""
 
 
 @dataclass(frozen=True)
@@ -283,9 +285,9 @@ def build(network: Variant, length: int, classes: int, protocol: Protocol) -> An
             )(x)
         if not first or protocol.activation == "relu":
             return layers.ReLU(name=f"active{stage}")(x)
-        if protocol.activation == "squared_relu":
+        if power := POWERS.get(protocol.activation):
             x = layers.ReLU(name="rectified")(x)
-            return layers.Multiply(name=f"active{stage}")([x, x])
+            return layers.Multiply(name=f"active{stage}")([x] * power)
         return layers.Activation(protocol.activation, name=f"active{stage}")(x)
 
     first_drop, later_drop, dense_drop = protocol.dropout
