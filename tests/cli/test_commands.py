@@ -165,6 +165,17 @@ def test_match_takes_other_versions_as_relevant_and_names_factors_without_any(co
 HELP = ["", "variants", "data", "data synthetic", "train", "match", "demo", "field", "toy"]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict", ""], ["match", ""], ["report", "--store", ""], ["audit", "", "--out", "here"], [""]],
+)
+def test_an_empty_argument_is_not_taken_for_this_folder(command, arguments):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    before = arguments[arguments.index("") - 1] if len(arguments) > 1 and arguments[0] else "receptive"
+    assert err == f"receptive: the argument after {before} is empty; is a variable of the shell not set?\n"
+
+
 @pytest.mark.parametrize("words", HELP)
 def test_help_teaches_by_example(command, words):
     code, out, _ = command(*words.split(), "--help")

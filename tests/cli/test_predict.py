@@ -133,6 +133,7 @@ def test_a_keras_model_has_its_own_length(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["cnn-pool77"], 'no network is called "cnn-pool77"; did you mean cnn-pool7?'),
         (["cnn2"], 'no network is called "cnn2"; did you mean cnn-2?'),
         (["pool3 mean2"], '"pool3 mean2" has no convolution'),
         (["conv7 pol3"], 'character 7: expected one of conv, pool, mean, pad, crop, global, found "pol3"'),
