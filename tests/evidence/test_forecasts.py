@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from receptive.errors import UsageError
 from receptive.evidence import forecasts, measured, predictions
+from receptive.evidence.claims import Quantity
 from receptive.evidence.rules import key
 from receptive.evidence.verdicts import judge
 from receptive.motifs.jaspar import jaspar_2016
@@ -23,7 +24,7 @@ from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARI
 from receptive.replication import runs, targets
 from receptive.tasks import synthetic
 from receptive.theory import prediction
-from receptive.theory.assembly import coincidence
+from receptive.theory.assembly import Logistic, coincidence
 
 RESULTS = Path(__file__).parents[2] / "results"
 FILE = RESULTS / "predictions-2.json"
@@ -84,7 +85,7 @@ def test_the_curves_fit_table_1_and_table_1_does_not_choose_the_reach():
         curve, least = forecasts.fit(number)
         for change in (0.97, 1.03):
             for field in ("midpoint", "slope"):
-                other = forecasts.Logistic(**{**vars(curve), field: getattr(curve, field) * change})
+                other = Logistic(**{**vars(curve), field: getattr(curve, field) * change})
                 left = sum(
                     (other.fraction(number(predictions.first_layer(VARIANTS[cell.variant]), 4)) - cell.mean)
                     ** 2
@@ -112,7 +113,7 @@ def put_down(name):
 
 def begun(folders):
     """When each of some runs began, by its own record."""
-    return {folder: datetime.fromisoformat(runs.load(folder).begin) for folder in folders}
+    return {folder: datetime.fromisoformat(runs.load(folder).begin or "") for folder in folders}
 
 
 needs_history = pytest.mark.skipif(
@@ -190,7 +191,7 @@ def test_the_last_pool_leaves_about_two_positions(network):
 
 
 def test_the_outcomes_that_ship_are_those_of_the_committed_runs(committed):
-    now = forecasts.shipped(committed["synthetic"], committed["chipseq"])
+    now = forecasts.shipped(committed["synthetic"], committed["chipseq"], committed["conditions"])
     assert prediction.outcomes() == now, "python tools/refresh.py makes them anew"
     registered = {each.network for each in now.layers if each.registered}
     assert registered <= {*REGISTERED, *SECOND, *DEPTH}
@@ -265,7 +266,7 @@ def test_what_is_no_network_is_refused(text, label, says):
 def measured_as(task, networks, values, layers=("conv1",)):
     """Results in which every network has these relevant fractions, five trials each."""
     series = {
-        (network.name, layer, "relevant"): tuple(
+        Quantity(network.name, layer, "relevant"): tuple(
             values(network, layer) + step / 1000 for step in range(-2, 3)
         )
         for network in networks
@@ -359,7 +360,7 @@ def test_asm_5_asks_for_the_lowest_layer_above_one_half():
     right = measured_as("synthetic", networks, fraction, layers)
     assert judge(claim("ASM-5"), right).verdict == "reproduced"
     for place in (("cnn-conv5-pool25", "conv2"), ("cnn-conv5-pool4", "conv1"), ("cnn-conv5-pool25", "conv1")):
-        quantity = (*place, "relevant")
+        quantity = Quantity(*place, "relevant")
         flipped = {quantity: tuple(1 - value for value in right.values[quantity])}
         wrong = measured.Results({**right.values, **flipped}, {}, task="synthetic")
         assert judge(claim("ASM-5"), wrong).verdict == "not reproduced", place

@@ -190,7 +190,7 @@ def test_a_kernel_that_slides_both_ways_is_refused(shape, conv):
 )
 def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length, channels, target, turned):
     """Against numpy: the number of each value's position, reshaped."""
-    axes = ((POSITIONS,), () if channels == 1 else (channels,))
+    axes: tuple[tuple[int, ...], ...] = ((POSITIONS,), () if channels == 1 else (channels,))
     numbers = np.broadcast_to(np.arange(length)[:, None], (length, channels))
     if turned:
         axes, numbers = axes[::-1], numbers.T

@@ -223,8 +223,10 @@ def squeezed(draw, net):
     net.add("Mul", reads=[before, net.last])
 
 
-STEPS = (convolution, pooling, padding, slice_, residual, concatenation)
-STEPS += (turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed)
+STEPS = (
+    *(convolution, pooling, padding, slice_, residual, concatenation),
+    *(turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed),
+)
 
 
 @st.composite

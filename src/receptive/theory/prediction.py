@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import chain
 from math import inf, sqrt
 from statistics import fmean
 from typing import Any
@@ -45,6 +46,7 @@ class Outcome:
         forecast: the relevant fraction by the curve.
         trials: the measured ones.
         auroc: of the network, mean and standard deviation over these trials.
+        activation: behind the layer.
     """
 
     network: str
@@ -54,6 +56,7 @@ class Outcome:
     forecast: float
     trials: tuple[float, ...]
     auroc: tuple[float, float]
+    activation: str = "relu"
 
     @property
     def mean(self) -> float:
@@ -69,28 +72,32 @@ class Outcomes:
         curve: from bits to a relevant fraction.
         ceiling: the mean relevant fraction of networks with large pools on the ChIP-seq task.
         layers: every layer that was measured three times or more on the synthetic task.
+        switched: first layers with other activations than ReLU, of which the curve says nothing; likewise.
     """
 
     curve: Logistic
     ceiling: float
     layers: tuple[Outcome, ...]
+    switched: tuple[Outcome, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return them as JSON has them; `read` is the inverse."""
-        rows = [asdict(outcome) for outcome in self.layers]
-        for row in rows:
+        rows = {name: [asdict(outcome) for outcome in getattr(self, name)] for name in ("layers", "switched")}
+        for row in chain.from_iterable(rows.values()):
             row["view"]["features"] = sorted(row["view"]["features"])
-        return {"curve": asdict(self.curve), "ceiling": self.ceiling, "layers": rows}
+        return {"curve": asdict(self.curve), "ceiling": self.ceiling, **rows}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Outcomes":
         """Return the outcomes of a JSON document."""
-        layers = []
-        for row in document["layers"]:
-            view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
-            trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
-            layers.append(Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)}))
-        return cls(Logistic(**document["curve"]), document["ceiling"], tuple(layers))
+        found = dict[str, tuple[Outcome, ...]]()
+        for name in ("layers", "switched"):
+            for row in document[name]:
+                view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
+                trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
+                outcome = Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)})
+                found[name] = (*found.get(name, ()), outcome)
+        return cls(Logistic(**document["curve"]), document["ceiling"], **found)
 
 
 @cache
@@ -182,7 +189,7 @@ def predict(fields: ReceptiveFields, known: Outcomes | None = None) -> tuple[Pre
 
     @cache
     def why(view: View, letters: int, activation: str) -> str:
-        return outside(view, letters, activation, known.layers)
+        return outside(view, letters, activation, known.layers, known.switched)
 
     predictions = []
     for view in views(fields):
@@ -266,7 +273,13 @@ def _apart(view: View, other: View) -> float:
     return apart
 
 
-def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]) -> str:
+def outside(
+    view: View,
+    letters: int,
+    activation: str,
+    layers: Iterable[Outcome],
+    switched: Iterable[Outcome] = (),
+) -> str:
     """Say why the curve is not to be trusted of a layer; "" if it is.
 
     That is so where no network like it was trained, and where the curve was wrong about those that were, or
@@ -277,15 +290,19 @@ def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]
         letters: that one of its filters sees.
         activation: behind it, ``relu`` if nothing else is known.
         layers: those measured.
+        switched: those measured with other activations.
     """
     if letters < SHORTEST:
         return f"its filters see {letters} letters, and most motifs have {SHORTEST} or more"
+    if activation == "linear":
+        return "no activation follows it at once, and the forecast is made for ReLU"
     if activation != "relu":
-        return (
-            "no activation follows it at once, and only ReLU was tested"
-            if activation == "linear"
-            else f"its activation is {activation}, and only ReLU was tested"
-        )
+        trained = [outcome for outcome in switched if outcome.activation == activation]
+        said = f"its activation is {activation}, and the forecast is made for ReLU"
+        if not trained:
+            return said
+        closest = min(trained, key=lambda outcome: _apart(view, outcome.view))
+        return f"{said}; {closest.network} with {activation} came out at {closest.mean:.2f}"
     tested = [outcome for outcome in layers if outcome.letters >= SHORTEST]
     near = [outcome for outcome in tested if alike(view, outcome.view)]
     if not near:
