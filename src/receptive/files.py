@@ -138,7 +138,7 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path | str, most: int) -> bytea
     return found
 
 
-def packaged(name: str) -> bytes:
+def read_packaged(name: str) -> bytes:
     """Read a file that ships with the package, under ``data``."""
     return resources.files("receptive").joinpath("data", name).read_bytes()
 

@@ -264,7 +264,7 @@ PAPER = Protocol(
 """The paper's text; where it is silent (number of motifs, gaps, batch normalisation) the plainest choice."""
 
 
-def drawing(protocol: Protocol) -> dict[str, Any]:
+def task_fields(protocol: Protocol) -> dict[str, Any]:
     """Return the fields that decide how the synthetic task is drawn (D-10), as a file keeps them."""
     return {
         "motif_counts": list(protocol.motif_counts),

@@ -52,7 +52,7 @@ def as_published(task="synthetic"):
     published = "synthetic" if task == "synthetic" else "invivo"
     values = {
         c.key: tuple(c.mean + c.sd * (UNRELATED if c.column == "jaspar" else PATTERN))
-        for c in claims.published()
+        for c in claims.published_numbers()
         if c.task == published
     }
     shares = tuple(
@@ -147,7 +147,7 @@ def test_rules_can_be_asked_of_single_trials(claim):
 
 @given(st.lists(fractions, min_size=5, max_size=5))
 def test_a_published_deviation_becomes_a_samples(values):
-    cell = replace(claims.published()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
+    cell = replace(claims.published_numbers()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
     assert published_sample(cell).sd == pytest.approx(sample(values).sd, abs=1e-12)
 
 
@@ -234,7 +234,7 @@ def test_what_is_shown_by_example(values, verdict, shown):
 
 
 def test_agreement_is_shown_of_thirty_of_the_fifty_six(committed):
-    cells = [cell for cell in claims.published() if cell.task == "synthetic"]
+    cells = [cell for cell in claims.published_numbers() if cell.task == "synthetic"]
     found = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
     assert (len(found), sum(each.verdict == "reproduced" for each in found)) == (56, 55)
     shown = [each.cell.column for each in found if each.shown]
@@ -547,7 +547,7 @@ def test_every_claim_leans_on_published_numbers():
 
 @pytest.mark.claim("D-2")
 def test_claims_in_vivo_lean_on_table_2_but_not_on_what_was_copied_from_table_1():
-    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published()}
+    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published_numbers()}
     copied = {key(variant, column) for variant in NUMBERS[1:] for column in ("jaspar", "relevant")}
     for quantity in copied:
         assert published["T1", quantity] == published["T2", quantity]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, say, table, work_bars
+from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, say, table, three_decimals, work_bars
 
 
 def audit(
@@ -160,7 +160,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
     important = (
         f"importance: rise of the loss, {loss['value']:.4f} ({loss['name']}), with the filter held at its "
         f"mean, ± its standard error; on {record['importance_sequences']:,} of {record['sequences']:,} "
-        f"sequences; AU-ROC {fixed(record['auroc'])}"
+        f"sequences; AU-ROC {three_decimals(record['auroc'])}"
         if loss
         else f"importance is not known: {why}"
     )

@@ -80,7 +80,7 @@ def text(rows: list[dict[str, Any]], whole: bool) -> str:
 def full(row: dict[str, Any]) -> str:
     """Return one claim in full."""
     lines = [f"{row['id']}  {row['title']}: {row['verdict']}"]
-    lines += _filled(row["statement"]) if row["statement"] else []
+    lines += _fill(row["statement"]) if row["statement"] else []
     lines += [
         f"  paper: {row['source']}",
         f"  chapter: {row['chapter']}",
@@ -89,9 +89,9 @@ def full(row: dict[str, Any]) -> str:
     lines += [f"  test: {test}" for test in row["tests"]]
     lines += [f"  {line}" for line in [*row["numbers"], *row["evidence"]]]
     if row["explanation"] and row["verdict"] in ("undecided", "not reproduced"):
-        lines += _filled(f"In the repository's runs: {row['explanation']}")
+        lines += _fill(f"In the repository's runs: {row['explanation']}")
     return "\n".join(lines)
 
 
-def _filled(paragraph: str) -> list[str]:
+def _fill(paragraph: str) -> list[str]:
     return [fill(paragraph, 110, initial_indent="  ", subsequent_indent="  ")]

@@ -36,7 +36,7 @@ def demo(
     header = ["network", "AU-ROC", "published", "JASPAR", "published", "relevant", "published"]
     rows = []
     for each in found:
-        pairs = zip(*demonstration.compared(each), strict=True)
+        pairs = zip(*demonstration.comparison_text(each), strict=True)
         rows.append([each.plan.network.name, *(cell for pair in pairs for cell in pair)])
     print(table(header, rows))
     print(

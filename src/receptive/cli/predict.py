@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
-from receptive.cli.shared import Json, emit, fixed, table
+from receptive.cli.shared import Json, emit, table, three_decimals
 from receptive.errors import UsageError
 from receptive.theory.layers import format_layers
 
@@ -56,7 +56,7 @@ def predict(
     if towards != "motifs" and not suggest:
         raise UsageError("--towards is for --suggest")
     if registered:
-        document = scored(store) if store else put_down()
+        document = registered_scores(store) if store else registered_predictions()
         emit(document, registered_text(document), json)
         return
     from receptive.theory import prediction
@@ -137,14 +137,14 @@ def advice_text(advice: "Advice") -> str:
     return "\n".join(lines)
 
 
-def put_down() -> dict[str, Any]:
+def registered_predictions() -> dict[str, Any]:
     """Return the registered predictions."""
     from receptive.evidence import predictions
 
-    return predictions.registered()
+    return predictions.registration()
 
 
-def scored(store: Path) -> dict[str, Any]:
+def registered_scores(store: Path) -> dict[str, Any]:
     """Return the scores of both registrations and, apart, of the paper's networks."""
     from receptive.evidence import forecasts, measured, predictions
 
@@ -167,7 +167,13 @@ def registered_text(document: dict[str, Any]) -> str:
     if "networks" in document:
         header = ["network", "layers", "assembly bits", "relevant", "prediction"]
         rows = [
-            [name, row["layers"], fixed(row["assembly_bits"]), fixed(row["relevant"]), row["prediction"]]
+            [
+                name,
+                row["layers"],
+                three_decimals(row["assembly_bits"]),
+                three_decimals(row["relevant"]),
+                row["prediction"],
+            ]
             for name, row in document["networks"].items()
         ]
         return table(header, rows)
@@ -190,7 +196,11 @@ def second_text(score: dict[str, Any]) -> str:
             lines.append(f"Spearman's rho of bits and relevant fraction {interval(rho)}")
         columns = ("bits", "predicted", "pool_alone", "mean")
         rows = [
-            [f"{row['network']} {row['layer']}", *(fixed(row[name]) for name in columns), str(row["n"])]
+            [
+                f"{row['network']} {row['layer']}",
+                *(three_decimals(row[name]) for name in columns),
+                str(row["n"]),
+            ]
             for row in score["layers"]
         ]
         lines.append(table(["layer", "bits", "predicted", "pool alone", "measured", "n"], rows))
@@ -231,7 +241,7 @@ def score_text(score: dict[str, Any]) -> str:
         rows = [
             [
                 name,
-                *(fixed(row[column]) for column in ("assembly_bits", "predicted", "mean")),
+                *(three_decimals(row[column]) for column in ("assembly_bits", "predicted", "mean")),
                 str(row["n"]),
                 row["prediction"],
                 row["measured"],

@@ -16,11 +16,11 @@ from receptive.cli.shared import (
     Store,
     Switches,
     emit,
-    fixed,
     say,
     switch_protocol,
+    three_decimals,
 )
-from receptive.errors import UsageError, shown
+from receptive.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from receptive.replication.runs import Plan
@@ -216,7 +216,7 @@ def board(
             done += outcome.state != "failed"
             bars.update(whole, count=f"{done}/{planned} runs", loss="")
             bars.console.print(
-                shown(outcome_line(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
+                printable(outcome_line(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
             )
 
         yield on_epoch, on_end
@@ -238,6 +238,6 @@ def outcome_line(plan: "Plan", outcome: "Outcome", store: Path) -> str:
     layer = found.filters["conv1"]
     return (
         f"{title(plan)}: {found.epochs} epochs in {found.seconds:.0f} s, "
-        f"AU-ROC {fixed(found.auroc_mean)}, JASPAR {layer.jaspar:.3f}, "
+        f"AU-ROC {three_decimals(found.auroc_mean)}, JASPAR {layer.jaspar:.3f}, "
         f"relevant {layer.relevant:.3f}" + (", by another sweep" if outcome.state == "found" else "")
     )

@@ -16,10 +16,10 @@ from receptive.cli.shared import (
     Switches,
     emit,
     epochs_bars,
-    fixed,
     say,
     switch_protocol,
     table,
+    three_decimals,
 )
 from receptive.errors import UsageError
 
@@ -170,7 +170,7 @@ def describe(found: "Run", folder: Path) -> str:
         f"{plan.network.name}, trial {plan.trial}, protocol {plan.protocol.name}: "
         f"{found.epochs} epochs (best {found.best_epoch}) in {found.seconds:.0f} s "
         f"on {found.backend}, {found.device}",
-        f"AU-ROC {fixed(found.auroc_mean)}, AU-PR {fixed(found.aupr_mean)} on the test set",
+        f"AU-ROC {three_decimals(found.auroc_mean)}, AU-PR {three_decimals(found.aupr_mean)} on the test set",
     ]
     for layer, filters in found.filters.items():
         lines.append(

@@ -59,12 +59,12 @@ class Row:
         """The discrepancies that these fields stand for."""
         return tuple(sorted({DISCREPANCIES[name] for name in self.switches}, key=lambda id: int(id[2:])))
 
-    def measured(self, column: str) -> Sample | None:
+    def sample_of(self, column: str) -> Sample | None:
         """Return a number over the trials, ``None`` without any."""
         values = list(self.values[column].values())
         return sample(values) if values else None
 
-    def compared(self, column: str) -> Comparison | None:
+    def comparison(self, column: str) -> Comparison | None:
         """Return a number beside the published one, ``None`` if none was."""
         cell = claims.cell(self.variant, column)
         return compare(cell, list(self.values[column].values())) if cell else None
@@ -99,7 +99,7 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
 
 
 def _values(results: Results, variant: str) -> Values:
-    return {column: results.numbered(variant, results.of(key(variant, column))) for column in COLUMNS}
+    return {column: results.by_number(variant, results.of(key(variant, column))) for column in COLUMNS}
 
 
 def _of_pairs(one: Values, again: Values) -> dict[str, Interval | None]:
@@ -175,7 +175,7 @@ def explain(comparison: Comparison, switched: Sequence[Row]) -> list[str]:
 
 
 def _verdict(row: Row, column: str) -> str:
-    comparison = row.compared(column)
+    comparison = row.comparison(column)
     return comparison.verdict if comparison else ""
 
 

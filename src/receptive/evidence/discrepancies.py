@@ -35,7 +35,9 @@ class Quote:
     @property
     def cell(self) -> Cell:
         """The number in the table."""
-        (found,) = (one for one in claims.published() if one.id == self.id and one.column == self.column)
+        (found,) = (
+            one for one in claims.published_numbers() if one.id == self.id and one.column == self.column
+        )
         return found
 
     @property
@@ -73,10 +75,10 @@ def class_spread(store: Path | str, protocol: str = "released") -> dict[str, tup
     return {name: tuple(float(np.std(list(one.values()))) for one in each) for name, each in trials.items()}
 
 
-def copied() -> tuple[Cell, ...]:
+def copied_cells() -> tuple[Cell, ...]:
     """Return the cells of Table 2 that equal Table 1's for the same network, mean and deviation (D-2)."""
-    first = {(one.key, one.mean, one.sd) for one in claims.published() if one.id.startswith("T1-")}
-    second = (one for one in claims.published() if one.id.startswith("T2-"))
+    first = {(one.key, one.mean, one.sd) for one in claims.published_numbers() if one.id.startswith("T1-")}
+    second = (one for one in claims.published_numbers() if one.id.startswith("T2-"))
     return tuple(one for one in second if (one.key, one.mean, one.sd) in first)
 
 

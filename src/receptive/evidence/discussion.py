@@ -13,7 +13,7 @@ from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
-from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
+from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
 from receptive.networks.variants import SMALL
 from receptive.replication import targets
 from receptive.theory.assembly import MIXED
@@ -120,7 +120,7 @@ def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, .
 
 
 def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
-    return Claim(name, rule, tuple(chain(*needs)), (on,), least, failing(rule))
+    return Claim(name, rule, tuple(chain(*needs)), (on,), least, explain_failures(rule))
 
 
 CLAIMS = (

@@ -19,7 +19,7 @@ from scipy.optimize import least_squares
 
 from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
-from receptive.evidence.predictions import bootstrap, fitted_to, spearman
+from receptive.evidence.predictions import bootstrap, fit_points, spearman
 from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
 from receptive.evidence.verdicts import Claim, Evidence
@@ -104,7 +104,7 @@ def pool_of(view: View, reach: int = REACH) -> float:
 
 def fit(number: Callable[[View, int], float], reach: int = REACH) -> tuple[Logistic, float]:
     """Fit a curve to the published Table 1, filters of 19; return it with the sum of squares left."""
-    cells = fitted_to()
+    cells = fit_points()
     firsts = [
         assembly.views(receptive_fields(VARIANTS[cell.variant].layers, LENGTHS["synthetic"]))[0]
         for cell in cells
@@ -124,11 +124,11 @@ def fit(number: Callable[[View, int], float], reach: int = REACH) -> tuple[Logis
 
 def ceiling(real: Results) -> float:
     """Return the mean relevant fraction of :data:`CEILING` in the first three trials on real sequences."""
-    values = {name: real.numbered(name, real.of(key(name, "relevant"))) for name in CEILING}
+    values = {name: real.by_number(name, real.of(key(name, "relevant"))) for name in CEILING}
     return fmean(share for trials in values.values() for trial, share in trials.items() if trial < 3)
 
 
-def registered(real: Results) -> dict[str, Any]:
+def registration(real: Results) -> dict[str, Any]:
     """Return the forecasts for all networks, and what they rest on, as a JSON document.
 
     Args:
@@ -260,7 +260,7 @@ def outcomes(
     return tuple(found)
 
 
-def shipped(results: Results, real: Results, switched: Results) -> prediction.Outcomes:
+def shipped_outcomes(results: Results, real: Results, switched: Results) -> prediction.Outcomes:
     """Return what came of the forecasts so far, which the package ships as ``data/outcomes.json``.
 
     Args:
@@ -287,7 +287,7 @@ def _shipped(network: Variant, results: Results, switch: str = "") -> Iterator[p
     name = network.name + switch
     length = LENGTHS["synthetic"]
     fields = receptive_fields(network.layers, length)
-    letters = assembly.covered(fields)
+    letters = assembly.letters_covered(fields)
     for view in assembly.views(fields):
         trials = results.of(key(name, "relevant", view.name))
         if len(trials) < LEAST_TRIALS or view.name not in readable(network, length):

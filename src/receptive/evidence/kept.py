@@ -166,8 +166,8 @@ def _fields(path: Path, record: type) -> dict[str, Any] | None:
     names, found = [field.name for field in fields(record)], read_json(path)
     if not isinstance(found, dict) or sorted(found) != sorted(names):
         raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
-    return {name: _frozen(value) for name, value in found.items()}
+    return {name: _freeze(value) for name, value in found.items()}
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value

@@ -75,11 +75,11 @@ class Results:
         """
         return self.values.get(name_quantity(*quantity), ())
 
-    def numbered(self, variant: str, values: Sequence[float]) -> dict[int, float]:
+    def by_number(self, variant: str, values: Sequence[float]) -> dict[int, float]:
         """Give values of a variant, in the order of its trials, the numbers of these trials."""
         return dict(zip(self.trials.get(variant, range(len(values))), values, strict=True))
 
-    def covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
+    def factors_covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
         """Return, trial by trial, how many factors have a filter of a layer that matches them."""
         return tuple(sum(share > 0 for share in trial.values()) for trial in self.factors[variant, layer])
 
@@ -171,7 +171,7 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
             if int(folder.name[6:]) not in numbers:
                 continue
             name = f"{SIDE[task]}{folder.parts[-3]}"
-            for column, value in _kept(folder, what).items():
+            for column, value in _kept_numbers(folder, what).items():
                 values.setdefault(Quantity(name, "conv1", column), []).append(value)
                 trials.setdefault(name, []).append(int(folder.name[6:]))
     return Results(
@@ -182,7 +182,7 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
     )
 
 
-def _kept(folder: Path, what: str) -> dict[str, float]:
+def _kept_numbers(folder: Path, what: str) -> dict[str, float]:
     """Return the numbers of what was kept of a run; none that cannot be told."""
     found: dict[str, float | None] = {}
     if what == "epochs" and (epochs := read_epochs(folder)):

@@ -2,7 +2,7 @@
 
 ``results/predictions.json`` is `registered` as it stood before any of its networks had been trained. The
 curve that turns assembly information into a relevant fraction was fitted to the paper's published numbers
-alone, by `fit`; the package keeps the result (`assembly.fitted`).
+alone, by `fit`; the package keeps the result (`assembly.fitted_curve`).
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -63,7 +63,7 @@ class Assembled(View):
 
 def by_assembly(network: Variant, curve: Curve | None = None) -> tuple[Assembled, ...]:
     """Predict every convolution of a network on the synthetic task as the first registration does."""
-    curve, found = curve or assembly.fitted(), []
+    curve, found = curve or assembly.fitted_curve(), []
     for view in assembly.views(receptive_fields(network.layers, LENGTH)):
         taps = min(view.taps, assembly.WIDEST)
         bits = assembly.bits(view.pool, view.stride, taps, view.dilation, curve.chance, step=view.step)
@@ -76,11 +76,11 @@ def first_layer(network: Variant, curve: Curve | None = None) -> Assembled:
     return by_assembly(network, curve)[0]
 
 
-def fitted_to() -> tuple[Cell, ...]:
+def fit_points() -> tuple[Cell, ...]:
     """Return the published numbers to fit the curve to: Table 1's relevant fractions, filters of 19."""
     return tuple(
         cell
-        for cell in claims.published()
+        for cell in claims.published_numbers()
         if (cell.task, cell.layer, cell.column) == ("synthetic", "conv1", "relevant")
         and cell.id.startswith("T1-")
         and VARIANTS[cell.variant].layers[0].size == FILTER_SIZE
@@ -88,7 +88,7 @@ def fitted_to() -> tuple[Cell, ...]:
 
 
 def fit() -> Curve:
-    """Fit the curve to the published numbers of `fitted_to`, and to nothing else.
+    """Fit the curve to the published numbers of `fit_points`, and to nothing else.
 
     Least squares, every variant with the same weight: the chance (from 2**-16 to 1/2) whose best midpoint and
     slope leave the least (`fit_at`). Deterministic.
@@ -104,7 +104,7 @@ def fit() -> Curve:
 
 def fit_at(chance: float) -> tuple[Curve, float]:
     """Fit midpoint and slope for a given chance; return the curve and the sum of squares that it leaves."""
-    cells, chance = fitted_to(), float(chance)
+    cells, chance = fit_points(), float(chance)
     published = np.array([cell.mean for cell in cells])
     bits = [first_layer(VARIANTS[cell.variant], Curve(chance, *START)).bits for cell in cells]
 
@@ -124,14 +124,14 @@ def pool_alone(first: Assembled) -> float:
 
 
 def fit_to(number: Callable[[Assembled], float]) -> tuple[Callable[[Assembled], float], float]:
-    """Fit a logistic curve in any number of a first layer to the published fractions of `fitted_to`.
+    """Fit a logistic curve in any number of a first layer to the published fractions of `fit_points`.
 
     Least squares as in `fit`; the curve may rise or fall.
 
     Returns:
         What turns a first layer into a relevant fraction, and the sum of squares that it leaves.
     """
-    cells = fitted_to()
+    cells = fit_points()
     published = np.array([cell.mean for cell in cells])
     numbers = np.array([number(first_layer(VARIANTS[cell.variant])) for cell in cells])
     middle, spread = numbers.mean(), numbers.std()
@@ -148,7 +148,7 @@ def fit_to(number: Callable[[Assembled], float]) -> tuple[Callable[[Assembled], 
     return lambda first: float(fraction((number(first) - middle) / spread, found.x)), 2 * float(found.cost)
 
 
-def registered() -> dict[str, Any]:
+def registration() -> dict[str, Any]:
     """Return the predictions for the networks of `REGISTERED`, and what they rest on, as a JSON document."""
     low, high = assembly.MIXED
     return {
@@ -157,10 +157,10 @@ def registered() -> dict[str, Any]:
         "command": COMMAND,
         "date": DATE,
         "reach": assembly.REACH,
-        "curve": asdict(assembly.fitted()),
+        "curve": asdict(assembly.fitted_curve()),
         "classes": f"distributed < {low:.4g} <= mixed <= {high:.4g} < localist",
         "fitted_to": {
-            cell.variant: {"published": cell.mean, **_row(VARIANTS[cell.variant])} for cell in fitted_to()
+            cell.variant: {"published": cell.mean, **_row(VARIANTS[cell.variant])} for cell in fit_points()
         },
         "networks": {name: _row(network) for name, network in REGISTERED.items()},
     }
@@ -334,7 +334,7 @@ def bootstrap(values: FloatArray, seed: int = 0) -> Interval:
 
 def paper_networks() -> tuple[Variant, ...]:
     """Return the paper's variants that the curve was fitted to."""
-    return tuple(VARIANTS[cell.variant] for cell in fitted_to())
+    return tuple(VARIANTS[cell.variant] for cell in fit_points())
 
 
 def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval | None:

@@ -177,11 +177,11 @@ def judge_all(every: Iterable[Claim], results: Mapping[str, Results]) -> tuple[J
 
 def leans_on(claim: Claim, task: str = "synthetic") -> list[Cell]:
     """Return the published numbers of a task that a claim leans on, save those copied by mistake (D-2)."""
-    cells = [cell for cell in claims.published() if cell.task == task and cell.key in claim.needs]
+    cells = [cell for cell in claims.published_numbers() if cell.task == task and cell.key in claim.needs]
     return [cell for cell in cells if not (cell.id in COPIED and cell.layer)]
 
 
-def failing(rule: Rule) -> Callable[[Results], str]:
+def explain_failures(rule: Rule) -> Callable[[Results], str]:
     """Return what says, as a claim's ``why``, which inequalities do not hold and how far they are off."""
 
     def words(evidence: Evidence) -> str:

@@ -71,7 +71,7 @@ def window_of_pool(pool: int, places: Sequence[int], windows: int = 3) -> Figure
     return figure
 
 
-def shared(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure:
+def shared_fields(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure:
     """Draw the fields of two neighbours in the middle of a layer, a row for each network.
 
     Args:
@@ -99,7 +99,9 @@ def shared(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure
     return figure
 
 
-def stacked(sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDArray[np.float64]) -> Figure:
+def site_stack(
+    sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDArray[np.float64]
+) -> Figure:
     """Draw sequences with their sites boxed, the sites laid over one another, and the PWM that they give.
 
     Args:
@@ -132,7 +134,7 @@ def stacked(sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDA
     return figure
 
 
-def sliding(query: Motif, target: Motif) -> Figure:
+def tomtom_offsets(query: Motif, target: Motif) -> Figure:
     """Draw a motif laid over another at every offset on both strands: the sum of column scores at each.
 
     A score is the distance of two columns, turned around: 0 for the least alike pair of columns, more for

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE
 from receptive.figures.logos import BITS, draw_logo
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.tasks.dataset import Split
 from receptive.tasks.synthetic import sequence_models
@@ -37,7 +37,7 @@ def one_sequence(split: Split, row: int, motifs: Sequence[Motif] | None = None) 
         row: which of them.
         motifs: what was embedded; the paper's twelve by default.
     """
-    motifs = embedded() if motifs is None else motifs
+    motifs = embedded_motifs() if motifs is None else motifs
     one = Split(
         split.X[row : row + 1],
         split.Y[row : row + 1],
@@ -77,7 +77,7 @@ def _shade(axes: Axes, motif: Motif, reverse: bool, start: int) -> None:
             )
 
 
-def planting(drawn: Mapping[str, Split]) -> Figure:
+def motif_places(drawn: Mapping[str, Split]) -> Figure:
     """Draw how many motifs sequences have, and where they begin, for two ways of drawing the data.
 
     Args:

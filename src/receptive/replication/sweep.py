@@ -142,7 +142,7 @@ def sweep(
     if missing:
         here = partial(in_threads, workers) if scheduler is None else partial(on_cluster, scheduler)
         with here(data, store, on_epoch, keep) as submit:
-            for plan, outcome in _ended(trainings(missing), submit):
+            for plan, outcome in _attempt_all(trainings(missing), submit):
                 found += outcome.state == "found"
                 trained += outcome.state == "trained"
                 if outcome.state == "failed":
@@ -169,7 +169,7 @@ def _record(plan: Plan, store: Path, outcome: Outcome) -> None:
     files.write_text(failure_file(plan, store), files.to_json(record))
 
 
-def _ended(missing: Sequence[Training], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
+def _attempt_all(missing: Sequence[Training], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
     """Attempt every training, those that another sweep holds again and again; yield how each run ended."""
     waiting = list(missing)
     while waiting:

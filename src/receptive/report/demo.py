@@ -82,7 +82,7 @@ def page(found: list[Run], out: Path, sequences: int) -> str:
     rows, sheets = [], []
     for run in found:
         name, layer = run.plan.network.name, run.filters["conv1"]
-        rows.append((name.upper(), list(zip(*compared(run), strict=True))))
+        rows.append((name.upper(), list(zip(*comparison_text(run), strict=True))))
         sheets.append(
             {
                 "name": name,
@@ -106,7 +106,7 @@ def page(found: list[Run], out: Path, sequences: int) -> str:
     )
 
 
-def compared(found: Run) -> tuple[list[str], list[str]]:
+def comparison_text(found: Run) -> tuple[list[str], list[str]]:
     """Return a run's AU-ROC and match fractions, and what was published, as text."""
     layer = found.filters["conv1"]
     ours = [found.auroc_mean or float("nan"), layer.jaspar, layer.relevant]

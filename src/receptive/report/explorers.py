@@ -359,12 +359,12 @@ def architecture(store: Path | str) -> Explorer:
             "why": list(why),
             "most": round(most, 3),
             "curve": [(round(bits, 3), round(known.curve.fraction(bits), 3)) for bits in steps],
-            "trained": [_trained(Path(store), each) for each in trained],
+            "trained": [_trained_shares(Path(store), each) for each in trained],
         },
     )
 
 
-def _trained(store: Path, outcome: prediction.Outcome) -> list[object]:
+def _trained_shares(store: Path, outcome: prediction.Outcome) -> list[object]:
     place = Path("synthetic", outcome.network, "released")
     page = f"../results/{address(place)}" if (store / place).exists() else ""
     short = outcome.letters < prediction.SHORTEST

@@ -21,7 +21,7 @@ from receptive.evidence.claims import Statement
 from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
 from receptive.evidence.verdicts import Comparison, Judgement
-from receptive.files import kind, packaged, read_text
+from receptive.files import kind, read_packaged, read_text
 from receptive.report import tables
 from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, mark, plus_minus
 
@@ -111,9 +111,9 @@ def _row(
     tests: tuple[Test, ...],
 ) -> Row:
     if judgement:
-        numbers = _compared(verdicts.leans_on(judgement.claim, judgement.task), results)
+        numbers = _comparison(verdicts.leans_on(judgement.claim, judgement.task), results)
         return Row(statement, tests, numbers, judgement, judgement.verdict)
-    numbers = _compared([cell for cell in claims.published() if cell.id == statement.id], results)
+    numbers = _comparison([cell for cell in claims.published_numbers() if cell.id == statement.id], results)
     if not numbers:
         return Row(statement, tests, (), None, "tested" if tests else "not measured")
     found = {each.verdict for each in numbers}
@@ -121,7 +121,7 @@ def _row(
     return Row(statement, tests, numbers, None, worst)
 
 
-def _compared(cells: Sequence[claims.Cell], results: Mapping[str, Results]) -> tuple[Comparison, ...]:
+def _comparison(cells: Sequence[claims.Cell], results: Mapping[str, Results]) -> tuple[Comparison, ...]:
     return tuple(verdicts.compare(cell, results.get(cell.task, NOTHING).of(cell.key)) for cell in cells)
 
 
@@ -154,7 +154,7 @@ def load_shipped() -> list[dict[str, Any]]:
 
     ``receptive claims --json`` in a checkout makes the file, and a test holds it to the runs.
     """
-    found: list[dict[str, Any]] = json.loads(packaged("verdicts.json"))
+    found: list[dict[str, Any]] = json.loads(read_packaged("verdicts.json"))
     return found
 
 
@@ -210,7 +210,7 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
     for path in sorted(folder.rglob("test_*.py")):
         text = read_text(path, "Python", "utf-8")
         try:
-            marked = list(_marked(ast.parse(text)))
+            marked = list(_claim_marks(ast.parse(text)))
         except SyntaxError as error:
             raise ReceptiveError(f"{path}: not Python: {error.msg}, line {error.lineno}") from None
         except (ValueError, RecursionError, MemoryError) as error:
@@ -228,7 +228,9 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
     return found
 
 
-def _marked(tree: ast.AST, above: tuple[str, ...] = ()) -> Iterator[tuple[ast.FunctionDef, tuple[str, ...]]]:
+def _claim_marks(
+    tree: ast.AST, above: tuple[str, ...] = ()
+) -> Iterator[tuple[ast.FunctionDef, tuple[str, ...]]]:
     """Return the functions of a module with the claims that they and the classes around them name."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
@@ -236,7 +238,7 @@ def _marked(tree: ast.AST, above: tuple[str, ...] = ()) -> Iterator[tuple[ast.Fu
             if isinstance(node, ast.FunctionDef) and marks:
                 yield node, tuple(dict.fromkeys(marks))
             elif isinstance(node, ast.ClassDef):
-                yield from _marked(node, marks)
+                yield from _claim_marks(node, marks)
 
 
 def _claims_of(node: ast.ClassDef | ast.FunctionDef) -> Iterator[str]:

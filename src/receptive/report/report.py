@@ -80,7 +80,7 @@ class Networks(NamedTuple):
                 layer,
                 len(trials),
                 {column: sample(results.of(key(variant, column, layer))) for column in measured.FRACTIONS},
-                sample(results.covered(variant, layer)),
+                sample(results.factors_covered(variant, layer)),
                 _by_name(trials),
             )
             for (variant, layer), trials in sorted(
@@ -179,14 +179,16 @@ def judge_results(
     return Report(
         protocol,
         results,
-        _compared(results["synthetic"], "synthetic"),
+        _comparisons(results["synthetic"], "synthetic"),
         tuple(Judged(judgement, other.verdict) for judgement, other in judged),
-        _compared(results.get("invivo", NOTHING), "invivo"),
+        _comparisons(results.get("invivo", NOTHING), "invivo"),
         networks,
         best["auroc"] if same else {},
         switches,
     )
 
 
-def _compared(results: Results, task: str) -> tuple[Comparison, ...]:
-    return tuple(compare(cell, results.of(cell.key)) for cell in claims.published() if cell.task == task)
+def _comparisons(results: Results, task: str) -> tuple[Comparison, ...]:
+    return tuple(
+        compare(cell, results.of(cell.key)) for cell in claims.published_numbers() if cell.task == task
+    )

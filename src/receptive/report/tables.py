@@ -123,7 +123,7 @@ def mark(number: Comparison) -> str:
 def tally(report: Report) -> str:
     """Count the verdicts in one sentence."""
 
-    def counted(entries: Sequence[Comparison] | Sequence[Judged], *verdicts: str) -> str:
+    def count(entries: Sequence[Comparison] | Sequence[Judged], *verdicts: str) -> str:
         counts = Counter[str](entry.verdict for entry in entries)
         return ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
 
@@ -131,10 +131,10 @@ def tally(report: Report) -> str:
     shown = sum(number.shown is True for number in cells)
     twice = " (each data set by itself)" if len({claim.id for claim in judged}) < len(judged) else ""
     return (
-        f"Of {len(cells)} numbers {counted(cells, 'reproduced', 'not reproduced', 'not measured')}; "
+        f"Of {len(cells)} numbers {count(cells, 'reproduced', 'not reproduced', 'not measured')}; "
         f"agreement is shown of {shown} of those reproduced, and the others are not contradicted. "
         f"Of {len(judged)} claims{twice} "
-        f"{counted(judged, 'reproduced', 'trend only', 'undecided', 'not reproduced', 'not measured')}."
+        f"{count(judged, 'reproduced', 'trend only', 'undecided', 'not reproduced', 'not measured')}."
     )
 
 
@@ -330,7 +330,7 @@ def switch_table(rows: Sequence[Row]) -> Table:
     lines, last = [], ""
     for row in rows:
         numbers = [
-            (number, row.differences[column]) for column in COLUMNS if (number := row.compared(column))
+            (number, row.differences[column]) for column in COLUMNS if (number := row.comparison(column))
         ]
         if row.variant != last:
             line = [row.variant, "published", "", str(PUBLISHED_TRIALS)]

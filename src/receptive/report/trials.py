@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from receptive.evidence import measured
 from receptive.evidence.statistics import sample
-from receptive.files import packaged, read_text, write_text
+from receptive.files import read_packaged, read_text, write_text
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import relevant_ids
 from receptive.motifs.meme import read_meme
@@ -106,7 +106,7 @@ def page(run: Run, folder: Path, home: str = "") -> str:
         threshold=tomtom.THRESHOLD,
         layers=[Layer.read(run, folder, name) for name in run.filters],
         files=table(["file", "bytes"], files),
-        script=Html(packaged("logos.js").decode()),
+        script=Html(read_packaged("logos.js").decode()),
     )
 
 

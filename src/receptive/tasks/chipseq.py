@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.files import packaged
-from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.files import read_packaged
+from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.motifs.motif import Motif, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
 from receptive.tasks.synthetic import FRACTIONS
@@ -48,7 +48,7 @@ def load(seed: int = 0) -> Dataset:
     return _dataset("chipseq", CLASSES, labels(sources), seed)
 
 
-def shuffled(seed: int = 0) -> Dataset:
+def shuffle_labels(seed: int = 0) -> Dataset:
     """Exchange labels at random within each split: a control in which nothing can be learned.
 
     Whole rows of labels are exchanged, so that each split keeps its labels, those that go together and those
@@ -108,7 +108,7 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
 
 def table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Read the packaged loci: their sequences, and the sources of each, that of the sequence first."""
-    packed = packaged("chipseq.tsv.gz")
+    packed = read_packaged("chipseq.tsv.gz")
     rows = [line.split("\t") for line in gzip.decompress(packed).decode().splitlines()[1:]]
     return tuple(row[1] for row in rows), tuple(tuple(row[0].split(",")) for row in rows)
 
@@ -170,7 +170,9 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
         (N, M) bits; their AU-ROC is :func:`receptive.networks.training.metrics` of labels and them.
     """
     if motifs is None:
-        motifs = [motif for factor, motif in zip(FACTORS, embedded(), strict=True) if factor in CLASSES]
+        motifs = [
+            motif for factor, motif in zip(FACTORS, embedded_motifs(), strict=True) if factor in CLASSES
+        ]
     best = np.empty((len(X), len(motifs)), np.float32)
     for column, motif in zip(best.T, motifs, strict=True):
         bits = np.log2((motif.pwm * motif.nsites + 0.25) / (motif.nsites + 1) / 0.25)

@@ -109,7 +109,7 @@ def write(dataset: Dataset, path: Path | str) -> str:
     Raises:
         ReceptiveError: the file cannot be written.
     """
-    with writing(path) as file:
+    with hdf5_writer(path) as file:
         for name, value in {"task": dataset.task, "version": __version__, **dataset.attributes}.items():
             file.attrs[name] = value
         file.attrs["classes"] = list(dataset.classes)
@@ -133,7 +133,7 @@ def add_to_hash(
 
 
 @contextmanager
-def writing(path: Path | str) -> Iterator[h5py.File]:
+def hdf5_writer(path: Path | str) -> Iterator[h5py.File]:
     """Yield an HDF5 file in memory, and write it to ``path`` when the block succeeds.
 
     HDF5 itself crashes the process if a disk is full.

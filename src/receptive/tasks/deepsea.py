@@ -32,8 +32,8 @@ from scipy.io.matlab import MatReadError
 
 from receptive import __version__
 from receptive.errors import ReceptiveError
-from receptive.files import check_file, check_writable, packaged
-from receptive.tasks.dataset import PACKED, SPLITS, add_to_hash, file_hash, writing
+from receptive.files import check_file, check_writable, read_packaged
+from receptive.tasks.dataset import PACKED, SPLITS, add_to_hash, file_hash, hdf5_writer
 
 CLASSES = 919
 LENGTH = 1000
@@ -82,7 +82,7 @@ class Track:
 @cache
 def tracks() -> tuple[Track, ...]:
     """Return the twelve experiments in the order of the labels (S1 Table, D-13)."""
-    text = packaged("deepsea_tracks.tsv").decode()
+    text = read_packaged("deepsea_tracks.tsv").decode()
     return tuple(
         Track(
             index=int(row["class"]),
@@ -188,7 +188,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
 
     digest = hashlib.sha256()
     cg = gc = 0
-    with writing(out) as file:
+    with hdf5_writer(out) as file:
         file.attrs["task"] = "invivo"
         file.attrs["version"] = __version__
         file.attrs["source"] = "DeepSEA training bundle (Zhou & Troyanskaya 2015)"
@@ -214,7 +214,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
 
 
 @contextmanager
-def _reading(path: Path, what: str) -> Iterator[None]:
+def _explain_damage(path: Path, what: str) -> Iterator[None]:
     """Turn what the readers raise on damaged files into an error that names file and field."""
     try:
         yield
@@ -230,7 +230,7 @@ def _reading(path: Path, what: str) -> Iterator[None]:
 def _check(path: Path, split: str) -> int:
     """Refuse a file of the wrong format, split or shape; return its number of rows."""
     check_file(path, "a MATLAB file", "; the bundle has train.mat, valid.mat and test.mat")
-    with _reading(path, "the file"), path.open("rb") as raw:
+    with _explain_damage(path, "the file"), path.open("rb") as raw:
         start = raw.read(19)
     form = "v7.3" if h5py.is_hdf5(path) else "v5" if start == b"MATLAB 5.0 MAT-file" else "unknown"
     expected = "v7.3" if split == "train" else "v5"
@@ -239,7 +239,7 @@ def _check(path: Path, split: str) -> int:
         raise ReceptiveError(
             f"{path}: expected MATLAB {expected}, as DeepSEA's {split}.mat is, found {found}"
         )
-    with _reading(path, "its fields"):
+    with _explain_damage(path, "its fields"):
         if split == "train":
             with h5py.File(path, "r") as file:
                 held = {key: item for key, item in file.items() if isinstance(item, h5py.Dataset)}
@@ -281,7 +281,7 @@ def _labels(path: Path, split: str, rows: int, tell: Progress) -> NDArray[np.uin
         array = file[key]
         for tile in _tiles(array, tell, what):
             classes, at = tile
-            with _reading(path, key):
+            with _explain_damage(path, key):
                 block = array[tile]
             for column, index in enumerate(columns):
                 if classes.start <= index < classes.stop:
@@ -305,7 +305,7 @@ def _codes(path: Path, split: str, kept: NDArray[np.int64], tell: Progress) -> N
             first, last = np.searchsorted(kept, (at.start, at.stop))
             if first == last:
                 continue
-            with _reading(path, key):
+            with _explain_damage(path, key):
                 block = array[positions, :, at]
             channels = block[:, :, kept[first:last] - at.start].transpose(1, 2, 0)
             codes[first:last, positions] = _code(channels, path, key)
@@ -313,7 +313,7 @@ def _codes(path: Path, split: str, kept: NDArray[np.int64], tell: Progress) -> N
 
 
 def _load(path: Path, key: str) -> NDArray[np.generic]:
-    with _reading(path, key):
+    with _explain_damage(path, key):
         return np.asarray(scipy.io.loadmat(path, variable_names=[key])[key])
 
 

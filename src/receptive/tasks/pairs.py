@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks.dataset import SPLITS, Dataset, Split, check_seed
 from receptive.tasks.synthetic import FRACTIONS, LENGTH, NONE, SEQUENCES, models, pool, sample
@@ -45,7 +45,7 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
     if sequences < 10:
         raise UsageError(f"--sequences is {sequences}: at least 10 are needed for three splits")
     check_seed(seed)
-    rng, table = np.random.default_rng(seed), pool(embedded())
+    rng, table = np.random.default_rng(seed), pool(embedded_motifs())
     shape = (sequences, HALVES)
     which = rng.integers(len(PAIRS), size=shape)
     form = rng.choice(len(FORMS), size=shape, p=list(FORMS.values()))

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, jaspar_2016
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded_motifs, jaspar_2016
 from receptive.motifs.motif import Motif, information_content, reverse_complement, scan
 from receptive.motifs.tomtom import match
-from receptive.protocols import RELEASED, Protocol, drawing
+from receptive.protocols import RELEASED, Protocol, task_fields
 from receptive.tasks.dataset import ROWS_READ, SPLITS, Dataset, Split, check_seed
 
 SEQUENCES = 25_000
@@ -86,7 +86,7 @@ def generate(
     if sequences > MOST:
         raise UsageError(f"--sequences is {sequences}: expected at most {MOST}")
     check_seed(seed)
-    motifs = embedded() if motifs is None else motifs
+    motifs = embedded_motifs() if motifs is None else motifs
     most = len(protocol.motif_counts)
     table = pool(motifs)
     if most * table.widths.max() + (most + 1) * protocol.buffer >= LENGTH:
@@ -118,7 +118,7 @@ def generate(
     }
     names = {identifier: factor for factor, identifier in FACTORS.items()}
     classes = tuple(names.get(motif.id, motif.name or motif.id) for motif in motifs)
-    origin = {"seed": seed, "protocol": protocol.name, **drawing(protocol)}
+    origin = {"seed": seed, "protocol": protocol.name, **task_fields(protocol)}
     return Dataset(task, classes, **splits, attributes=origin)
 
 
@@ -218,7 +218,7 @@ def sequence_models(split: Split, motifs: Sequence[Motif] | None = None) -> NDAr
     Returns:
         float32 (N, 4, L), as the released file keeps them under ``model_train`` and so on.
     """
-    table = pool(embedded() if motifs is None else motifs)
+    table = pool(embedded_motifs() if motifs is None else motifs)
     motif, strand, start = (split.truth[key].astype(np.int64) for key in ("motif", "strand", "start"))
     chosen = np.where(motif == NONE, NONE, 2 * motif + strand)
     rows = models(table, chosen, start, split.X.shape[1])
@@ -246,7 +246,7 @@ def chance_sites(
     Returns:
         (M,) shares.
     """
-    motifs = embedded() if motifs is None else motifs
+    motifs = embedded_motifs() if motifs is None else motifs
     shares = []
     for index, motif in enumerate(motifs):
         scores = _log_odds(split.X, motif)
@@ -332,7 +332,7 @@ def draw_motifs(seed: int) -> tuple[Motif, ...]:
         if 6 <= motif.width <= 19 and not {":", "("} & {*motif.name} and motif.name not in known
     ]
     drawn: list[Motif] = []
-    for bits in sorted(float(information_content(motif.pwm).sum()) for motif in embedded()):
+    for bits in sorted(float(information_content(motif.pwm).sum()) for motif in embedded_motifs()):
         free = [
             motif
             for motif in candidates
