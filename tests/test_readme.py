@@ -54,7 +54,7 @@ def test_how_many_published_numbers_agree(committed):
 
 def test_how_narrowly_pool_1_holds(committed, judgements):
     paired = judge(judgements["POOL-1"].claim, replace(committed["synthetic"], by_trial=True))
-    ends = [each.evidence[0].found.high for each in (judgements["POOL-1"], paired)]
+    ends = [each.evidence[0].interval.high for each in (judgements["POOL-1"], paired)]
     assert f"the widest interval ends at {ends[0]:.3f}; with trials of one seed taken as pairs" in RUNNING
     assert f"it ends at {ends[1]:.3f}, and POOL-1 would be {paired.verdict} (and VIVO-4 in trend" in RUNNING
     by_trial = {task: replace(found, by_trial=True) for task, found in committed.items()}

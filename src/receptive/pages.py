@@ -95,7 +95,7 @@ def _templates() -> Environment:
 def format_change(value: float) -> str:
     """Format a change to four decimals, with a proper minus sign.
 
-    >>> signed(-0.25)
+    >>> format_change(-0.25)
     '−0.2500'
     """
     return f"{value:+.4f}".replace("-", "−")

@@ -349,7 +349,7 @@ def _text(value: Any) -> str:
 
 def reread(trained: Protocol) -> Protocol:
     """Return the same way of training with the filters read as the other of the two protocols does."""
-    (other,) = (one for name, one in PROTOCOLS.items() if name != trained.base)
+    (other,) = (protocol for name, protocol in PROTOCOLS.items() if name != trained.base)
     fields = {name: value for name, value in vars(trained).items() if name != "name"}
     return protocol(trained.base, **{**fields, **{name: getattr(other, name) for name in READING}})
 

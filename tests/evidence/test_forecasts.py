@@ -325,7 +325,7 @@ def test_asm_4_asks_for_fourteen_networks_and_passes_over_those_with_fewer_trial
     found = judge(claim("ASM-4"), replace(results, values={**results.values, **far_off}))
     if len(kept) >= 14:
         assert found.verdict == "reproduced"
-        assert found.evidence[0].found.estimate == pytest.approx(0, abs=1e-6)
+        assert found.evidence[0].interval.estimate == pytest.approx(0, abs=1e-6)
     else:
         assert found.verdict == "not measured"
         assert set(found.waits_for) == {network.name for network in left_out}
@@ -342,7 +342,7 @@ def test_asm_4_asks_for_a_distance_of_at_most_a_tenth():
             ),
         )
         distance, _ = claim("ASM-4").rule(moved)
-        assert distance.found.estimate == pytest.approx(off, abs=1e-9)
+        assert distance.interval.estimate == pytest.approx(off, abs=1e-9)
         assert distance.holds is holds
 
 

@@ -177,7 +177,7 @@ def test_more_than_half_takes_fourteen_of_eighteen(hits, verdict):
     found = judge(predictions.CLAIM, results({n: (f,) * 3 for n, f in zip(ordered, fractions, strict=True)}))
     order, share = found.evidence
     assert order.holds
-    assert share.found.estimate == pytest.approx(hits / 18)
+    assert share.interval.estimate == pytest.approx(hits / 18)
     assert found.verdict == verdict
 
 

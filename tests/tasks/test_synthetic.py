@@ -269,7 +269,7 @@ def test_chance_sites_by_brute_force():
 @pytest.mark.claim("SYN-6")
 def test_fewer_sites_asked_for_mean_fewer_chance_sites():
     split = synthetic.generate(3, RELEASED, 400).train
-    shares = [synthetic.chance_sites(split, found=found) for found in (1.0, 0.9, 0.5, 0.1)]
+    shares = [synthetic.chance_sites(split, share=found) for found in (1.0, 0.9, 0.5, 0.1)]
     for more, fewer in itertools.pairwise(shares):
         assert (fewer <= more).all()
         assert fewer.sum() < more.sum()

@@ -23,7 +23,7 @@ CONTROLS = ("+activation=softplus", "+activation=squared_relu", "+activation=sig
 """What stands for other activations of the first layer behind the name of a network."""
 PLACES = (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
 """Networks with the exponential, on the synthetic task and on real sequences."""
-CONDITIONS = tuple(f"+{one.suffix}" for one in targets.CONDITIONS)
+CONDITIONS = tuple(f"+{condition.suffix}" for condition in targets.CONDITIONS)
 """What stands for another regularisation or optimisation."""
 LEARNED = 0.9
 """AU-ROC of CNN-25 below which a condition says nothing."""
@@ -94,7 +94,7 @@ def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
         exceeds(results, key(f"draws/{name}", "relevant"), key(name, "relevant"), -CLEAR) for name in DRAWS
     ]
     yield closest(moved)
-    yield closest(Evidence(each.what, each.found, "below", CLEAR) for each in moved)
+    yield closest(Evidence(inequality.what, inequality.interval, "below", CLEAR) for inequality in moved)
 
 
 def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
@@ -171,7 +171,7 @@ CLAIMS = (
     _claim(
         "DISC-10",
         gain_tells,
-        _keys("relevant", [f"cnn-2+{one.suffix}" for one in targets.LATER["cnn-2"]]),
+        _keys("relevant", [f"cnn-2+{condition.suffix}" for condition in targets.LATER["cnn-2"]]),
         on="conditions",
     ),
 )

@@ -68,19 +68,19 @@ def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
     return contrast((1, sample(sums)))
 
 
-def exceeds(results: Results, one: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
+def exceeds(results: Results, more: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
     """Claim that one quantity is greater than another, by more than ``by``."""
-    return Evidence(f"{_name(one)} − {_name(other)}", combine(results, (1, one), (-1, other)), "above", by)
+    return Evidence(f"{_name(more)} − {_name(other)}", combine(results, (1, more), (-1, other)), "above", by)
 
 
-def not_beaten(results: Results, one: Quantity, other: Quantity, by: float) -> Evidence:
+def not_beaten(results: Results, this: Quantity, other: Quantity, by: float) -> Evidence:
     """Claim that the other quantity is not greater by as much as ``by``."""
-    return Evidence(f"{_name(other)} − {_name(one)}", combine(results, (1, other), (-1, one)), "below", by)
+    return Evidence(f"{_name(other)} − {_name(this)}", combine(results, (1, other), (-1, this)), "below", by)
 
 
 def _of_groups(results: Results, ones: Sequence[Quantity], others: Sequence[Quantity]) -> Interval:
     """Return the mean of some quantities minus the mean of others, all of different networks."""
-    terms = [(1 / len(ones), one) for one in ones] + [(-1 / len(others), other) for other in others]
+    terms = [(1 / len(ones), quantity) for quantity in ones] + [(-1 / len(others), other) for other in others]
     return combine(results, *terms)
 
 
@@ -97,9 +97,12 @@ def closest(evidence: Iterable[Evidence]) -> Evidence:
     every = list(evidence)
     least = min(
         every,
-        key=lambda each: (not each.contradicted, each.margin if isnan(each.clearance) else each.clearance),
+        key=lambda inequality: (
+            not inequality.contradicted,
+            inequality.margin if isnan(inequality.clearance) else inequality.clearance,
+        ),
     )
-    return Evidence(least.what, least.found, least.side, least.limit, len(every))
+    return Evidence(least.what, least.interval, least.side, least.limit, len(every))
 
 
 # The claims. Every inequality is of measured values alone.
@@ -207,7 +210,8 @@ def _large_pools_lead(results: Results, column: str) -> Iterator[Evidence]:
     whole = _of_groups(results, large, small)
     yield Evidence(f"{what}mean of {', '.join(SMALL)}", whole, "above", CLEAR)
     yield closest(
-        Evidence(what + one.variant, _of_groups(results, large, [one]), "above", 0) for one in small
+        Evidence(what + quantity.variant, _of_groups(results, large, [quantity]), "above", 0)
+        for quantity in small
     )
 
 
@@ -220,9 +224,9 @@ def vivo_2(results: Results) -> Iterator[Evidence]:
 def vivo_3(results: Results) -> Iterator[Evidence]:
     """Judge VIVO-3: small pools score better than large ones, by little."""
     what = f"auroc, mean of {', '.join(SMALL)} − mean of {', '.join(LARGE)}"
-    found = _of_groups(results, _keys("auroc", *SMALL), _keys("auroc", *LARGE))
-    yield Evidence(what, found, "above", 0)
-    yield Evidence(what, found, "below", CLEAR)
+    interval = _of_groups(results, _keys("auroc", *SMALL), _keys("auroc", *LARGE))
+    yield Evidence(what, interval, "above", 0)
+    yield Evidence(what, interval, "below", CLEAR)
 
 
 def vivo_4(results: Results) -> Iterator[Evidence]:

@@ -98,7 +98,7 @@ class Advice:
             "network": format_layers(self.now.layers),
             "towards": self.towards,
             "now": self.now.record(),
-            "suggestions": [each.record() for each in self.suggestions],
+            "suggestions": [suggestion.record() for suggestion in self.suggestions],
             "activation": self.activation or None,
             "note": self.note or None,
         }
@@ -127,13 +127,13 @@ def suggest(network: Graph, length: int, towards: str = "motifs") -> Advice:
     now = _design("", "as it is", layers, length, activation)
     if now is None or now.prediction.kind == TOWARDS[towards]:
         return Advice(_known(now), towards, ())
-    found = dict[tuple[Layer, ...], Design]()
+    designs = dict[tuple[Layer, ...], Design]()
     for knob in _knobs(layers, length, activation):
-        asked = [each for each in knob if each.prediction.kind == TOWARDS[towards]]
-        sure = [each for each in asked if _lies_within(each.prediction, towards)]
+        asked = [design for design in knob if design.prediction.kind == TOWARDS[towards]]
+        sure = [design for design in asked if _lies_within(design.prediction, towards)]
         for group in (asked, sure):
-            found |= {each.layers: each for each in group[:1]}
-    ranked = sorted(found.values(), key=lambda each: _cost(now, each))
+            designs |= {design.layers: design for design in group[:1]}
+    ranked = sorted(designs.values(), key=lambda design: _cost(now, design))
     measured = towards == "motifs" and activation == "relu" and not now.prediction.outside
     return Advice(now, towards, tuple(ranked), EXPONENTIAL if measured else "")
 

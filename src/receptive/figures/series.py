@@ -69,6 +69,6 @@ def _published_point(cell: Cell | None) -> Sample:
 def _errorbar(
     axes: Axes, x: Any, series: list[Sample], scale: Any, label: str, style: Mapping[str, Any]
 ) -> None:
-    means = np.array([one.mean for one in series]) * scale
-    bars = np.nan_to_num([one.sd for one in series]) * scale
+    means = np.array([point.mean for point in series]) * scale
+    bars = np.nan_to_num([point.sd for point in series]) * scale
     axes.errorbar(x, means, bars, capsize=3, label=label, **style)

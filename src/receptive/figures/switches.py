@@ -88,7 +88,7 @@ def by_protocol(rows: Sequence[Row]) -> Figure:
             own = [row for row in rows if in_words(row) == name]
             x = np.array([POOLS[row.variant] for row in own]) * APART ** (place - len(names) // 2)
             samples = [row.sample_of(column) or NOTHING for row in own]
-            means, bars = np.array([(one.mean, one.sd) for one in samples]).T
+            means, bars = np.array([(sample.mean, sample.sd) for sample in samples]).T
             style: dict[str, Any] = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
             axes.errorbar(x, means, np.nan_to_num(bars), label=name, **style)
         log_ticks(axes, sorted({POOLS[row.variant] for row in rows}))

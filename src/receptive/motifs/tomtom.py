@@ -94,8 +94,8 @@ def match(
 
     Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).
 
-    >>> from receptive.motifs.jaspar import embedded, jaspar_2016
-    >>> [found.best.name for found in match(embedded()[:3], jaspar_2016())]
+    >>> from receptive.motifs.jaspar import embedded_motifs, jaspar_2016
+    >>> [match.best.name for match in match(embedded_motifs()[:3], jaspar_2016())]
     ['Arid3a', 'CEBPB', 'FOSL1']
 
     Raises:

@@ -138,12 +138,12 @@ def sweep(
             pass
     for plan in done:
         failure_file(plan, store).unlink(missing_ok=True)
-    found, trained, failed = len(done), 0, {}
+    ready, trained, failed = len(done), 0, {}
     if missing:
         here = partial(in_threads, workers) if scheduler is None else partial(on_cluster, scheduler)
         with here(data, store, on_epoch, keep) as submit:
             for plan, outcome in _attempt_all(trainings(missing), submit):
-                found += outcome.state == "found"
+                ready += outcome.state == "found"
                 trained += outcome.state == "trained"
                 if outcome.state == "failed":
                     failed[plan] = outcome.error
@@ -151,7 +151,7 @@ def sweep(
                 elif outcome.state != "held":
                     failure_file(plan, store).unlink(missing_ok=True)
                 on_end(plan, outcome)
-    return Summary(len(done) + len(missing), found, trained, failed)
+    return Summary(len(done) + len(missing), ready, trained, failed)
 
 
 def tidy(store: Path | str) -> None:

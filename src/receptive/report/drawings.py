@@ -79,8 +79,8 @@ def _drawings_of(
 def _sheet(folder: Path, variant: str, layer: str) -> tuple[str, Figure]:
     """Draw the filters of a stored run as logos, with words that say what is seen."""
     motifs, labels = read_named(folder, layer)
-    found = sum(map(bool, labels))
-    title = f"{variant.upper()}, {layer}, trial 0: {found} of {len(motifs)} filters match a relevant motif"
+    matched = sum(map(bool, labels))
+    title = f"{variant.upper()}, {layer}, trial 0: {matched} of {len(motifs)} filters match a relevant motif"
     found_names = sorted(set(filter(None, labels)))
     words = f"sequence logos of {title}{': ' + ', '.join(found_names) if found_names else ''}."
     return words, logos.logo_sheet(motifs, labels, title, columns=3 if len(motifs) <= 30 else 6)

@@ -97,7 +97,7 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
     Returns:
         A row for every claim, in the order of the specification.
     """
-    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(DECIDED, results))}
+    judged = {judgement.claim.id: judgement for judgement in reversed(verdicts.judge_all(DECIDED, results))}
     return tuple(
         _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()
@@ -116,8 +116,10 @@ def _row(
     numbers = _comparison([cell for cell in claims.published_numbers() if cell.id == statement.id], results)
     if not numbers:
         return Row(statement, tests, (), None, "tested" if tests else "not measured")
-    found = {each.verdict for each in numbers}
-    worst = next(each for each in ("not reproduced", "not measured", "reproduced") if each in found)
+    verdicts_ = {number.verdict for number in numbers}
+    worst = next(
+        verdict for verdict in ("not reproduced", "not measured", "reproduced") if verdict in verdicts_
+    )
     return Row(statement, tests, numbers, None, worst)
 
 
@@ -127,8 +129,8 @@ def _comparison(cells: Sequence[claims.Cell], results: Mapping[str, Results]) ->
 
 def summary(matrix: Sequence[Row]) -> dict[str, int]:
     """Count the claims of every verdict."""
-    found = Counter(row.verdict for row in matrix)
-    return {verdict: found[verdict] for verdict in VERDICTS}
+    counts = Counter(row.verdict for row in matrix)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
 def document(row: Row) -> dict[str, Any]:
@@ -154,8 +156,8 @@ def load_shipped() -> list[dict[str, Any]]:
 
     ``receptive claims --json`` in a checkout makes the file, and a test holds it to the runs.
     """
-    found: list[dict[str, Any]] = json.loads(read_packaged("verdicts.json"))
-    return found
+    documents: list[dict[str, Any]] = json.loads(read_packaged("verdicts.json"))
+    return documents
 
 
 def _shipped_tests() -> dict[str, list[Test]]:
@@ -166,10 +168,10 @@ def _shipped_tests() -> dict[str, list[Test]]:
 def number_lines(row: Row) -> list[str]:
     """Return a line for every published number of a claim, with the measured one and its verdict."""
     return [
-        f"{mark(each)} {quantity(each.cell)}: "
-        f"published {plus_minus(each.cell.mean, each.cell.sd)}, "
-        f"measured {measured_text(each)}"
-        for each in row.numbers
+        f"{mark(number)} {quantity(number.cell)}: "
+        f"published {plus_minus(number.cell.mean, number.cell.sd)}, "
+        f"measured {measured_text(number)}"
+        for number in row.numbers
     ]
 
 
@@ -206,7 +208,7 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
     Raises:
         ReceptiveError: a test names a claim that there is not, or a file is not Python.
     """
-    found: dict[str, list[Test]] = {}
+    tests: dict[str, list[Test]] = {}
     for path in sorted(folder.rglob("test_*.py")):
         text = read_text(path, "Python", "utf-8")
         try:
@@ -216,7 +218,7 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
         except (ValueError, RecursionError, MemoryError) as error:
             raise ReceptiveError(f"{path}: cannot be read as Python: {error}") from None
         for function, marks in marked:
-            first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
+            first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
             source = "\n".join(text.splitlines()[first - 1 : function.end_lineno])
             test = Test(path.relative_to(folder.parent).as_posix(), function.name, source)
             for pattern in marks:
@@ -224,8 +226,8 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
                 if not names:
                     raise ReceptiveError(f"{test} is marked with the claim {pattern!r}, which there is not")
                 for name in names:
-                    found.setdefault(name, []).append(test)
-    return found
+                    tests.setdefault(name, []).append(test)
+    return tests
 
 
 def _claim_marks(

@@ -102,7 +102,7 @@ def _claim(judged: Judged) -> Record:
 def _evidence(inequality: Evidence) -> Record:
     return {
         "what": inequality.what,
-        **asdict(inequality.found),
+        **asdict(inequality.interval),
         "expected": inequality.expected,
         "closest_of": inequality.closest_of,
         "holds": inequality.holds,

@@ -170,7 +170,7 @@ def judge_results(
 ) -> Report:
     """Judge the published numbers and claims by results under a protocol, by task."""
     results = {"synthetic": NOTHING, **results}
-    pairs = {task: replace(found, by_trial=True) for task, found in results.items()}
+    pairs = {task: replace(results_, by_trial=True) for task, results_ in results.items()}
     judged = zip(judge_all(DECIDED, results), judge_all(DECIDED, pairs), strict=True)
     networks = {task: Networks.of(results.get(task, NOTHING)) for task in ("synthetic", "chipseq")}
     networks |= {task: Networks.of(results[task]) for task in CONTROLS if task in results}

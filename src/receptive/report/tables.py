@@ -141,8 +141,8 @@ def tally(report: Report) -> str:
 def evidence_line(inequality: Evidence) -> str:
     """Say one inequality of a claim."""
     closest = f", the closest of {inequality.closest_of}" if inequality.closest_of > 1 else ""
-    found = inequality.found
-    interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    measured = inequality.interval
+    interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
     sign = "✓" if inequality.holds else "✗" if inequality.contradicted else "?"
     return f"{sign} {inequality.what}: {interval}, to be {inequality.expected}{closest}"
 

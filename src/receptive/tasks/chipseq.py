@@ -93,9 +93,9 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
     """Split the packaged loci, always the same way, and leave out those without a label."""
     check_seed(seed)
     sequences, sources = table()
-    names = sorted({source for each in sources for source in each})
+    names = sorted({source for own in sources for source in own})
     index = {name: number for number, name in enumerate(names)}
-    X, source = one_hot(sequences), np.array([index[each[0]] for each in sources], np.int16)
+    X, source = one_hot(sequences), np.array([index[own[0]] for own in sources], np.int16)
     ends = np.rint(np.cumsum(FRACTIONS) * len(X)).astype(int)[:-1]
     parts = np.split(np.random.default_rng(seed).permutation(len(X)), ends)
     labelled = [rows[(Y[rows] != UNKNOWN).any(axis=1)] for rows in parts]
@@ -126,10 +126,10 @@ def labels(sources: Sequence[Sequence[str]]) -> NDArray[np.int8]:
     column = {factor.upper(): number for number, factor in enumerate(CLASSES)}
     Y = np.full((len(sources), len(CLASSES)), UNKNOWN, np.int8)
     Y[:, [CLASSES.index(factor) for factor in GENOME_WIDE]] = 0
-    for row, each in zip(Y, sources, strict=True):
-        if any(TOP in source for source in each):
+    for row, own in zip(Y, sources, strict=True):
+        if any(TOP in source for source in own):
             row[:] = 0
-        row[[column[_factor(source)] for source in each]] = 1
+        row[[column[_factor(source)] for source in own]] = 1
     return Y
 
 
@@ -142,14 +142,14 @@ def list_labels(sources: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], NDAr
     Returns:
         The lists that are not the only one of their factor, sorted, and int8 (N, lists).
     """
-    every = sorted({source for each in sources for source in each})
+    every = sorted({source for own in sources for source in own})
     lists = Counter(map(_factor, every))
     names = tuple(name for name in every if lists[_factor(name)] > 1)
     Y = np.full((len(sources), len(names)), UNKNOWN, np.int8)
-    for row, each in zip(Y, sources, strict=True):
-        bound = set(map(_factor, each))
+    for row, own in zip(Y, sources, strict=True):
+        bound = set(map(_factor, own))
         row[[_factor(name) in bound for name in names]] = 0
-        row[[name in each for name in names]] = 1
+        row[[name in own for name in names]] = 1
     return names, Y
 
 

@@ -127,31 +127,31 @@ class Conversion:
         return next(fitting, None)
 
 
-def differences(found: Conversion) -> tuple[str, ...]:
+def differences(conversion: Conversion) -> tuple[str, ...]:
     """Say in a sentence each where a bundle is not the one that the paper used; no sentence if it is."""
     lines = [
-        f"{split}.mat has {found.rows[split]:,} rows, the bundle of DeepSEA {rows:,}"
+        f"{split}.mat has {conversion.rows[split]:,} rows, the bundle of DeepSEA {rows:,}"
         for split, rows in BUNDLE_ROWS.items()
-        if found.rows[split] != rows
+        if conversion.rows[split] != rows
     ]
     for place, track in enumerate(tracks()):
         for split, expected in (("train", track.train_positives), ("test", track.test_positives)):
-            count = found.positives[split][place]
+            count = conversion.positives[split][place]
             if count != expected:
                 lines.append(
                     f"{split}.mat has {count:,} rows with a peak of {track.factor} (class {track.index}), "
                     f"expected {expected:,}"
                 )
-    if found.validation is None:
-        train, valid, test = (found.sequences[split] for split in SPLITS)
+    if conversion.validation is None:
+        train, valid, test = (conversion.sequences[split] for split in SPLITS)
         lines.append(
             f"{train:,} training, {valid:,} validation and {test:,} test sequences are kept; the paper has "
             f"{TRAIN_TOTAL:,} and {TEST_TOTAL:,}, with the validation sequences in one of them or in neither"
         )
-    if found.cg >= found.gc:
+    if conversion.cg >= conversion.gc:
         lines.append(
-            f"the training sequences have {found.cg:,} CG and {found.gc:,} GC; human DNA has fewer CG, so "
-            "the channels of trainxdata may not be in the order A, G, C, T"
+            f"the training sequences have {conversion.cg:,} CG and {conversion.gc:,} GC; human DNA has "
+            "fewer CG, so the channels of trainxdata may not be in the order A, G, C, T"
         )
     return tuple(lines)
 
@@ -201,8 +201,8 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
             del codes
     return Conversion(
         rows,
-        {split: len(found) for split, found in kept.items()},
-        {split: tuple(map(int, found.sum(0, dtype=np.int64))) for split, found in labels.items()},
+        {split: len(rows) for split, rows in kept.items()},
+        {split: tuple(map(int, rows.sum(0, dtype=np.int64))) for split, rows in labels.items()},
         cg,
         gc,
         file_hash(out),
@@ -235,10 +235,8 @@ def _check(path: Path, split: str) -> int:
     form = "v7.3" if h5py.is_hdf5(path) else "v5" if start == b"MATLAB 5.0 MAT-file" else "unknown"
     expected = "v7.3" if split == "train" else "v5"
     if form != expected:
-        found = "no MATLAB file" if form == "unknown" else f"MATLAB {form}"
-        raise ReceptiveError(
-            f"{path}: expected MATLAB {expected}, as DeepSEA's {split}.mat is, found {found}"
-        )
+        what = "no MATLAB file" if form == "unknown" else f"MATLAB {form}"
+        raise ReceptiveError(f"{path}: expected MATLAB {expected}, as DeepSEA's {split}.mat is, found {what}")
     with _explain_damage(path, "its fields"):
         if split == "train":
             with h5py.File(path, "r") as file:

@@ -80,6 +80,6 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
         for name, rows in zip(SPLITS, np.split(rng.permutation(sequences), ends), strict=True)
     }
     names = list(FACTORS)
-    classes = tuple(f"{names[one]}+{names[other]}" for one, other in PAIRS)
+    classes = tuple(f"{names[first]}+{names[other]}" for first, other in PAIRS)
     origin = {"seed": seed, "protocol": protocol.name, "gap": GAP}
     return Dataset("synthetic-pairs", classes, **splits, attributes=origin)

@@ -98,12 +98,12 @@ def load(path: Path | str | None, name: str | None, protocol: Protocol) -> Datas
         if task is None or task.make is None:
             raise UsageError(f"--task {name} needs --data FILE; {', '.join(PACKAGED)} do without")
         return task.make(protocol)
-    found = dataset.read(path, name)
+    data = dataset.read(path, name)
     for field, asked in task_fields(protocol).items():
-        drawn = found.attributes.get(field, asked)
+        drawn = data.attributes.get(field, asked)
         if drawn != asked:
             raise UsageError(
                 f"{path} was drawn with {field} {drawn}, the protocol {protocol.name} has {asked}: "
                 f"draw it anew, or --set {field}={dumps(drawn)}"
             )
-    return found
+    return data

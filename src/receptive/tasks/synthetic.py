@@ -235,13 +235,13 @@ def with_models(data: Dataset) -> Dataset:
 
 
 def chance_sites(
-    split: Split, motifs: Sequence[Motif] | None = None, found: float = 0.5
+    split: Split, motifs: Sequence[Motif] | None = None, share: float = 0.5
 ) -> NDArray[np.float64]:
     """Measure the false negatives among the labels (SYN-6).
 
     Labels tell of embedded motifs alone, but random DNA holds sites as well. For each motif: the share of the
     sequences labelled 0 that hold, on either strand, a site scoring at least as high (log-odds) as the
-    weakest of the best ``found`` of the sites embedded on purpose; by default, as the median site.
+    weakest of the best ``share`` of the sites embedded on purpose; by default, as the median site.
 
     Returns:
         (M,) shares.
@@ -253,7 +253,7 @@ def chance_sites(
         sequence, slot = np.nonzero(split.truth["motif"] == index)
         true = scores[sequence, split.truth["start"][sequence, slot], split.truth["strand"][sequence, slot]]
         best = scores.max(axis=(1, 2))
-        shares.append(np.mean(best[split.Y[:, index] == 0] >= np.quantile(true, 1 - found)))
+        shares.append(np.mean(best[split.Y[:, index] == 0] >= np.quantile(true, 1 - share)))
     return np.array(shares)
 
 
@@ -337,7 +337,7 @@ def draw_motifs(seed: int) -> tuple[Motif, ...]:
             motif
             for motif in candidates
             if not any(frozenset((motif.id, id)) in alike for id in taken)
-            and motif.name not in {each.name for each in drawn}
+            and motif.name not in {other.name for other in drawn}
         ]
         distances = np.array([abs(float(information_content(motif.pwm).sum()) - bits) for motif in free])
         near = np.flatnonzero(distances <= max(BITS_APART, float(distances.min())))

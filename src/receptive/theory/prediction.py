@@ -90,14 +90,14 @@ class Outcomes:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Outcomes":
         """Return the outcomes of a JSON document."""
-        found = dict[str, tuple[Outcome, ...]]()
+        layers = dict[str, tuple[Outcome, ...]]()
         for name in ("layers", "switched"):
             for row in document[name]:
                 view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
                 trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
                 outcome = Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)})
-                found[name] = (*found.get(name, ()), outcome)
-        return cls(Logistic(**document["curve"]), document["ceiling"], **found)
+                layers[name] = (*layers.get(name, ()), outcome)
+        return cls(Logistic(**document["curve"]), document["ceiling"], **layers)
 
 
 @cache
