@@ -80,6 +80,8 @@ needs_role_need_template = "{{ id }}"
 needs_build_json = True
 
 add_module_names = False
+# Every page has the tree of all pages beside it. With each function in that tree, it took a fifth of a build.
+toc_object_entries = False
 autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from receptive.evidence.kept import read_epochs
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
@@ -180,6 +181,7 @@ def open_explorer(window, page, name):
 EXPLORERS = {
     "toy": "spec/pooling.html",
     "filters": "spec/pool-size.html",
+    "epochs": "spec/discussion.html",
     "fields": "spec/receptive-fields.html",
     "architecture": "spec/prediction.html",
 }
@@ -280,6 +282,31 @@ def test_filters_match_as_often_as_tomtom_says(window):
         drawn = form.locator(".logos svg").first
         assert drawn.get_attribute("viewBox") != set_whole(form, drawn)
         set_controls(form, whole=0)
+
+
+def test_filters_over_epochs_are_what_was_kept(window):
+    form = open_explorer(window, EXPLORERS["epochs"], "epochs")
+    names = form.locator("[name=network] option").all_inner_texts()
+    assert "CNN-2, exponential" in names
+    for number in range(len(names)):
+        set_controls(form, network=number)
+        page = unquote(form.locator(".stage a").evaluate("(link) => link.href")).partition("/html/")[2]
+        kept = read_epochs(ROOT / Path(page).parent)
+        for step, epoch in enumerate(kept.epoch):
+            said = set_controls(form, step=step)
+            factors, n = kept.factor[step], len(kept.factor[step])
+            when = f"After epoch {epoch}" if epoch else "Before training"
+            any_, relevant = sum(kept.matches[step]), sum(map(bool, factors))
+            assert said == (
+                f"{when} the loss is {kept.loss[step]:.3f}. Of {n} filters {any_} match a motif of JASPAR, "
+                f"{relevant} a relevant one; a filter holds {sum(kept.bits[step]) / n:.1f} bits on average."
+            )
+            assert form.locator("output").inner_text() == str(epoch)
+            assert form.locator(".logos strong").all_inner_texts() == [each for each in factors if each]
+            assert form.locator(".logos li:not(.no)").count() == any_
+            assert float(form.locator(".meters b").last.inner_text()) == round(kept.relevant(step), 3)
+    # A network with fewer epochs does not leave the slider beyond its end.
+    assert form.locator("[name=step]").get_attribute("max") == str(len(kept.epoch) - 1)
 
 
 def set_whole(form, drawn):

@@ -11,6 +11,9 @@ import numpy as np
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
@@ -117,21 +120,22 @@ LEAST = 0.04
 
 
 @cache
-def letters() -> Html:
-    """Return the outlines of the four letters, once for all logos of a page; each fills a box of 1 by 1."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.path import Path
-    from matplotlib.textpath import TextPath
+def outline(letter: str) -> Path:
+    """Return the outline of a letter, stretched to fill a box of 1 by 1."""
+    drawn = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    low, high = drawn.get_extents().get_points()
+    return Path((drawn.vertices - low) / (high - low), drawn.codes)
 
+
+@cache
+def letters() -> Html:
+    """Return the outlines of the four letters, once for all logos of a page."""
     pens = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
     outlines = {}
     for letter in ALPHABET:
-        outline = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-        low, high = outline.get_extents().get_points()
         steps = []
-        for points, code in outline.iter_segments():
-            xy = (points.reshape(-1, 2) - low) / (high - low)
-            xy[:, 1] = 1 - xy[:, 1]
+        for points, code in outline(letter).iter_segments():
+            xy = points.reshape(-1, 2) * (1, -1) + (0, 1)  # downwards, as in SVG
             steps.append(
                 pens[code] + ("" if code == Path.CLOSEPOLY else " ".join(f"{v:.3g}" for v in xy.ravel()))
             )

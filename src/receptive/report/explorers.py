@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from receptive.evidence.kept import Epochs, read_epochs, read_pwms
+from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
@@ -245,6 +248,58 @@ def _begin(whole: Motif, part: Motif) -> int:
     return next(at for at in starts if np.array_equal(whole.pwm[at : at + part.width], part.pwm))
 
 
+# Filters over epochs
+
+
+def epochs(store: Path | str) -> Explorer | None:
+    """The filters of CNN-2 and CNN-25 after some epochs, with each activation; ``None`` if none were kept.
+
+    Of each network the first trial whose epochs were kept. Data: ``runs``, in the order of the names, with
+    the address of a run's ``page``; the ``epoch`` numbers, and for each of them the ``loss``, the
+    ``shares`` that match any motif and a relevant one, the mean ``bits``, and of the ``filters`` the heights
+    of letters, the factor, and whether it matches.
+    """
+    found = {}
+    for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
+        trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
+        for folder in sorted(trials, key=lambda each: int(each.name.removeprefix("trial-"))):
+            if over := read_epochs(folder):
+                found[f"{name.upper()}, {label}"] = epochs_of(folder, over)
+                break
+    if not found:
+        return None
+    return Explorer(
+        "epochs",
+        "Filters over epochs",
+        "Choose a network and move the epoch. Blue: share of relevant filters; orange: loss; grey: "
+        "the other networks' share. In which network do filters grow, and in which do they stop?",
+        (
+            Choice("network", "network", tuple(found)),
+            Slider("step", "epoch", 0, max(len(run["epoch"]) for run in found.values()) - 1, 0),
+        ),
+        {"runs": list(found.values())},
+        logos=True,
+    )
+
+
+def epochs_of(folder: Path, over: Epochs) -> dict[str, Any]:
+    """The first layer of a stored run over epochs, as the data of `epochs` have it."""
+    return {
+        "page": f"../results/{address(Path(*folder.parts[-4:]))}",
+        "epoch": over.epoch,
+        "loss": [f"{loss:.3f}" for loss in over.loss],
+        "shares": [
+            (f"{fmean(matches):.3f}", f"{over.relevant(place):.3f}")
+            for place, matches in enumerate(over.matches)
+        ],
+        "bits": [f"{fmean(bits):.1f}" for bits in over.bits],
+        "filters": [
+            list(zip(map(heights, pwms), factors, map(int, matches), strict=True))
+            for pwms, factors, matches in zip(read_pwms(folder), over.factor, over.matches, strict=True)
+        ],
+    }
+
+
 # Architectures
 
 LENGTH = 200
@@ -378,6 +433,7 @@ def explorer(name: str, store: Path | str) -> Html:
     makers: dict[str, Callable[[], Explorer | None]] = {
         "toy": toys,
         "filters": lambda: filters(store),
+        "epochs": lambda: epochs(store),
         "fields": fields,
         "architecture": lambda: architecture(store),
     }
