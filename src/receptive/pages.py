@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
+from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
@@ -22,6 +24,8 @@ from receptive.motifs.motif import ALPHABET, information_content
 
 RASTER = 150
 """Dots per inch of a PNG."""
+SMALLEST = 9
+"""Pixels of the smallest text in a picture."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,14 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
     """
     kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
     source = base64.b64encode(encode_figure(figure, kind)).decode()
-    return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption))
+    return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption), legible(figure))
+
+
+def legible(figure: Figure) -> int:
+    """Return how many pixels wide a figure that was drawn has to be shown for its text to be read."""
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    sizes = [text.get_fontsize() for text in texts if text.get_visible() and text.get_text().strip()]
+    return ceil(SMALLEST * 72 * figure.get_figwidth() / min(sizes, default=inf))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Html:

@@ -49,7 +49,7 @@ def logo_sheet(
             transform=axis.transAxes,
             ha="right",
             va="bottom",
-            fontsize=6,
+            fontsize=8.5,
             color="0.4",
         )
         if motif.dead:

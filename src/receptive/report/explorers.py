@@ -268,6 +268,7 @@ def epochs(store: Path | str) -> Explorer | None:
                 break
     if not found:
         return None
+    last = max(len(run["epoch"]) for run in found.values()) - 1
     return Explorer(
         "epochs",
         "Filters over epochs",
@@ -275,7 +276,7 @@ def epochs(store: Path | str) -> Explorer | None:
         "the other networks' share. In which network do filters grow, and in which do they stop?",
         (
             Choice("network", "network", tuple(found)),
-            Slider("step", "epoch", 0, max(len(run["epoch"]) for run in found.values()) - 1, 0),
+            Slider("step", "epoch", 0, last, last),
         ),
         {"runs": list(found.values())},
         logos=True,
