@@ -147,7 +147,7 @@ def opened(window, page):
 
 @every_page
 def test_text_in_pictures_can_be_read(page, window):
-    """At least 9 pixels high, in pictures (matplotlib writes outlines with a scale) and in figures to move."""
+    """At least 9 pixels high, in pictures (matplotlib writes outlines with a scale) and in what moves."""
     opened(window, page)
     pictures = window.evaluate(
         """() => [...document.querySelectorAll("figure.picture img")]
