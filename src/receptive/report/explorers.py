@@ -6,6 +6,7 @@ computes nothing but where to draw.
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -118,10 +119,10 @@ def toys() -> Explorer:
                     ]
                     for name, each in patterns.items()
                 }
-                possible = {name: set(views) for name, views in seen.items()}
+                possible = {name: Counter(views) for name, views in seen.items()}
                 for distance in DISTANCES:
                     names = [pattern.name for pattern in three(distance)]
-                    bits.append(round(toy.information(three(distance), pool, stride, width), 2))
+                    bits.append(round(toy.told([possible[name] for name in names]), 2))
                     for name in names:
                         masks = (
                             sum(2**n for n, other in enumerate(names) if view in possible[other])
