@@ -85,7 +85,7 @@ def holding(model, name):
     probe, values = Probe(network, place, given, axis), dict.fromkeys(range(HELD), 0.1)
 
     def shared():
-        return [scores for _, scores in probe.held(values, CLASSES, lambda: None)]
+        return [scores for _, scores in probe.hold_each(values, CLASSES, lambda: None)]
 
     def apart():
         return [probe.scores({index: values[index]}) for index in range(APART)]

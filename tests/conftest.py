@@ -8,11 +8,12 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-slow_machines = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+slow_machines: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("fast", max_examples=40, derandomize=True, **slow_machines)
 settings.register_profile("thorough", max_examples=1000, **slow_machines)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
@@ -35,7 +36,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """With ``--quick`` leave out claims that six networks cannot decide."""
     left_out = []
     for item in items:
-        claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
+        callspec = getattr(item, "callspec", None)
+        claim = callspec and callspec.params.get("claim")
         if claim is None or not hasattr(claim, "needs"):
             continue
         if config.getoption("--quick") and "fresh" in getattr(item, "fixturenames", ()):
@@ -49,16 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+def command(monkeypatch, capsys) -> Callable[..., tuple[str | int, str, str]]:
     """Run the command line in this process; returns exit code, standard output and standard error."""
     from receptive.cli import main
 
-    def run(*arguments: object) -> tuple[int, str, str]:
+    def run(*arguments: object) -> tuple[str | int, str, str]:
         monkeypatch.setattr(sys, "argv", ["receptive", *map(str, arguments)])
         capsys.readouterr()
         try:
             main()
-            code = 0
+            code: str | int = 0
         except SystemExit as stop:
             code = stop.code or 0
         return code, *capsys.readouterr()

@@ -104,12 +104,14 @@ def what_is_found(folder: Path, run: Run) -> Truth:
     network = model.live(audit.load(folder / "model.keras"), X.shape[1])
     place, _, axis = network.activation("conv1")
     found = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
-    sites = truth.planted({name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded())
-    aupr, chance = truth.localised(found, X, sites)
+    sites = truth.mark_planted(
+        {name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded()
+    )
+    aupr, chance = truth.localisation(found, X, sites)
     motifs = attribution.attribute(found, X, run.plan.classes, database(), relevant)
     raising = [match for match, sign in zip(motifs.matches, motifs.signs, strict=True) if sign > 0]
-    filters_found = truth.recovered(runs.stored_matches(folder)[1], relevant)
-    motifs_found = truth.recovered(raising, relevant)
+    filters_found = truth.recover(runs.stored_matches(folder)[1], relevant)
+    motifs_found = truth.recover(raising, relevant)
     return Truth(
         filters=filters_found.motifs,
         filter_factors=filters_found.factors,

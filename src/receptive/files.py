@@ -302,7 +302,7 @@ def tidy(folder: Path, name: str = "") -> None:
 
 
 def _stale(left: Path) -> bool:
-    """Whether a folder without a lock is one of ours, by what is in it, and old."""
+    """Tell whether a folder without a lock is one of ours, by what is in it, and old."""
     ours = all(each.name == UNLOCKED or left.name.startswith(_prefix(each.name)) for each in left.iterdir())
     return ours and time.time() - left.stat().st_mtime > STALE_SECONDS
 

@@ -16,7 +16,7 @@ from keras import layers
 from receptive.audits import attribution
 from receptive.audits import audit as auditing
 from receptive.audits import page as audits
-from receptive.audits.attribution import asked, enough, logits, mutagenesis, mutants
+from receptive.audits.attribution import choose_outputs, enough, logits, mutagenesis, mutants
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs.jaspar import embedded
@@ -81,10 +81,16 @@ def test_of_a_sum_of_letters_the_effects_are_its_weights(codes, seed):
 
 def test_what_is_looked_at():
     outputs = np.array([[0.9, 0.2], [0.8, 0.5]], np.float32)
-    assert asked(np.array([[0, 1], [1, 1]], np.int8), outputs).tolist() == [[False, True], [True, True]]
-    assert asked(np.array([[-1, 0], [0, 0]], np.int8), outputs).tolist() == [[False, False]] * 2
-    assert asked(None, outputs).tolist() == [[True, False], [False, True]]  # compared with the other sequence
-    assert asked(np.ones((2, 3), np.int8), outputs[:, :1]).tolist() == [[True], [True]]
+    assert choose_outputs(np.array([[0, 1], [1, 1]], np.int8), outputs).tolist() == [
+        [False, True],
+        [True, True],
+    ]
+    assert choose_outputs(np.array([[-1, 0], [0, 0]], np.int8), outputs).tolist() == [[False, False]] * 2
+    assert choose_outputs(None, outputs).tolist() == [
+        [True, False],
+        [False, True],
+    ]  # compared with the other sequence
+    assert choose_outputs(np.ones((2, 3), np.int8), outputs[:, :1]).tolist() == [[True], [True]]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits(outputs))), outputs, rtol=1e-6)
     assert np.isfinite(logits(np.array([0, 1], np.float32))).all()
     assert [enough(each) for each in (200, 600, 5000)] == [2500, 277, 200]
@@ -127,7 +133,7 @@ def grouped(monkeypatch):
         first, second, *_ = embedded()
         return [pattern(first, [0, 1, 2]), pattern(second, [1]), pattern(first, [0, 0], sign=-1)]
 
-    monkeypatch.setattr(attribution, "recurring", recurring)
+    monkeypatch.setattr(attribution, "find_patterns", recurring)
     monkeypatch.setattr(attribution, "need", lambda *_: None)
     return given
 
@@ -224,7 +230,7 @@ def test_short_sequences_are_refused(grouped):
 def test_what_tf_modisco_says_when_it_fails_is_said(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ReceptiveError, match="TF-MoDISco fails: it exits with 1"):
-        attribution.recurring(np.zeros((1, 60, 4), np.uint8), np.zeros((1, 60, 4), np.float32))
+        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.zeros((1, 60, 4), np.float32))
 
 
 # --- where filters are parts ---------------------------------------------------------------------------

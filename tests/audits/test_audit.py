@@ -22,7 +22,7 @@ from scipy.stats import chisquare
 
 from receptive.audits import audit as auditing
 from receptive.audits import page as audits
-from receptive.audits.audit import FEW_SITES, Sequences, audit, unreadable
+from receptive.audits.audit import FEW_SITES, Sequences, audit
 from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
@@ -31,7 +31,7 @@ from receptive.models.probe import Probe
 from receptive.motifs.jaspar import embedded
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.networks import filters
-from receptive.networks.filters import Window
+from receptive.networks.filters import Window, unreadable
 from receptive.networks.variants import VARIANTS, build, cross_entropy
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
@@ -978,8 +978,10 @@ def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     with pytest.raises(UsageError, match=r"--labels t.tsv: .*x.h5 is an HDF5 file"):
         auditing.sequences(tmp_path / "x.h5", "t.tsv")
     few = auditing.sample(named, 7)
-    assert len(few.X) == len(few.Y) == 7
     again = auditing.sample(named, 7)
+    assert few.Y is not None
+    assert again.Y is not None
+    assert len(few.X) == len(few.Y) == 7
     assert np.array_equal(few.X, again.X)
     assert np.array_equal(few.Y, again.Y)
     assert len(auditing.sample(named, 10**6).X) == len(named.X)

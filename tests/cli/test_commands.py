@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -101,8 +103,11 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, sma
 
 
 def test_tasks_that_need_no_file(monkeypatch):
+    def pair(name, protocol):
+        return name, protocol
+
     for name in registry.PACKAGED:
-        task = replace(registry.TASKS[name], make=lambda protocol, name=name: (name, protocol))
+        task = replace(registry.TASKS[name], make=cast(Any, partial(pair, name)))
         monkeypatch.setitem(registry.TASKS, name, task)
     assert set(registry.TASKS) - set(registry.PACKAGED) == {"invivo"}
     for name in registry.PACKAGED:
@@ -158,6 +163,17 @@ def test_match_takes_other_versions_as_relevant_and_names_factors_without_any(co
 
 
 HELP = ["", "variants", "data", "data synthetic", "train", "match", "demo", "field", "toy"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict", ""], ["match", ""], ["report", "--store", ""], ["audit", "", "--out", "here"], [""]],
+)
+def test_an_empty_argument_is_not_taken_for_this_folder(command, arguments):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    before = arguments[arguments.index("") - 1] if len(arguments) > 1 and arguments[0] else "receptive"
+    assert err == f"receptive: the argument after {before} is empty; is a variable of the shell not set?\n"
 
 
 @pytest.mark.parametrize("words", HELP)

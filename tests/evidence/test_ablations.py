@@ -26,7 +26,9 @@ from receptive.protocols import (
 
 
 def explain(network, column, switched):
-    return ablations.explain(compare(claims.cell(network, column), ()), switched)
+    cell = claims.cell(network, column)
+    assert cell
+    return ablations.explain(compare(cell, ()), switched)
 
 
 THOUSANDTHS = st.lists(st.integers(0, 1000), min_size=3, max_size=5)
@@ -123,7 +125,9 @@ def test_a_switch_explains_a_number_that_it_makes_reproduced(tmp_path):
     assert explain("cnn-2", "auroc", switched) == [DISCREPANCIES["beta_1"]]
     assert explain("cnn-2", "jaspar", switched) == []
     assert explain("cnn-4", "auroc", switched) == []
-    deeper = replace(claims.cell("cnn-2", "auroc"), layer="conv2")
+    cell = claims.cell("cnn-2", "auroc")
+    assert cell
+    deeper = replace(cell, layer="conv2")
     assert ablations.explain(compare(deeper, ()), switched) == []
 
 

@@ -239,6 +239,8 @@ def test_pool_size_alone_does_as_well(committed):
     assert found.baseline.rho == pytest.approx(
         spearmanr(list(pool.values()), list(measured.values())).statistic
     )
+    assert found.baseline
+    assert found.error
     assert (round(found.baseline.error, 3), round(found.error, 3)) == (0.164, 0.170)
     assert found.document()["pool_alone"] == asdict(found.baseline)
 

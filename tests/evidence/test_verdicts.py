@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -202,9 +203,13 @@ def test_agreement_is_shown_by_two_one_sided_tests(cell, values):
     found, tolerance = compare(cell, values), TOLERANCE[cell.column]
     assume(np.std(values) > 1e-6)
     ours, theirs = (np.mean(values), np.std(values, ddof=1), len(values)), cell.sd * np.sqrt(5 / 4)
+    sides: tuple[tuple[float, Literal["greater", "less"]], ...] = (
+        (-tolerance, "greater"),
+        (tolerance, "less"),
+    )
     ends = [
         stats.ttest_ind_from_stats(*ours, cell.mean + end, theirs, 5, equal_var=False, alternative=side)
-        for end, side in ((-tolerance, "greater"), (tolerance, "less"))
+        for end, side in sides
     ]
     assume(all(abs(end.pvalue - 0.05) > 1e-9 for end in ends))
     assert found.shown == all(end.pvalue < 0.05 for end in ends)

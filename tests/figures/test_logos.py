@@ -48,6 +48,7 @@ def test_an_alignment_puts_a_fragment_over_the_positions_it_was_cut_from(strand)
     whole = mafk.pwm if strand == "+" else reverse_complement(mafk.pwm)
     fragment = Motif("fragment", "", whole[4:12], 8)
     hit = match([fragment], [mafk])[0].best
+    assert hit
     assert (hit.offset, hit.overlap, hit.strand) == (4, 8, strand)
     upper, lower = logos.alignments([(fragment, mafk, hit)], ["MAFK"], ("filter", "JASPAR")).axes
     left, right = lower.get_xlim()

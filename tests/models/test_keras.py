@@ -19,7 +19,7 @@ from keras import layers
 from tests import strategies
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.models.axes import POSITIONS, regrouped
+from receptive.models.axes import POSITIONS, regroup
 from receptive.models.keras import activation, read
 from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
@@ -190,12 +190,12 @@ def test_a_kernel_that_slides_both_ways_is_refused(shape, conv):
 )
 def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length, channels, target, turned):
     """Against numpy: the number of each value's position, reshaped."""
-    axes = ((POSITIONS,), () if channels == 1 else (channels,))
+    axes: tuple[tuple[int, ...], ...] = ((POSITIONS,), () if channels == 1 else (channels,))
     numbers = np.broadcast_to(np.arange(length)[:, None], (length, channels))
     if turned:
         axes, numbers = axes[::-1], numbers.T
     rest = length * channels // np.prod(target)
-    found = regrouped(axes, [*target, -1], length)
+    found = regroup(axes, [*target, -1], length)
     if rest * np.prod(target) != length * channels:
         assert found is None
         return

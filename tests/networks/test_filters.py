@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from receptive.motifs.motif import Motif
 from receptive.networks import filters
 from receptive.networks.filters import Window
 from receptive.networks.variants import VARIANTS, build, variant
@@ -175,7 +176,7 @@ def test_a_planted_motif_is_read_back():
 def test_trimming_follows_the_protocol():
     pwm = np.full((19, 4), 0.25)
     pwm[8:11] = np.eye(4)[[0, 1, 2]]
-    motifs = (filters.Motif("filter0", "", pwm, 19), filters.Motif("filter1", "", np.zeros((19, 4)), 19))
+    motifs = (Motif("filter0", "", pwm, 19), Motif("filter1", "", np.zeros((19, 4)), 19))
     assert filters.trim_all(motifs, PAPER) == motifs
     kept, dead = filters.trim_all(motifs, RELEASED)
     np.testing.assert_array_equal(kept.pwm, pwm[5:14])

@@ -116,7 +116,7 @@ def test_the_batch_size_is_the_protocols(small, monkeypatch, name, task):
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 50), st.integers(0, 99))
 def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_out, batch_size, seed):
     train = np.arange(4 * n, dtype=np.uint8).reshape(n, 1, 4), np.arange(n, dtype=np.int8)[:, None]
-    valid = tuple(part[:held_out] for part in train)
+    valid = train[0][:held_out], train[1][:held_out]
 
     def epochs(examples):
         return [[(x.numpy(), y.numpy()) for x, y in examples] for _ in range(2)]

@@ -1,4 +1,5 @@
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import RELEVANT, jaspar_2016
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.motifs.motif import Motif, trim
-from receptive.networks import filters
+from receptive.networks import filters, training
 from receptive.networks.training import metrics, predict, train
 from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
@@ -215,8 +216,8 @@ def test_a_run_is_scored_by_what_it_stored(store):
 def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, monkeypatch, name):
     """Training aside, every step again: predictions, metrics, reading, trimming, matching, relevant ids."""
     trained = []
-    train = runs.training.train
-    monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(train(*args)) or trained[0])
+    train = training.train
+    monkeypatch.setattr(training, "train", lambda *args: trained.append(train(*args)) or trained[0])
     wanted = runs.plan(replace(CNN_25, filters=(5, 6), units=8), small, PROTOCOLS[name], 0, 1)
     record = runs.run(wanted, small, tmp_path).record()
     model = trained[0].model
@@ -245,7 +246,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
     wanted = runs.plan(CNN_25, small, RELEASED, 0, 2)
     first = runs.find_run(wanted, store)
-    monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained again"))
     assert runs.run(wanted, small, store) == first
 
 
@@ -292,7 +293,7 @@ def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
     def diverged(*_):
         raise ReceptiveError("the loss became NaN")
 
-    monkeypatch.setattr(runs.training, "train", diverged)
+    monkeypatch.setattr(training, "train", diverged)
     with pytest.raises(ReceptiveError, match="NaN"):
         runs.run(plan, small, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -300,7 +301,7 @@ def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
 
 def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained"))
     with pytest.raises(ReceptiveError, match=r"cannot write .*file"):
         runs.run(runs.plan(CNN_25, small, RELEASED), small, tmp_path / "file")
 
@@ -356,8 +357,8 @@ def test_plans_share_a_training_if_they_differ_in_reading_alone(change):
 def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
     """Each run is, but for its times, what it is when trained alone; what the store has stays as it is."""
     trained = []
-    alone = runs.training.train
-    monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(args) or alone(*args))
+    alone = training.train
+    monkeypatch.setattr(training, "train", lambda *args: trained.append(args) or alone(*args))
     protocols = [RELEASED, protocol("released", threshold=0.7), reread(RELEASED)]
     wanted = [runs.plan(SMALL, small, each, 0, 1) for each in protocols]
     runs.run(wanted[0], small, tmp_path / "both")
@@ -430,9 +431,9 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
 
 
 def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, tmp_path, monkeypatch):
-    trained, train = [], runs.training.train
+    trained, train = [], training.train
     monkeypatch.setattr(
-        runs.training, "train", lambda *args: (trained or trained.append(train(*args)) or trained)[0]
+        training, "train", lambda *args: (trained or trained.append(train(*args)) or trained)[0]
     )
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
     dataset.write(small, tmp_path / "small.h5")
@@ -482,7 +483,7 @@ def test_a_clock_that_is_put_back_ends_no_run_before_it_began(monkeypatch):
     assert abs(datetime.now(UTC) - datetime.fromisoformat(begin)) < timedelta(seconds=60)
     monkeypatch.setattr(runs, "datetime", PutBack)
     assert runs.now() >= begin
-    later = runs.monotonic() + 90
+    later = time.monotonic() + 90
     monkeypatch.setattr(runs, "monotonic", lambda: later)
     passed = datetime.fromisoformat(runs.now()) - datetime.fromisoformat(begin)
     assert timedelta(seconds=89) <= passed < timedelta(seconds=150)

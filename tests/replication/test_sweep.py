@@ -594,9 +594,9 @@ def test_as_many_trainings_as_cores(monkeypatch):
         return asked
 
     monkeypatch.setattr("joblib.cpu_count", lambda: 64)
-    monkeypatch.setattr(workers.subprocess, "run", device("CPU"))
+    monkeypatch.setattr(subprocess, "run", device("CPU"))
     assert sweep.workers_here() == 64
-    monkeypatch.setattr(workers.subprocess, "run", device("NVIDIA H200"))
+    monkeypatch.setattr(subprocess, "run", device("NVIDIA H200"))
     assert sweep.workers_here() == sweep.MOST_ON_A_CARD
     monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert sweep.workers_here() == 2

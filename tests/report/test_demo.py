@@ -5,14 +5,15 @@ import pytest
 
 from receptive.errors import ReceptiveError
 from receptive.evidence.claims import cell, published
+from receptive.figures import logos
 from receptive.replication import runs, workers
 from receptive.report import demo
 
 
 def test_the_demo_trains_what_is_missing_and_writes_the_page(tmp_path, small, store, monkeypatch):
     shutil.copytree(store, tmp_path / "runs")  # CNN-25, of two epochs
-    whole = demo.logos.logo_sheet
-    monkeypatch.setattr(demo.logos, "logo_sheet", lambda motifs, *words: whole(motifs[:3], *words))
+    whole = logos.logo_sheet
+    monkeypatch.setattr(logos, "logo_sheet", lambda motifs, *words: whole(motifs[:3], *words))
     told = []
     records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=2, data=small)
     assert told == [("cnn-2", 1), ("cnn-2", 2)]

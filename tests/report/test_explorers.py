@@ -18,6 +18,7 @@ from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.replication import runs
 from receptive.report import explorers
+from receptive.report.trials import heights
 from receptive.theory import prediction, toy
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
@@ -69,7 +70,7 @@ def test_a_filter_matches_from_the_step_on_at_which_tomtom_says_so():
             assert relevant == pytest.approx(shares.relevant)
         whole = read_meme(folder / f"{layer}.untrimmed.meme")
         for row, motif, part in zip(one["filters"], whole, kept, strict=True):
-            assert explorers.heights(motif.pwm) == row[0]
+            assert heights(motif.pwm) == row[0]
             assert (motif.pwm[row[1] : row[1] + row[2]] == part.pwm).all()
 
 

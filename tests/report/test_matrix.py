@@ -5,6 +5,7 @@ import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.made import make_run, put_run
@@ -165,7 +166,7 @@ def test_the_summary_counts_every_claim_once():
     rows = matrix.of(ROOT / "results", ROOT / "tests")
     counts = matrix.summary(rows)
     assert sum(counts.values()) == len(rows) == len(claims.statements())
-    few = [SimpleNamespace(verdict=verdict) for verdict in ("tested", "undecided", "tested")]
+    few: list[Any] = [SimpleNamespace(verdict=verdict) for verdict in ("tested", "undecided", "tested")]
     expected = dict.fromkeys(matrix.VERDICTS, 0) | {"tested": 2, "undecided": 1}
     assert matrix.summary(few) == expected
 

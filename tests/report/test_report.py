@@ -2,17 +2,21 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.container import ErrorbarContainer
 from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import authors, claims, measured
+from receptive.evidence.claims import Quantity
 from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import FACTORS, embedded, jaspar_2016
@@ -90,13 +94,13 @@ def test_a_store_is_read_trial_by_trial(made_up):
     results = measured.require_results(made_up)
     for variant, trials in TRIALS.items():
         numbers = [
-            results.of((variant, layer, column))
+            results.of(Quantity(variant, layer, column))
             for layer, column in (("", "auroc"), ("conv1", "jaspar"), ("conv1", "relevant"))
         ]
         assert list(zip(*numbers, strict=True)) == trials
-        assert results.of((variant, "conv1", "relevant_embedded")) == tuple(r / 2 for *_, r in trials)
+        assert results.of(key(variant, "relevant_embedded")) == tuple(r / 2 for *_, r in trials)
         assert [trial["MAX"] for trial in results.factors[variant, "conv1"]] == [r / 12 for *_, r in trials]
-    assert results.of(("cnn-10", "", "auroc")) == ()
+    assert results.of(key("cnn-10", "auroc")) == ()
     assert results.left_out == ()
 
 
@@ -117,7 +121,7 @@ def test_a_report_says_which_networks_have_runs_of_more_than_one_recipe(command,
 def test_trials_are_in_the_order_of_their_numbers(tmp_path):
     for trial in (10, 9, 2, 0):
         put(tmp_path, "cnn-2", trial, trial / 100, 0, 0)
-    assert measured.require_results(tmp_path).of(("cnn-2", "", "auroc")) == (0, 0.02, 0.09, 0.1)
+    assert measured.require_results(tmp_path).of(key("cnn-2", "auroc")) == (0, 0.02, 0.09, 0.1)
 
 
 @pytest.mark.parametrize("change", [{"epochs": 99}, {"complete": False}])
@@ -140,8 +144,8 @@ def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
     put(store, "cnn-2", 0, 0.2, 0.2, 0.2, protocol="released+beta_1=0.9")
     put(store, "cnn-2", 0, 0.3, 0.3, 0.3, task="chipseq", data="2")
     assert measured.require_results(store).values == measured.require_results(made_up).values
-    assert measured.require_results(store, "paper").of(("cnn-2", "", "auroc")) == (0.1,)
-    assert measured.require_results(store, task="chipseq").of(("cnn-2", "", "auroc")) == (0.3,)
+    assert measured.require_results(store, "paper").of(key("cnn-2", "auroc")) == (0.1,)
+    assert measured.require_results(store, task="chipseq").of(key("cnn-2", "auroc")) == (0.3,)
 
 
 @pytest.mark.parametrize(
@@ -270,11 +274,11 @@ runs_of_a_network = st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_
 def test_text_csv_markdown_and_json_agree(numbers):
     places = (("", "auroc"), ("conv1", "jaspar"), ("conv1", "relevant"))
     values = {
-        (variant, layer, column): tuple(trial[place] for trial in trials)
+        Quantity(variant, layer, column): tuple(trial[place] for trial in trials)
         for variant, trials in numbers.items()
         for place, (layer, column) in enumerate(places)
     }
-    values |= {(variant, "conv1", name): (0.5,) for variant in numbers for name in measured.FRACTIONS[1::2]}
+    values |= {key(variant, name): (0.5,) for variant in numbers for name in measured.FRACTIONS[1::2]}
     shares = {(v, "conv1"): (dict.fromkeys(FACTORS, 1 / 12),) * len(trials) for v, trials in numbers.items()}
     found = report.judge_results({"synthetic": Results(values, shares)})
     document = json.loads(json.dumps(records.record(found)))
@@ -352,10 +356,10 @@ def test_figures_are_written_and_shown_with_their_words(written):
 def test_the_figure_of_pools_shows_the_numbers(made_up):
     results = measured.require_results(made_up)
     for axes, column in zip(match_fractions(results).axes, ("jaspar", "relevant"), strict=True):
-        theirs, ours = axes.containers
+        theirs, ours = cast(list[ErrorbarContainer], axes.containers)
         published = [claims.cell(variant, column).mean for variant in POOLS]
         assert theirs.lines[0].get_ydata() == pytest.approx(published)
-        means = [np.mean(results.of((v, "conv1", column)) or [np.nan]) for v in POOLS]
+        means = [np.mean(results.of(key(v, column)) or [np.nan]) for v in POOLS]
         assert ours.lines[0].get_ydata() == pytest.approx(means, nan_ok=True)
         low, high = ours.lines[1][0].get_ydata(), ours.lines[1][1].get_ydata()
         place = list(POOLS).index("cnn-2")
@@ -563,5 +567,5 @@ def test_the_command_shows_real_sequences_and_draws_their_figures(command, in_vi
 def test_the_figure_of_other_data_has_no_published_series(in_vivo):
     results = measured.require_results(in_vivo, task="chipseq")
     for axes in match_fractions(results).axes:
-        (ours,) = axes.containers
-        assert len(ours.lines[0].get_xdata()) == len(POOLS)
+        (ours,) = cast(list[ErrorbarContainer], axes.containers)
+        assert np.size(ours.lines[0].get_xdata()) == len(POOLS)

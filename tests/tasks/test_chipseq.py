@@ -10,6 +10,7 @@ from importlib.resources import files
 from io import StringIO
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ def components(sequences: list[str], size: int) -> list[int]:
 
 
 @st.composite
-def lists(draw: st.DrawFn) -> list[Peak]:
+def lists(draw: st.DrawFn) -> list[Any]:
     """Peaks of three lists cut from one small genome, in any place, length, order and strand.
 
     Some repeat one place, some are too short, some hold an unknown nucleotide.
@@ -111,7 +112,7 @@ def test_the_centre_loses_one_more_at_the_end(length, left):
 def test_loci_unite_the_sources_of_their_peaks(found):
     """Every kept peak is in one locus, which has its sources and its best peak's middle; repeats are out."""
     kept = [p for p in found if len(p.sequence) >= LENGTH and "N" not in peaks.centre(p.sequence)]
-    clusters: dict[int, list[Peak]] = {}
+    clusters: dict[int, list[Any]] = {}
     for peak, number in zip(kept, components([peak.sequence for peak in kept], WORD), strict=True):
         clusters.setdefault(number, []).append(peak)
     expected, repeats = Counter(), Counter()
@@ -145,7 +146,7 @@ def test_the_order_of_the_peaks_does_not_matter(found, data):
 PROVENANCE = "file\ttf\tcell\nMAX.K562.one.tsv.gz\tMAX\tK562\nSP1.K562.two.tsv.gz\tSP1\tK562\n"
 
 
-def source(folder: Path, found: list[Peak], mtime: int = 0) -> Path:
+def source(folder: Path, found: list[Any], mtime: int = 0) -> Path:
     """Write a folder of sources, of which one in the provenance is missing."""
     folder.mkdir()
     for name in {peak.source for peak in found}:
@@ -156,7 +157,7 @@ def source(folder: Path, found: list[Peak], mtime: int = 0) -> Path:
     return folder
 
 
-def some_peaks() -> list[Peak]:
+def some_peaks() -> list[Any]:
     random = np.random.default_rng(0)
     genome = "".join(random.choice(list("ACGT"), 1000))
     places = [("MAX.K562.one", 0), ("MAX.K562.one", 300), ("SP1.K562.two", 20), ("SP1.K562.two", 700)]

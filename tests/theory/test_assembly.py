@@ -93,7 +93,7 @@ def simulated(pool, stride, taps, dilation, chance, reach, samples, rng):
 
 @pytest.mark.claim("ASM-2")
 @given(shapes(positions=9), CHANCES, st.integers(0, 4), st.integers(1, 4))
-def test_equals_brute_force(shape, chance, reach, step):
+def test_equals_brute_force(shape: tuple[int, int, int, int], chance, reach, step):
     expected = enumerated(*shape, chance, reach, step)
     assert isclose(bits(*shape, chance=chance, reach=reach, step=step), expected, abs_tol=1e-9)
 
@@ -101,7 +101,7 @@ def test_equals_brute_force(shape, chance, reach, step):
 @pytest.mark.parametrize(
     "shape", [(1, 1, 2, 1), (2, 2, 2, 1), (4, 2, 3, 1), (3, 1, 2, 2), (2, 3, 2, 1)], ids=str
 )
-def test_equals_a_simulation(shape):
+def test_equals_a_simulation(shape: tuple[int, int, int, int]):
     found = simulated(*shape, 1 / 16, 4, 20_000, np.random.default_rng(0))
     assert abs(bits(*shape, chance=1 / 16) - found) < 0.02
 

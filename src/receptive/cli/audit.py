@@ -129,7 +129,7 @@ def audit(
 
 
 def describe(record: dict[str, Any], out: Path) -> str:
-    """Summarise an audit: what each layer sees, the filters, and what they come to."""
+    """Summarise an audit: the field of each layer, the filters, and their match fractions."""
     layers = [
         [
             row["name"],
@@ -187,7 +187,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
 
 
 def _attributions(found: dict[str, Any] | None) -> list[str]:
-    """The motifs that mutation found, as a table."""
+    """Return the motifs that mutation found, as a table."""
     if found is None:
         return []
     rows = []

@@ -63,7 +63,7 @@ def claims(
 
 
 def text(rows: list[dict[str, Any]], whole: bool) -> str:
-    """The claims as text for the terminal, in a line each or in full."""
+    """Return the claims as text for the terminal, in a line each or in full."""
     from receptive.report import matrix
 
     if whole:
@@ -78,7 +78,7 @@ def text(rows: list[dict[str, Any]], whole: bool) -> str:
 
 
 def full(row: dict[str, Any]) -> str:
-    """One claim in full."""
+    """Return one claim in full."""
     lines = [f"{row['id']}  {row['title']}: {row['verdict']}"]
     lines += _filled(row["statement"]) if row["statement"] else []
     lines += [

@@ -42,9 +42,9 @@ def network(name: str, passthrough: list[str]) -> Graph:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
         ReceptiveError: the model cannot be read.
     """
-    from receptive.networks.variants import REGISTERED, VARIANTS
+    from receptive.networks.variants import OWN, VARIANTS
 
-    known = VARIANTS | REGISTERED
+    known = VARIANTS | OWN
     if kind(name) == "file" or name.endswith(ENDINGS):
         return model(name, passthrough)
     if passthrough:

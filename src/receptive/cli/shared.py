@@ -1,4 +1,4 @@
-"""What the commands share: options, progress on standard error, results on standard output."""
+"""Shared by the commands: options, progress on standard error, results on standard output."""
 
 import json
 import sys

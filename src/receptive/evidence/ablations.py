@@ -180,5 +180,5 @@ def _verdict(row: Row, column: str) -> str:
 
 
 def differs(difference: Interval | None) -> bool:
-    """Whether a difference was measured and its interval leaves 0 out."""
+    """Tell whether a difference was measured and its interval leaves 0 out."""
     return difference is not None and not difference.low <= 0 <= difference.high

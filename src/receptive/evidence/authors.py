@@ -1,4 +1,4 @@
-"""What the authors' own in vivo networks learned: first-layer filters trained on the real DeepSEA data.
+"""The authors' own in vivo networks: first-layer filters trained on the real DeepSEA data.
 
 They come from the history of the released repository (17 April 2019: an earlier version of the manuscript,
 one trial per variant), trimmed as they were given to MEME's Tomtom. So match fractions of real filters can be

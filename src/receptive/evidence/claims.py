@@ -1,4 +1,4 @@
-"""What the paper claims, in our words, and its numbers.
+"""The paper's claims, in our words, and its numbers.
 
 Published numbers are for comparison only: none enters a computation of a result. The one forecast made from
 them is the curve of `predictions`.

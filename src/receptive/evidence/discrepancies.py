@@ -1,4 +1,4 @@
-"""Where the paper contradicts itself or the code published with it: facts, and what follows from them.
+"""Contradictions of the paper with itself or with its code, and their consequences.
 
 The code is that of revision 122f5f2 (:mod:`receptive.protocols`). Protocols hold the differences in method
 (D-7 to D-17, :mod:`receptive.protocols`); here are those of numbers and names (D-1 to D-6).

@@ -1,4 +1,4 @@
-"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments*.toml`` as code.
+"""Questions of the paper's Discussion as claims: the rules of ``results/experiments*.toml`` as code.
 
 They were put down before any of their runs. `measured.conditions` and `measured.read_kept` make one task of
 runs that differ in a switch, in their data, or in what was kept of them.
@@ -15,12 +15,11 @@ from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
 from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
 from receptive.networks.variants import SMALL
-from receptive.protocols import ACTIVATIONS
 from receptive.replication import targets
 from receptive.theory.assembly import MIXED
 
 EXPONENTIAL = "+activation=exponential"
-CONTROLS = tuple(f"+activation={name}" for name in ACTIVATIONS if name not in ("relu", "exponential"))
+CONTROLS = ("+activation=softplus", "+activation=squared_relu", "+activation=sigmoid")
 """What stands for other activations of the first layer behind the name of a network."""
 PLACES = (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
 """Networks with the exponential, on the synthetic task and on real sequences."""
@@ -109,6 +108,13 @@ def size_does_not_decide(results: Results) -> Iterator[Evidence]:
         yield exceeds(results, key(f"{size}/cnn-25", "relevant"), key(f"{size}/cnn-2", "relevant"), HALF)
 
 
+def gain_tells(results: Results) -> Iterator[Evidence]:
+    """DISC-10: of activations put down before their runs, those of small gain leave CNN-2 distributed."""
+    for activation in ("gelu", "silu"):
+        yield below(results, key(f"cnn-2+activation={activation}", "relevant"), MIXED[0])
+    yield above(results, key("cnn-2+activation=cubed_relu", "relevant"), MIXED[1])
+
+
 def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, ...]:
     return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
 
@@ -160,6 +166,12 @@ CLAIMS = (
         "DISC-9",
         size_does_not_decide,
         _keys("relevant", [f"{size}/{name}" for size in SIZES for name in ("cnn-2", "cnn-25")]),
+        on="conditions",
+    ),
+    _claim(
+        "DISC-10",
+        gain_tells,
+        _keys("relevant", [f"cnn-2+{one.suffix}" for one in targets.LATER["cnn-2"]]),
         on="conditions",
     ),
 )

@@ -1,4 +1,4 @@
-"""What was kept of a run, read: its first layer over epochs, and how much each filter matters.
+"""Extra measurements of a run: its first layer over epochs, and how much each filter matters.
 
 ``tools/kept.py`` makes ``epochs.json``, ``importance.json`` and ``truth.json`` in the folder of a run, from
 its ``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
@@ -72,7 +72,7 @@ class Epochs:
 
 @dataclass(frozen=True)
 class Importance:
-    """What a network loses when one first-layer filter after another is held at its mean.
+    """The losses of a network when one first-layer filter after another is held at its mean.
 
     Attributes:
         loss, auroc: of the network as it is, on its test set.
@@ -107,7 +107,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class Truth:
-    """What of the synthetic task's truth the filters of a network find, and its attributions.
+    """The share of the synthetic task's truth that a network's filters find, and its attributions.
 
     Attributes:
         filters: live filters of the first layer.

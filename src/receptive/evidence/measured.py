@@ -1,4 +1,4 @@
-"""What a store has measured: the numbers of its runs, trial by trial."""
+"""The measurements of a store: the numbers of its runs, trial by trial."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
 from receptive.replication.runs import Run
-from receptive.replication.targets import ACTIVATIONS, CONDITIONS
+from receptive.replication.targets import ACTIVATIONS, CONDITIONS, LATER
 from receptive.tasks.registry import OTHERS
 
 SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
@@ -140,7 +140,7 @@ def conditions(store: Path | str, protocol: str = "released") -> Results:
     A network is named with its data and its switch, as in ``cnn-2+l2=0.0``, ``chipseq/cnn-2`` or
     ``draws/cnn-2``; without either it is the network of ``protocol`` on the synthetic task.
     """
-    others = (*CONDITIONS, *chain(*ACTIVATIONS.values()), *ablations())
+    others = (*CONDITIONS, *chain(*ACTIVATIONS.values()), *LATER["cnn-2"], *ablations())
     switched = {one.suffix: None for one in others if one.differences(RELEASED).keys() - READING}
     values: dict[Quantity, tuple[float, ...]] = {}
     trials: dict[str, tuple[int, ...]] = {}
@@ -183,7 +183,7 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
 
 
 def _kept(folder: Path, what: str) -> dict[str, float]:
-    """The numbers of what was kept of a run; none that cannot be told."""
+    """Return the numbers of what was kept of a run; none that cannot be told."""
     found: dict[str, float | None] = {}
     if what == "epochs" and (epochs := read_epochs(folder)):
         found = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}

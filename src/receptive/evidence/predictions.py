@@ -45,7 +45,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Assembled(View):
-    """What the first registration says of a convolution, beside what is seen of it.
+    """A convolution as the first registration predicts it, with the view that its reader has.
 
     Attributes:
         bits: assembly information; of more than `assembly.WIDEST` taps so many are counted.
@@ -119,7 +119,7 @@ def fit_at(chance: float) -> tuple[Curve, float]:
 
 
 def pool_alone(first: Assembled) -> float:
-    """The simplest number to compare with, without any theory: log2 of the size of the first pool."""
+    """Return the simplest number to compare with, without any theory: log2 of the size of the first pool."""
     return log2(first.pool)
 
 
@@ -201,7 +201,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rival:
-    """How another number of the first layer does, by its own curve from `fit_to`, on measured networks.
+    """The score of another number of the first layer, by its own curve from `fit_to`, on measured networks.
 
     Attributes:
         left_over: sum of squares that its curve leaves of what it was fitted to.
@@ -218,7 +218,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Score:
-    """How predictions did.
+    """The score of predictions.
 
     Attributes:
         outcomes: the networks that were measured often enough.
@@ -245,7 +245,7 @@ class Score:
         return sum(each.hit for each in self.outcomes)
 
     def document(self) -> dict[str, Any]:
-        """The score as a JSON document; ``classes`` counts measured classes for every predicted one."""
+        """Return the score as JSON; ``classes`` counts measured classes for every predicted one."""
         kinds: tuple[Kind, ...] = ("distributed", "mixed", "localist")
         pairs = [(each.predicted.kind, each.kind) for each in self.outcomes]
         return {
@@ -326,7 +326,7 @@ CLAIM = Claim(
 
 
 def bootstrap(values: FloatArray, seed: int = 0) -> Interval:
-    """The mean with its 95% percentile interval over resampled values."""
+    """Compute the mean with its 95% percentile interval over resampled values."""
     draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
     low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975)).tolist()
     return Interval(float(values.mean()), low, high)
@@ -338,7 +338,7 @@ def paper_networks() -> tuple[Variant, ...]:
 
 
 def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval | None:
-    """Spearman's rank correlation with its 95% percentile interval over resampled points.
+    """Compute Spearman's rank correlation with its 95% percentile interval over resampled points.
 
     Samples in which all values of one kind are equal have no correlation and are left out. ``None`` for fewer
     than three points, or if all values of one kind are equal.
@@ -352,7 +352,7 @@ def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval
 
 
 def _rank_correlations(samples: FloatArray) -> FloatArray:
-    """Spearman's correlation of every sample of points (samples, n, 2); NaN if all values are equal."""
+    """Compute Spearman's correlation of every sample of points (samples, n, 2); NaN if all are equal."""
     ranks = np.asarray(rankdata(samples, axis=1)) - (samples.shape[1] + 1) / 2
     one, other = ranks[:, :, 0], ranks[:, :, 1]
     spread = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))

@@ -42,23 +42,23 @@ def _name(what: Quantity) -> str:
 
 
 def above(results: Results, quantity: Quantity, limit: float) -> Evidence:
-    """The mean of a quantity lies above ``limit``."""
+    """Return the mean of a quantity lies above ``limit``."""
     return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "above", limit)
 
 
 def below(results: Results, quantity: Quantity, limit: float) -> Evidence:
-    """The mean of a quantity lies below ``limit``."""
+    """Return the mean of a quantity lies below ``limit``."""
     return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "below", limit)
 
 
 def combined(results: Results, *terms: tuple[float, Quantity]) -> Interval:
-    """A weighted sum of the means of quantities: trial by trial if all of them are of one network."""
+    """Return a weighted sum of the means of quantities: trial by trial if all of them are of one network."""
     numbered = [(weight, results.numbered(what.variant, results.of(what))) for weight, what in terms]
     return _sum(results.by_trial or len({what.variant for _, what in terms}) == 1, *numbered)
 
 
 def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
-    """A weighted sum of means of numbered trials; by trial over those that all have."""
+    """Return a weighted sum of means of numbered trials; by trial over those that all have."""
     if not by_trial:
         return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
     shared = set.intersection(*(set(trials) for _, trials in terms))
@@ -69,17 +69,17 @@ def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
 
 
 def exceeds(results: Results, one: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
-    """One quantity is greater than another, by more than ``by``."""
+    """Return one quantity is greater than another, by more than ``by``."""
     return Evidence(f"{_name(one)} − {_name(other)}", combined(results, (1, one), (-1, other)), "above", by)
 
 
 def not_beaten(results: Results, one: Quantity, other: Quantity, by: float) -> Evidence:
-    """The other quantity is not greater by as much as ``by``."""
+    """Return the other quantity is not greater by as much as ``by``."""
     return Evidence(f"{_name(other)} − {_name(one)}", combined(results, (1, other), (-1, one)), "below", by)
 
 
 def _of_groups(results: Results, ones: Sequence[Quantity], others: Sequence[Quantity]) -> Interval:
-    """The mean of some quantities minus the mean of others, all of different networks."""
+    """Return the mean of some quantities minus the mean of others, all of different networks."""
     terms = [(1 / len(ones), one) for one in ones] + [(-1 / len(others), other) for other in others]
     return combined(results, *terms)
 
@@ -87,7 +87,7 @@ def _of_groups(results: Results, ones: Sequence[Quantity], others: Sequence[Quan
 def _slope(
     results: Results, quantities: Sequence[Quantity], scale: Sequence[float] = (1, 1, 1, 1)
 ) -> Interval:
-    """The least-squares slope of four means, each times its scale, in equal steps."""
+    """Return the least-squares slope of four means, each times its scale, in equal steps."""
     weights = np.multiply((-0.3, -0.1, 0.1, 0.3), scale).tolist()
     return combined(results, *zip(weights, quantities, strict=True))
 
@@ -140,7 +140,7 @@ def pool_4(results: Results) -> Iterator[Evidence]:
 
 
 def _spread(results: Results, variant: str) -> NDArray[np.float64]:
-    """For every factor the standard deviation, over trials, of how many first-layer filters match it."""
+    """Return, for every factor, the deviation over trials of the number of first-layer filters on it."""
     shares = np.array([list(trial.values()) for trial in results.factors[variant, "conv1"]])
     spread: NDArray[np.float64] = np.std(shares * VARIANTS[variant].filters[0], axis=0, ddof=1)
     return spread
@@ -199,7 +199,7 @@ def vivo_1(results: Results) -> Iterator[Evidence]:
 
 
 def _large_pools_lead(results: Results, column: str) -> Iterator[Evidence]:
-    """By far on average, and each small pool by itself."""
+    """Compare large pools with small ones: by far on average, and with each small pool by itself."""
     large, small = _keys(column, *LARGE), _keys(column, *SMALL)
     what = f"{column}, mean of {', '.join(LARGE)} − "
     whole = _of_groups(results, large, small)

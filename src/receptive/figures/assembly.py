@@ -1,4 +1,4 @@
-"""What there is to assemble, which designs leave it to the next layer, and how forecasts came out."""
+"""Figures of assembly: the parts, the designs that leave them to the next layer, and the forecasts."""
 
 from collections.abc import Sequence
 
@@ -136,7 +136,7 @@ def design_map(
 
 
 def _border(inside: NDArray[np.bool_], blank: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
-    """The edges between cells inside and outside of a region, both on the map."""
+    """Return the edges between cells inside and outside of a region, both on the map."""
     edges = []
     for row, column in np.argwhere(~blank).tolist():
         if column + 1 < inside.shape[1] and inside[row, column] != inside[row, column + 1]:

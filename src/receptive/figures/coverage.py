@@ -1,4 +1,4 @@
-"""Which factors have how many filters, trial by trial: how much redundancy is chance (POOL-4)."""
+"""Filters on each factor, trial by trial: how much redundancy is chance (POOL-4)."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ NONE = "none"
 
 
 def factors_of(results: Results, variant: str) -> tuple[str, ...]:
-    """The factors that the network's task has, all twelve without a run."""
+    """Return the factors that the network's task has, all twelve without a run."""
     trials = results.factors.get((variant, "conv1"))
     return tuple(trials[0]) if trials else tuple(FACTORS)
 

@@ -1,4 +1,4 @@
-"""What else decides: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
+"""Figures of the Discussion: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
@@ -11,9 +11,10 @@ from receptive.evidence.discussion import CONDITIONS, LEARNED
 from receptive.evidence.kept import Epochs, Importance
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
-from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from receptive.figures.matches import legend
 from receptive.networks.variants import SMALL
+from receptive.theory.activation import FUNCTIONS, HALF, gain
 
 COLUMNS = {"relevant": "share of relevant filters", "auroc": "AU-ROC"}
 WHERE = {**{name: name.upper() for name in (*SMALL, "cnn-25")}}
@@ -25,6 +26,9 @@ ACTIVATIONS = {
     "+activation=softplus": ("softplus", GREEN, "^"),
     "+activation=squared_relu": ("squared ReLU", ORANGE, "s"),
     "+activation=sigmoid": ("sigmoid", PURPLE, "v"),
+    "+activation=gelu": ("GELU", SKY, "P"),
+    "+activation=silu": ("SiLU", "black", "X"),
+    "+activation=cubed_relu": ("cubed ReLU", GREY, "h"),
 }
 """Activations of the first layer: name, colour and marker."""
 BEFORE = ("+learning_rate=0.0003", "+beta_1=0.9", "+initializer=he_normal", "+patience=None")
@@ -78,6 +82,43 @@ def activations(results: Results) -> Figure:
         axes.set_title(title, fontsize="medium")
         _plain(axes)
     figure.axes[0].set_ylim(-0.04, 1.04)
+    legend(figure)
+    return figure
+
+
+def gains(results: Results) -> Figure:
+    """Draw what activations make of a growing sum, and CNN-2's relevant share against their gains (DISC-10).
+
+    Left, what is handed on at 0 is taken off, and what half a motif gives is 1. What is not trained yet has
+    its place marked on the right by a line.
+
+    Args:
+        results: of `measured.conditions`.
+    """
+    figure = Figure(figsize=(9, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    sums = np.linspace(0, 2 * HALF, 81)
+    for switch, (label, colour, marker) in ACTIVATIONS.items():
+        name = switch.partition("=")[2] or "relu"
+        values = FUNCTIONS[name](sums) - FUNCTIONS[name](np.zeros(1))
+        left.plot(sums, values / values[len(sums) // 2], color=colour, lw=1.4)
+        left.plot(sums[-1:], values[-1:] / values[len(sums) // 2], marker, color=colour, ms=6, clip_on=False)
+        shares, x = results.of(key(f"cnn-2{switch}", "relevant")), gain(name)
+        right.plot([x] * len(shares), shares, ".", color="black", ms=3, alpha=0.5, zorder=4)
+        right.plot([x], [np.mean(shares) if shares else np.nan], marker, color=colour, ms=7, label=label)
+        if not shares:
+            right.axvline(x, color=colour, lw=1, ls=":")
+    left.axhline(2, color="0.6", lw=1, ls="--")
+    left.set_xticks([0, HALF, 2 * HALF], ["0", "half a motif", "a whole motif"])
+    left.set_title("handed on, in units of what a half gives", fontsize="medium")
+    right.set_xscale("log")
+    right.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+    right.minorticks_off()
+    right.set_xlabel("gain of the whole over two halves")
+    right.set_ylim(-0.04, 1.04)
+    right.set_title("share of relevant filters in CNN-2", fontsize="medium")
+    _plain(left)
+    _plain(right)
     legend(figure)
     return figure
 

@@ -1,4 +1,4 @@
-"""What switches of the protocol change, and how the paper's protocol as a whole compares with the code's."""
+"""Switches of the protocol: the effect of each, and the paper's protocol as a whole beside the code's."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -145,7 +145,7 @@ def _draw_sequence(axes: Axes) -> None:
 
 
 def _middle(name: str) -> float:
-    """The middle of a pattern in the sequence."""
+    """Return the middle of a pattern in the sequence."""
     return toy.STARTS[name] + (len(name) - 1) / 2
 
 

@@ -91,13 +91,13 @@ WIDTHS = (1, 2, 3, 4, 5, 6, None)
 
 
 def three(distance: int) -> tuple[toy.Pattern, ...]:
-    """Fig 1's patterns, the third with its parts so far apart; at a distance of 5 they are Fig 1's."""
+    """Return Fig 1's patterns, the third with its parts ``distance`` apart; 5 is Fig 1's own."""
     names = ("CACGTG", "GTGCAC", f"CAC{'N' * (distance - 3)}GTG")
     return tuple(toy.parse_pattern(name) for name in names)
 
 
 def toys() -> Explorer:
-    """The toy model for every pool to 20, every stride up to the pool, and every phase.
+    """Return the toy model for every pool to 20, every stride up to the pool, and every phase.
 
     Data: ``bins``, for a pool and a stride the first and the last bin that a part lights, by its position;
     ``bits``, by width and distance; ``like``, by width, distance and pattern, which of the three the second
@@ -176,7 +176,7 @@ TRIALS = 3
 
 
 def filters(store: Path | str) -> Explorer | None:
-    """The filters of some networks, and how many match by what E-value; ``None`` where no run is stored.
+    """Return the filters of networks and how many match at each E-value; ``None`` without a run.
 
     Data: for every layer and trial the address of the run's ``page``, relative to a page beside the store's;
     ``shares`` of filters that match, as text, by E-value: any motif, one other than Gmeb1, a relevant one;
@@ -210,7 +210,7 @@ def filters(store: Path | str) -> Explorer | None:
 
 
 def filters_of(folder: Path, layer: str) -> dict[str, Any]:
-    """The filters of a layer of a stored run, as the data of `filters` have them."""
+    """Return the filters of a layer of a stored run, as the data of `filters` have them."""
     whole = read_meme(folder / f"{layer}.untrimmed.meme")
     kept = read_meme(folder / f"{layer}.meme")
     matches = tomtom.match(kept, jaspar_2016(), STEPS[-1])
@@ -244,7 +244,7 @@ def filters_of(folder: Path, layer: str) -> dict[str, Any]:
 
 
 def _begin(whole: Motif, part: Motif) -> int:
-    """Where in a motif its trimmed part begins."""
+    """Return the position of a motif at which its trimmed part begins."""
     starts = range(whole.width - part.width + 1)
     return next(at for at in starts if np.array_equal(whole.pwm[at : at + part.width], part.pwm))
 
@@ -314,7 +314,7 @@ MOTIFS = (6, 16)
 
 
 def strides(pool: int) -> tuple[int, ...]:
-    """Strides of a pool to choose from: 1 and 2, a fifth, a quarter, a half and all of it."""
+    """List the strides of a pool to choose from: 1 and 2, a fifth, a quarter, a half and all of it."""
     return tuple(sorted({each for each in (1, 2, pool // 5, pool // 4, pool // 2, pool) if 0 < each <= pool}))
 
 
@@ -326,14 +326,14 @@ def layers_of(filter: int, pool: int, stride: int, taps: int, dilation: int) -> 
 
 
 def _shapes() -> Iterator[tuple[int, int, int, int]]:
-    """Pool, stride, taps and dilation, all that differ."""
+    """List pool, stride, taps and dilation, all that differ."""
     for pool, taps in product(POOL, TAPS):
         for stride, dilation in product(strides(pool), DILATION if taps > 1 else (1,)):
             yield pool, stride, taps, dilation
 
 
 def fields() -> Explorer:
-    """What neurons see in networks of two convolutions.
+    """Return the fields of neurons in networks of two convolutions.
 
     Data: ``rows``, the fields of conv1, pool1 and conv2, each under the numbers that it depends on: size,
     jump, start, neurons, uncertainty, overlap; the ``values`` that controls stand for, and of ``networks``.
@@ -377,7 +377,7 @@ def fields() -> Explorer:
 
 
 def architecture(store: Path | str) -> Explorer:
-    """What neurons see and, besides, what to expect of the first filters.
+    """Return the fields of neurons and, besides, what to expect of the first filters.
 
     Data, beside those of `fields`: ``expected``, the bits, the relevant fraction by the curve and its
     interval, the place of the most alike network that was trained, or -1, and why the fraction is not to be

@@ -66,7 +66,7 @@ class Row:
 
     @property
     def explanation(self) -> str:
-        """Why it is undecided or not reproduced, if it is; empty too where nobody has said."""
+        """The reason that it is undecided or not reproduced; empty if it is neither, or nobody has said."""
         return self.statement.explanation or (self.judgement.explanation if self.judgement else "")
 
 
@@ -229,7 +229,7 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
 
 
 def _marked(tree: ast.AST, above: tuple[str, ...] = ()) -> Iterator[tuple[ast.FunctionDef, tuple[str, ...]]]:
-    """The functions of a module with the claims that they and the classes around them name."""
+    """Return the functions of a module with the claims that they and the classes around them name."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             marks = (*above, *_claims_of(node))

@@ -142,7 +142,7 @@ def _factors(layer: Layer) -> Record:
 
 
 def _authors(variant: str) -> Record:
-    """The authors' in vivo filters of a variant, beside what Table 2 says of theirs."""
+    """Return the authors' in vivo filters of a variant, beside what Table 2 says of theirs."""
     cells = {column: claims.cell(variant, column, "invivo") for column in ("jaspar", "relevant")}
     return {
         "variant": variant,
@@ -153,7 +153,7 @@ def _authors(variant: str) -> Record:
 
 
 def _switched(row: Row) -> Record:
-    """The runs of a network under a protocol: each number with its difference from ``released``."""
+    """Return the runs of a network under a protocol: each number with its difference from ``released``."""
     return {
         "variant": row.variant,
         "protocol": row.protocol.name,

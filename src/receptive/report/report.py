@@ -112,7 +112,7 @@ class Judged(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """Why it is undecided or not reproduced, if it is."""
+        """The reason that it is undecided or not reproduced, if it is."""
         return self.judgement.explanation or claims.statements()[self.id].explanation
 
 

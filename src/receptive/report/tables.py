@@ -109,7 +109,7 @@ def _table(published: Sequence[Comparison], columns: Mapping[str, str]) -> Table
 
 
 def _three(number: Comparison | None) -> list[str]:
-    """A published number, the measured one and the mark of the verdict."""
+    """Return a published number, the measured one and the mark of the verdict."""
     if number is None:
         return ["", "", ""]
     return [plus_minus(number.cell.mean, number.cell.sd), of_sample(number.measured), mark(number)]

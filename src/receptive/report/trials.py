@@ -86,7 +86,7 @@ def _copy(folder: Path, place: Path) -> None:
 
 
 def _fresh(page: Path, folder: Path) -> bool:
-    """Whether a page was made of the files as they are, by the code as it is."""
+    """Tell whether a page was made of the files as they are, by the code as it is."""
     sources = (*folder.iterdir(), Path(__file__), *(Path(__file__).parents[1] / "data").glob("*.html"))
     return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in sources)
 
@@ -166,7 +166,7 @@ def _line(place: Path, found: Sequence[Run]) -> list[object]:
 
 
 def _in_order(group: Group) -> list[tuple[bool, int, str]]:
-    """By task, network and protocol, numbers in them as numbers: CNN-4 before CNN-10."""
+    """Order runs by task, network and protocol, numbers in them as numbers: CNN-4 before CNN-10."""
     words = re.findall(r"\d+|\D+", group[0].as_posix())
     return [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words]
 
@@ -177,7 +177,7 @@ def address(place: Path) -> str:
 
 
 def _way(place: Path, home: str) -> Html:
-    """Links to what is above a page."""
+    """Link a page to those above it."""
     depth = len(place.parts)
     up = "../" * depth
     links = [(f"{up}{home}", "receptive")] if home else []
@@ -197,7 +197,7 @@ def _counts(run: Run) -> bool:
 
 
 def _protocol(run: Run) -> str:
-    """The protocol in words: its base and what is switched."""
+    """Return the protocol in words: its base and what is switched."""
     protocol = run.plan.protocol
     base = PROTOCOLS[protocol.base]
     switched = [f"{name} = {value}" for name, value in protocol.differences(base).items()]
@@ -205,7 +205,7 @@ def _protocol(run: Run) -> str:
 
 
 def _network(run: Run) -> Html:
-    """A network as its layers and their sizes."""
+    """Return a network as its layers and their sizes."""
     network = run.plan.network
     filters = ", ".join(map(str, network.filters))
     rest = f", filters {filters}, {network.units} hidden units, {run.parameters:,} parameters"
@@ -213,7 +213,7 @@ def _network(run: Run) -> Html:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, object]]:
-    """What was trained on what, by which code, when and where."""
+    """Describe a training: network, data, code, time and place."""
     plan, protocol = run.plan, run.plan.protocol
     yield "network", _network(run)
     yield "data", f"{plan.task}, sha256 {plan.data_sha256}"
@@ -327,7 +327,7 @@ def heights(pwm: NDArray[np.float64]) -> str:
 
 
 def _columns(run: Run) -> dict[str, Callable[[Run], float | None]]:
-    """The numbers of a run, with what stands above them."""
+    """Return the numbers of a run, with what stands above them."""
 
     def share(layer: str, column: str) -> Callable[[Run], float | None]:
         return lambda run: float(getattr(run.filters[layer], column))

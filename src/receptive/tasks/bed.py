@@ -103,7 +103,7 @@ _OTHER = str.maketrans("ACGTRYKMBVDH", "TGCAYRMKVBHD")
 
 
 def _cut(opened: Any, region: Region, length: int | None, path: Path | str, genome: Path | str) -> str:
-    """The letters of a region; N beyond the ends of the chromosome."""
+    """Return the letters of a region; N beyond the ends of the chromosome."""
     if region.chromosome not in opened:
         raise ReceptiveError(f"{path}: {region.chromosome} is not in {genome}; are they of one genome?")
     sequence = opened[region.chromosome]

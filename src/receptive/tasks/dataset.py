@@ -201,7 +201,7 @@ def read_split(path: Path | str, name: str = "test") -> tuple[Split, tuple[str, 
 
 
 def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], dict[str, Any]]:
-    """The splits of a file, and its attributes."""
+    """Return the splits of a file, and its attributes."""
     check_file(path, "an HDF5 file", f"; `receptive data synthetic --out {path}` makes one")
     try:
         with h5py.File(path, "r") as file:
@@ -216,7 +216,7 @@ def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], di
 
 
 def _classes(named: Any, split: Split, path: Path) -> tuple[str, ...]:
-    """The names of the labels, by default ``class 0``, …"""
+    """Return the names of the labels, by default ``class 0``, …"""
     count = split.Y.shape[1]
     classes = named or [f"class {index}" for index in range(count)]
     if not isinstance(classes, list) or len(classes) != count:

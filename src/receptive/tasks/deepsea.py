@@ -120,7 +120,7 @@ class Conversion:
 
     @property
     def validation(self) -> str | None:
-        """Which of the paper's totals counts the validation rows: neither, train or test; None if unclear."""
+        """The one of the paper's totals with the validation rows: neither, train or test; None if unclear."""
         train, valid, test = (self.sequences[split] for split in SPLITS)
         readings = {"neither": (train, test), "train": (train + valid, test), "test": (train, test + valid)}
         fitting = (name for name, totals in readings.items() if totals == (TRAIN_TOTAL, TEST_TOTAL))
