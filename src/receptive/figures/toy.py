@@ -33,7 +33,7 @@ def figure_1(pool: int, stride: int | None = None, width: int = 3) -> Figure:
     """
     model = toy.toy_model(pool, stride, width)
     figure = Figure(figsize=(10, 4.6), layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=(13, 1.4))
+    grid = figure.add_gridspec(2, 2, width_ratios=(11, 2.2))
     axes = figure.add_subplot(grid[:, 0])
     feature_map = toy.scan(toy.SEQUENCE)
     pooled = toy.max_pool(feature_map, model.pool, model.stride)
