@@ -42,11 +42,11 @@ def report(
         if kind(store) == "" and shipped is not None:
             say("numbers of the runs that this version was released with")
             store = shipped
-    found = read(store, protocol)
+    document = read(store, protocol)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
-        drawings.write(found, store, out)
-    emit(records.record(found), text(found), json)
+        drawings.write(document, store, out)
+    emit(records.record(document), text(document), json)
 
 
 def text(report: "Report") -> str:

@@ -140,8 +140,8 @@ def read_truth(folder: Path | str) -> Truth | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / TRUTH, Truth)
-    return None if found is None else Truth(**found)
+    truth = _fields(Path(folder) / TRUTH, Truth)
+    return None if truth is None else Truth(**truth)
 
 
 def read_epochs(folder: Path | str) -> Epochs | None:
@@ -150,8 +150,8 @@ def read_epochs(folder: Path | str) -> Epochs | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / EPOCHS, Epochs)
-    return None if found is None else Epochs(**found)
+    epochs = _fields(Path(folder) / EPOCHS, Epochs)
+    return None if epochs is None else Epochs(**epochs)
 
 
 def read_pwms(folder: Path | str) -> NDArray[np.float64]:
@@ -183,19 +183,19 @@ def read_importance(folder: Path | str) -> Importance | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / IMPORTANCE, Importance)
-    return None if found is None else Importance(**found)
+    importance = _fields(Path(folder) / IMPORTANCE, Importance)
+    return None if importance is None else Importance(**importance)
 
 
 def _fields(path: Path, record: type) -> dict[str, Any] | None:
     """Read the fields of a record, their lists as tuples."""
     if kind(path) != "file":
         return None
-    names, found = [field.name for field in fields(record)], read_json(path)
-    if not isinstance(found, dict) or sorted(found) != sorted(names):
+    names, content = [field.name for field in fields(record)], read_json(path)
+    if not isinstance(content, dict) or sorted(content) != sorted(names):
         raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
-    return {name: _frozen(value) for name, value in found.items()}
+    return {name: _freeze(value) for name, value in content.items()}
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value

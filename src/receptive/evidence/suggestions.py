@@ -98,7 +98,7 @@ class Advice:
             "network": format_layers(self.now.layers),
             "towards": self.towards,
             "now": self.now.record(),
-            "suggestions": [each.record() for each in self.suggestions],
+            "suggestions": [suggestion.record() for suggestion in self.suggestions],
             "activation": self.activation or None,
             "note": self.note or None,
         }
@@ -121,19 +121,19 @@ def suggest(network: Graph, length: int, towards: str = "motifs") -> Advice:
     """
     if towards not in TOWARDS:
         raise UsageError(f"--towards {towards}: expected {' or '.join(TOWARDS)}")
-    layers = _chained(network)
+    layers = _chain_layers(network)
     (first, *_) = [node.layer.name for node in network.nodes if node.layer.kind == "conv"]
     activation = network.activations.get(first, "relu")
     now = _design("", "as it is", layers, length, activation)
     if now is None or now.prediction.kind == TOWARDS[towards]:
         return Advice(_known(now), towards, ())
-    found = dict[tuple[Layer, ...], Design]()
+    designs = dict[tuple[Layer, ...], Design]()
     for knob in _knobs(layers, length, activation):
-        asked = [each for each in knob if each.prediction.kind == TOWARDS[towards]]
-        sure = [each for each in asked if _wholly(each.prediction, towards)]
+        asked = [design for design in knob if design.prediction.kind == TOWARDS[towards]]
+        sure = [design for design in asked if _lies_within(design.prediction, towards)]
         for group in (asked, sure):
-            found |= {each.layers: each for each in group[:1]}
-    ranked = sorted(found.values(), key=lambda each: _changed(now, each))
+            designs |= {design.layers: design for design in group[:1]}
+    ranked = sorted(designs.values(), key=lambda design: _cost(now, design))
     measured = towards == "motifs" and activation == "relu" and not now.prediction.outside
     return Advice(now, towards, tuple(ranked), EXPONENTIAL if measured else "")
 
@@ -144,7 +144,7 @@ def _known(design: Design | None) -> Design:
     return design
 
 
-def _chained(network: Graph) -> tuple[Layer, ...]:
+def _chain_layers(network: Graph) -> tuple[Layer, ...]:
     """Return the layers of a network that is a chain, without names."""
     below = INPUT
     for node in network.nodes:
@@ -186,13 +186,13 @@ def _positions(fields: ReceptiveFields, first: Prediction) -> int:
     return fields.row(node.inputs[0]).length
 
 
-def _wholly(prediction: Prediction, towards: str) -> bool:
+def _lies_within(prediction: Prediction, towards: str) -> bool:
     """Tell whether the whole interval lies in the class that is asked for."""
     low, high = MIXED
     return prediction.low > high if towards == "motifs" else prediction.high < low
 
 
-def _changed(now: Design, then: Design) -> float:
+def _cost(now: Design, then: Design) -> float:
     """Return the cost of a change: the logarithms of three ratios, added up without their signs."""
     pairs = (
         (now.parameters, then.parameters),
@@ -207,7 +207,7 @@ def _knobs(layers: tuple[Layer, ...], length: int, activation: str) -> Iterator[
     for changes in _changes(layers):
         made = []
         for knob, value, before, changed, after in changes:
-            fitted = _fitted(changed, after, length)
+            fitted = _fit_pools(changed, after, length)
             words = f"{knob} {before} → {value}"
             if fitted != changed:
                 pairs = [
@@ -279,7 +279,7 @@ def _pool(size: int, stride: int) -> Layer:
     return Layer("pool", size, stride, padding="same" if stride < size else "valid")
 
 
-def _fitted(layers: tuple[Layer, ...], first: int, length: int) -> tuple[Layer, ...]:
+def _fit_pools(layers: tuple[Layer, ...], first: int, length: int) -> tuple[Layer, ...]:
     """Return the layers, pools from ``first`` on made as small as there are positions for them."""
     made = list(layers[:first])
     for layer in layers[first:]:

@@ -28,8 +28,8 @@ def counts(results: Results, variant: str) -> NDArray[np.int64]:
     filters, factors = VARIANTS[variant].filters[0], factors_of(results, variant)
     trials = results.factors.get((variant, "conv1"), ())
     shares = np.array([[trial[factor] for factor in factors] for trial in trials]).reshape(-1, len(factors))
-    found = np.rint(shares * filters).astype(np.int64)
-    return np.vstack([found.T, filters - found.sum(axis=1)])
+    numbers = np.rint(shares * filters).astype(np.int64)
+    return np.vstack([numbers.T, filters - numbers.sum(axis=1)])
 
 
 def coverage(results: Results, variant: str) -> Figure:

@@ -103,8 +103,8 @@ def bin_differences(
         for apart, (label, (colour, hatch)) in enumerate(kinds.items()):
             last = apart == len(kinds) - 1
             heights = [
-                float(sum(share for n, share in each.items() if n == apart or (last and n > apart)))
-                for each in shares
+                float(sum(share for n, share in height.items() if n == apart or (last and n > apart)))
+                for height in shares
             ]
             axes.bar(
                 pools,

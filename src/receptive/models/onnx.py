@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, UsageError, shown
+from receptive.errors import ReceptiveError, UsageError, printable
 from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
@@ -168,7 +168,7 @@ class Onnx:
                 kind = {"MaxPool": "pool", "AveragePool": "mean"}.get(node.op_type, node.op_type.lower())
                 count[kind] += 1
                 name = f"{kind}{count[kind]}"
-            given.append(shown(name))
+            given.append(printable(name))
         taken[INPUT] = 1
         names = [""] * len(given)
         # A module's own name goes to what it computes, not to how it arranges axes for that.

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, shown
+from receptive.errors import ReceptiveError, printable
 from receptive.models.axes import (
     ASIDE,
     LOST,
@@ -265,7 +265,7 @@ class Walk:
         titles = zip(self.model.names, self.model.nodes, strict=True)
         made = {output: title for title, other in titles for output in other.output}
         reads = {made.get(tensor, tensor): None for tensor in node_inputs(node) if tensor in self.tensors}
-        return f"node {name} ({node.op_type} of {', '.join(map(shown, reads))})"
+        return f"node {name} ({node.op_type} of {', '.join(map(printable, reads))})"
 
     # --- constants
 

@@ -94,8 +94,8 @@ def match(
 
     Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).
 
-    >>> from receptive.motifs.jaspar import embedded, jaspar_2016
-    >>> [found.best.name for found in match(embedded()[:3], jaspar_2016())]
+    >>> from receptive.motifs.jaspar import embedded_motifs, jaspar_2016
+    >>> [match.best.name for match in match(embedded_motifs()[:3], jaspar_2016())]
     ['Arid3a', 'CEBPB', 'FOSL1']
 
     Raises:
@@ -123,7 +123,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
                 f"motif {motif.id}: expected at most {WIDEST} positions, found {motif.width}"
             )
     # The database as one list of columns, target by target, the given strand before the other.
-    smoothed = [_smoothed(target) for target in targets]
+    smoothed = [_smooth(target) for target in targets]
     columns = np.concatenate([strand for pwm in smoothed for strand in (pwm, reverse_complement(pwm))])
     columns = np.ascontiguousarray(columns.T)
     widths = np.array([target.width for target in targets])
@@ -134,7 +134,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
     for width in {query.width for query in queries}:
         layout = _lay_out(width, widths)
         for row in (row for row, query in enumerate(queries) if query.width == width):
-            scores, zero = _scores(_smoothed(queries[row]), columns)
+            scores, zero = _scores(_smooth(queries[row]), columns)
             total, place = _best(scores, zero, layout)
             p = _p_value(total, scores, zero, layout).reshape(-1, 2)
             overlap, offset = (array[place].reshape(-1, 2) for array in (layout.overlap, layout.offset))
@@ -268,7 +268,7 @@ def _share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-def _smoothed(motif: Motif) -> NDArray[np.float64]:
+def _smooth(motif: Motif) -> NDArray[np.float64]:
     """Mix the background into columns; as in MEME, rows off 1 by more than 1e-5 are first put right.
 
     As in MEME, too, a motif of 0 sites, that is of an unknown number, is smoothed like one of 20.

@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.files import packaged
+from receptive.files import read_packaged
 from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import INPUT, Node
 
@@ -97,7 +97,7 @@ def bits(
     offsets = 2 * reach + 1
     mean, mean_rest, doubt = np.zeros((patterns.shape[1],) * 2), 0.0, 0.0
     for offset in range(reach + 1):
-        seen = _seen(runs, offset, stride * step, patterns)
+        seen = _joint_patterns(runs, offset, stride * step, patterns)
         rest = 1 - float(seen.sum())
         # An offset of -d shows what d does with the channels exchanged.
         twice = 2 if offset else 1
@@ -151,7 +151,7 @@ def _with_part(patterns: Mapping[int, float], runs: Sequence[Run]) -> FloatArray
     return table
 
 
-def _seen(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> FloatArray:
+def _joint_patterns(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> FloatArray:
     """Return the joint distribution of the two channels' patterns; 1 - sum is the chance of neither.
 
     The filter's places are ``step`` apart, so of all positions of A under it those with the same remainder
@@ -262,9 +262,9 @@ class Curve:
 
 
 @cache
-def fitted() -> Curve:
+def fitted_curve() -> Curve:
     """Return the curve fitted to the relevant fractions of the paper's Table 1 (`predictions.fit`)."""
-    text = packaged("assembly.json")
+    text = read_packaged("assembly.json")
     return Curve(**json.loads(text))
 
 
@@ -355,7 +355,7 @@ def _readers(fields: ReceptiveFields) -> dict[str, list[View]]:
     # Of every node the convolutions it carries, each with its window and what is peculiar about the way.
     maps: dict[str, dict[str, tuple[int, frozenset[str]]]] = {INPUT: {}}
     for node in nodes:
-        layer, lost = node.layer, _lost(fields, node)
+        layer, lost = node.layer, _added_uncertainty(fields, node)
         sharpest[layer.name] = min(sharpest[below] for below in node.inputs) + lost
         came: dict[str, str] = {}  # of every convolution: the input that has lost least of its places
         for below in node.inputs:
@@ -390,7 +390,7 @@ def _readers(fields: ReceptiveFields) -> dict[str, list[View]]:
     return {name: seen + ends[name] for name, seen in readers.items()}
 
 
-def covered(fields: ReceptiveFields) -> dict[str, int]:
+def letters_covered(fields: ReceptiveFields) -> dict[str, int]:
     """Count the letters that a neuron of each layer can check at once.
 
     Gaps that dilation leaves do not count, and a pool checks no more than the one neuron that it passes on.
@@ -406,7 +406,7 @@ def covered(fields: ReceptiveFields) -> dict[str, int]:
     return covered
 
 
-def _lost(fields: ReceptiveFields, node: Node) -> int:
+def _added_uncertainty(fields: ReceptiveFields, node: Node) -> int:
     """Return the positional uncertainty that a layer adds to that of its input."""
     read = [fields.row(below).uncertainty for below in node.inputs if below != INPUT]
     return fields.row(node.layer.name).uncertainty - max(read, default=1)

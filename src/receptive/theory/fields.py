@@ -119,9 +119,9 @@ class LayerField:
 def interval(row: LayerField, neuron: int, clipped: bool = True) -> range:
     """Return the input positions from the first to the last that a neuron sees.
 
-    Clipped to what the layer can reach, this is exactly what the neuron sees (`seen`) as long as no layer is
-    dilated, leaves gaps by a stride beyond its field, or has padding as wide as its window. Otherwise the
-    neuron sees a part of it.
+    Clipped to what the layer can reach, this is exactly what the neuron sees (`positions_seen`) as long as no
+    layer is dilated, leaves gaps by a stride beyond its field, or has padding as wide as its window.
+    Otherwise the neuron sees a part of it.
 
     Args:
         row: the neuron's layer.
@@ -168,7 +168,7 @@ class ReceptiveFields:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
         outputs = (row for row in self.rows if row.name not in read)
-        reached = _reached(self, {row.name: range(row.length) for row in outputs})
+        reached = _mark_below(self, {row.name: range(row.length) for row in outputs})
         return len(reached) if isinstance(reached, range) else int(reached.sum())
 
     @property
@@ -255,9 +255,9 @@ def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> Rec
     for node in graph.nodes:
         below = [rows[name] for name in node.inputs]
         if node.layer.kind in JOINS:
-            rows[node.layer.name] = _joined(graph, node, below)
+            rows[node.layer.name] = _join(graph, node, below)
         else:
-            rows[node.layer.name] = _grown(node.layer, below[0], input_length)
+            rows[node.layer.name] = _grow(node.layer, below[0], input_length)
     return ReceptiveFields(graph, input_length, tuple(rows[node.layer.name] for node in graph.nodes))
 
 
@@ -298,7 +298,9 @@ def _blurs(row: LayerField) -> str:
     return ""
 
 
-def seen(fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = None) -> npt.NDArray[np.intp]:
+def positions_seen(
+    fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = None
+) -> npt.NDArray[np.intp]:
     """Return exactly the input positions that some neurons of a layer see, in order.
 
     Where dilation or strides leave gaps, or a field reaches into padding, this is less than `interval`. It
@@ -318,7 +320,9 @@ def seen(fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = Non
     row = fields.row(name)
     if neurons is not None and not all(0 <= neuron < row.length for neuron in neurons):
         raise UsageError(f"layer {name} has neurons 0 to {row.length - 1}, not all of {list(neurons)}")
-    return np.flatnonzero(_mask(_reached(fields, {name: _marks(row.length, neurons)}), fields.input_length))
+    return np.flatnonzero(
+        _mask(_mark_below(fields, {name: _marks(row.length, neurons)}), fields.input_length)
+    )
 
 
 Marks = range | npt.NDArray[np.bool_]
@@ -343,7 +347,7 @@ def _mask(marks: Marks, length: int) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
+def _mark_below(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
     """Mark the input positions that the marked neurons of some layers see, in one walk down.
 
     Raises:
@@ -370,7 +374,7 @@ def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
                         f"{fields.input_length:,}"
                     )
                 above = np.flatnonzero(_mask(marks, lengths[layer.name]))
-                touched = _tapped(above * stride - left, size, dilation, length)
+                touched = _mark_taps(above * stride - left, size, dilation, length)
             marked[below] = _both(touched, marked[below], length) if below in marked else touched
     return marked[INPUT]
 
@@ -393,7 +397,7 @@ def _seen_range(marks: Marks, size: int, stride: int, dilation: int, left: int, 
     return range(start, max(start, min(last + span(size, dilation), length)))
 
 
-def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
+def _mark_taps(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
     """Mark the neurons, of ``length``, that filters of ``size`` taps touch whose first taps are at ``first``.
 
     Every filter opens at its first tap and closes one step after its last, both of which leave the same
@@ -439,7 +443,7 @@ def _reach(row: LayerField) -> tuple[int, int]:
     return max(row.within[0], row.start), min(row.within[1], row.stop)
 
 
-def _grown(layer: Layer, below: LayerField, input_length: int) -> LayerField:
+def _grow(layer: Layer, below: LayerField, input_length: int) -> LayerField:
     """Return the row of a layer that reads one other, on sequences of ``input_length``."""
     size, stride, dilation, ends = _window(layer, below.length)
     spanned = span(size, dilation)
@@ -466,7 +470,7 @@ def _grown(layer: Layer, below: LayerField, input_length: int) -> LayerField:
     )
 
 
-def _joined(graph: Graph, node: Node, branches: list[LayerField]) -> LayerField:
+def _join(graph: Graph, node: Node, branches: list[LayerField]) -> LayerField:
     """Return the row of a layer where branches meet: the smallest moving window that holds all of them."""
     name, why = node.layer.name, ""
     longest = max(branches, key=lambda row: row.length)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from receptive.errors import UsageError, shown
+from receptive.errors import UsageError, printable
 
 Kind = Literal["conv", "pool", "mean", "pad", "crop", "global", "add", "concat"]
 Padding = Literal["same", "valid"] | tuple[int, int]
@@ -183,7 +183,7 @@ def _read_ends(text: str, at: int, end: int) -> tuple[tuple[int, int], int]:
 
 def _misread(text: str, at: int, why: str) -> UsageError:
     """Return an error that shows the text with a caret under character ``at``."""
-    before, after = (shown(re.sub(r"\s", " ", part)) for part in (text[:at], text[at:]))
+    before, after = (printable(re.sub(r"\s", " ", part)) for part in (text[:at], text[at:]))
     before = before if len(before) <= _SHOWN else f"…{before[-_SHOWN:]}"
     after = after if len(after) <= _SHOWN else f"{after[:_SHOWN]}…"
     return UsageError(

@@ -15,8 +15,8 @@ from math import inf, sqrt
 from statistics import fmean
 from typing import Any
 
-from receptive.files import packaged
-from receptive.theory.assembly import FEATURES, REACH, Kind, Logistic, View, covered, kind_of, views
+from receptive.files import read_packaged
+from receptive.theory.assembly import FEATURES, REACH, Kind, Logistic, View, kind_of, letters_covered, views
 from receptive.theory.fields import ReceptiveFields, unreadable
 
 SHORTEST = 11
@@ -90,20 +90,20 @@ class Outcomes:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Outcomes":
         """Return the outcomes of a JSON document."""
-        found = dict[str, tuple[Outcome, ...]]()
+        layers = dict[str, tuple[Outcome, ...]]()
         for name in ("layers", "switched"):
             for row in document[name]:
                 view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
                 trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
                 outcome = Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)})
-                found[name] = (*found.get(name, ()), outcome)
-        return cls(Logistic(**document["curve"]), document["ceiling"], **found)
+                layers[name] = (*layers.get(name, ()), outcome)
+        return cls(Logistic(**document["curve"]), document["ceiling"], **layers)
 
 
 @cache
 def outcomes() -> Outcomes:
     """Return what came of the forecasts in the runs that this version was released with."""
-    return Outcomes.read(json.loads(packaged("outcomes.json")))
+    return Outcomes.read(json.loads(read_packaged("outcomes.json")))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def predict(fields: ReceptiveFields, known: Outcomes | None = None) -> tuple[Pre
         One prediction for each convolution, in the order of the network.
     """
     known = known or outcomes()
-    letters, spread, blurred = covered(fields), width(known.layers), unreadable(fields)
+    letters, spread, blurred = letters_covered(fields), width(known.layers), unreadable(fields)
 
     @cache
     def why(view: View, letters: int, activation: str) -> str:
@@ -306,7 +306,7 @@ def outside(
     tested = [outcome for outcome in layers if outcome.letters >= SHORTEST]
     near = [outcome for outcome in tested if alike(view, outcome.view)]
     if not near:
-        return _untested(view, tested)
+        return _say_new(view, tested)
     same = [outcome for outcome in near if _shape(outcome.view) == _shape(view)]
     if fmean(abs(outcome.mean - outcome.forecast) for outcome in same or near) > WRONG:
         worst = max(same or near, key=lambda outcome: abs(outcome.mean - outcome.forecast))
@@ -317,7 +317,7 @@ def outside(
     return ""
 
 
-def _untested(view: View, tested: Iterable[Outcome]) -> str:
+def _say_new(view: View, tested: Iterable[Outcome]) -> str:
     """Say what is new about a layer that is like none that was tested."""
     same = [outcome for outcome in tested if outcome.view.features == view.features]
     if not same:
