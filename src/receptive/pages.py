@@ -73,7 +73,7 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
 def legible(figure: Figure) -> int:
     """Return how many pixels wide a figure that was drawn has to be shown for its text to be read."""
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
-    sizes = [text.get_fontsize() for text in texts if text.get_visible() and text.get_text().strip()]
+    sizes = [float(text.get_fontsize()) for text in texts if text.get_visible() and text.get_text().strip()]
     return ceil(SMALLEST * 72 * figure.get_figwidth() / min(sizes, default=inf))
 
 

@@ -173,8 +173,8 @@ def read_pwms(folder: Path | str) -> NDArray[np.float64]:
         raise ReceptiveError(
             f"{path}: expected uint8 (epochs, filters, w, 4), found {pwms.dtype} {pwms.shape}"
         )
-    total = pwms.sum(axis=-1, keepdims=True)
-    return pwms / np.maximum(total, 1)
+    shares: NDArray[np.float64] = pwms / np.maximum(pwms.sum(axis=-1, keepdims=True), 1)
+    return shares
 
 
 def read_importance(folder: Path | str) -> Importance | None:
