@@ -91,8 +91,8 @@ def judgements(committed):
 def uncompiled() -> Iterator[None]:
     """Let Keras train step by step: compiling a network takes longer than the few steps of a test.
 
-    Weights agree but for rounding. tests/networks/test_training.py, the command line and whatever trains in a process of its
-    own compile as users do.
+    Weights agree but for rounding. tests/networks/test_training.py, the command line and whatever trains in a
+    process of its own compile as users do.
     """
     import keras
 
