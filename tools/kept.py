@@ -26,7 +26,7 @@ from receptive.files import to_json, write_text
 from receptive.models import model
 from receptive.models.probe import Probe
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database, embedded, relevant_ids
+from receptive.motifs.jaspar import database, embedded_motifs, relevant_ids
 from receptive.motifs.motif import information_content
 from receptive.networks import filters, snapshots
 from receptive.protocols import RELEASED
@@ -106,7 +106,7 @@ def what_is_found(folder: Path, run: Run) -> Truth:
     place, _, axis = network.activation("conv1")
     found = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
     sites = truth.mark_planted(
-        {name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded()
+        {name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded_motifs()
     )
     aupr, chance = truth.localisation(found, X, sites)
     motifs = attribution.attribute(found, X, run.plan.classes, database(), relevant)

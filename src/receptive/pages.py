@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
-from receptive.files import packaged
+from receptive.files import read_packaged
 from receptive.motifs.motif import ALPHABET, information_content
 
 RASTER = 150
@@ -81,21 +81,21 @@ def piece(name: str, *values: object) -> Html:
 @cache
 def _templates() -> Environment:
     templates = Environment(
-        loader=FunctionLoader(lambda name: packaged(name).decode()),
+        loader=FunctionLoader(lambda name: read_packaged(name).decode()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"number": format, "signed": signed, "thousandths": thousandths}
+    templates.filters |= {"number": format, "signed": format_change, "thousandths": thousandths}
     return templates
 
 
-def signed(value: float) -> str:
+def format_change(value: float) -> str:
     """Format a change to four decimals, with a proper minus sign.
 
-    >>> signed(-0.25)
+    >>> format_change(-0.25)
     '−0.2500'
     """
     return f"{value:+.4f}".replace("-", "−")

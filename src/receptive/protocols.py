@@ -264,7 +264,7 @@ PAPER = Protocol(
 """The paper's text; where it is silent (number of motifs, gaps, batch normalisation) the plainest choice."""
 
 
-def drawing(protocol: Protocol) -> dict[str, Any]:
+def task_fields(protocol: Protocol) -> dict[str, Any]:
     """Return the fields that decide how the synthetic task is drawn (D-10), as a file keeps them."""
     return {
         "motif_counts": list(protocol.motif_counts),
@@ -349,7 +349,7 @@ def _text(value: Any) -> str:
 
 def reread(trained: Protocol) -> Protocol:
     """Return the same way of training with the filters read as the other of the two protocols does."""
-    (other,) = (one for name, one in PROTOCOLS.items() if name != trained.base)
+    (other,) = (protocol for name, protocol in PROTOCOLS.items() if name != trained.base)
     fields = {name: value for name, value in vars(trained).items() if name != "name"}
     return protocol(trained.base, **{**fields, **{name: getattr(other, name) for name in READING}})
 

@@ -28,7 +28,7 @@ from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
 from receptive.models.keras import Keras
 from receptive.models.probe import Probe
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.networks import filters
 from receptive.networks.filters import Window, unreadable
@@ -40,7 +40,7 @@ from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
 LENGTH, SHOWN = 24, 60
-TARGETS = embedded()
+TARGETS = embedded_motifs()
 
 
 def dna(count=SHOWN, length=LENGTH, seed=0):

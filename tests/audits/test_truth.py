@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from receptive.audits.attribution import Effects
 from receptive.audits.truth import localisation, mark_planted, recover
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import embedded, jaspar_2016, relevant_ids
+from receptive.motifs.jaspar import embedded_motifs, jaspar_2016, relevant_ids
 from receptive.motifs.motif import Motif
 from receptive.tasks import synthetic
 
@@ -16,7 +16,7 @@ from receptive.tasks import synthetic
 def test_the_planted_motifs_themselves_recover_all_twelve_factors():
     flat = Motif("flat", "", np.full((12, 4), 0.25), 12)
     dead = Motif("dead", "", np.zeros((12, 4)), 12)
-    matches = tomtom.match([*embedded(), flat, dead, embedded()[0]], jaspar_2016())
+    matches = tomtom.match([*embedded_motifs(), flat, dead, embedded_motifs()[0]], jaspar_2016())
     found = recover(matches, relevant_ids())
     assert found.factors == tuple(sorted(relevant_ids()))
     assert (found.motifs, found.spurious) == (14, 1)
@@ -25,11 +25,11 @@ def test_the_planted_motifs_themselves_recover_all_twelve_factors():
 
 def test_planted_positions_are_those_that_the_sequence_models_are_drawn_from():
     data = synthetic.generate(seed=3, sequences=40)
-    sites = mark_planted(data.test.truth, data.length, embedded())
+    sites = mark_planted(data.test.truth, data.length, embedded_motifs())
     drawn = (synthetic.sequence_models(data.test) != 0.25).any(1)  # background is uniform
     assert (sites.any(1) >= drawn).all()  # a column of a motif may be uniform, too
     np.testing.assert_array_equal(sites.any(2), data.test.Y == 1)
-    widths = [motif.width for motif in embedded()]
+    widths = [motif.width for motif in embedded_motifs()]
     for row, motifs in enumerate(data.test.truth["motif"]):
         assert sites[row].sum() == sum(widths[motif] for motif in motifs if motif >= 0)
 

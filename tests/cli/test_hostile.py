@@ -24,8 +24,8 @@ from tests import work
 
 from receptive import files
 from receptive.audits import audit
-from receptive.errors import MOST, WIDEST, ReceptiveError, clipped, shown
-from receptive.motifs.jaspar import embedded
+from receptive.errors import MOST, WIDEST, ReceptiveError, printable, shorten
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme
 from receptive.tasks import dataset, fasta, synthetic
 from receptive.theory.fields import receptive_fields
@@ -53,7 +53,7 @@ def ok(tmp_path_factory):
     """A folder with a small data set, a few motifs, sequences and the description of a model."""
     folder = tmp_path_factory.mktemp("ok")
     dataset.write(synthetic.generate(0, sequences=60), folder / "ok.h5")
-    (folder / "ok.meme").write_text(format_meme(embedded()[:2]))
+    (folder / "ok.meme").write_text(format_meme(embedded_motifs()[:2]))
     (folder / "ok.fa").write_text(">a\n" + "ACGT" * 50 + "\n")
     model(folder / "ok.keras", "conv")
     return folder
@@ -327,25 +327,27 @@ def test_a_protocol_has_one_name(command, ok):
 
 @given(st.text())
 def test_what_is_shown_has_no_control_characters(text):
-    assert not ESCAPE.search(shown(text))
-    assert shown(shown(text)) == shown(text)
+    assert not ESCAPE.search(printable(text))
+    assert printable(printable(text)) == printable(text)
     if text.isprintable() and text.isascii():
-        assert shown(text) == text
+        assert printable(text) == text
 
 
 @given(st.lists(st.text(min_size=1).map(lambda word: word * 99)))
 def test_what_is_clipped_is_short_and_the_rest_as_it_was(words):
     text = " ".join(words)
-    assert len(clipped(text)) <= MOST
-    assert all(len(word) <= WIDEST for word in clipped(text).split())
+    assert len(shorten(text)) <= MOST
+    assert all(len(word) <= WIDEST for word in shorten(text).split())
     if len(text) <= WIDEST:
-        assert clipped(text) == text
+        assert shorten(text) == text
 
 
 def test_names_in_files_cannot_steer_the_terminal(command, tmp_path):
     evil = "\x1b]0;x\x07\u202e\x9b31m"
     (tmp_path / "evil.meme").write_text(
-        format_meme(embedded()[:1]).replace("Arid3a", f"a{evil}").replace("MOTIF MA0151.1", f"MOTIF b{evil}")
+        format_meme(embedded_motifs()[:1])
+        .replace("Arid3a", f"a{evil}")
+        .replace("MOTIF MA0151.1", f"MOTIF b{evil}")
     )
     code, out, err = command("match", tmp_path / "evil.meme", "--database", tmp_path / "evil.meme")
     assert code == 0

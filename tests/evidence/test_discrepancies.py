@@ -16,7 +16,7 @@ from receptive.networks.variants import VARIANTS, parameters
 
 HERE = Path(__file__).parents[1]
 RESULTS = HERE.parent / "results"
-FRACTIONS = [cell for cell in claims.published() if cell.layer]
+FRACTIONS = [cell for cell in claims.published_numbers() if cell.layer]
 
 
 def authors(task):
@@ -31,7 +31,9 @@ def authors(task):
 def test_the_published_errors_of_auroc_are_of_trials_not_of_classes():
     """Classes differ at least twice as much in every run of ours and of the authors; our trials do not."""
     scores = {
-        cell.variant: cell for cell in claims.published() if cell.id.startswith("T1-") and not cell.layer
+        cell.variant: cell
+        for cell in claims.published_numbers()
+        if cell.id.startswith("T1-") and not cell.layer
     }
     spread = discrepancies.class_spread(RESULTS)
     assert len(spread["cnn-2"]) == len(measured.require_results(RESULTS).of(key("cnn-2", "auroc"))) > 1
@@ -59,7 +61,7 @@ def test_published_fractions_are_of_five_trials():
 
 @pytest.mark.claim("D-2")
 def test_three_rows_of_table_2_are_table_1s():
-    copied = discrepancies.copied()
+    copied = discrepancies.copied_cells()
     assert Counter(cell.id for cell in copied) == {"T2-11": 2, "T2-12": 2, "T2-13": 2}
     assert {cell.column for cell in copied} == {"jaspar", "relevant"}
     falling = [cell.mean for cell in copied if cell.column == "relevant"]

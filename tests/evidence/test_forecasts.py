@@ -89,7 +89,7 @@ def test_the_curves_fit_table_1_and_table_1_does_not_choose_the_reach():
                 left = sum(
                     (other.fraction(number(predictions.first_layer(VARIANTS[cell.variant]), 4)) - cell.mean)
                     ** 2
-                    for cell in predictions.fitted_to()
+                    for cell in predictions.fit_points()
                 )
                 assert left > least
 
@@ -97,7 +97,7 @@ def test_the_curves_fit_table_1_and_table_1_does_not_choose_the_reach():
 @pytest.mark.claim("ASM-4", "ASM-5", "ASM-6", "ASM-7")
 def test_the_registered_forecasts_stand():
     """A later change of the definition fails here rather than moving numbers that were put down before."""
-    now = forecasts.registered(measured.require_results(RESULTS, task="chipseq"))
+    now = forecasts.registration(measured.require_results(RESULTS, task="chipseq"))
     assert json.loads(json.dumps(now)) == json.loads(FILE.read_text("utf-8"))
 
 
@@ -191,7 +191,7 @@ def test_the_last_pool_leaves_about_two_positions(network):
 
 
 def test_the_outcomes_that_ship_are_those_of_the_committed_runs(committed):
-    now = forecasts.shipped(committed["synthetic"], committed["chipseq"], committed["conditions"])
+    now = forecasts.shipped_outcomes(committed["synthetic"], committed["chipseq"], committed["conditions"])
     assert prediction.outcomes() == now, "python tools/refresh.py makes them anew"
     registered = {each.network for each in now.layers if each.registered}
     assert registered <= {*REGISTERED, *SECOND, *DEPTH}
@@ -210,13 +210,15 @@ def test_the_other_motifs_are_those_of_the_seed():
 
 
 def test_the_other_motifs_are_unlike_the_papers_and_each_other():
-    from receptive.motifs.jaspar import RELEVANT, embedded
+    from receptive.motifs.jaspar import RELEVANT, embedded_motifs
 
     others, theirs = synthetic.others(), {id for ids in RELEVANT["released"].values() for id in ids}
     hits = {row.id: {hit.target for hit in row.hits} for row in match(others, jaspar_2016())}
     for motif in others:
         assert not hits[motif.id] & (theirs | {*synthetic.OTHER_MOTIFS} - {motif.id})
-    bits = [sorted(information_content(m.pwm).sum() for m in motifs) for motifs in (others, embedded())]
+    bits = [
+        sorted(information_content(m.pwm).sum() for m in motifs) for motifs in (others, embedded_motifs())
+    ]
     assert all(abs(one - other) < 2 for one, other in zip(*bits, strict=True))
 
 
@@ -323,7 +325,7 @@ def test_asm_4_asks_for_fourteen_networks_and_passes_over_those_with_fewer_trial
     found = judge(claim("ASM-4"), replace(results, values={**results.values, **far_off}))
     if len(kept) >= 14:
         assert found.verdict == "reproduced"
-        assert found.evidence[0].found.estimate == pytest.approx(0, abs=1e-6)
+        assert found.evidence[0].interval.estimate == pytest.approx(0, abs=1e-6)
     else:
         assert found.verdict == "not measured"
         assert set(found.waits_for) == {network.name for network in left_out}
@@ -340,7 +342,7 @@ def test_asm_4_asks_for_a_distance_of_at_most_a_tenth():
             ),
         )
         distance, _ = claim("ASM-4").rule(moved)
-        assert distance.found.estimate == pytest.approx(off, abs=1e-9)
+        assert distance.interval.estimate == pytest.approx(off, abs=1e-9)
         assert distance.holds is holds
 
 

@@ -52,7 +52,7 @@ def as_published(task="synthetic"):
     published = "synthetic" if task == "synthetic" else "invivo"
     values = {
         c.key: tuple(c.mean + c.sd * (UNRELATED if c.column == "jaspar" else PATTERN))
-        for c in claims.published()
+        for c in claims.published_numbers()
         if c.task == published
     }
     shares = tuple(
@@ -147,7 +147,7 @@ def test_rules_can_be_asked_of_single_trials(claim):
 
 @given(st.lists(fractions, min_size=5, max_size=5))
 def test_a_published_deviation_becomes_a_samples(values):
-    cell = replace(claims.published()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
+    cell = replace(claims.published_numbers()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
     assert published_sample(cell).sd == pytest.approx(sample(values).sd, abs=1e-12)
 
 
@@ -234,7 +234,7 @@ def test_what_is_shown_by_example(values, verdict, shown):
 
 
 def test_agreement_is_shown_of_thirty_of_the_fifty_six(committed):
-    cells = [cell for cell in claims.published() if cell.task == "synthetic"]
+    cells = [cell for cell in claims.published_numbers() if cell.task == "synthetic"]
     found = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
     assert (len(found), sum(each.verdict == "reproduced" for each in found)) == (56, 55)
     shown = [each.cell.column for each in found if each.shown]
@@ -291,7 +291,7 @@ inequalities = st.builds(
 @given(inequalities)
 def test_how_far_an_inequality_holds_is_the_distance_from_its_limit(each):
     """The smallest shift of the limit that would take the estimate, or an end, to the other side."""
-    low, middle, high = each.found.low, each.found.estimate, each.found.high
+    low, middle, high = each.interval.low, each.interval.estimate, each.interval.high
     if each.side == "above":
         expected = (middle - each.limit, low - each.limit, high - each.limit)
     else:
@@ -306,7 +306,7 @@ def test_a_claim_is_judged_by_what_its_intervals_allow(evidence):
     beyond = [
         {(end > each.limit) if each.side == "above" else (end < each.limit) for end in (low, high)}
         for each in evidence
-        for low, high in [(each.found.low, each.found.high)]
+        for low, high in [(each.interval.low, each.interval.high)]
     ]
     if any(ends == {False} for ends in beyond):
         expected = "not reproduced"
@@ -386,7 +386,7 @@ def test_every_inequality_has_its_limit_and_holds_on_one_side_of_it(claim, commi
     for each in evidence:
         for beyond in (-1e-6, 1e-6):
             at = each.limit + beyond
-            moved = replace(each, found=Interval(at, at, at))
+            moved = replace(each, interval=Interval(at, at, at))
             assert moved.holds == ((beyond > 0) == (each.side == "above")) == (not moved.contradicted)
 
 
@@ -491,7 +491,7 @@ def test_pool_4_counts_filters_of_the_first_layer():
         [np.std([30 * trial[factor] for trial in results.factors[v, "conv1"]], ddof=1) for v in LARGE]
         for factor in "abcdefghijkl"
     ]
-    assert spread.found.estimate == pytest.approx(np.mean(deviations))
+    assert spread.interval.estimate == pytest.approx(np.mean(deviations))
 
 
 @pytest.mark.claim("POOL-4")
@@ -547,7 +547,7 @@ def test_every_claim_leans_on_published_numbers():
 
 @pytest.mark.claim("D-2")
 def test_claims_in_vivo_lean_on_table_2_but_not_on_what_was_copied_from_table_1():
-    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published()}
+    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published_numbers()}
     copied = {key(variant, column) for variant in NUMBERS[1:] for column in ("jaspar", "relevant")}
     for quantity in copied:
         assert published["T1", quantity] == published["T2", quantity]
@@ -586,7 +586,7 @@ def test_groups_of_networks_are_compared_by_their_means(values):
     results = Results({key(n, "auroc"): tuple(v) for n, v in zip(names, values, strict=True)}, {})
     (difference, _) = BY_ID["VIVO-3"].rule(results)
     means = [np.mean(each) for each in values]
-    assert difference.found.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
+    assert difference.interval.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
 
 
 @pytest.mark.claim("VIVO-*")
@@ -600,7 +600,7 @@ def test_degrees_of_freedom_are_as_the_module_says():
     assert stats.t.ppf(0.975, few) == pytest.approx(3.4, abs=0.05)
     expected = (("VIVO-3", 0, 1 / 3 + 1 / 4, 13), ("VIVO-4", 0, 0.2, 5), ("VIVO-4", 1, number.sum(), few))
     for name, place, squared_weights, freedom in expected:
-        found = tuple(BY_ID[name].rule(Results(values, {})))[place].found
+        found = tuple(BY_ID[name].rule(Results(values, {})))[place].interval
         error = np.sqrt(squared_weights * 0.1**2 / 3)
         assert (found.high - found.low) / 2 / error == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.01)
 
@@ -631,7 +631,7 @@ def test_more_factors_with_a_filter_show_motifs_that_were_missed(few, many, hold
     results = Results({}, covering({"cnn-25": few, "cnn-25-120": many}))
     (found,) = BY_ID["VIVO-5"].rule(results)
     assert found.holds == holds
-    assert found.found.estimate == pytest.approx(np.mean(many) - np.mean(few))
+    assert found.interval.estimate == pytest.approx(np.mean(many) - np.mean(few))
 
 
 @pytest.mark.claim("NUM-1")
@@ -643,7 +643,7 @@ def test_the_trend_with_filters_is_the_least_squares_slope(values):
     )
     (slope,) = BY_ID["NUM-1"].rule(results)
     expected = np.polyfit([1, 2, 3, 4], [np.mean(each) for each in values], 1)[0]
-    assert slope.found.estimate == pytest.approx(expected, abs=1e-9)
+    assert slope.interval.estimate == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.lists(st.tuples(spread, fractions, st.booleans()), min_size=1, max_size=6))
@@ -664,7 +664,7 @@ def test_quantities_of_the_same_networks_are_compared_trial_by_trial(pairs):
     assume(np.std([a - b for a, b in pairs]) > 1e-3)
     one, other = key("cnn-4", "jaspar"), key("cnn-4", "relevant")
     a, b = zip(*pairs, strict=True)
-    found = exceeds(Results({one: a, other: b}, {}), one, other).found
+    found = exceeds(Results({one: a, other: b}, {}), one, other).interval
     oracle = stats.ttest_rel(a, b).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
 
@@ -678,9 +678,9 @@ def test_by_trial_a_sum_is_taken_within_every_trial(values):
     assume(np.std(sums) > 1e-3)
     (found, _) = BY_ID["VIVO-3"].rule(Results(quantities, {}, by_trial=True))
     oracle = stats.ttest_1samp(sums, 0).confidence_interval(0.95)
-    assert (found.found.low, found.found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    assert (found.interval.low, found.interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
     one, other = (key(name, "auroc") for name in names[:2])
-    pair = exceeds(Results(quantities, {}, by_trial=True), one, other).found
+    pair = exceeds(Results(quantities, {}, by_trial=True), one, other).interval
     assert pair.estimate == pytest.approx(
         np.mean([a - b for a, b in zip(values[0], values[1], strict=False)]), abs=1e-9
     )
@@ -690,7 +690,7 @@ def test_trials_are_pairs_by_their_numbers():
     one, other = key("cnn-2", "jaspar"), key("cnn-4", "jaspar")
     numbers = {"cnn-2": (0, 1, 2, 3), "cnn-4": (1, 2, 3, 4)}
     values = {one: (0.9, 0.2, 0.3, 0.5), other: (0.1, 0.3, 0.4, 0.8)}
-    found = exceeds(Results(values, {}, trials=numbers, by_trial=True), one, other).found
+    found = exceeds(Results(values, {}, trials=numbers, by_trial=True), one, other).interval
     oracle = stats.ttest_rel(values[one][1:], values[other][:3])
     assert (found.low, found.high) == pytest.approx(tuple(oracle.confidence_interval()), abs=1e-9)
 

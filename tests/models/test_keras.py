@@ -24,7 +24,7 @@ from receptive.models.keras import activation, read
 from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
-from receptive.theory.fields import interval, receptive_fields, seen
+from receptive.theory.fields import interval, positions_seen, receptive_fields
 from receptive.theory.layers import Layer, chain
 
 
@@ -83,7 +83,7 @@ def test_a_model_answers_where_the_graph_says(network, seed):
     assert response.shape == (length, fields.rows[-1].length)
     for neuron in range(fields.rows[-1].length):
         expected = np.flatnonzero(response[:, neuron]).tolist()
-        assert seen(fields, fields.rows[-1].name, [neuron]).tolist() == expected
+        assert positions_seen(fields, fields.rows[-1].name, [neuron]).tolist() == expected
 
 
 @pytest.mark.claim("RF-6")
@@ -404,7 +404,11 @@ def test_squeeze_and_excitation_is_followed(form):
         answers = tf.unstack(model(sequence)[0, :, 0])
     for neuron, answer in enumerate(answers):
         gradient = np.asarray(tape.gradient(answer, sequence))[0, :, 0]
-        assert np.flatnonzero(gradient).tolist() == seen(fields, "pool", [neuron]).tolist() == [*range(15)]
+        assert (
+            np.flatnonzero(gradient).tolist()
+            == positions_seen(fields, "pool", [neuron]).tolist()
+            == [*range(15)]
+        )
 
 
 def test_a_turned_input_is_known_however_it_is_turned():

@@ -13,7 +13,7 @@ from keras import layers
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.keras import read as keras_graph
-from receptive.theory.fields import receptive_fields, seen
+from receptive.theory.fields import positions_seen, receptive_fields
 
 LENGTH, CHANNELS = 40, 4
 
@@ -266,7 +266,7 @@ def test_a_neuron_sees_the_positions_that_change_it(net):
         assert found.shape[1] == rows[name].length
         expected = np.zeros_like(found)
         for neuron in range(found.shape[1]):
-            expected[seen(fields, name, [neuron]), neuron] = True
+            expected[positions_seen(fields, name, [neuron]), neuron] = True
         np.testing.assert_array_equal(found, expected)
 
 

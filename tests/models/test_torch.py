@@ -18,7 +18,7 @@ from keras import layers
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError
 from receptive.models.model import read_model
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory.fields import receptive_fields
 
 pytestmark = pytest.mark.models
@@ -218,7 +218,7 @@ FORMS = {
 }
 
 
-FEW = embedded()[:20]
+FEW = embedded_motifs()[:20]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import FACTORS, embedded, jaspar_2016
+from receptive.motifs.jaspar import FACTORS, embedded_motifs, jaspar_2016
 from receptive.motifs.meme import format_meme
 from receptive.networks import training
 from receptive.networks.variants import NUMBERS, VARIANTS
@@ -64,7 +64,7 @@ def made_up(tmp_path_factory):
         for trial, numbers in enumerate(trials):
             put(store, variant, trial, *numbers)
     for variant in ("cnn-2", "cnn-4", "cnn-25"):
-        put_filters(store / "synthetic" / variant / "released" / "trial-0", "conv1", embedded()[:3])
+        put_filters(store / "synthetic" / variant / "released" / "trial-0", "conv1", embedded_motifs()[:3])
     return store
 
 
@@ -236,7 +236,7 @@ def test_a_store_without_runs_is_a_clear_error(command, tmp_path, made_up, store
 
 def test_every_published_number_of_the_synthetic_task_is_there(made_up):
     found = document(made_up)
-    expected = [(c.id, c.column, c.mean, c.sd) for c in claims.published() if c.task == "synthetic"]
+    expected = [(c.id, c.column, c.mean, c.sd) for c in claims.published_numbers() if c.task == "synthetic"]
     assert [
         (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in found["cells"]
     ] == expected
@@ -440,7 +440,7 @@ def in_vivo(made_up, tmp_path_factory):
     put_in_vivo(store, "chipseq-source", "cnn-25", 0, 0.6, LISTS)
     for variant, layer in IN_VIVO_SHEETS:
         folder = store / "chipseq" / variant / "released" / "trial-0"
-        put_filters(folder, layer, [m for m in embedded() if m.name in ("Arid3a", "CEBPB", "NFYB")])
+        put_filters(folder, layer, [m for m in embedded_motifs() if m.name in ("Arid3a", "CEBPB", "NFYB")])
     return store
 
 
@@ -528,7 +528,7 @@ def test_the_best_jaspar_hits_are_of_the_test_set_that_the_networks_had(in_vivo,
 
 @pytest.mark.claim("T2-*")
 def test_table_2_stands_unmeasured_until_there_are_runs_on_its_data(made_up, tmp_path):
-    published = [c for c in claims.published() if c.task == "invivo"]
+    published = [c for c in claims.published_numbers() if c.task == "invivo"]
     found = report.read(made_up)
     assert [number.cell for number in found.table2] == published
     assert {number.verdict for number in found.table2} == {"not measured"}

@@ -21,7 +21,7 @@ from tests.strategies import motif_sets
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, relevant_ids
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded_motifs, relevant_ids
 from receptive.networks import training
 from receptive.replication import runs
 from receptive.tasks import chipseq, dataset
@@ -330,7 +330,7 @@ def test_the_source_of_a_sequence_is_kept_and_is_bound(data, tmp_path):
 
 
 def test_shuffled_labels_are_those_of_other_sequences_of_the_split(data):
-    mixed = chipseq.shuffled()
+    mixed = chipseq.shuffle_labels()
     assert (mixed.task, mixed.classes) == ("chipseq-shuffled", data.classes)
     for name, split in mixed.splits.items():
         was = data.splits[name]
@@ -339,7 +339,7 @@ def test_shuffled_labels_are_those_of_other_sequences_of_the_split(data):
         assert Counter(map(bytes, split.Y)) == Counter(map(bytes, was.Y))
         best = training.metrics(split.Y, chipseq.best_hits(split.X[:, :40]))["auroc_mean"]
         assert best == pytest.approx(0.5, abs=0.02)
-    assert chipseq.shuffled().sha256 == mixed.sha256 != chipseq.shuffled(1).sha256
+    assert chipseq.shuffle_labels().sha256 == mixed.sha256 != chipseq.shuffle_labels(1).sha256
 
 
 NAMES = ["MAX.top500.a", "MAX.top500.b", "MAX.K562.c", "SP1.K562.d", "MEF2A.top500.e", "MEF2A.top500.f"]
@@ -403,7 +403,7 @@ def test_relevant_motifs_are_those_of_the_labels(which, data):
 
 
 def test_a_filter_of_another_factor_is_not_relevant(data):
-    matches = tomtom.match(embedded(), embedded())
+    matches = tomtom.match(embedded_motifs(), embedded_motifs())
     everything, here = runs.summary(matches), runs.summary(matches, data.classes)
     assert everything.relevant == everything.relevant_embedded == 1
     assert here.relevant < 1

@@ -14,9 +14,9 @@ from tests.strategies import networks
 from receptive.errors import UsageError
 from receptive.networks.variants import VARIANTS
 from receptive.theory import assembly
-from receptive.theory.assembly import WIDEST, Curve, bits, coincidence, covered, views
+from receptive.theory.assembly import WIDEST, Curve, bits, coincidence, letters_covered, views
+from receptive.theory.fields import positions_seen as neurons_see
 from receptive.theory.fields import receptive_fields
-from receptive.theory.fields import seen as neurons_see
 from receptive.theory.layers import Graph, Layer, Node, chain, parse_layers
 
 CHANCES = st.sampled_from([0.0, 1 / 256, 1 / 64, 1 / 16, 1 / 4, 0.9, 1.0])
@@ -331,7 +331,7 @@ def test_no_neuron_checks_more_letters_than_are_counted(layers):
     fields = receptive_fields(layers, 500)
     name = fields.rows[-1].name
     reached = len(neurons_see(fields, name, [0]))
-    counted = covered(fields)[name]
+    counted = letters_covered(fields)[name]
     assert reached <= counted
     if all((layer.dilation, layer.stride) == (1, 1) for layer in layers):
         assert reached == counted == fields.rows[-1].size

@@ -17,9 +17,9 @@ from receptive.theory.fields import (
     LayerField,
     interval,
     output_length,
+    positions_seen,
     receptive_fields,
     same_padding,
-    seen,
     span,
 )
 from receptive.theory.layers import INPUT, Graph, Layer, Node, chain, format_layers, parse_layers
@@ -87,7 +87,7 @@ def assert_seen_is_what_changes_a_neuron(graph: Graph, length: int) -> None:
         assert response[row.name].shape == (length, row.length)
         for neuron in range(row.length):
             changing = np.flatnonzero(response[row.name][:, neuron])
-            assert seen(fields, row.name, [neuron]).tolist() == changing.tolist()
+            assert positions_seen(fields, row.name, [neuron]).tolist() == changing.tolist()
             assert set(changing) <= set(interval(row, neuron))
     outputs = [response[row.name].any(axis=1) for row in fields.rows if row.name not in read]
     assert fields.covered == np.any(outputs, axis=0).sum()
@@ -178,7 +178,7 @@ def test_a_stack_folded_in_two_pieces_is_the_whole_stack(network, data):
 @given(SMALL)
 def test_first_layer_sees_its_filter(k):
     row = receptive_fields([Layer("conv", k)], 100).rows[0]
-    assert len(seen(receptive_fields([Layer("conv", k)], 100), "conv1", [5])) == row.size == k
+    assert len(positions_seen(receptive_fields([Layer("conv", k)], 100), "conv1", [5])) == row.size == k
 
 
 @pytest.mark.claim("RF-2", "RF-4")
@@ -186,7 +186,7 @@ def test_first_layer_sees_its_filter(k):
 def test_pooling_enlarges_the_field_and_its_stride_sets_the_overlap(k, p, s):
     fields = receptive_fields([Layer("conv", k), Layer("pool", p, stride=s)], 100)
     row = fields.rows[1]
-    one, next_one = (set(seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
+    one, next_one = (set(positions_seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
     assert len(one) == row.size == k + p - 1
     assert len(one & next_one) == row.overlap == max(0, k + p - 1 - s)
 
@@ -196,7 +196,7 @@ def test_pooling_enlarges_the_field_and_its_stride_sets_the_overlap(k, p, s):
 def test_windows_that_do_not_overlap_share_all_but_one_position_of_a_filter(k, p):
     fields = receptive_fields(parse_layers(f"conv{k}valid pool{p}"), 200)
     row = fields.rows[1]
-    one, next_one = (set(seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
+    one, next_one = (set(positions_seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
     assert len(one & next_one) == row.overlap == k - 1
     assert row.overlap_share == pytest.approx((k - 1) / (k + p - 1))
     larger = receptive_fields(parse_layers(f"conv{k}valid pool{p + 1}"), 200).rows[1]
@@ -406,7 +406,7 @@ def test_the_taps_of_large_filters_are_not_followed_one_by_one():
     def covered(size):
         fields = receptive_fields(parse_layers(f"conv{size} conv{size}d3"), 1_000_000)
         assert fields.covered == 1_000_000
-        assert len(seen(fields, fields.rows[1].name, [0, 999_999])) > size
+        assert len(positions_seen(fields, fields.rows[1].name, [0, 999_999])) > size
 
     assert work.lines(lambda: covered(999_999)) == work.lines(lambda: covered(9))
 
@@ -690,10 +690,10 @@ def test_sequence_too_short(text, length, words):
 def test_no_such_layer_or_neuron():
     fields = receptive_fields(parse_layers("conv3"), 10)
     with pytest.raises(UsageError, match='no layer is called "pool1"; there are conv1'):
-        seen(fields, "pool1")
+        positions_seen(fields, "pool1")
     for neuron in (10, -1):
         with pytest.raises(UsageError, match="neurons 0 to 9"):
-            seen(fields, "conv1", [neuron])
+            positions_seen(fields, "conv1", [neuron])
 
 
 def test_names_number_layers_of_a_kind_and_keep_given_ones():

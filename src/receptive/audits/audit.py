@@ -53,7 +53,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """What to audit a model on.
+    """The sequences to audit a model on.
 
     Attributes:
         X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
@@ -109,13 +109,13 @@ class LayerAudit:
 
     @property
     def trusted_filters(self) -> tuple[int, float]:
-        """How many filters were read from enough sites to be believed, and the share of them that matches."""
+        """The number of filters read from enough sites to be believed, and the share of them that matches."""
         matched = np.array([bool(match.hits) for match in self.matches])[self.reading.sites >= FEW_SITES]
         return len(matched), float(matched.mean()) if len(matched) else 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What makes the matches less sure than they look, a sentence each."""
+        """Reasons to doubt the matches, a sentence each."""
         few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
         matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
         here, there = self.fractions.jaspar, self.control.fractions.jaspar
@@ -136,7 +136,7 @@ class LayerAudit:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Audit(LayerAudit):
-    """What was found out about a model: the filters of one convolution, and more.
+    """The result of an audit: the filters of one convolution, and more.
 
     Attributes:
         name: what the model is called.
@@ -275,7 +275,7 @@ _OWN = (
 
 
 def _load_keras(path: Path, file: saved.Saved) -> Any:
-    """The model of a file, as Keras 3 loads it."""
+    """Return the model of a file, as Keras 3 loads it."""
     import keras
 
     if not file.old:
@@ -300,14 +300,14 @@ def _load_keras(path: Path, file: saved.Saved) -> Any:
 
 
 def _layers(layer: Any) -> Iterator[Any]:
-    """A model's layers, those within models and wrappers, and the cells of recurrent ones."""
+    """Return a model's layers, those within models and wrappers, and the cells of recurrent ones."""
     yield layer
-    for each in (
+    for inner in (
         *getattr(layer, "layers", ()),
         *(getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer", "cell")),
     ):
-        if each is not None:
-            yield from _layers(each)
+        if inner is not None:
+            yield from _layers(inner)
 
 
 def _old_hard_sigmoid(x: Any) -> Any:
@@ -318,7 +318,7 @@ def _old_hard_sigmoid(x: Any) -> Any:
 
 
 def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
-    """Why Keras cannot load a file, and what can be done."""
+    """Say why Keras cannot load a file, and what can be done."""
     import keras
 
     missing = {
@@ -448,12 +448,12 @@ def audit(
                 yield first, maps if rectified else np.maximum(maps - rest, 0)
             tick()
 
-        window, found = Window(row.size, -row.start, row.jump), {}
+        window, readings = Window(row.size, -row.start, row.jump), {}
         for which, X in seen.items():
             reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
             kept = filters.trim_all(reading.motifs, protocol)
-            found[which] = reading, kept, tomtom.match(kept, targets, threshold)
-        (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
+            readings[which] = reading, kept, tomtom.match(kept, targets, threshold)
+        (reading, kept, matches), (chance, _, chance_matches) = readings["given"], readings["shuffled"]
         return LayerAudit(
             layer=row.name,
             read_from=place,
@@ -475,9 +475,9 @@ def audit(
     tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
     levels = None if needless else listen(data.X, row.name).levels()
     tick(not needless)
-    found, predictions = read(row, levels, tick), prediction.predict(fields)
+    layer_audit, predictions = read(row, levels, tick), prediction.predict(fields)
 
-    why = _explain_parts(found, predictions) if layer is None else ""
+    why = _explain_parts(layer_audit, predictions) if layer is None else ""
     below = _choose_deeper(fields, row.name, predictions) if why else None
     deeper = None
     if below is not None:
@@ -507,7 +507,7 @@ def audit(
         )
         mutated = attribute(acting, part.X, data.classes, targets, relevant, threshold, protocol)
     return Audit(
-        **vars(found),
+        **vars(layer_audit),
         name=name or network.name,
         sequences=len(data.X),
         fields=fields,
@@ -523,7 +523,7 @@ def audit(
 
 
 def _select_labelled(data: Sequences) -> Sequences:
-    """The sequences with a label of 1."""
+    """Return the sequences with a label of 1."""
     rows = (cast(NDArray[np.int8], data.Y) > 0).any(1)
     return replace(data, X=data.X[rows], Y=cast(NDArray[np.int8], data.Y)[rows])
 
@@ -533,8 +533,8 @@ PARTS = 1 / 3
 
 
 def _explain_parts(read: LayerAudit, predictions: Sequence[prediction.Prediction]) -> str:
-    """Why the filters of a layer are taken for parts of motifs; "" if they are not."""
-    foretold = {each.name: each.kind for each in predictions}.get(read.layer)
+    """Say why the filters of a layer are taken for parts of motifs; "" if they are not."""
+    foretold = {expected.name: expected.kind for expected in predictions}.get(read.layer)
     if read.fractions.jaspar < PARTS:
         more = ", as its architecture foretells" if foretold == "distributed" else ""
         return f"{read.fractions.jaspar:.0%} of its filters match a motif{more}"
@@ -544,8 +544,8 @@ def _explain_parts(read: LayerAudit, predictions: Sequence[prediction.Prediction
 def _choose_deeper(
     fields: ReceptiveFields, first: str, predictions: Sequence[prediction.Prediction]
 ) -> LayerField | None:
-    """The convolution to read as well: the first that is not foretold to hold parts, or else the last."""
-    kinds = {each.name: each.kind for each in predictions}
+    """Choose a deeper convolution to read: the first not predicted to hold parts, or else the last."""
+    kinds = {expected.name: expected.kind for expected in predictions}
     above = {first}
     for node in fields.graph.nodes:  # each after what it reads
         if above & {*node.inputs}:
@@ -560,7 +560,7 @@ def _choose_deeper(
 
 
 def _advise(why: str, row: LayerField, below: LayerField | None, mutated: Attributions | None) -> str:
-    """That the filters of the first layer are parts, and what is to be read instead."""
+    """Say that the filters of the first layer are parts, and which motifs to read instead."""
     if not why:
         return ""
     ways = [f"the filters of {below.name}, which see {below.size} positions, are read below"] if below else []
@@ -573,10 +573,10 @@ def _advise(why: str, row: LayerField, below: LayerField | None, mutated: Attrib
 
 
 def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
-    """What to know of the layer that was read: whether it sees more than one nucleotide, and which does."""
+    """Warn of a layer that sees a single nucleotide, and name one that sees more."""
     if row.size > 1:
         return ()
-    wider = [each.name for each in fields.rows if each.kind == "conv" and each.size > 1]
+    wider = [other.name for other in fields.rows if other.kind == "conv" and other.size > 1]
     readable = [name for name in wider if not unreadable(fields, name)]
     if readable:
         more = f"--layer {readable[0]} sees {fields.row(readable[0]).size}"
@@ -588,7 +588,7 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
-    """The row of the convolution that is asked for, the first by default."""
+    """Return the row of the convolution that is asked for, the first by default."""
     rows = [row for row in fields.rows if row.kind == "conv"]
     if not rows:
         raise ReceptiveError("the model has no convolution over the sequence")
@@ -603,7 +603,7 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
 
 
 def _input_shape(model: Model) -> Shape:
-    """The shape of a model's one input; refuse what cannot be one-hot DNA."""
+    """Return the shape of a model's one input; refuse what cannot be one-hot DNA."""
     shapes = model.inputs
     if len(shapes) > 1:
         raise ReceptiveError(
@@ -641,7 +641,7 @@ def _check_input(shape: Shape, graph: Graph, length: int) -> None:
 
 
 def _rule(protocol: Protocol, rectified: bool) -> str:
-    """What counts as a site, in words."""
+    """Say in words which positions count as sites."""
     which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
     if rectified:
         return f"{which} above {protocol.threshold:g} of the filter's greatest activation"
@@ -669,25 +669,25 @@ def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[..., No
 
 def document(audit: Audit) -> dict[str, Any]:
     """Return an audit as ``receptive audit --json`` prints it."""
-    foretold = {each.name: each for each in audit.predictions}
+    foretold = {expected.name: expected for expected in audit.predictions}
     layers = []
     for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
-        found = foretold.get(row["name"])
-        said = found.record() if found else prediction.NOTHING
+        expected = foretold.get(row["name"])
+        said = expected.record() if expected else prediction.NOTHING
         layers.append(
             {
                 **row,
                 **said,
                 "predicted_relevant": said["relevant"],
-                "share": found.share if found else None,
-                "expected": found.expected if found else None,
-                "unreadable": unreadable(audit.fields, row["name"]) or None if found else None,
+                "share": expected.share if expected else None,
+                "expected": expected.expected if expected else None,
+                "unreadable": unreadable(audit.fields, row["name"]) or None if expected else None,
             }
         )
     known = audit.importance if isinstance(audit.importance, Importance) else None
     every = _filter_records(audit)
-    for index, each in enumerate(every):
-        each |= {
+    for index, entry in enumerate(every):
+        entry |= {
             "importance": float(known.loss_change[index]) if known else None,
             "importance_error": _number(known.loss_error[index]) if known else None,
             "auroc_change": _at(known.auroc_change, index) if known else None,
@@ -724,7 +724,7 @@ def document(audit: Audit) -> dict[str, Any]:
 
 
 def _reading_record(read: LayerAudit) -> dict[str, Any]:
-    """How the filters of a layer were read, and what they come to."""
+    """Return, as JSON, how the filters of a layer were read, with their match fractions."""
     return {
         "layer": read.layer,
         "read_from": read.read_from,
@@ -739,7 +739,7 @@ def _reading_record(read: LayerAudit) -> dict[str, Any]:
 
 
 def _layer_record(read: LayerAudit) -> dict[str, Any]:
-    """The filters of a later layer."""
+    """Return the filters of a later layer."""
     control = {"fractions": read.control.fractions._asdict()}
     return {
         **_reading_record(read),
@@ -750,7 +750,7 @@ def _layer_record(read: LayerAudit) -> dict[str, Any]:
 
 
 def _filter_records(read: LayerAudit) -> list[dict[str, Any]]:
-    """The filters of a layer."""
+    """Return the filters of a layer."""
     return [
         {
             "id": match.id,
@@ -776,14 +776,14 @@ def _match_record(match: tomtom.Match) -> dict[str, Any]:
     }
 
 
-def _attribution_record(found: Attributions) -> dict[str, Any]:
-    """What was found by mutation."""
+def _attribution_record(attributions: Attributions) -> dict[str, Any]:
+    """Return the motifs that mutation found."""
     return {
-        "sequences": found.sequences,
-        "pairs": found.pairs,
-        "scale": found.scale,
-        "classes": list(found.classes),
-        "fractions": found.fractions._asdict() if found.fractions else None,
+        "sequences": attributions.sequences,
+        "pairs": attributions.pairs,
+        "scale": attributions.scale,
+        "classes": list(attributions.classes),
+        "fractions": attributions.fractions._asdict() if attributions.fractions else None,
         "motifs": [
             {
                 "id": match.id,
@@ -794,14 +794,19 @@ def _attribution_record(found: Attributions) -> dict[str, Any]:
                 "pwm": np.round(motif.pwm, 4).tolist(),
             }
             for match, motif, sign, sites, counts in zip(
-                found.matches, found.motifs, found.signs, found.sites, found.by_class, strict=True
+                attributions.matches,
+                attributions.motifs,
+                attributions.signs,
+                attributions.sites,
+                attributions.by_class,
+                strict=True,
             )
         ],
     }
 
 
 def _number(value: float) -> float | None:
-    """A number as JSON has it: none that is not defined."""
+    """Return a number as JSON has it: none that is not defined."""
     return None if np.isnan(value) else float(value)
 
 
@@ -810,7 +815,7 @@ def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
 
 
 def _by_class(known: Importance) -> dict[str, Any]:
-    """The AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
+    """Return the AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
     changes, errors = (
         [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in rows]
         for rows in (known.class_change, known.class_error)

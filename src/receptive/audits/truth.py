@@ -1,4 +1,4 @@
-"""How much of the truth a network's filters and its attributions find, where the truth is known."""
+"""Known truth: the share of it that a network's filters and its attributions find."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from receptive.motifs.tomtom import Match, best_factors
 
 
 class Recovery(NamedTuple):
-    """What some filters or motifs are.
+    """The factors that some filters or motifs match.
 
     Attributes:
         motifs: how many there are, dead ones left out.

@@ -13,7 +13,7 @@ import typer
 from receptive import __version__
 from receptive.cli import audit, claims, data, demo, fields, match, predict, replicate, report, toy, train
 from receptive.cli.shared import notes, say
-from receptive.errors import ReceptiveError, UsageError, clipped
+from receptive.errors import ReceptiveError, UsageError, shorten
 
 MISTAKES = cast(tuple[type[Exception], ...], typer.BadParameter.__bases__)
 """What typer raises of whatever is wrong with arguments."""
@@ -107,7 +107,7 @@ def _fail(message: str, code: int = 1) -> int:
     """Say what went wrong; return the exit code."""
     if message:
         with suppress(OSError):
-            say(f"receptive: {clipped(message)}")
+            say(f"receptive: {shorten(message)}")
     return code
 
 

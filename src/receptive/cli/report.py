@@ -32,11 +32,11 @@ def report(
     from receptive.report.report import read
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
-    found = read(store, protocol)
+    document = read(store, protocol)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
-        drawings.write(found, store, out)
-    emit(records.record(found), text(found), json)
+        drawings.write(document, store, out)
+    emit(records.record(document), text(document), json)
 
 
 def text(report: "Report") -> str:

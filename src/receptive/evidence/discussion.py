@@ -1,4 +1,4 @@
-"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments*.toml`` as code.
+"""Questions of the paper's Discussion as claims: the rules of ``results/experiments*.toml`` as code.
 
 They were put down before any of their runs. `measured.conditions` and `measured.read_kept` make one task of
 runs that differ in a switch, in their data, or in what was kept of them.
@@ -13,7 +13,7 @@ from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
-from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
+from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
 from receptive.networks.variants import SMALL
 from receptive.replication import targets
 from receptive.theory.assembly import MIXED
@@ -23,7 +23,7 @@ CONTROLS = ("+activation=softplus", "+activation=squared_relu", "+activation=sig
 """What stands for other activations of the first layer behind the name of a network."""
 PLACES = (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
 """Networks with the exponential, on the synthetic task and on real sequences."""
-CONDITIONS = tuple(f"+{one.suffix}" for one in targets.CONDITIONS)
+CONDITIONS = tuple(f"+{condition.suffix}" for condition in targets.CONDITIONS)
 """What stands for another regularisation or optimisation."""
 LEARNED = 0.9
 """AU-ROC of CNN-25 below which a condition says nothing."""
@@ -94,7 +94,7 @@ def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
         exceeds(results, key(f"draws/{name}", "relevant"), key(name, "relevant"), -CLEAR) for name in DRAWS
     ]
     yield closest(moved)
-    yield closest(Evidence(each.what, each.found, "below", CLEAR) for each in moved)
+    yield closest(Evidence(inequality.what, inequality.interval, "below", CLEAR) for inequality in moved)
 
 
 def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
@@ -120,7 +120,7 @@ def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, .
 
 
 def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
-    return Claim(name, rule, tuple(chain(*needs)), (on,), least, failing(rule))
+    return Claim(name, rule, tuple(chain(*needs)), (on,), least, explain_failures(rule))
 
 
 CLAIMS = (
@@ -171,7 +171,7 @@ CLAIMS = (
     _claim(
         "DISC-10",
         gain_tells,
-        _keys("relevant", [f"cnn-2+{one.suffix}" for one in targets.LATER["cnn-2"]]),
+        _keys("relevant", [f"cnn-2+{condition.suffix}" for condition in targets.LATER["cnn-2"]]),
         on="conditions",
     ),
 )

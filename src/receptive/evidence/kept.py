@@ -1,4 +1,4 @@
-"""What was kept of a run, read: its first layer over epochs, and how much each filter matters.
+"""Extra measurements of a run: its first layer over epochs, and how much each filter matters.
 
 ``tools/kept.py`` makes ``epochs.json``, ``importance.json`` and ``truth.json`` in the folder of a run, from
 its ``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
@@ -67,7 +67,7 @@ class Epochs:
 
 @dataclass(frozen=True)
 class Importance:
-    """What a network loses when one first-layer filter after another is held at its mean.
+    """The losses of a network when one first-layer filter after another is held at its mean.
 
     Attributes:
         loss, auroc: of the network as it is, on its test set.
@@ -102,7 +102,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class Truth:
-    """What of the synthetic task's truth the filters of a network find, and its attributions.
+    """The share of the synthetic task's truth that a network's filters find, and its attributions.
 
     Attributes:
         filters: live filters of the first layer.
@@ -135,8 +135,8 @@ def read_truth(folder: Path | str) -> Truth | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / TRUTH, Truth)
-    return None if found is None else Truth(**found)
+    truth = _fields(Path(folder) / TRUTH, Truth)
+    return None if truth is None else Truth(**truth)
 
 
 def read_epochs(folder: Path | str) -> Epochs | None:
@@ -145,8 +145,8 @@ def read_epochs(folder: Path | str) -> Epochs | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / EPOCHS, Epochs)
-    return None if found is None else Epochs(**found)
+    epochs = _fields(Path(folder) / EPOCHS, Epochs)
+    return None if epochs is None else Epochs(**epochs)
 
 
 def read_importance(folder: Path | str) -> Importance | None:
@@ -155,19 +155,19 @@ def read_importance(folder: Path | str) -> Importance | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / IMPORTANCE, Importance)
-    return None if found is None else Importance(**found)
+    importance = _fields(Path(folder) / IMPORTANCE, Importance)
+    return None if importance is None else Importance(**importance)
 
 
 def _fields(path: Path, record: type) -> dict[str, Any] | None:
     """Read the fields of a record, their lists as tuples."""
     if kind(path) != "file":
         return None
-    names, found = [field.name for field in fields(record)], read_json(path)
-    if not isinstance(found, dict) or sorted(found) != sorted(names):
+    names, content = [field.name for field in fields(record)], read_json(path)
+    if not isinstance(content, dict) or sorted(content) != sorted(names):
         raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
-    return {name: _frozen(value) for name, value in found.items()}
+    return {name: _freeze(value) for name, value in content.items()}
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value

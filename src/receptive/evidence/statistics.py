@@ -62,15 +62,16 @@ def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> In
     >>> f"{difference.estimate:.2f} [{difference.low:.2f}, {difference.high:.2f}]"
     '0.50 [0.27, 0.73]'
     """
-    estimate = sum(weight * one.mean for weight, one in terms)
-    if any(one.n < 2 for _, one in terms):
+    estimate = sum(weight * trials.mean for weight, trials in terms)
+    if any(trials.n < 2 for _, trials in terms):
         return Interval(estimate, float("nan"), float("nan"))
-    variances = [(weight * one.sd) ** 2 / one.n for weight, one in terms]
+    variances = [(weight * trials.sd) ** 2 / trials.n for weight, trials in terms]
     total = sum(variances)
     if total == 0:
         return Interval(estimate, estimate, estimate)
     shares = [
-        (variance / total) ** 2 / (one.n - 1) for variance, (_, one) in zip(variances, terms, strict=True)
+        (variance / total) ** 2 / (trials.n - 1)
+        for variance, (_, trials) in zip(variances, terms, strict=True)
     ]
     half = float(stdtrit(1 / sum(shares), (1 + confidence) / 2)) * sqrt(total)
     return Interval(estimate, estimate - half, estimate + half)

@@ -1,4 +1,4 @@
-"""What else decides: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
+"""Figures of the Discussion: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
@@ -162,18 +162,18 @@ def over_epochs(kept: Mapping[str, Sequence[Epochs]]) -> Figure:
         kept: trials, by the name of the network.
     """
     panels: dict[str, Callable[[Epochs, int], float]] = {
-        "loss on validation data": lambda each, place: each.loss[place],
-        "gradient at a filter": lambda each, place: fmean(each.gradient[place]),
-        "bits that a filter holds": lambda each, place: fmean(each.bits[place]),
-        "share of relevant filters": lambda each, place: each.relevant(place),
+        "loss on validation data": lambda layer, place: layer.loss[place],
+        "gradient at a filter": lambda layer, place: fmean(layer.gradient[place]),
+        "bits that a filter holds": lambda layer, place: fmean(layer.bits[place]),
+        "share of relevant filters": lambda layer, place: layer.relevant(place),
     }
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     for axes, (title, number) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
         for colour, (network, trials) in zip((BLUE, VERMILLION, GREEN, PURPLE), kept.items(), strict=False):
-            for trial, each in enumerate(trials):
-                values = [number(each, place) for place in range(len(each.epoch))]
+            for trial, layer in enumerate(trials):
+                values = [number(layer, place) for place in range(len(layer.epoch))]
                 label = network if trial == 0 else None
-                axes.plot(each.epoch, values, color=colour, marker=".", ms=4, lw=1.2, alpha=0.8, label=label)
+                axes.plot(layer.epoch, values, color=colour, marker=".", ms=4, lw=1.2, alpha=0.8, label=label)
         _against_epochs(axes, title)
     figure.axes[1].set_yscale("log")
     figure.axes[3].set_ylim(-0.04, 1.04)
@@ -189,17 +189,22 @@ def two_kinds(trials: Sequence[Epochs]) -> Figure:
     """
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.subplots()
-    for trial, each in enumerate(trials):
-        ends = np.array(list(map(bool, each.final)))
+    for trial, losses in enumerate(trials):
+        ends = np.array(list(map(bool, losses.final)))
         for label, chosen, colour in (
             ("end with a relevant match", ends, BLUE),
             ("end without one", ~ends, ORANGE),
         ):
-            norms = np.array(each.gradient)[:, chosen]
+            norms = np.array(losses.gradient)[:, chosen]
             logs = np.ma.log(np.ma.masked_less_equal(norms, 0)).mean(axis=1)
             line = np.exp(np.ma.filled(logs, np.nan))
             axes.plot(
-                each.epoch, line, ".-", color=colour, lw=1.2, label=None if trial else f"filters that {label}"
+                losses.epoch,
+                line,
+                ".-",
+                color=colour,
+                lw=1.2,
+                label=None if trial else f"filters that {label}",
             )
     _against_epochs(axes, "gradient at a filter")
     axes.set_yscale("log")
@@ -218,11 +223,11 @@ def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
         axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
     random = np.random.default_rng(0)
     for place, trials in enumerate(kept.values()):
-        for trial, each in enumerate(trials):
+        for trial, losses in enumerate(trials):
             x = place + 0.8 * ((trial + 0.5) / len(trials) - 0.5)
             for kind, (_, colour, marker) in KINDS.items():
                 values = [
-                    rise for rise, own in zip(each.loss_change, kinds(each), strict=True) if own == kind
+                    rise for rise, own in zip(losses.loss_change, kinds(losses), strict=True) if own == kind
                 ]
                 aside = random.uniform(-0.2, 0.2, len(values)) / len(trials)
                 axes.plot(x + aside, values, marker, color=colour, ms=4, alpha=0.8)
@@ -235,23 +240,25 @@ def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
     return figure
 
 
-def kinds(each: Importance) -> list[str]:
+def kinds(importance: Importance) -> list[str]:
     """Sort filters by what they match: ``relevant``, ``other`` or ``none``."""
     return [
         "relevant" if factor else "other" if matches else "none"
-        for factor, matches in zip(each.factor, each.matches, strict=True)
+        for factor, matches in zip(importance.factor, importance.matches, strict=True)
     ]
 
 
-def by_class(each: Importance) -> Figure:
+def by_class(importance: Importance) -> Figure:
     """Draw how much AU-ROC each class loses when each filter is held, filters sorted by factor."""
-    order = sorted(range(len(each.factor)), key=lambda i: (each.factor[i] == "", each.factor[i], i))
-    table = -np.array(each.by_class)[order]
+    order = sorted(
+        range(len(importance.factor)), key=lambda i: (importance.factor[i] == "", importance.factor[i], i)
+    )
+    table = -np.array(importance.by_class)[order]
     figure = Figure(figsize=(8, 0.2 * len(order) + 1.4), layout="constrained")
     axes = figure.subplots()
     shown = axes.imshow(table, cmap="Blues", vmin=0, aspect="auto")
-    axes.set_xticks(range(len(each.classes)), each.classes, rotation=45, ha="right")
-    axes.set_yticks(range(len(order)), [each.factor[i] or "–" for i in order], fontsize="small")
+    axes.set_xticks(range(len(importance.classes)), importance.classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(order)), [importance.factor[i] or "–" for i in order], fontsize="small")
     axes.set_ylabel("filter, by its best relevant match")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

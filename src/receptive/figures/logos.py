@@ -75,18 +75,18 @@ def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
 
 
 def alignments(
-    found: Sequence[tuple[Motif, Motif, Hit]], titles: Sequence[str], labels: tuple[str, str]
+    hits: Sequence[tuple[Motif, Motif, Hit]], titles: Sequence[str], labels: tuple[str, str]
 ) -> Figure:
     """Draw filters above the motifs that they hit, position over position as Tomtom laid them.
 
     Args:
-        found: filter, database motif and hit; the motif is drawn as the strand that was hit.
+        hits: filter, database motif and hit; the motif is drawn as the strand that was hit.
         titles: above each pair.
         labels: what to write beside the upper and the lower row.
     """
-    figure = Figure(figsize=(4.4 * len(found), 2.7), layout="constrained")
-    panels = figure.subplots(2, len(found), squeeze=False).T
-    for (query, target, hit), title, (upper, lower) in zip(found, titles, panels, strict=True):
+    figure = Figure(figsize=(4.4 * len(hits), 2.7), layout="constrained")
+    panels = figure.subplots(2, len(hits), squeeze=False).T
+    for (query, target, hit), title, (upper, lower) in zip(hits, titles, panels, strict=True):
         draw_logo(upper, query.pwm)
         draw_logo(lower, target.pwm if hit.strand == "+" else reverse_complement(target.pwm))
         first, end = min(0, hit.offset), max(target.width, hit.offset + query.width)

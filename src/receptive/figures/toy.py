@@ -103,8 +103,8 @@ def bin_differences(
         for apart, (label, (colour, hatch)) in enumerate(kinds.items()):
             last = apart == len(kinds) - 1
             heights = [
-                float(sum(share for n, share in each.items() if n == apart or (last and n > apart)))
-                for each in shares
+                float(sum(share for n, share in height.items() if n == apart or (last and n > apart)))
+                for height in shares
             ]
             axes.bar(
                 pools,
@@ -145,7 +145,7 @@ def _draw_sequence(axes: Axes) -> None:
 
 
 def _middle(name: str) -> float:
-    """The middle of a pattern in the sequence."""
+    """Return the middle of a pattern in the sequence."""
     return toy.STARTS[name] + (len(name) - 1) / 2
 
 

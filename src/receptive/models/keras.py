@@ -168,7 +168,7 @@ def activation(model: Any, convolution: str) -> tuple[str, str]:
 
 
 def _activations(config: Entry, graph: Graph) -> Iterator[tuple[str, str]]:
-    """The activations of the convolutions of a graph; layers that are called again have names of none."""
+    """Yield the convolutions of a graph with their activations; layers that are called again have none."""
     for node in graph.nodes:
         if node.layer.kind == "conv":
             with suppress(LookupError):
@@ -176,7 +176,7 @@ def _activations(config: Entry, graph: Graph) -> Iterator[tuple[str, str]]:
 
 
 def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
-    """As `activation`, of the layers of a described model.
+    """Find the activation of a convolution, as `activation` does, in a description.
 
     Raises:
         LookupError: there is no layer of this name.
@@ -208,7 +208,7 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     config, (*blocks, name) = modern(entry)["config"], layer.split("/")
     for block in blocks:
         config = _layer_named(config, block)["config"]
-    outputs = {each for each, *_ in _tensors(config.get("output_layers", []))}
+    outputs = {layer for layer, *_ in _tensors(config.get("output_layers", []))}
     while name not in outputs:
         above = _readers(config, name)
         if len(above) != 1 or len(above[0].get("inbound_nodes", [0])) != 1:
@@ -227,13 +227,13 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
 
 
 def _layer_named(config: Entry, name: str) -> Entry:
-    """The layer of a described model that has a name."""
+    """Return the layer of a described model that has a name."""
     layers: list[Entry] = config["layers"]
     return {layer["config"]["name"]: layer for layer in layers}[name]
 
 
 def _function(layer: Entry) -> str:
-    """The activation that a layer applies; a ReLU that lets something negative or little pass is no relu."""
+    """Return the activation that a layer applies; a leaky or thresholded ReLU is no relu."""
     kind, config = layer["class_name"], layer["config"]
     if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
         return "leaky_relu"
@@ -246,7 +246,7 @@ def _function(layer: Entry) -> str:
 
 
 def _readers(config: Entry, name: str) -> list[Entry]:
-    """The layers of a model that read the output of one of them."""
+    """Return the layers of a model that read the output of one of them."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
         names = [layer["config"]["name"] for layer in layers]
@@ -255,7 +255,7 @@ def _readers(config: Entry, name: str) -> list[Entry]:
 
 
 def _description(model: Any) -> tuple[Entry, str]:
-    """How Keras describes a model, or the file of one, and what to call it in errors."""
+    """Return Keras's description of a model, or of a file, and what to call it in errors."""
     if isinstance(model, str | Path):
         return read_saved(model).model, str(model)
     try:
@@ -293,14 +293,14 @@ def check_connected(entry: Entry, what: str) -> None:
 
 
 def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
-    """The graph of a described model, which errors call ``what``."""
+    """Return the graph of a described model, which errors call ``what``."""
     inputs = _inputs(entry)
     chosen = sequence(inputs, what)
 
-    def follow(source: Tensor, found: Trail) -> list[Tensor]:
+    def follow(source: Tensor, trail: Trail) -> list[Tensor]:
         given = [ASIDE] * len(inputs)
         given[chosen] = source
-        return _follow_model(entry["config"], given, "", found)
+        return _follow_model(entry["config"], given, "", trail)
 
     return trace(inputs, chosen, _candidates(entry, inputs[chosen][1]), passthrough, what, follow)
 
@@ -309,7 +309,7 @@ def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
 
 
 def _inputs(entry: Entry) -> list[_Input]:
-    """The names and shapes of a model's inputs, in the order that it lists them in.
+    """Return the names and shapes of a model's inputs, in the order that it lists them in.
 
     The shape is None for a Sequential model that has not been built.
     """
@@ -331,7 +331,7 @@ def _inputs(entry: Entry) -> list[_Input]:
 
 
 def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
-    """What the axes of an input may hold, the likeliest first."""
+    """List what the axes of an input may hold, the likeliest first."""
     if shape is None:
         return [((POSITIONS,), (None,)), ((None,), (POSITIONS,))]
     if len(shape) == 2:  # codes of nucleotides, or a flat sequence that a Reshape folds
@@ -342,7 +342,7 @@ def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
 
 
 def _fold_shape(entry: Entry, size: int | None) -> Shape | None:
-    """The shape that a Reshape right after a flat input of this size gives it."""
+    """Return the shape that a Reshape right after a flat input of this size gives it."""
     layers: list[Entry] = entry["config"]["layers"]
     for layer in layers:
         if layer["class_name"] == "Reshape" and size is not None:
@@ -356,13 +356,13 @@ def _fold_shape(entry: Entry, size: int | None) -> Shape | None:
 # --- following -----------------------------------------------------------------------------------------
 
 
-def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Trail) -> list[Tensor]:
+def _follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail) -> list[Tensor]:
     """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
         for layer in layers:
             if layer["class_name"] != "InputLayer":
-                sources = _follow(layer, prefix + layer["config"]["name"], sources, None, found)[:1]
+                sources = _follow(layer, prefix + layer["config"]["name"], sources, None, trail)[:1]
         return sources
     made = {
         (name, call): [source]
@@ -379,7 +379,7 @@ def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Trai
                 continue
             given = [_output(made, tensor) for tensor in reads]
             called = prefix + layer["name"] + (f":{i + 1}" if i else "")
-            made[layer["name"], i] = _follow(layer, called, given, call, found)
+            made[layer["name"], i] = _follow(layer, called, given, call, trail)
         if len(waiting) == len(calls):
             raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
         calls = waiting
@@ -387,14 +387,14 @@ def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Trai
 
 
 def _output(made: dict[tuple[str, int], list[Tensor]], tensor: tuple[str, int, int]) -> Tensor:
-    """One output of a call; further ones, such as the states of a recurrent layer, are not followed."""
+    """Return one output of a call; further ones, such as states, are not followed."""
     name, call, output = tensor
-    found = made[name, call]
-    return found[output] if 0 <= output < len(found) else replace(found[0], place=None, axes=())
+    outputs = made[name, call]
+    return outputs[output] if 0 <= output < len(outputs) else replace(outputs[0], place=None, axes=())
 
 
 def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
-    """All references (layer, call, output) to tensors within a piece of a model's description."""
+    """Return all references (layer, call, output) to tensors within a piece of a model's description."""
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             value = value["config"]["keras_history"]
@@ -408,10 +408,10 @@ def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
             yield from _tensors(item)
 
 
-def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Trail) -> list[Tensor]:
+def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Trail) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
     kind, config = entry["class_name"], entry["config"]
-    if {kind, kind.split(">")[-1], name, config.get("name")} & {*found.passthrough}:
+    if {kind, kind.split(">")[-1], name, config.get("name")} & {*trail.passthrough}:
         if kind in _NOT_PASSED:
             raise Declared(
                 f"--passthrough: layer {name} ({kind}) moves or combines positions; expected layers that "
@@ -422,27 +422,27 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Tr
         entry.get("module") or "keras"
     ).startswith("keras")
     if kind in MODELS and not own:
-        return _follow_model(config, sources, f"{name}/", found)
-    followed = [each for each in sources if not each.aside]
+        return _follow_model(config, sources, f"{name}/", trail)
+    followed = [source for source in sources if not source.aside]
     if not followed:
         return [ASIDE]
     try:
         if own:
             raise _unknown(name, kind, "is not one of Keras's own layers")
-        made = _step(kind, name, config, followed, len(followed) < len(sources), call, found)
+        made = _step(kind, name, config, followed, len(followed) < len(sources), call, trail)
     except Sideways as error:
-        if not found.nodes:
+        if not trail.nodes:
             raise
-        made, found.stopped = LOST, found.stopped or str(error)
+        made, trail.stopped = LOST, trail.stopped or str(error)
     except Stop as error:
-        made, found.stopped = LOST, found.stopped or str(error)
+        made, trail.stopped = LOST, trail.stopped or str(error)
     if made.place is None:
-        found.end(followed)
+        trail.end(followed)
     return [made]
 
 
 def _step(
-    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, found: Trail
+    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, trail: Trail
 ) -> Tensor:
     """Follow one of Keras's own layers; what it gives has no place if it mixes all positions.
 
@@ -453,25 +453,25 @@ def _step(
         sources: what it reads.
         aside: whether it also reads what comes from other inputs.
         call: how the model calls it.
-        found: what to append to.
+        trail: what to append to.
 
     Raises:
         Stop: it cannot be followed.
     """
     source = sources[0]
-    if any(each.place is None for each in sources) or kind in _ENDS:
+    if any(tensor.place is None for tensor in sources) or kind in _ENDS:
         if kind in _CONVOLUTIONS:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
         return LOST
     if kind in _JOINS or kind == "Concatenate":
         at = config.get("axis", -1) if kind == "Concatenate" else None
-        return join(f"layer {name} ({kind})", name, at, sources, aside, found)
+        return join(f"layer {name} ({kind})", name, at, sources, aside, trail)
     if kind in _SHAPES:
         return replace(
-            source, axes=_reshape(kind, name, config, source, found.lengths[cast(str, source.place)])
+            source, axes=_reshape(kind, name, config, source, trail.lengths[cast(str, source.place)])
         )
     if kind == "GetItem":
-        return _slice(name, source, call, found)
+        return _slice(name, source, call, trail)
     if kind in _POINTWISE:
         return source
     if kind == "Embedding":
@@ -485,17 +485,17 @@ def _step(
     if kind in _POINTWISE_OVER_CHANNELS:
         axis = config.get("axis", -1)
         if any(
-            without_batch(each, source) == source.along
-            for each in (axis if isinstance(axis, list) else [axis])
+            without_batch(number, source) == source.along
+            for number in (axis if isinstance(axis, list) else [axis])
         ):
             if source.flat:
                 return LOST
             raise _unknown(name, kind, MIXED)
         return source
     if kind in _REDUCTIONS:
-        return _reduce(name, config, source, found)
+        return _reduce(name, config, source, trail)
     if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL or kind in _EDGES:
-        return _slide(kind, name, config, source, found)
+        return _slide(kind, name, config, source, trail)
     why = _MOVES.get(kind) or _REFUSED.get(kind) or "is not a layer whose receptive field is known"
     raise _unknown(name, kind, why)
 
@@ -503,7 +503,7 @@ def _step(
 # --- layers that slide ---------------------------------------------------------------------------------
 
 
-def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Trail) -> Tensor:
+def _slide(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) -> Tensor:
     """Append a convolution, a pooling, padding or cropping, which may be written in 2-D over one axis."""
     axes, dimensions = list(source.axes), int(kind[-2])
     if len(axes) != dimensions + 1:
@@ -524,11 +524,11 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Trail) ->
         axes = kept if config.get("keepdims") else [axes[channels]]
     elif kind in _CONVOLUTIONS:
         axes[channels] = (_filters(kind, config, axes[channels]),)
-    return Tensor(found.add(made[along], [source]), tuple(axes))
+    return Tensor(trail.add(made[along], [source]), tuple(axes))
 
 
 def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) -> Layer:
-    """Our layer for what one of Keras's does along one of its axes."""
+    """Translate one of Keras's layers, along one of its axes, into ours."""
 
     def along(what: str, default: Any = 1) -> Any:
         value = config.get(what)
@@ -559,27 +559,27 @@ def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) ->
 
 
 def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int | None:
-    """The number of channels that a convolution gives."""
+    """Return the number of channels that a convolution gives."""
     if not kind.startswith("Depthwise"):
         return None if config.get("filters") is None else index(config["filters"])
     count = None if None in channels else prod(cast(tuple[int, ...], channels))
     return None if count is None else count * index(config.get("depth_multiplier", 1))
 
 
-def _reduce(name: str, config: Entry, source: Tensor, found: Trail) -> Tensor:
+def _reduce(name: str, config: Entry, source: Tensor, trail: Trail) -> Tensor:
     """Follow a maximum, mean or sum over axes."""
     given = config.get("axis")
     if given is None:
         return LOST
-    over = {without_batch(each, source) for each in (given if isinstance(given, list) else [given])}
-    return reduce_axes(name, over, bool(config.get("keepdims")), source, found)
+    over = {without_batch(number, source) for number in (given if isinstance(given, list) else [given])}
+    return reduce_axes(name, over, bool(config.get("keepdims")), source, trail)
 
 
 # --- layers that reshape -------------------------------------------------------------------------------
 
 
 def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
-    """What the axes hold after a layer that only arranges them anew.
+    """Return what the axes hold after a layer that only arranges them anew.
 
     Raises:
         Stop: positions would be torn apart, or the sizes are not known.
@@ -601,53 +601,54 @@ def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | 
     if kind == "Squeeze":
         given = config.get("axis")
         over = [
-            without_batch(cast(int, each), source) for each in (given if isinstance(given, list) else [given])
+            without_batch(cast(int, number), source)
+            for number in (given if isinstance(given, list) else [given])
         ]
         return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
     target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
-    found = regroup(axes, target, length)
-    if found is None:
+    folded = regroup(axes, target, length)
+    if folded is None:
         raise _unknown(name, kind, MOVED)
-    return found
+    return folded
 
 
-def _slice(name: str, source: Tensor, call: Any, found: Trail) -> Tensor:
+def _slice(name: str, source: Tensor, call: Any, trail: Trail) -> Tensor:
     """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
     (key,) = call["args"][1:] or [call["kwargs"]["key"]]
     keys = [*key] if isinstance(key, list) else [key]
-    if any(not isinstance(each, int | dict | None) for each in keys):
+    if any(not isinstance(entry, int | dict | None) for entry in keys):
         raise _unknown(name, "GetItem", "its slice is not made of constants")
-    names = [each.get("class_name") if isinstance(each, dict) else "" for each in keys]
+    names = [entry.get("class_name") if isinstance(entry, dict) else "" for entry in keys]
     if "__ellipsis__" in names:
         at = names.index("__ellipsis__")
-        rest = len(source.axes) + 1 - sum(each is not None for each in keys) + 1
+        rest = len(source.axes) + 1 - sum(entry is not None for entry in keys) + 1
         keys[at : at + 1] = [{"config": {}} for _ in range(rest)]
     if keys[0] is None or isinstance(keys[0], int) or any(keys[0]["config"].values()):
         raise _unknown(name, "GetItem", "slices the batch")
     axes, rest_axes, place = list[tuple[int | None, ...]](), [*source.axes], source.place
-    for each in keys[1:]:
-        if each is None:
+    for entry in keys[1:]:
+        if entry is None:
             axes.append(())
             continue
         axis = rest_axes.pop(0)
         if POSITIONS not in axis:
-            axes += [] if isinstance(each, int) else [part(axis, _bounds(each))]
+            axes += [] if isinstance(entry, int) else [part(axis, _bounds(entry))]
             continue
         if len(axis) > 1:
             raise _unknown(name, "GetItem", MOVED)
-        key = each if isinstance(each, int) else _bounds(each)
-        place = crop(f"layer {name} (GetItem)", name, key, replace(source, place=place), found)
-        axes += [] if isinstance(each, int) else [axis]
+        key = entry if isinstance(entry, int) else _bounds(entry)
+        place = crop(f"layer {name} (GetItem)", name, key, replace(source, place=place), trail)
+        axes += [] if isinstance(entry, int) else [axis]
     return Tensor(place, (*axes, *rest_axes))
 
 
 def _bounds(entry: Entry) -> slice:
-    """The slice that Keras describes so."""
+    """Return the slice that Keras describes so."""
     return slice(*(entry["config"].get(part) for part in ("start", "stop", "step")))
 
 
 def _unknown(name: str, kind: str, why: str) -> Stop:
-    """The error for a layer that cannot be followed, with how to pass over one that may be harmless."""
+    """Return the error for a layer that cannot be followed, with advice on a harmless one."""
     advice = (
         f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
         f"--passthrough {kind}"
@@ -672,12 +673,12 @@ class Keras:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The name to call it by."""
         return str(self.model.name)
 
     @cached_property
     def graph(self) -> Graph:
-        """What of it can be followed over positions."""
+        """The part of it that can be followed over positions."""
         return read(self.model, self.passthrough)
 
     @property
@@ -687,12 +688,12 @@ class Keras:
         if not inputs:
             read(self.model)  # says what else it is
             raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
-        return tuple(tuple(each.shape) for each in inputs)
+        return tuple(tuple(tensor.shape) for tensor in inputs)
 
     @property
     def outputs(self) -> tuple[Shape, ...]:
         """The shapes of its outputs, with the batch."""
-        return tuple(tuple(each.shape) for each in self.model.outputs)
+        return tuple(tuple(tensor.shape) for tensor in self.model.outputs)
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Find where the map of a convolution is complete: the layer, its activation, the axis of filters."""
@@ -708,19 +709,21 @@ class Keras:
             return None
         function = keras.losses.get(own)
         name = getattr(function, "__name__", type(function).__name__)
-        each = getattr(function, "call", function)  # of an object, what it would take the mean of
+        per_sequence = getattr(function, "call", function)  # of an object, what it would take the mean of
         return (
             name,
-            lambda Y, scores: _numbers(each(Y.astype(np.float32), scores)).reshape(len(Y), -1).mean(1),
+            lambda Y, scores: (
+                _numbers(per_sequence(Y.astype(np.float32), scores)).reshape(len(Y), -1).mean(1)
+            ),
         )
 
     def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
         """Return what the layer does, once for each call of it; what lies above is not computed."""
-        return [_numbers(each) for each in self._listener(layer)(batch)]
+        return [_numbers(maps) for maps in self._listener(layer)(batch)]
 
     @cached_property
     def _listener(self) -> Callable[[str], Callable[..., Any]]:
-        """How to get what runs the model for what a layer does; compiled once."""
+        """A function from a layer to what runs the model and returns that layer's outputs."""
 
         def listener(layer: str) -> Callable[..., Any]:
             def hear(batch: Any) -> list[Any]:
@@ -740,7 +743,7 @@ class Keras:
 
     def run(self, batch: NDArray[np.float32]) -> Arrays:
         """Run the model as it is, and return its outputs."""
-        return [_numbers(each) for each in self._runner(batch)]
+        return [_numbers(output) for output in self._runner(batch)]
 
     @cached_property
     def _runner(self) -> Callable[..., Any]:
@@ -749,7 +752,7 @@ class Keras:
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         with _replace_call(self._operation(layer), _hold(held, axis)):
-            return [_numbers(each) for each in self._run(batch)]
+            return [_numbers(output) for output in self._run(batch)]
 
     def holder(self, layer: str, axis: int) -> Holder:
         """Return how to hold the filters of a layer one after another.
@@ -774,13 +777,16 @@ class Keras:
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             (maps,) = self.maps(layer, batch)
-            for each in held.items():
-                yield [_numbers(one) for one in run(batch, maps, *_which(dict([each]), maps.shape, axis))]
+            for held_filter in held.items():
+                yield [
+                    _numbers(output)
+                    for output in run(batch, maps, *_which(dict([held_filter]), maps.shape, axis))
+                ]
 
         return hold
 
     def _channel_holder(self, operation: Any, conv: Any, axis: int) -> Holder:
-        """As `holder`, where nothing but a convolution reads what an operation returns."""
+        """Return a `holder` for an operation that nothing but a convolution reads."""
         from keras import ops
 
         activation = conv.activation or (lambda x: x)
@@ -811,15 +817,15 @@ class Keras:
                 object.__setattr__(conv, "activation", activation)
             given, made, still, _ = heard
             changes, kernel = np.moveaxis(_numbers(still) - _numbers(given), axis, -1), _numbers(conv.kernel)
-            for each in held:
-                change = ops.cast(np.moveaxis(changes[..., [each]], -1, axis), given.dtype)
-                weights = ops.cast(kernel[..., [each], :], given.dtype)
-                yield [_numbers(one) for one in run(batch, made, change, weights)]
+            for filter_index in held:
+                change = ops.cast(np.moveaxis(changes[..., [filter_index]], -1, axis), given.dtype)
+                weights = ops.cast(kernel[..., [filter_index], :], given.dtype)
+                yield [_numbers(output) for output in run(batch, made, change, weights)]
 
         return hold
 
     def _operation(self, place: str) -> Any:
-        """The layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
+        """Return the layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
         model = self.model
         for name in place.split("/"):
             steps = getattr(model, "operations", None) or model.layers
@@ -851,7 +857,7 @@ def _replace_call(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
 
 
 def _hold(held: Mapping[int, float], axis: int) -> Callable[..., Any]:
-    """A change of a layer: some of its filters are held at a value everywhere."""
+    """Return a change of a layer: some of its filters are held at a value everywhere."""
 
     def hold(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
         from keras import ops
@@ -868,7 +874,7 @@ def _hold(held: Mapping[int, float], axis: int) -> Callable[..., Any]:
 def _which(
     held: Mapping[int, float], shape: Sequence[int], axis: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Which filters are held, and at which values, in arrays that go with maps of a shape."""
+    """Turn held filters and their values into arrays that go with maps of a shape."""
     sizes = [1] * len(shape)
     sizes[axis] = shape[axis]
     which, values = np.zeros(sizes[axis], bool), np.zeros(sizes[axis], np.float32)
@@ -877,8 +883,8 @@ def _which(
 
 
 def _numbers(tensor: Any) -> NDArray[np.float32]:
-    """A tensor of any backend and precision, in numpy."""
+    """Return a tensor of any backend and precision, in numpy."""
     from keras import ops
 
-    found: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
-    return found
+    values: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
+    return values

@@ -46,7 +46,7 @@ def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
     """
     if isinstance(model, onnx.Onnx):
         return replace(model, passthrough=tuple(passthrough))
-    origins = {each.__module__.split(".")[0] for each in type(model).__mro__}
+    origins = {base.__module__.split(".")[0] for base in type(model).__mro__}
     if "onnx" in origins:
         return onnx.Onnx(model, passthrough=tuple(passthrough))
     if "torch" in origins and "keras" not in origins:  # Keras on PyTorch is both

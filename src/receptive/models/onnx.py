@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, UsageError, shown
+from receptive.errors import ReceptiveError, UsageError, printable
 from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
@@ -138,29 +138,29 @@ class Onnx:
             known = shape_inference.infer_shapes(self.flat).graph
         except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
             return {}
-        return {each.name: each for each in (*known.value_info, *known.output)}
+        return {tensor.name: tensor for tensor in (*known.value_info, *known.output)}
 
     @cached_property
     def shapes(self) -> dict[str, list[int]]:
         """The shapes of tensors that no size of an input changes, as far as they can be told."""
-        every = {name: _shape(each) for name, each in self.tensor_types.items()}
+        every = {name: _shape(tensor) for name, tensor in self.tensor_types.items()}
         return {name: cast(list[int], [*shape]) for name, shape in every.items() if None not in shape}
 
     @cached_property
     def feeds(self) -> list[Entry]:
-        """What the model is fed."""
-        return [each for each in self.flat.graph.input if each.name not in self.weights]
+        """The inputs that are fed."""
+        return [tensor for tensor in self.flat.graph.input if tensor.name not in self.weights]
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
         """The shapes of the inputs, with the batch; None is an open size."""
-        return tuple(_shape(each) for each in self.feeds)
+        return tuple(_shape(tensor) for tensor in self.feeds)
 
     @cached_property
     def names(self) -> list[str]:
-        """What each node is called: by its module where the exporter tells, else by its own name."""
+        """The name of each node: that of its module where the exporter tells, else its own."""
         given, count, taken = list[str](), Counter[str](), Counter[str]()
-        scopes = [name.rpartition("/")[0] for each in self.nodes if (name := _of_tensorflow(each))]
+        scopes = [name.rpartition("/")[0] for node in self.nodes if (name := _of_tensorflow(node))]
         scope = commonpath(scopes) + "/" if scopes else ""
         for node in self.nodes:
             name = _module(node) or _of_tensorflow(node).removeprefix(scope) or _own_name(node)
@@ -168,7 +168,7 @@ class Onnx:
                 kind = {"MaxPool": "pool", "AveragePool": "mean"}.get(node.op_type, node.op_type.lower())
                 count[kind] += 1
                 name = f"{kind}{count[kind]}"
-            given.append(shown(name))
+            given.append(printable(name))
         taken[INPUT] = 1
         names = [""] * len(given)
         # A module's own name goes to what it computes, not to how it arranges axes for that.
@@ -209,14 +209,14 @@ class Onnx:
             raise ReceptiveError(f"{self.name}: not an ONNX model, or a damaged one ({error})") from error
 
     def _follow(self) -> tuple[Graph, Walk]:
-        """As `_walk`, with whatever a damaged model makes it raise."""
-        inputs = [(each.name, _shape(each)) for each in self.feeds]
+        """Follow the model, with whatever a damaged one raises."""
+        inputs = [(tensor.name, _shape(tensor)) for tensor in self.feeds]
         chosen = sequence(inputs, self.name)
         shape = inputs[chosen][1]
         walks = list[Walk]()
 
-        def follow(source: Tensor, found: Trail) -> list[Tensor]:
-            walks.append(Walk(self, found, {name: ASIDE for name, _ in inputs}, shape[0]))
+        def follow(source: Tensor, trail: Trail) -> list[Tensor]:
+            walks.append(Walk(self, trail, {name: ASIDE for name, _ in inputs}, shape[0]))
             walks[-1].tensors[inputs[chosen][0]] = source
             return walks[-1].follow()
 
@@ -227,7 +227,7 @@ class Onnx:
         return graph, walks[-1]
 
     def _fold_shapes(self, shape: Shape) -> list[Axes]:
-        """What a flat input may hold: what the Reshape that reads it makes of it, or codes of nucleotides."""
+        """List what a flat input may hold: the shape that a Reshape gives it, or codes of nucleotides."""
         first = next((node for node in self.nodes if self.feeds[0].name in node.input), None)
         target = None
         if first is not None and first.op_type == "Reshape" and first.input[1] in self.weights:
@@ -239,7 +239,7 @@ class Onnx:
         return [*(flatten(axes) for axes in candidates(tuple(sizes))), *candidates(shape[1:])]
 
     def constant(self, name: str) -> NDArray[Any]:
-        """The numbers of a constant of the graph.
+        """Return the numbers of a constant of the graph.
 
         Raises:
             ReceptiveError: they lie in a file that is not there.
@@ -250,8 +250,8 @@ class Onnx:
         if external_data_helper.uses_external_data(tensor):
             tensor = type(tensor).FromString(tensor.SerializeToString())
             self._fetch(external_data_helper.load_external_data_for_tensor, tensor)
-        found: NDArray[Any] = numpy_helper.to_array(tensor)
-        return found
+        values: NDArray[Any] = numpy_helper.to_array(tensor)
+        return values
 
     def _fetch(self, load: Callable[[Entry, str], None], what: Entry) -> None:
         """Load the numbers of a tensor, or of a model's tensors, that lie in files of their own."""
@@ -270,13 +270,13 @@ class Onnx:
     @cached_property
     def outputs(self) -> tuple[Shape, ...]:
         """The shapes of the outputs, with the batch; of what the file leaves open, by running the model."""
-        shapes = tuple(_shape(each) for each in self.flat.graph.output)
+        shapes = tuple(_shape(tensor) for tensor in self.flat.graph.output)
         shape = self.inputs[0]
-        if all(len(each) > 1 and None not in each[1:] for each in shapes) or None in shape[1:]:
+        if all(len(sizes) > 1 and None not in sizes[1:] for sizes in shapes) or None in shape[1:]:
             return shapes
         sizes = cast(tuple[int, ...], (shape[0] or 1, *shape[1:]))
-        found = self._run("", np.zeros(sizes, np.float32), {}, None)
-        return tuple((shape[0], *each.shape[1:]) for each in found)
+        results = self._run("", np.zeros(sizes, np.float32), {}, None)
+        return tuple((shape[0], *output.shape[1:]) for output in results)
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Return the node that completes the map of a convolution, its activation, the axis of filters.
@@ -285,7 +285,7 @@ class Onnx:
         """
         tensors, at = self._walk[1].tensors, self.names.index(convolution)
         last, tensor = convolution, self.nodes[at].output[0]
-        given = {each.name for each in self.flat.graph.output}
+        given = {tensor_type.name for tensor_type in self.flat.graph.output}
         while tensor not in given:
             readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
             met = readers if len(readers) == 1 else self._branch(tensor)
@@ -300,7 +300,7 @@ class Onnx:
         return last, "linear", self._axis(last)
 
     def _branch(self, tensor: str) -> list[int]:
-        """The nodes from a tensor to where all that reads it meets again; empty if that is nowhere near."""
+        """List the nodes from a tensor to where its readers meet again; empty if that is not near."""
         tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
         here = tensors[tensor]
         for i, node in enumerate(self.nodes):
@@ -312,17 +312,17 @@ class Onnx:
             passed.append(i)
             inside.add(node.output[0])
             waiting = {
-                each
-                for each in inside
+                name
+                for name in inside
                 for j, reader in enumerate(self.nodes)
-                if each in node_inputs(reader) and j not in passed
+                if name in node_inputs(reader) and j not in passed
             }
             if waiting <= {node.output[0]}:
                 return passed
         return []
 
     def _function(self, nodes: list[Entry]) -> str:
-        """The activation that nodes make; "" if they are none."""
+        """Return the activation that nodes make; "" if they are none."""
         kinds = [node.op_type for node in nodes]
         if len(nodes) > 1:
             known = {
@@ -346,11 +346,11 @@ class Onnx:
         return str(node.op_type).lower() if node.op_type in ACTIVATIONS else ""
 
     def _constant(self, node: Entry, at: int) -> NDArray[Any] | None:
-        """The numbers of a node's input, if they are constant and few."""
+        """Return the numbers of a node's input, if they are constant and few."""
         return self._walk[1].value(node.input[at]) if len(node.input) > at and node.input[at] else None
 
     def _axis(self, layer: str) -> int:
-        """The axis of what a node returns that holds filters, which is the one beside the positions."""
+        """Return the axis of a node's output that holds filters: the one beside the positions."""
         axes = self._walk[1].tensors[self._tensor(layer)].axes
         beside = [i for i, axis in enumerate(axes) if POSITIONS not in axis]
         return 1 + next((i for i in beside if axes[i] != ()), beside[0])
@@ -383,13 +383,13 @@ class Onnx:
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             (maps,) = self.maps(layer, batch)
-            for each in held.items():
-                yield self._run(layer, batch, dict([each]), axis, given=maps)
+            for held_filter in held.items():
+                yield self._run(layer, batch, dict([held_filter]), axis, given=maps)
 
         return hold
 
     def _channel_holder(self, layer: str, at: int, axis: int) -> Holder:
-        """As `holder`, where the convolution of a node alone reads what the layer returns."""
+        """Return a `holder` for a layer that the convolution of a node alone reads."""
         from onnx import helper
 
         node = self.nodes[at]
@@ -415,7 +415,7 @@ class Onnx:
             model.graph.node.insert(at + 1, apart)
 
         first, second = self._make_session(hear), self._make_session(rest)
-        outputs = [each.name for each in self.flat.graph.output]
+        outputs = [tensor.name for tensor in self.flat.graph.output]
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             given, made = self._feed(
@@ -424,20 +424,20 @@ class Onnx:
             every = self._hold_values(layer, held, axis)
             (still,) = self._feed(first, [z], {self.feeds[0].name: batch[:1]}, every)
             changes = (still - given).astype(_dtype(kind))
-            for each in held:
+            for filter_index in held:
                 rows = {
                     self.feeds[0].name: batch,
                     _HEARD: made.astype(_dtype(kind)),
-                    _VALUES: changes[:, [each]],
+                    _VALUES: changes[:, [filter_index]],
                 }
-                yield self._feed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
+                yield self._feed(second, outputs, rows, {_WHICH: kernel[:, [filter_index]]})
 
         return hold
 
     def _next(self, layer: str) -> int | None:
         """Find the convolution that alone reads a node, and each filter's map apart until then."""
         tensors, tensor = self._walk[1].tensors, self._tensor(layer)
-        given = {each.name for each in self.flat.graph.output}
+        given = {output.name for output in self.flat.graph.output}
         while tensor not in given and tensor in tensors:
             readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
             met = readers if len(readers) == 1 else self._branch(tensor)
@@ -457,18 +457,18 @@ class Onnx:
         return None
 
     def _tensor(self, layer: str) -> str:
-        """What the node that is called so returns."""
+        """Return the tensor that the node of this name gives."""
         return str(self.nodes[self.names.index(layer)].output[0])
 
     def _kind(self, layer: str) -> int:
-        """The type of the numbers that a node returns."""
+        """Return the type of the numbers that a node returns."""
         known: Entry = self.tensor_types.get(self._tensor(layer)) or self.feeds[0]
         return int(known.type.tensor_type.elem_type)
 
     def _hold_values(
         self, layer: str, held: Mapping[int, float], axis: int | None
     ) -> dict[str, NDArray[Any]]:
-        """Which filters are held, and at which values, as `_insert` has a model take them."""
+        """Turn held filters and their values into the inputs that `_insert` gives a model."""
         sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
         count = max(held, default=0) + 1
         if held and axis is not None:
@@ -487,7 +487,7 @@ class Onnx:
         given: NDArray[np.float32] | None = None,
     ) -> Arrays:
         """Run the model on sequences; ``given`` is what the layer returns, if that is known."""
-        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
+        wanted = [_HEARD] if heard else [output.name for output in self.flat.graph.output]
         more = self._hold_values(layer, held, axis) if layer else {}
         rows = {self.feeds[0].name: batch}
         if given is not None:
@@ -512,7 +512,7 @@ class Onnx:
         size = _shape(fed)[0] or count
         options = RunOptions()
         options.only_execute_path_to_fetches = True
-        found = []
+        batches = []
         for first in range(0, count, size):
             feed = dict(more)
             for name, every in rows.items():
@@ -527,16 +527,16 @@ class Onnx:
                 raise ReceptiveError(
                     f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}"
                 ) from None
-            found.append([np.asarray(each, np.float32)[: count - first] for each in made])
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+            batches.append([np.asarray(output, np.float32)[: count - first] for output in made])
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
     def _filters(self, layer: str, axis: int) -> int:
-        """How many filters a layer's output holds along an axis."""
+        """Count the filters that a layer's output holds along an axis."""
         return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
 
     @cached_property
     def _sessions(self) -> Callable[[str, bool], Any]:
-        """How to get the session that can hear and hold a layer, or is given what it returns; made once."""
+        """A function from a layer to a session that hears and holds it, or is given its output; made once."""
 
         def session(layer: str, given: bool) -> Any:
             return self._make_session(lambda model: self._insert(model, layer, given) if layer else None)
@@ -573,7 +573,7 @@ class Onnx:
         if b"location" in model.SerializeToString():  # otherwise there is nothing to fetch
             self._fetch(external_data_helper.load_external_data_for_model, model)
         change(model)
-        needed, kept = {each.name for each in model.graph.output}, list[Entry]()
+        needed, kept = {output.name for output in model.graph.output}, list[Entry]()
         for node in reversed(model.graph.node):
             if needed & {*node.output}:
                 needed.update(node_inputs(node))
@@ -589,7 +589,7 @@ class Onnx:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a type of its own for every status
-            double = any(each.data_type == TensorProto.DOUBLE for each in model.graph.initializer)
+            double = any(weights.data_type == TensorProto.DOUBLE for weights in model.graph.initializer)
             way = "; it may run in single precision, in PyTorch as module.float()" if double else ""
             raise ReceptiveError(
                 f"{self.name}: ONNX Runtime cannot run it{way}: {first_line(error)}"
@@ -603,26 +603,26 @@ _MADE, _UNUSED = "receptive: made", "receptive: unused"
 
 
 def _dtype(kind: int) -> Any:
-    """The type of numpy for a type of the format."""
+    """Return the type of numpy for a type of the format."""
     from onnx import helper
 
     return helper.tensor_dtype_to_np_dtype(kind)
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
+    """Return the first line of an error's message."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _shape(value: Entry) -> Shape:
-    """The shape of an input or output; None is an open size."""
+    """Return the shape of an input or output; None is an open size."""
     tensor = value.type.tensor_type
-    return tuple(each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim)
+    return tuple(size.dim_value if size.HasField("dim_value") else None for size in tensor.shape.dim)
 
 
 def _count_nodes(model: Entry) -> int:
-    """How many nodes a model has once its functions are replaced by their bodies."""
-    bodies = {(each.domain, each.name): each.node for each in model.functions}
+    """Count the nodes that a model has once its functions are replaced by their bodies."""
+    bodies = {(function.domain, function.name): function.node for function in model.functions}
 
     @cache
     def size(function: tuple[str, str]) -> int:
@@ -632,11 +632,11 @@ def _count_nodes(model: Entry) -> int:
 
 
 def _module(node: Entry) -> str:
-    """The path of the module that PyTorch's exporter made a node for; "" if another wrote the file.
+    """Return the path of the module that PyTorch's exporter made a node for; "" if another wrote the file.
 
     Of a convolution that a normalisation was folded into the weights still have their own name.
     """
-    metadata = {each.key: each.value for each in node.metadata_props}
+    metadata = {entry.key: entry.value for entry in node.metadata_props}
     try:
         scopes = ast.literal_eval(metadata["pkg.torch.onnx.name_scopes"])
         classes = ast.literal_eval(metadata["pkg.torch.onnx.class_hierarchy"])
@@ -653,16 +653,16 @@ def _module(node: Entry) -> str:
 
 
 def _of_tensorflow(node: Entry) -> str:
-    """The layer of TensorFlow's ``model/block/conv1/Conv1D``, with the model's name; "" if it is none.
+    """Return the layer of TensorFlow's ``model/block/conv1/Conv1D``, with the model's name; "" if it is none.
 
     Keras counts calls of a model, so that its layer conv1 may be called conv1_1.
     """
-    found = re.fullmatch(r"(.+)/(Conv[12]D|convolution|(Max|Avg)Pool([12]d)?)(/\w+)?", str(node.name))
-    return found[1] if found and not node.name.startswith("/") else ""
+    match = re.fullmatch(r"(.+)/(Conv[12]D|convolution|(Max|Avg)Pool([12]d)?)(/\w+)?", str(node.name))
+    return match[1] if match and not node.name.startswith("/") else ""
 
 
 def _own_name(node: Entry) -> str:
-    """A node's own name as a user knows it: the module of TorchScript's ``/features/features.0/Conv``."""
+    """Return a node's name as a user knows it: the module of ``/features/features.0/Conv``."""
     parts = str(node.name).split("/")
     if node.op_type == "Conv" and len(node.input) > 1 and node.input[1].endswith(".weight"):
         return str(node.input[1].removesuffix(".weight"))

@@ -1,4 +1,4 @@
-"""What one layer of a saved model returns, to be read or to be changed while the model runs.
+"""Probes: one layer of a saved model, read or changed while the model runs.
 
 `Model` is all that an audit asks of a framework. Only the layer itself is listened to, so nothing is said
 about how layers are connected.
@@ -34,11 +34,11 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The name to call it by."""
 
     @property
     def graph(self) -> Graph:
-        """What of it can be followed over positions."""
+        """The part of it that can be followed over positions."""
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
@@ -126,11 +126,11 @@ class Probe:
 
     def scores(self, held: Mapping[int, float] | None = None) -> NDArray[np.float32]:
         """Return the outputs of the model side by side, (N, C), with some filters held at a value."""
-        found = [
+        batches = [
             _beside(self.model.scores(self.layer, batch, held or {}, self.axis))
             for _, batch in self.batches()
         ]
-        return np.concatenate(found)
+        return np.concatenate(batches)
 
     def hold_each(
         self, values: Mapping[int, float], columns: int, tick: Callable[[], None]
@@ -145,12 +145,12 @@ class Probe:
         hold, size = self.model.holder(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
         for first in range(0, len(values), size):
             now = dict([*values.items()][first : first + size])
-            found = np.empty((len(now), len(self.X), columns), np.float32)
+            scores = np.empty((len(now), len(self.X), columns), np.float32)
             for start, batch in self.batches():
-                for row, outputs in zip(found, hold(batch, now), strict=True):
+                for row, outputs in zip(scores, hold(batch, now), strict=True):
                     row[start : start + len(batch)] = _beside(outputs)
                     tick()
-            yield from zip(now, found, strict=True)
+            yield from zip(now, scores, strict=True)
 
     def maps(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
@@ -193,7 +193,9 @@ class Probe:
 
 
 def _beside(outputs: Arrays) -> NDArray[np.float32]:
-    """The outputs of a model side by side, (n, C), those of positions averaged."""
-    sizes = [each.shape[-1] if each.ndim > 1 else 1 for each in outputs]
-    parts = [each.reshape(len(each), -1, size).mean(1) for each, size in zip(outputs, sizes, strict=True)]
+    """Return the outputs of a model side by side, (n, C), those of positions averaged."""
+    sizes = [output.shape[-1] if output.ndim > 1 else 1 for output in outputs]
+    parts = [
+        output.reshape(len(output), -1, size).mean(1) for output, size in zip(outputs, sizes, strict=True)
+    ]
     return np.concatenate(parts, axis=1)

@@ -90,7 +90,7 @@ GONE = ("CuDNNLSTM", "CuDNNGRU", "TFOpLambda", "SlicingOpLambda", "ThresholdedRe
 
 @dataclass(frozen=True)
 class Saved:
-    """What a file says about its model.
+    """The description of a model in a file.
 
     Attributes:
         model: the description, as the file has it.
@@ -151,7 +151,7 @@ def read(path: Path | str) -> Saved:
 
 
 def _folder(path: Path) -> Saved:
-    """The model in a folder that Keras wrote unzipped; refuse any other, a SavedModel by its name."""
+    """Return the model in a folder that Keras wrote unzipped; refuse any other, a SavedModel by its name."""
     if kind(path / "config.json") == "file":
         text = read_text(path / "config.json", "JSON", most=MOST_JSON)
         return _from_description(path, from_json(text, str(path)), "")
@@ -172,7 +172,7 @@ def conversion_lines(path: Path | str) -> str:
 
 
 def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
-    """The model in a ``.keras`` file; refuse what PyTorch and others keep in zip archives."""
+    """Return the model in a ``.keras`` file; refuse what PyTorch and others keep in zip archives."""
     names = archive.namelist()
     if "config.json" in names:
         version = ""
@@ -188,7 +188,7 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
 
 
 def _from_description(path: Path, entry: Any, version: str) -> Saved:
-    """A model whose description is this."""
+    """Return a model whose description is this."""
     if not isinstance(entry, dict):
         raise ReceptiveError(f"{path}: {NO_MODEL}")
     compiled = entry.get("compile_config")
@@ -196,7 +196,7 @@ def _from_description(path: Path, entry: Any, version: str) -> Saved:
 
 
 def _hdf5(path: Path, file: h5py.File) -> Saved:
-    """The model in an HDF5 file; refuse weights alone, and other data."""
+    """Return the model in an HDF5 file; refuse weights alone, and other data."""
 
     def text(name: str) -> str:
         value = file.attrs.get(name, "")
@@ -268,8 +268,8 @@ def _count_calls(config: Entry) -> Entry:
         layer["name"]
         for layer in config["layers"]
         if layer["class_name"] in MODELS
-        and (found := calls.get(layer["name"]))
-        and (min(found) > 0 and max(found) == len(layer["inbound_nodes"]))
+        and (numbers := calls.get(layer["name"]))
+        and (min(numbers) > 0 and max(numbers) == len(layer["inbound_nodes"]))
     }
 
     def count(value: Any) -> Any:
@@ -277,7 +277,7 @@ def _count_calls(config: Entry) -> Entry:
             return value
         if _refers(value) and value[0] in late:
             return [value[0], value[1] - 1, *value[2:]]
-        return [count(each) for each in value]
+        return [count(item) for item in value]
 
     if not late:
         return config
@@ -286,7 +286,7 @@ def _count_calls(config: Entry) -> Entry:
 
 
 def _refers(value: list[Any]) -> bool:
-    """Whether a list is how Keras 2 refers to a tensor: layer, call, output, and perhaps arguments."""
+    """Tell whether a list is how Keras 2 refers to a tensor: layer, call, output, and perhaps arguments."""
     return len(value) in (3, 4) and isinstance(value[0], str) and all(type(n) is int for n in value[1:3])
 
 
@@ -295,12 +295,12 @@ def _references(value: Any) -> Iterator[list[Any]]:
     if isinstance(value, list):
         if _refers(value):
             yield value
-        for each in value:
-            yield from _references(each)
+        for item in value:
+            yield from _references(item)
 
 
 def _with_input_layer(layers: list[Entry]) -> list[Entry]:
-    """The layers of a Sequential model with an input of their own, which Keras 2 kept in the first one."""
+    """Give the layers of a Sequential model an input layer, which Keras 2 kept in the first one."""
     if not layers or layers[0]["class_name"] == "InputLayer" or "batch_shape" not in layers[0]["config"]:
         return layers
     config = layers[0]["config"]

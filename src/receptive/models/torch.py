@@ -110,7 +110,7 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
 
     if isinstance(module, torch.export.ExportedProgram):
         return onnx.Onnx(_proto(module, name), name, passthrough=tuple(passthrough))
-    modes = {each: each.training for each in module.modules()}
+    modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
         x = _example(module, length, name)
@@ -122,16 +122,18 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
     except Exception as error:
         raise ReceptiveError(f"{name}: torch.export cannot follow it: {onnx.first_line(error)}") from None
     finally:
-        for each, mode in modes.items():
-            each.training = mode
+        for part, mode in modes.items():
+            part.training = mode
     return onnx.Onnx(_proto(program, name), name, passthrough=tuple(passthrough))
 
 
 def _example(module: Any, length: int, name: str) -> Any:
-    """Two sequences in the first form that the module takes."""
+    """Return two sequences in the first form that the module takes."""
     import torch
 
-    like = next((each for each in module.parameters() if each.is_floating_point()), torch.zeros(1))
+    like = next(
+        (parameter for parameter in module.parameters() if parameter.is_floating_point()), torch.zeros(1)
+    )
     why = ""
     for form in _SHAPES:
         sizes = [length if size == "L" else int(size) for size in form.split()]
@@ -150,7 +152,7 @@ def _example(module: Any, length: int, name: str) -> Any:
 
 
 def _proto(program: Any, name: str) -> Any:
-    """The ONNX model of an exported program."""
+    """Return the ONNX model of an exported program."""
     import torch
 
     try:
@@ -222,7 +224,7 @@ def strip_code(path: Path | str) -> io.BytesIO:
 
 
 def _refusal(path: Path | str, what: str) -> ReceptiveError:
-    """The error for a file that holds what would be run."""
+    """Return the error for a file that holds what would be run."""
     return ReceptiveError(f"{path}: holds {what}; code in a file is never run, so it is left alone")
 
 
@@ -256,7 +258,7 @@ def _code(described: Any, key: str = "") -> Iterator[str]:
 
 
 def _is_size(text: str) -> bool:
-    """Whether a text is a size as PyTorch writes it, and one that is soon worked out."""
+    """Tell whether a text is a size as PyTorch writes it, and one that is soon worked out."""
     words = re.findall(r"[^\W\d]\w*", text)
     known = all(word in _SIZES or _SYMBOL.fullmatch(word) for word in words)
     plain = re.fullmatch(r"[\w\s,()=+*/<>'-]*", text)
@@ -264,7 +266,7 @@ def _is_size(text: str) -> bool:
 
 
 def _is_tree(spec: Any) -> bool:
-    """Whether the description of inputs or outputs is one of tuples, lists, dicts and tensors."""
+    """Tell whether the description of inputs or outputs is one of tuples, lists, dicts and tensors."""
     if isinstance(spec, list):
         return len(spec) == 2 and _is_tree(spec[1])
     if not isinstance(spec, dict) or spec.get("type") not in _TREES:

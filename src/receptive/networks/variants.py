@@ -223,11 +223,11 @@ class Shape(NamedTuple):
 
 def shapes(network: Variant, length: int) -> tuple[Shape, ...]:
     """Return the shape of the sequence, of ``length`` nt, and of every convolution and pooling above it."""
-    found, filters = [Shape("sequence", length, 4)], iter(network.filters)
+    stages, filters = [Shape("sequence", length, 4)], iter(network.filters)
     for row in receptive_fields(network.layers, length).rows:
-        channels = next(filters) if row.kind == "conv" else found[-1].channels
-        found.append(Shape(row.name, row.length, channels))
-    return tuple(found)
+        channels = next(filters) if row.kind == "conv" else stages[-1].channels
+        stages.append(Shape(row.name, row.length, channels))
+    return tuple(stages)
 
 
 def parameters(network: Variant, length: int, classes: int = 12, batch_norm: bool = True) -> int:

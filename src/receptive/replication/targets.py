@@ -1,4 +1,4 @@
-"""What can be trained under one name, and the plans that follow from it."""
+"""Targets: names under which networks are trained, and the plans of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -171,9 +171,9 @@ def plans(
             tasks = " and ".join(tasks_of([name]))
             raise UsageError(f"{name} is of the task {tasks}: expected data of it, found {data.task}")
         for target in targets:
-            for one, own in target.networks.items():
+            for network, own in target.networks.items():
                 for chosen, trial in product(own or protocols, range(trials or target.trials)):
-                    wanted[runs.plan(variant(one, chosen), data, chosen, trial, epochs)] = None
+                    wanted[runs.plan(variant(network, chosen), data, chosen, trial, epochs)] = None
     return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
 
 

@@ -1,4 +1,4 @@
-"""What an activation function makes of a whole motif, beside what it makes of its two halves.
+"""Activation functions: the response to a whole motif beside the responses to its two halves.
 
 A filter adds up evidence. Where a whole motif lies, its sum is twice what it is where half of the motif lies.
 The next layer adds up what the activation function hands on. Two filters with a half each give it twice the
