@@ -90,6 +90,7 @@ toc_object_entries = False
 autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+autodoc_use_type_comments = False
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 90
 napoleon_google_docstring = True
