@@ -6,7 +6,8 @@ Profiles: ``fast`` for every change, ``thorough`` for the night (HYPOTHESIS_PROF
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,32 @@ def judgements(committed):
     return {each.claim.id: each for each in judge_all(DECIDED, committed)}
 
 
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Let Keras train step by step: compiling a network takes longer than the few steps of a test.
+
+    Weights agree but for rounding. tests/networks/test_training.py, the command line and whatever trains in a
+    process of its own compile as users do.
+    """
+    import keras
+
+    compiled = keras.Model.compile
+
+    def step_by_step(model: Any, **options: Any) -> None:
+        compiled(model, **options, run_eagerly="loss" in options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", step_by_step)
+        yield
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Train in this test as `uncompiled`."""
+    with uncompiled():
+        yield
+
+
 @pytest.fixture(scope="session")
 def small():
     """A small synthetic data set: 400 sequences."""
@@ -102,5 +129,6 @@ def store(tmp_path_factory, small):
     from receptive.replication import runs
 
     folder = tmp_path_factory.mktemp("store")
-    runs.run(runs.plan(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)
+    with uncompiled():
+        runs.run(runs.plan(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)
     return folder

@@ -83,7 +83,7 @@ def test_one_seed_gives_one_network(small, trained):
 
 
 @pytest.mark.claim("D-11")
-def test_patience_ends_training(small):
+def test_patience_ends_training(eagerly, small):
     impatient = protocol("released", patience=1, learning_rate=0.3)
     history = train(SMALL, small, impatient, seed=0, epochs=30).history["val_loss"]
     worse = [epoch for epoch in range(1, len(history)) if history[epoch] >= min(history[:epoch])]
@@ -157,7 +157,7 @@ def test_threads_are_set_if_they_are_given(monkeypatch):
     assert given == {"intra": 3, "inter": 3}
 
 
-def test_progress_is_told_after_every_epoch(small):
+def test_progress_is_told_after_every_epoch(eagerly, small):
     told = []
     train(SMALL, small, RELEASED, 0, 2, lambda epoch, losses: told.append((epoch, set(losses))))
     assert told == [(1, {"loss", "val_loss"}), (2, {"loss", "val_loss"})]

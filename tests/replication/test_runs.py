@@ -152,7 +152,7 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
         runs.find_run(plan, tmp_path)
 
 
-def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, small):
+def test_keeping_weights_and_first_layers_changes_nothing_else(eagerly, tmp_path, store, small):
     import keras
 
     plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
@@ -213,7 +213,7 @@ def test_a_run_is_scored_by_what_it_stored(store):
 
 @pytest.mark.claim("VIS-1", "D-8", "D-9")
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, monkeypatch, name):
+def test_a_run_holds_what_its_network_gives_on_the_test_set(eagerly, small, tmp_path, monkeypatch, name):
     """Training aside, every step again: predictions, metrics, reading, trimming, matching, relevant ids."""
     trained = []
     train = training.train
@@ -250,7 +250,7 @@ def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
     assert runs.run(wanted, small, store) == first
 
 
-def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, tmp_path):
+def test_another_run_in_its_place_is_not_overwritten_unless_asked(eagerly, store, small, tmp_path):
     for wanted, part in (
         (runs.plan(CNN_25, small, RELEASED, 0, 3), "epochs"),
         (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), data_sha256="0"), "data_sha256"),
@@ -267,7 +267,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
 
 
-def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
+def test_a_run_that_somebody_stored_meanwhile_is_taken(eagerly, small, tmp_path):
     one = runs.plan(SMALL, small, RELEASED, 0, 1)
     theirs = []
 
@@ -280,7 +280,7 @@ def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
     assert runs.find_run(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
-def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
+def test_a_failed_run_leaves_nothing(eagerly, small, tmp_path, monkeypatch):
     plan = runs.plan(SMALL, small, RELEASED, 0, 3)
 
     def interrupted(epoch, losses):
@@ -307,7 +307,7 @@ def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeyp
 
 
 @pytest.mark.claim("DEEP-2")
-def test_deeper_layers_are_read_where_no_pooling_is_below(small, tmp_path):
+def test_deeper_layers_are_read_where_no_pooling_is_below(eagerly, small, tmp_path):
     network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
     record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path).record()
     assert {layer: found["n"] for layer, found in record["filters"].items()} == {
@@ -326,7 +326,7 @@ def blind(protocol, fields):
 
 
 @pytest.mark.claim("D-7", "D-8")
-def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(small, tmp_path):
+def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(eagerly, small, tmp_path):
     network = SMALL
     model = train(network, small, blind(RELEASED, READING), 0, 1).model
     again = train(network, small, reread(RELEASED), 0, 1).model
@@ -354,7 +354,7 @@ def test_plans_share_a_training_if_they_differ_in_reading_alone(change):
 
 
 @pytest.mark.claim("D-7", "D-8")
-def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
+def test_one_training_serves_several_readings(eagerly, small, tmp_path, monkeypatch):
     """Each run is, but for its times, what it is when trained alone; what the store has stays as it is."""
     trained = []
     alone = training.train
@@ -430,7 +430,9 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
         runs.best_hits(tmp_path, "conv2")
 
 
-def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, tmp_path, monkeypatch):
+def test_a_stored_run_is_trained_once_more_and_compared(
+    eagerly, command, small, store, tmp_path, monkeypatch
+):
     trained, train = [], training.train
     monkeypatch.setattr(
         training, "train", lambda *args: (trained or trained.append(train(*args)) or trained)[0]

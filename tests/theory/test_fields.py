@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def run(graph: Graph, x: NDArray[np.float64], seed: int = 0) -> dict[str, NDArra
         below = [made[name] for name in node.inputs]
         kind = node.layer.kind
         if kind in ("add", "concat"):  # concatenated channels reach the next filter as a weighted sum
-            made[node.layer.name] = np.sum([rng.uniform(0.5, 1.5) * branch for branch in below], axis=0)
+            made[node.layer.name] = reduce(np.add, [rng.uniform(0.5, 1.5) * branch for branch in below])
             continue
         looked_at = windows(node.layer, below[0])
         if kind == "conv":
