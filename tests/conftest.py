@@ -84,7 +84,7 @@ def judgements(committed):
     from receptive.evidence.decided import DECIDED
     from receptive.evidence.verdicts import judge_all
 
-    return {each.claim.id: each for each in judge_all(DECIDED, committed)}
+    return {judgement.claim.id: judgement for judgement in judge_all(DECIDED, committed)}
 
 
 @contextmanager
