@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from receptive.evidence.kept import read_epochs
+from receptive.evidence.kept import Epochs, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
@@ -389,7 +389,7 @@ def test_filters_over_epochs_are_what_was_kept(window):
     for number in range(len(names)):
         set_controls(form, network=number)
         page = unquote(form.locator(".stage a").evaluate("(link) => link.href")).partition("/html/")[2]
-        kept = read_epochs(ROOT / Path(page).parent)
+        kept = read_record(ROOT / Path(page).parent, Epochs)
         for step, epoch in enumerate(kept.epoch):
             said = set_controls(form, step=step)
             factors, n = kept.factor[step], len(kept.factor[step])

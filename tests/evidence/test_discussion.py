@@ -14,17 +14,7 @@ from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims, discussion, measured
-from receptive.evidence.kept import (
-    EPOCHS,
-    IMPORTANCE,
-    TRUTH,
-    Epochs,
-    Importance,
-    Truth,
-    read_epochs,
-    read_importance,
-    read_truth,
-)
+from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth, read_record
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.verdicts import judge
@@ -305,7 +295,7 @@ def test_what_was_kept_counts_in_the_registered_trials(tmp_path):
         folder = put_run(tmp_path, make_run("cnn-2", trial, task=task))
         (folder / EPOCHS).write_text(to_json(vars(kept)))
         (folder / IMPORTANCE).write_text(to_json(vars(mattering)))
-        assert (read_epochs(folder), read_importance(folder)) == (kept, mattering)
+        assert (read_record(folder, Epochs), read_record(folder, Importance)) == (kept, mattering)
     others = measured.read_others(tmp_path)
     assert others["epochs"].trials == others["importance"].trials == {"cnn-2": (5, 7), "chipseq/cnn-2": (3,)}
     assert others["epochs"].of(key("cnn-2", "gradient_left")) == pytest.approx((1 / 3, 1 / 3))
@@ -316,7 +306,7 @@ def test_what_was_kept_counts_in_the_registered_trials(tmp_path):
 
 def test_a_damaged_file_is_named(tmp_path):
     folder = put_run(tmp_path, make_run("cnn-2", 5))
-    assert read_epochs(folder) is None
+    assert read_record(folder, Epochs) is None
     (folder / EPOCHS).write_text('{"epoch": [1]}')
     with pytest.raises(ReceptiveError, match=r"epochs\.json: expected the fields epoch, loss, gradient"):
         measured.read_others(tmp_path)
@@ -341,9 +331,9 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
 
 def test_what_was_found_of_the_truth_is_read_as_it_was_written(tmp_path):
     truth = Truth(30, ("SP1",), 20, 250, 12, ("MAX", "SP1"), 1, 3, 0.5, 0.06)
-    assert read_truth(tmp_path) is None
+    assert read_record(tmp_path, Truth) is None
     (tmp_path / TRUTH).write_text(to_json(vars(truth)))
-    assert read_truth(tmp_path) == truth
+    assert read_record(tmp_path, Truth) == truth
     (tmp_path / TRUTH).write_text("{}")
     with pytest.raises(ReceptiveError, match=r"truth.json: expected the fields filters, filter_factors"):
-        read_truth(tmp_path)
+        read_record(tmp_path, Truth)

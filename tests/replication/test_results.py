@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER
-from receptive.evidence.kept import read_epochs, read_importance, read_truth
+from receptive.evidence.kept import Epochs, Importance, Truth, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import read_meme
@@ -90,7 +90,7 @@ def test_a_run_is_whole_and_in_its_place(folder):
 )
 def test_what_was_read_over_epochs_is_of_what_was_kept(file):
     """What takes a second to see; tests/networks/test_snapshots.py has the reading itself."""
-    epochs, run = read_epochs(file.parent), runs.load(file.parent)
+    epochs, run = read_record(file.parent, Epochs), runs.load(file.parent)
     with np.load(file.parent / "epochs.npz") as kept:
         assert epochs.epoch == tuple(kept["epoch"].tolist())
         assert epochs.loss == pytest.approx(kept["loss"], rel=1e-5)
@@ -107,7 +107,7 @@ def test_what_was_read_over_epochs_is_of_what_was_kept(file):
     "file", sorted(RESULTS.rglob("importance.json")), ids=lambda path: "/".join(path.parts[-4:-1])
 )
 def test_importance_is_of_the_run_beside_it(file):
-    importance, run = read_importance(file.parent), runs.load(file.parent)
+    importance, run = read_record(file.parent, Importance), runs.load(file.parent)
     assert importance.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
     assert np.allclose(np.nanmean(importance.by_class, axis=1), importance.auroc_change, atol=1e-5)
     assert sum(map(bool, importance.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
@@ -117,7 +117,7 @@ def test_importance_is_of_the_run_beside_it(file):
     "file", sorted(RESULTS.rglob("truth.json")), ids=lambda path: "/".join(path.parts[-4:-1])
 )
 def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
-    truth, run = read_truth(file.parent), runs.load(file.parent)
+    truth, run = read_record(file.parent, Truth), runs.load(file.parent)
     _, matches = runs.stored_matches(file.parent)
     best = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
     assert {*truth.filter_factors} == {*best} - {""}
