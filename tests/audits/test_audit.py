@@ -1,5 +1,6 @@
 """Auditing models of many kinds, against numpy and against the definitions written out."""
 
+import doctest
 import gzip
 import html
 import json
@@ -491,6 +492,10 @@ def test_a_constant_on_a_linear_map_changes_nothing():
     model.get_layer("conv").set_weights([kernel, bias - 8])
     after = run(model)
     assert before.reading.sites.tolist() == after.reading.sites.tolist()
+
+
+def test_examples_in_docstrings_are_true():
+    assert doctest.testmod(auditing).failed == 0
 
 
 def test_a_network_of_the_paper_is_read_as_a_run_reads_it(small):

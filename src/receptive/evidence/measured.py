@@ -248,6 +248,9 @@ def read_results(store: Path | str, protocol: str = "released", task: str = "syn
 def read_runs(store: Path | str, task: str = "*", protocol: str = "*") -> tuple[Run, ...]:
     """Read the runs of a store, by network, protocol and trial.
 
+    >>> [(run.plan.network.name, run.plan.trial) for run in read_runs("results", task="chipseq-source")]
+    [('cnn-25', 0), ('cnn-25', 1), ('cnn-25', 2)]
+
     Args:
         store: folder of runs.
         task: of one task alone.
