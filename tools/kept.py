@@ -21,7 +21,7 @@ import numpy as np
 
 from receptive.audits import attribution, audit, importance, truth
 from receptive.evidence import measured
-from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth
+from receptive.evidence.kept import EPOCHS, IMPORTANCE, PWMS, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
 from receptive.models import model
 from receptive.models.probe import Probe
@@ -35,7 +35,6 @@ from receptive.replication.runs import Run
 from receptive.tasks import registry
 from receptive.tasks.dataset import Dataset
 
-PWMS = "epochs.pwm.npz"
 DIGITS = 6
 MUTATED = 250
 """Test sequences that are mutated, the first."""

@@ -143,6 +143,12 @@ def read_packaged(name: str) -> bytes:
     return resources.files("receptive").joinpath("data", name).read_bytes()
 
 
+def packaged_runs() -> Path | None:
+    """Return the folder of the runs that ship with a wheel; ``None`` in a checkout, which has them itself."""
+    found = resources.files("receptive").joinpath("data", "results")
+    return found if isinstance(found, Path) and found.is_dir() else None
+
+
 def read_json(path: Path | str) -> Any:
     """Read a JSON file.
 

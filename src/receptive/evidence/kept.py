@@ -9,11 +9,16 @@ from math import log
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
 from receptive.files import kind, read_json
 
-EPOCHS, IMPORTANCE, TRUTH = "epochs.json", "importance.json", "truth.json"
+EPOCHS, PWMS = "epochs.json", "epochs.pwm.npz"
+IMPORTANCE, TRUTH = "importance.json", "truth.json"
 FEWEST = 3
 """Filters of either kind that a network takes for them to be compared (DISC-6)."""
 
@@ -147,6 +152,29 @@ def read_epochs(folder: Path | str) -> Epochs | None:
     """
     epochs = _fields(Path(folder) / EPOCHS, Epochs)
     return None if epochs is None else Epochs(**epochs)
+
+
+def read_pwms(folder: Path | str) -> NDArray[np.float64]:
+    """Read the filters that `Epochs` is about, untrimmed.
+
+    Returns:
+        PWMs, float64 (epochs, filters, w, 4), known to within a 255th; zeros where a filter had no site.
+
+    Raises:
+        ReceptiveError: there is no such file, or it is damaged.
+    """
+    path = Path(folder) / PWMS
+    try:
+        with np.load(path) as file:
+            pwms = file["pwm"]
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        raise ReceptiveError(f"{path}: expected PWMs over epochs, found {error}") from None
+    if pwms.dtype != np.uint8 or pwms.ndim != 4 or pwms.shape[-1] != 4:
+        raise ReceptiveError(
+            f"{path}: expected uint8 (epochs, filters, w, 4), found {pwms.dtype} {pwms.shape}"
+        )
+    shares: NDArray[np.float64] = pwms / np.maximum(pwms.sum(axis=-1, keepdims=True), 1)
+    return shares
 
 
 def read_importance(folder: Path | str) -> Importance | None:

@@ -50,7 +50,7 @@ def parts(motif: Motif, columns: tuple[int, int] = (3, 8), pool: int = 4, place:
     axes = figure.subplots()
 
     def label(height: float, words: str) -> None:
-        axes.text(left - 7, height, words, va="center", fontsize="small")
+        axes.text(left - 7, height, words, va="center", fontsize=9)
 
     _logo(axes, motif.pwm, place, 6.9)
     label(7.4, "the motif in a sequence")
@@ -215,7 +215,7 @@ def _name(points: Sequence[tuple[Axes, str, float, float]]) -> None:
             height -= 0.015
         taken.append((axes, right, height))
         beside = across + (0.025 if right else -0.025)
-        axes.text(beside, height, name, ha="left" if right else "right", va="center", fontsize="small")
+        axes.text(beside, height, name, ha="left" if right else "right", va="center", fontsize=9)
 
 
 def _disc(axes: Axes, forecast: float, trials: Sequence[float], filled: bool) -> None:

@@ -6,14 +6,18 @@ computes nothing but where to draw.
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from receptive.evidence.kept import Epochs, read_epochs, read_pwms
+from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
@@ -116,10 +120,10 @@ def toys() -> Explorer:
                     ]
                     for name, pattern in patterns.items()
                 }
-                possible = {name: set(views) for name, views in seen.items()}
+                possible = {name: Counter(views) for name, views in seen.items()}
                 for distance in DISTANCES:
                     names = [pattern.name for pattern in three(distance)]
-                    bits.append(round(toy.information(three(distance), pool, stride, width), 2))
+                    bits.append(round(toy.told([possible[name] for name in names]), 2))
                     for name in names:
                         masks = (
                             sum(2**n for n, other in enumerate(names) if view in possible[other])
@@ -249,6 +253,59 @@ def _begin(whole: Motif, part: Motif) -> int:
     """Return the position of a motif at which its trimmed part begins."""
     starts = range(whole.width - part.width + 1)
     return next(at for at in starts if np.array_equal(whole.pwm[at : at + part.width], part.pwm))
+
+
+# Filters over epochs
+
+
+def epochs(store: Path | str) -> Explorer | None:
+    """The filters of CNN-2 and CNN-25 after some epochs, with each activation; ``None`` if none were kept.
+
+    Of each network the first trial whose epochs were kept. Data: ``runs``, in the order of the names, with
+    the address of a run's ``page``; the ``epoch`` numbers, and for each of them the ``loss``, the
+    ``shares`` that match any motif and a relevant one, the mean ``bits``, and of the ``filters`` the heights
+    of letters, the factor, and whether it matches.
+    """
+    found = {}
+    for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
+        trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
+        for folder in sorted(trials, key=lambda each: int(each.name.removeprefix("trial-"))):
+            if over := read_epochs(folder):
+                found[f"{name.upper()}, {label}"] = epochs_of(folder, over)
+                break
+    if not found:
+        return None
+    last = max(len(run["epoch"]) for run in found.values()) - 1
+    return Explorer(
+        "epochs",
+        "Filters over epochs",
+        "Choose a network and move the epoch. Blue: share of relevant filters; orange: loss; grey: "
+        "the other networks' share. In which network do filters grow, and in which do they stop?",
+        (
+            Choice("network", "network", tuple(found)),
+            Slider("step", "epoch", 0, last, last),
+        ),
+        {"runs": list(found.values())},
+        logos=True,
+    )
+
+
+def epochs_of(folder: Path, over: Epochs) -> dict[str, Any]:
+    """The first layer of a stored run over epochs, as the data of `epochs` have it."""
+    return {
+        "page": f"../results/{address(Path(*folder.parts[-4:]))}",
+        "epoch": over.epoch,
+        "loss": [f"{loss:.3f}" for loss in over.loss],
+        "shares": [
+            (f"{fmean(matches):.3f}", f"{over.relevant(place):.3f}")
+            for place, matches in enumerate(over.matches)
+        ],
+        "bits": [f"{fmean(bits):.1f}" for bits in over.bits],
+        "filters": [
+            list(zip(map(heights, pwms), factors, map(int, matches), strict=True))
+            for pwms, factors, matches in zip(read_pwms(folder), over.factor, over.matches, strict=True)
+        ],
+    }
 
 
 # Architectures
@@ -386,6 +443,7 @@ def explorer(name: str, store: Path | str) -> Html:
     makers: dict[str, Callable[[], Explorer | None]] = {
         "toy": toys,
         "filters": lambda: filters(store),
+        "epochs": lambda: epochs(store),
         "fields": fields,
         "architecture": lambda: architecture(store),
     }

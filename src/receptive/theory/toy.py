@@ -240,14 +240,22 @@ def information(patterns: Sequence[Pattern], pool: int, stride: int, width: int 
     the set of views of that width. Nothing is lost when the result is log2 of the number of patterns.
     """
     given = [signatures(pattern, pool, stride, width) for pattern in patterns]
-    overall: dict[frozenset[Lit], Fraction] = {}
-    for shares in given:
-        for seen, share in shares.items():
-            overall[seen] = overall.get(seen, Fraction(0)) + share / len(patterns)
-    return sum(
-        share * log2(share / overall[seen]) / len(patterns)
-        for shares in given
-        for seen, share in shares.items()
+    return told([{seen: int(share * stride) for seen, share in shares.items()} for shares in given])
+
+
+def told(given: Sequence[Mapping[Any, int]]) -> float:
+    """How many bits what is seen tells about which of several equally likely things it is of.
+
+    >>> told([{"left": 4}, {"left": 2, "right": 2}, {"right": 4}])
+    0.6666666666666666
+
+    Args:
+        given: for each thing, how often it is seen as what; of all things equally often.
+    """
+    overall = sum(map(Counter[Any], given), Counter[Any]())
+    return (
+        sum(n * log2(len(given) * n / overall[seen]) for counts in given for seen, n in counts.items())
+        / overall.total()
     )
 
 
