@@ -118,7 +118,7 @@ def test_tasks_that_need_no_file(monkeypatch):
             registry.load(None, name, RELEASED)
 
 
-def test_train_switches_one_field_of_the_protocol(train):
+def test_train_switches_one_field_of_the_protocol(eagerly, train):
     record = document(train("--set", "beta_1=0.9", "--set", "window=null", "--json"))
     assert record["protocol"] == "released+beta_1=0.9+window=None"
     assert (record["plan"]["protocol"]["beta_1"], record["plan"]["protocol"]["window"]) == (0.9, None)
@@ -239,7 +239,7 @@ def test_ctrl_c_leaves_no_half_run(tmp_path, small):
     dataset.write(small, tmp_path / "small.h5")
     arguments = [
         "train",
-        "cnn-1",
+        "cnn-100",
         "--data",
         tmp_path / "small.h5",
         "--epochs",

@@ -31,6 +31,7 @@ CASES = [(variant, name) for variant in NETWORKS for name in NAMES]
 intervals = st.none() | st.tuples(*[st.integers(-100, 100).map(lambda n: n / 100)] * 3).map(sorted)
 
 
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.tuples(*[st.tuples(*[intervals] * 3)] * len(CASES)))
 def test_every_difference_stands_in_its_row_with_its_interval(drawn):
     entries = [entry(variant, "", [None] * 3) for variant in NETWORKS]
@@ -72,7 +73,7 @@ numbers = st.fixed_dictionaries(dict.fromkeys(PANELS, shares))
 CELLS = [(variant, name) for variant in ("cnn-1", "cnn-10", "cnn-100") for name in PROTOCOLS]
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.tuples(*[st.none() | numbers for _ in CELLS]))
 def test_every_share_stands_at_its_pool_size_in_the_line_of_its_protocol(values):
     drawn = dict(zip(CELLS, values, strict=True))

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -76,10 +76,14 @@ def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
 
 
 def test_one_seed_gives_one_network(small, trained):
-    same, other = (train(SMALL, small, LONG_STEPS, seed=seed, epochs=5) for seed in (1, 2))
+    same = train(SMALL, small, LONG_STEPS, seed=1, epochs=5)
     np.testing.assert_array_equal(predict(same.model, small.test.X), predict(trained.model, small.test.X))
     assert same.history == trained.history
-    assert other.history != trained.history
+
+
+def test_another_seed_gives_another_network(eagerly, small):
+    one, other = (train(SMALL, small, RELEASED, seed=seed, epochs=1) for seed in (1, 2))
+    assert one.history != other.history
 
 
 @pytest.mark.claim("D-11")
@@ -113,6 +117,7 @@ def test_the_batch_size_is_the_protocols(small, monkeypatch, name, task):
     assert (len(first), given["epochs"]) == (100 if task == "synthetic" else in_vivo, 7)
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 50), st.integers(0, 99))
 def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_out, batch_size, seed):
     train = np.arange(4 * n, dtype=np.uint8).reshape(n, 1, 4), np.arange(n, dtype=np.int8)[:, None]

@@ -114,7 +114,8 @@ def test_rows_channels_and_labels(seed, rows, positive, chunks, block, dtype, tm
     for split, (texts, labels) in made.items():
         kept = [row for row in range(len(texts)) if any(labels[row, index] for index in INDICES)]
         expected = [[int(labels[row, index]) for index in INDICES] for row in kept]
-        letters = [["ACGT"[base.argmax()] if base.any() else "N" for base in X] for X in data.splits[split].X]
+        X = data.splits[split].X
+        letters = np.array(list("ACGTN"))[np.where(X.any(-1), X.argmax(-1), 4)]
         assert ["".join(sequence) for sequence in letters] == [texts[row] for row in kept]
         assert data.splits[split].Y.tolist() == expected
         assert conversion.rows[split] == len(texts)

@@ -98,9 +98,7 @@ def test_equals_brute_force(shape: tuple[int, int, int, int], chance, reach, ste
     assert isclose(bits(*shape, chance=chance, reach=reach, step=step), expected, abs_tol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1, 2, 1), (2, 2, 2, 1), (4, 2, 3, 1), (3, 1, 2, 2), (2, 3, 2, 1)], ids=str
-)
+@pytest.mark.parametrize("shape", [(4, 2, 3, 1), (3, 1, 2, 2)], ids=str)
 def test_equals_a_simulation(shape: tuple[int, int, int, int]):
     estimate = simulated(*shape, 1 / 16, 4, 20_000, np.random.default_rng(0))
     assert abs(bits(*shape, chance=1 / 16) - estimate) < 0.02
