@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import layers, ops
 from scipy.stats import chisquare
+from tests.made import read_layer
 
 from receptive.audits import audit as auditing
 from receptive.audits import page as audits
@@ -497,7 +498,7 @@ def test_a_network_of_the_paper_is_read_as_a_run_reads_it(small):
     keras.utils.set_random_seed(0)
     model = build(VARIANTS["cnn-25"], 200, 12, RELEASED)
     X = small.test.X[:40]
-    expected = filters.read(model, "conv1", X, RELEASED, Window(19, 9))
+    expected = read_layer(model, "conv1", X, RELEASED, Window(19, 9))
     found = run(model, Sequences(X))
     assert found.reading.sites.tolist() == expected.sites.tolist()
     for ours, theirs in zip(found.reading.motifs, expected.motifs, strict=True):

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 from scipy.stats import spearmanr
 
@@ -181,12 +179,6 @@ def test_more_than_half_takes_fourteen_of_eighteen(hits, verdict):
     assert found.verdict == verdict
 
 
-@given(st.lists(st.booleans(), min_size=3, max_size=30))
-def test_a_bootstrap_interval_holds_the_mean_and_lies_among_the_values(hits):
-    found = predictions.bootstrap(np.array(hits, dtype=float))
-    assert min(hits) <= found.low <= found.estimate <= found.high <= max(hits)
-
-
 def test_predictions_that_are_all_too_low():
     wrong = {"cnn-pool3": (0.9, 1.0, 1.0), "cnn-pool8s2": (0.5, 0.5, 0.5), "cnn-pool12": (1.0, 1.0, 1.0)}
     found = predictions.score(results(wrong))
@@ -260,35 +252,6 @@ def test_the_papers_own_networks_are_shown_apart():
     found = predictions.score(measured, predictions.paper_networks())
     assert len(found.outcomes) == 12
     assert found.hits == 12
-
-
-points = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, max_size=9)
-
-
-@given(points)
-def test_spearman_is_scipys(pairs):
-    found = predictions.spearman(pairs)
-    one, other = map(set, zip(*pairs, strict=True))
-    if len(one) == 1 or len(other) == 1:
-        assert found is None
-        return
-    assert found.estimate == pytest.approx(spearmanr(pairs).statistic)
-    assert -1 <= found.low <= found.high <= 1
-
-
-def test_the_bootstrap_is_reproducible_and_wider_for_noise():
-    rng = np.random.default_rng(0)
-    line = [(x, -x) for x in range(20)]
-    noise = [(x, float(y)) for x, y in enumerate(rng.normal(size=20))]
-    assert predictions.spearman(line) == predictions.spearman(line)
-    straight, random = predictions.spearman(line), predictions.spearman(noise)
-    assert (straight.low, straight.high) == pytest.approx((-1, -1))
-    assert random.low < 0 < random.high
-
-
-@pytest.mark.parametrize("pairs", [[], [(0, 1)], [(0, 1), (1, 0)], [(0, 1), (1, 1), (2, 1)]], ids=str)
-def test_too_little_for_a_correlation(pairs):
-    assert predictions.spearman(pairs) is None
 
 
 def test_what_is_put_down_has_six_decimals():

@@ -11,7 +11,7 @@ from receptive.evidence import claims
 from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLAIMS, IN_VIVO, above, below, closest, exceeds, key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, sample
 from receptive.evidence.verdicts import (
     PUBLISHED_TRIALS,
     TOLERANCE,
@@ -88,49 +88,6 @@ def exact(results, means):
     """The results with other means, and all trials alike."""
     moved = {quantity: float(np.mean(values)) for quantity, values in results.values.items()} | means
     return replace(results, values={quantity: (mean,) * 5 for quantity, mean in moved.items()})
-
-
-# The statistics against scipy's.
-
-
-@given(spread, spread)
-def test_a_difference_has_welchs_interval(a, b):
-    found = contrast((1, sample(a)), (-1, sample(b)))
-    oracle = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
-    assert found.estimate == pytest.approx(np.mean(a) - np.mean(b), abs=1e-12)
-
-
-@given(spread)
-def test_a_single_mean_has_students_interval(values):
-    found = contrast((1, sample(values)))
-    oracle = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
-
-
-@given(st.lists(st.tuples(st.floats(-2, 2), spread), min_size=1, max_size=4), st.floats(0.1, 10))
-def test_a_contrast_scales_with_its_weights(terms, scale):
-    assume(any(abs(weight) > 0.1 for weight, _ in terms))
-    one = contrast(*((weight, sample(values)) for weight, values in terms))
-    other = contrast(*((scale * weight, sample(values)) for weight, values in terms))
-    expected = [scale * end for end in (one.low, one.estimate, one.high)]
-    assert [other.low, other.estimate, other.high] == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-@given(st.lists(fractions, min_size=2, max_size=2), st.integers(2, 6))
-def test_samples_without_spread_give_an_interval_without_width(means, n):
-    a, b = ([mean] * n for mean in means)
-    found = contrast((1, sample(a)), (-1, sample(b)))
-    assert found.high - found.low == pytest.approx(0, abs=1e-12)
-    assert found.estimate == pytest.approx(means[0] - means[1])
-
-
-@given(st.lists(trials, min_size=1, max_size=3), fractions)
-def test_with_a_single_trial_there_is_an_estimate_and_no_interval(several, only):
-    terms = [(1, sample(values)) for values in (*several, [only])]
-    found = contrast(*terms)
-    assert np.isnan([found.low, found.high]).all()
-    assert found.estimate == pytest.approx(sum(map(np.mean, several)) + only)
 
 
 @pytest.mark.parametrize(

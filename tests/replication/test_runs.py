@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.made import make_run, put_run
+from tests.made import make_run, put_run, read_layer
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import to_json
@@ -225,7 +225,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(eagerly, small, tmp_
         **metrics(small.test.Y, predict(model, small.test.X)),
         "classes": list(small.classes),
     }
-    reading = filters.read(model, "conv1", small.test.X, wanted.protocol, filters.Window(19, 9))
+    reading = read_layer(model, "conv1", small.test.X, wanted.protocol, filters.Window(19, 9))
     assert record["filters"]["conv1"]["sites"] == reading.sites.tolist()
     folder = wanted.folder(tmp_path)
     for motif, stored in zip(reading.motifs, read_meme(folder / "conv1.untrimmed.meme"), strict=True):
@@ -334,8 +334,8 @@ def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_readi
         np.testing.assert_array_equal(one, other)
     for whole in PROTOCOLS.values():
         sees = blind(whole, set(vars(whole)) - READING)
-        found = filters.read(model, "conv1", small.test.X, sees, filters.Window(19, 9))
-        asked = filters.read(model, "conv1", small.test.X, whole, filters.Window(19, 9))
+        found = read_layer(model, "conv1", small.test.X, sees, filters.Window(19, 9))
+        asked = read_layer(model, "conv1", small.test.X, whole, filters.Window(19, 9))
         for one, other in zip(
             filters.trim_all(found.motifs, sees), filters.trim_all(asked.motifs, whole), strict=True
         ):

@@ -19,9 +19,9 @@ from scipy.optimize import least_squares
 
 from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
-from receptive.evidence.predictions import bootstrap, fit_points, spearman
+from receptive.evidence.predictions import fit_points
 from receptive.evidence.rules import HALF, key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, bootstrap, sample, spearman
 from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.filters import readable
 from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, Variant
@@ -346,7 +346,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
         "pool_alone": summary(
             [outcome.baseline_distance for outcome in compared], [outcome.baseline for outcome in compared]
         ),
-        "gain": asdict(bootstrap(gains)) if len(compared) > 2 else None,
+        "gain": asdict(bootstrap(np.mean, gains)) if len(compared) > 2 else None,
         "rho": asdict(rho) if rho else None,
         "reaches": {str(reach): _distance(part, reach, compared, top) for reach in REACHES}
         if compared
@@ -394,7 +394,9 @@ def _asm_4(results: Results) -> Iterator[Evidence]:
     distance = fmean(outcome.distance for outcome in compared)
     yield _value("mean distance of measured and forecast fractions", distance, "below", 0.10)
     gains = np.array([outcome.baseline_distance - outcome.distance for outcome in compared])
-    yield Evidence("distance of pool size alone minus that of the forecast", bootstrap(gains), "above", 0)
+    yield Evidence(
+        "distance of pool size alone minus that of the forecast", bootstrap(np.mean, gains), "above", 0
+    )
 
 
 def _asm_5(results: Results) -> Iterator[Evidence]:

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize_scalar
-from scipy.stats import rankdata
 
 from receptive.evidence import claims
 from receptive.evidence.claims import Cell
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import HALF, key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, bootstrap, sample, spearman
 from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.variants import REGISTERED, VARIANTS, Variant
 from receptive.tasks.synthetic import LENGTH
@@ -37,8 +36,6 @@ DATE = "2026-11-22"
 """When the predictions were committed, before any of the networks was trained (717e032)."""
 DIGITS = 6
 """Decimals that are kept of a prediction."""
-RESAMPLES = 2000
-"""Samples of networks for a bootstrap interval."""
 
 FloatArray = NDArray[np.float64]
 
@@ -293,7 +290,7 @@ def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.val
     rho = spearman([(outcome.predicted.bits, outcome.measured.mean) for outcome in outcomes])
     baseline, alone = rival(pool_alone, outcomes), fit_to(pool_alone)[0]
     off = np.array([abs(outcome.measured.mean - alone(outcome.predicted)) for outcome in outcomes])
-    gain = bootstrap(off - abs(misses))
+    gain = bootstrap(np.mean, off - abs(misses))
     return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline, gain)
 
 
@@ -314,7 +311,7 @@ def _they_come_true(results: Results) -> Iterator[Evidence]:
     result = score(results)
     if result.rho:
         yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", result.rho, "below", 0)
-    hits = bootstrap(np.array([outcome.hit for outcome in result.outcomes], dtype=np.float64))
+    hits = bootstrap(np.mean, np.array([outcome.hit for outcome in result.outcomes], dtype=np.float64))
     yield Evidence("share of networks in the predicted class", hits, "above", HALF)
 
 
@@ -327,36 +324,6 @@ CLAIM = Claim(
 """The claim of ours that the registered networks decide; its rule is older than their runs."""
 
 
-def bootstrap(values: FloatArray, seed: int = 0) -> Interval:
-    """Compute the mean with its 95% percentile interval over resampled values."""
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975)).tolist()
-    return Interval(float(values.mean()), low, high)
-
-
 def paper_networks() -> tuple[Variant, ...]:
     """Return the paper's variants that the curve was fitted to."""
     return tuple(VARIANTS[cell.variant] for cell in fit_points())
-
-
-def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval | None:
-    """Compute Spearman's rank correlation with its 95% percentile interval over resampled points.
-
-    Samples in which all values of one kind are equal have no correlation and are left out. ``None`` for fewer
-    than three points, or if all values of one kind are equal.
-    """
-    pairs = np.array(list(points), dtype=np.float64).reshape(-1, 2)
-    if len(pairs) < 3 or (pairs == pairs[0]).all(axis=0).any():
-        return None
-    draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
-    low, high = np.nanquantile(_rank_correlations(pairs[draws]), (0.025, 0.975)).tolist()
-    return Interval(float(_rank_correlations(pairs[None])[0]), low, high)
-
-
-def _rank_correlations(samples: FloatArray) -> FloatArray:
-    """Compute Spearman's correlation of every sample of points (samples, n, 2); NaN if all are equal."""
-    ranks = np.asarray(rankdata(samples, axis=1)) - (samples.shape[1] + 1) / 2
-    first, other = ranks[:, :, 0], ranks[:, :, 1]
-    spread = np.sqrt((first**2).sum(axis=1) * (other**2).sum(axis=1))
-    correlations: FloatArray = (first * other).sum(axis=1) / np.where(spread > 0, spread, np.nan)
-    return correlations

@@ -55,7 +55,7 @@ def maps(
 
 
 def read(snapshots: Snapshots, place: int, X: NDArray[np.uint8], protocol: Protocol) -> tuple[Motif, ...]:
-    """Read the filters of the first layer at one of its snapshots, as `filters.read` does; untrimmed."""
-    width = protocol.window or snapshots["kernel"].shape[1]
-    window = Window(width, width // 2 if protocol.window else (width - 1) // 2)
+    """Read the filters of the first layer at one of its snapshots, as those of a model; untrimmed."""
+    width = snapshots["kernel"].shape[1]
+    window = filters.protocol_window(protocol, Window(width, (width - 1) // 2))
     return filters.read_maps("conv1", lambda: maps(snapshots, place, X, protocol), X, protocol, window).motifs

@@ -261,6 +261,15 @@ def cross_entropy(labels: Any, probabilities: Any) -> Any:
     return ops.sum(known * terms, axis=-1) / ops.maximum(ops.sum(known, axis=-1), 1)
 
 
+def map_name(convolution: str) -> str:
+    """Return the name, in a model of `build`, of the layer whose output is the map of a convolution.
+
+    >>> map_name("conv1")
+    'active1'
+    """
+    return convolution.replace("conv", "active")
+
+
 def build(network: Variant, length: int, classes: int, protocol: Protocol) -> Any:
     """Make the Keras model of a network, compiled for training by the protocol.
 

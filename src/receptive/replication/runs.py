@@ -29,13 +29,15 @@ import numpy as np
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import atomic_write, check_writable, read_json, read_text, to_json
+from receptive.models.keras import Keras
+from receptive.models.probe import Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.motifs.motif import Motif
 from receptive.networks import filters, training
 from receptive.networks.backend import describe, save
-from receptive.networks.variants import Variant, parameters
+from receptive.networks.variants import Variant, map_name, parameters
 from receptive.protocols import READING, Protocol
 from receptive.tasks.dataset import Dataset
 from receptive.theory.layers import parse_layers
@@ -487,7 +489,9 @@ def _store(
     with atomic_write(folder, replace) as part:
         part.mkdir()
         for layer, window in filters.readable(plan.network, data.length).items():
-            reading = filters.read(trained.model, layer, data.test.X, plan.protocol, window)
+            scan = Probe(Keras(trained.model), map_name(layer), data.test.X).maps
+            window = filters.protocol_window(plan.protocol, window)
+            reading = filters.read_maps(layer, scan, data.test.X, plan.protocol, window)
             kept = filters.trim_all(reading.motifs, plan.protocol)
             (part / f"{layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
             (part / f"{layer}.meme").write_text(format_meme(kept), encoding="utf-8")
