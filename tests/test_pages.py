@@ -106,6 +106,19 @@ def test_a_page_shows_as_it_should(page, window):
 
 
 @every_page
+def test_every_cell_that_is_seen_shows_what_came_of_it(page, window):
+    """No code that prints nothing, and no "Show the code" without anything below it."""
+    window.goto(page.as_uri())
+    silent = window.evaluate(
+        """() => [...document.querySelectorAll("div.cell")]
+            .filter((it) => !it.querySelector(".cell_output") && it.querySelector(".cell_input, details.hide"))
+            .filter((it) => it.offsetHeight)
+            .map((it) => it.innerText.slice(0, 80))"""
+    )
+    assert silent == []
+
+
+@every_page
 def test_a_page_asks_nothing_of_another_host_and_its_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     loaded = re.findall(r'<(?:script|img|iframe|source)[^>]+src="([^"]+)"|<link[^>]+href="([^"]+)"', text)
