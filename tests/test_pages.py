@@ -111,8 +111,8 @@ def test_every_cell_that_is_seen_shows_what_came_of_it(page, window):
     window.goto(page.as_uri())
     silent = window.evaluate(
         """() => [...document.querySelectorAll("div.cell")]
-            .filter((it) => !it.querySelector(".cell_output") && it.querySelector(".cell_input, details.hide"))
-            .filter((it) => it.offsetHeight)
+            .filter((it) => !it.querySelector(".cell_output") && it.offsetHeight)
+            .filter((it) => it.querySelector(".cell_input, details.hide"))
             .map((it) => it.innerText.slice(0, 80))"""
     )
     assert silent == []
