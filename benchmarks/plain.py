@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.motif import Motif, reverse_complement
 from receptive.protocols import RELEASED
 
@@ -14,7 +14,7 @@ from receptive.protocols import RELEASED
 def generate(seed: int, sequences: int) -> tuple[NDArray[np.uint8], NDArray[np.int8]]:
     """Draw the synthetic task by the released protocol."""
     rng = random.Random(seed)
-    pwms = [pwm.tolist() for motif in embedded() for pwm in (motif.pwm, reverse_complement(motif.pwm))]
+    pwms = [pwm.tolist() for motif in embedded_motifs() for pwm in (motif.pwm, reverse_complement(motif.pwm))]
     X = np.zeros((sequences, 200, 4), np.uint8)
     Y = np.zeros((sequences, 12), np.int8)
     for row in range(sequences):

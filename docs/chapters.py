@@ -12,7 +12,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import nullcontext, redirect_stderr, redirect_stdout
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 import myst_nb.sphinx_
 import nbformat
+import shown
 from IPython.core.formatters import DisplayFormatter
 from myst_nb.core.execute.base import NotebookClientBase
 from sphinx.application import ENV_PICKLE_FILENAME, Sphinx
@@ -72,35 +73,32 @@ class Chapter(NotebookClientBase):
             for at, cell in enumerate(self.notebook.cells)
             for code in ([cell.source] if cell.cell_type == "code" else EXPRESSION.findall(cell.source))
         ]
-        self.last = -1
-        self.found = kept("-".join(self.path.parts[-2:]), json.dumps(self.steps), self.run)
-
-    def run(self) -> dict[str, Any]:
-        """Run the cells and the expressions between them, in their order, in a namespace of their own.
-
-        Returns:
-            The outputs of each cell, by its place, and of expressions, by the place of the cell before.
-        """
-        names: dict[str, Any] = {"__name__": "__main__"}
-        found, last = {}, -1
-        for at, code in self.steps:
+        with shown.folder() if self.path.parent.name == "docs" else nullcontext():
+            found = kept("-".join(self.path.parts[-2:]), json.dumps(self.steps), self.run)
+        self.cells: dict[int, Any] = {}
+        self.said: dict[str, list[Any]] = {}  # of each expression, what it still has to say
+        for (at, code), outputs in zip(self.steps, found, strict=True):
             if self.notebook.cells[at].cell_type == "code":
-                last = at
-                found[str(at)] = run(code, f"{self.path.name}, line {self.cell_line(at)}", names)
+                self.cells[at] = outputs
             else:
-                found[f"{last} {code}"] = run(code, f"{self.path.name}, {code}", names)
-        return found
+                self.said.setdefault(code, []).append(outputs)
+
+    def run(self) -> list[list[dict[str, Any]]]:
+        """Return the outputs of the cells and of the expressions between them, run in their order."""
+        names: dict[str, Any] = {"__name__": "__main__"}
+        return [run(code, f"{self.path.name}, {self.place(at, code)}", names) for at, code in self.steps]
+
+    def place(self, at: int, code: str) -> str:
+        """Where a step stands in its chapter: the line of a cell, an expression itself."""
+        return f"line {self.cell_line(at)}" if self.notebook.cells[at].cell_type == "code" else code
 
     def code_cell_outputs(self, cell_index: int) -> tuple[int | None, list[nbformat.NotebookNode]]:
-        """Return the outputs of a cell: myst-nb asks for them in order."""
-        self.last = cell_index
-        return None, [nbformat.from_dict(each) for each in self.found[str(cell_index)]]
+        """Return the outputs of a cell."""
+        return None, [nbformat.from_dict(each) for each in self.cells[cell_index]]
 
     def eval_variable(self, name: str) -> list[nbformat.NotebookNode]:
-        """Return the value of an expression as an output."""
-        # Cells that a page does not show are not asked for, and a sentence may stand behind one.
-        place = next(at for at in range(self.last, len(self.notebook.cells)) if f"{at} {name}" in self.found)
-        return [nbformat.from_dict(each) for each in self.found[f"{place} {name}"]]
+        """Return the value of an expression as an output: myst-nb asks for them in their order."""
+        return [nbformat.from_dict(each) for each in self.said[name].pop(0)]
 
 
 def run(code: str, where: str, names: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 import receptive
 from receptive.cli.app import app
+from receptive.replication import runs
 from receptive.report import explorers, matrix, trials
 
 sys.path.append(str(Path(__file__).parent))
@@ -28,6 +30,9 @@ import specification
 
 root = Path(__file__).parent.parent
 pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+# Runs stay as they are while pages are built: each is read once, and not by every chapter again.
+runs.load = cache(runs.load)
 
 project = "receptive"
 author = "The receptive developers"
@@ -80,9 +85,12 @@ needs_role_need_template = "{{ id }}"
 needs_build_json = True
 
 add_module_names = False
+# Every page has the tree of all pages beside it. With each function in that tree, it took a fifth of a build.
+toc_object_entries = False
 autodoc_default_options = {"members": True}
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
+autodoc_use_type_comments = False
 autodoc_typehints_format = "short"
 maximum_signature_line_length = 90
 napoleon_google_docstring = True

@@ -7,7 +7,8 @@ files that the manual speaks of. ``{trained}`` and the folder of a stored run sh
 import re
 import shlex
 import shutil
-from contextlib import chdir
+from collections.abc import Iterator
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,7 +23,7 @@ FILES = {
     "filters.meme": "synthetic/cnn-25/released/trial-0/conv1.meme",
     "model.keras": "synthetic/cnn-2/released+activation=exponential/trial-0/model.keras",
 }
-"""Files that commands of the manual read, with what of the stored runs they are."""
+"""Files that the manual reads, with what of the stored runs they are."""
 PLACE = re.compile(r"^```\{shown\} (receptive [^\n]+)\n```$", re.MULTILINE)
 TRAINED = re.compile(r"^```\{trained\} ([^\n]+)\n```$", re.MULTILINE)
 WIDTH = "104"
@@ -39,15 +40,23 @@ def console(command: str, printed: str) -> str:
     return f"```console\n$ {command}\n{printed}\n```"
 
 
+@contextmanager
+def folder() -> Iterator[None]:
+    """Work in a folder with the files that the manual speaks of, and with the stored runs as ``results``."""
+    with TemporaryDirectory() as place, chdir(place):
+        for name, source in FILES.items():
+            shutil.copyfile(STORE / source, name)
+        Path("results").symlink_to(STORE, target_is_directory=True)
+        yield
+
+
 def output(command: str) -> str:
     """Run a command, and return what it prints.
 
     Raises:
         ValueError: it fails.
     """
-    with TemporaryDirectory() as folder, chdir(folder):
-        for name, source in FILES.items():
-            shutil.copyfile(STORE / source, name)
+    with folder():
         done = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": WIDTH, "NO_COLOR": "1"})
     if done.exit_code:
         raise ValueError(f"{command}: exit code {done.exit_code}: {done.output or done.exception}")

@@ -6,13 +6,15 @@ Profiles: ``fast`` for every change, ``thorough`` for the night (HYPOTHESIS_PROF
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-slow_machines = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+slow_machines: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("fast", max_examples=40, derandomize=True, **slow_machines)
 settings.register_profile("thorough", max_examples=1000, **slow_machines)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
@@ -35,7 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """With ``--quick`` leave out claims that six networks cannot decide."""
     left_out = []
     for item in items:
-        claim = getattr(item, "callspec", None) and item.callspec.params.get("claim")
+        callspec = getattr(item, "callspec", None)
+        claim = callspec and callspec.params.get("claim")
         if claim is None or not hasattr(claim, "needs"):
             continue
         if config.getoption("--quick") and "fresh" in getattr(item, "fixturenames", ()):
@@ -49,16 +52,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def command(monkeypatch, capsys) -> Callable[..., tuple[int, str, str]]:
+def command(monkeypatch, capsys) -> Callable[..., tuple[str | int, str, str]]:
     """Run the command line in this process; returns exit code, standard output and standard error."""
     from receptive.cli import main
 
-    def run(*arguments: object) -> tuple[int, str, str]:
+    def run(*arguments: object) -> tuple[str | int, str, str]:
         monkeypatch.setattr(sys, "argv", ["receptive", *map(str, arguments)])
         capsys.readouterr()
         try:
             main()
-            code = 0
+            code: str | int = 0
         except SystemExit as stop:
             code = stop.code or 0
         return code, *capsys.readouterr()
@@ -84,6 +87,32 @@ def judgements(committed):
     return {each.claim.id: each for each in judge_all(DECIDED, committed)}
 
 
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Let Keras train step by step: compiling a network takes longer than the few steps of a test.
+
+    Weights agree but for rounding. tests/networks/test_training.py, the command line and whatever trains in a
+    process of its own compile as users do.
+    """
+    import keras
+
+    compiled = keras.Model.compile
+
+    def step_by_step(model: Any, **options: Any) -> None:
+        compiled(model, **options, run_eagerly="loss" in options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.Model, "compile", step_by_step)
+        yield
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Train in this test as `uncompiled`."""
+    with uncompiled():
+        yield
+
+
 @pytest.fixture(scope="session")
 def small():
     """A small synthetic data set: 400 sequences."""
@@ -100,5 +129,6 @@ def store(tmp_path_factory, small):
     from receptive.replication import runs
 
     folder = tmp_path_factory.mktemp("store")
-    runs.run(runs.plan(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)
+    with uncompiled():
+        runs.run(runs.plan(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)
     return folder

@@ -2,16 +2,23 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from receptive.files import to_json
+from receptive.models.keras import Keras
+from receptive.models.probe import Probe
 from receptive.motifs.jaspar import FACTORS
-from receptive.networks.variants import variant
+from receptive.networks import filters
+from receptive.networks.filters import Window
+from receptive.networks.variants import map_name, variant
 from receptive.protocols import AGAIN, Protocol
 from receptive.protocols import protocol as switched
 from receptive.replication.runs import Filters, Plan, Run
@@ -25,6 +32,19 @@ def load_tool(name: str) -> ModuleType:
     tool = sys.modules[name] = module_from_spec(spec)  # where dataclasses look for it
     spec.loader.exec_module(tool)
     return tool
+
+
+def scan_layer(model: Any, layer: str, X: NDArray[np.uint8]) -> Callable[[], Iterator[tuple[int, Any]]]:
+    """The maps of a convolution of a model that `networks.variants.build` made, batch by batch."""
+    return Probe(Keras(model), map_name(layer), X).maps
+
+
+def read_layer(
+    model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, window: Window
+) -> filters.Reading:
+    """The filters of such a convolution, as a run reads them."""
+    window = filters.protocol_window(protocol, window)
+    return filters.read_maps(layer, scan_layer(model, layer, X), X, protocol, window)
 
 
 def protocol_of(name: str) -> Protocol:

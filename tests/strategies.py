@@ -1,6 +1,7 @@
 """Hypothesis strategies shared by the tests."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from receptive.errors import UsageError
 from receptive.motifs.motif import Motif
 from receptive.theory.fields import receptive_fields
-from receptive.theory.layers import INPUT, Graph, Layer, Node
+from receptive.theory.layers import INPUT, Graph, Kind, Layer, Node
 
 
 @st.composite
@@ -38,8 +39,9 @@ def layers(draw: DrawFn, gapless: bool = False) -> Layer:
     For that a window must not be dilated, must not be left out by the stride, and must hold at least one
     neuron that is not padding.
     """
-    kinds = ["conv", "conv", "pool", "mean", "crop", "global"]
-    kind = draw(st.sampled_from(kinds if gapless else [*kinds, "pad"]))
+    kinds: list[Kind] = ["conv", "conv", "pool", "mean", "crop", "global"]
+    more: list[Kind] = [] if gapless else ["pad"]
+    kind: Kind = draw(st.sampled_from([*kinds, *more]))
     if kind == "global":
         return Layer("global")
     if kind in ("pad", "crop"):
@@ -70,7 +72,7 @@ def networks(draw: DrawFn, gapless: bool = False, max_length: int = 40) -> tuple
 
 
 @st.composite
-def graphs(draw: DrawFn) -> tuple[Graph, int]:
+def graphs(draw: Any) -> tuple[Graph, int]:
     """A graph of up to eight nodes with branches that meet, and an input length on which it works."""
     length = draw(st.integers(8, 30))
     graph, lengths = None, {INPUT: length}
@@ -78,7 +80,8 @@ def graphs(draw: DrawFn) -> tuple[Graph, int]:
         one = draw(st.sampled_from(sorted(lengths)))
         fitting = [name for name in sorted(lengths) if lengths[name] in (1, lengths[one]) and name != one]
         if fitting and draw(st.booleans()):
-            kind = draw(st.sampled_from(["add", "concat"]))
+            meeting: list[Kind] = ["add", "concat"]
+            kind = draw(st.sampled_from(meeting))
             branches = draw(st.permutations([one, draw(st.sampled_from(fitting))]))
             node = Node(Layer(kind, name=f"n{i}"), tuple(branches))
         else:

@@ -50,6 +50,29 @@ def saved(tmp_path_factory):
     return path
 
 
+def test_a_wheel_reports_the_numbers_of_the_runs_it_was_released_with(command, tmp_path, monkeypatch):
+    """In an empty folder: what `report` says of the repository's runs."""
+    monkeypatch.chdir(tmp_path)
+    code, here, err = command("report", "--json")
+    assert (code, err) == (0, "numbers of the runs that this version was released with\n")
+    code, there, err = command("report", "--json", "--store", RESULTS)
+    assert (code, err) == (0, "")
+    assert json.loads(here) == json.loads(there)
+    code, out, err = command("report", "--out", "out")
+    assert code == 0
+    drawn = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {
+        "report.json",
+        "table.csv",
+        "pools.svg",
+        "fig2-cnn-25-conv1.svg",
+        "s1-cnn-1-conv2.svg",
+    } <= drawn, drawn
+    code, out, err = command("report", "--store", "nowhere")
+    assert (code, out) == (1, "")
+    assert "nowhere" in err
+
+
 def test_fields_and_predictions_of_saved_models_need_no_framework(command, saved):
     code, out, err = command("field", saved, "--json")
     assert (code, err) == (0, "")

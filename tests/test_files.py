@@ -36,14 +36,14 @@ def test_a_folder_replaces_one_only_if_asked(tmp_path):
 def test_what_stops_a_replacement_leaves_the_old_folder(tmp_path, monkeypatch, error):
     place = tmp_path / "run"
     put(place, "old")
-    rename = files.Path.replace
+    rename = Path.replace
 
     def failing(self, target):
         if target == place and (self / "text").read_text() == "new":
             raise error
         return rename(self, target)
 
-    monkeypatch.setattr(files.Path, "replace", failing)
+    monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises((ReceptiveError, KeyboardInterrupt)), files.atomic_write(place, replace=True) as part:
         put(part, "new")
     assert (place / "text").read_text() == "old"

@@ -148,7 +148,7 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize(("folder", "groups"), [("src", []), ("tests", ["tests", "browser"])])
+@pytest.mark.parametrize(("folder", "groups"), [("src", []), ("tests", ["tests", "browser", "docs"])])
 def test_whatever_is_imported_is_declared(folder: str, groups: list[str]) -> None:
     project = PYPROJECT["project"]
     lines = [

@@ -1,5 +1,6 @@
 """The pages in a browser, with the network off (``tox -e browser``, after ``tox -e docs``)."""
 
+import base64
 import random
 import re
 import shutil
@@ -8,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
+from receptive.evidence.kept import read_epochs
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
@@ -137,6 +139,103 @@ def test_a_run_page_draws_every_filter(window):
     assert all(drawn.evaluate_all("(them) => them.map((svg) => svg.querySelectorAll('use').length > 4)"))
 
 
+def opened(window, page):
+    """Open a page, and all that is folded away on it."""
+    window.goto(page.as_uri())
+    window.evaluate("() => document.querySelectorAll('details').forEach((it) => (it.open = true))")
+
+
+@every_page
+def test_text_in_pictures_can_be_read(page, window):
+    """At least 9 pixels high, in pictures (matplotlib writes outlines with a scale) and in what moves."""
+    opened(window, page)
+    pictures = window.evaluate(
+        """() => [...document.querySelectorAll("figure.picture img")]
+            .filter((it) => it.clientWidth)
+            .map((it) => [
+                it.alt.slice(0, 60), it.clientWidth, it.closest("figure").clientWidth, it.src,
+                parseFloat(getComputedStyle(it).getPropertyValue("--legible"))])"""
+    )
+    small = []
+    for what, width, room, source, legible in pictures:
+        assert width + 1 >= legible, what
+        assert window.viewport_size["width"] == WIDTHS["phone"] or width <= room + 1, f"{what}: scrolls"
+        kind, _, data = source.partition(";base64,")
+        if kind == "data:image/svg+xml":
+            drawn = base64.b64decode(data).decode()
+            (units,) = re.findall(r'viewBox="0 0 ([\d.]+)', drawn)
+            scales = re.findall(r"<!-- .+? -->\s*<g[^>]*scale\(([\d.]+) -", drawn)
+            assert scales or "Sequence logo" in what, what
+            small += [what for scale in scales if 100 * float(scale) * width / float(units) < 8.95]
+    assert small == []
+    sizes = window.evaluate(
+        """() => [...document.querySelectorAll("svg[viewBox] text")].map((it) => {
+            const svg = it.closest("svg");
+            const scale = svg.clientWidth / svg.viewBox.baseVal.width;
+            return scale && scale * parseFloat(getComputedStyle(it).fontSize);
+        }).filter((size) => size)"""
+    )
+    assert min(sizes, default=9) >= 8.95
+
+
+@pytest.mark.parametrize(("chosen", "system"), [("dark", "light"), ("light", "dark"), ("auto", "dark")])
+def test_a_run_page_has_the_theme_that_was_chosen_elsewhere(chosen, system, window):
+    window.emulate_media(color_scheme=system)
+    window.goto((HTML / "docs" / "index.html").as_uri())
+    window.evaluate("(theme) => localStorage.setItem('theme', theme)", chosen)
+    window.goto((RUNS / "synthetic/cnn-25/released/trial-0/index.html").as_uri())
+    try:
+        paper, ink = window.evaluate(
+            """() => { const style = getComputedStyle(document.body);
+                return [style.backgroundColor, style.color].map((it) => +it.match(/\\d+/)[0]); }"""
+        )
+        assert (paper < ink) == ((system if chosen == "auto" else chosen) == "dark")
+    finally:
+        window.evaluate("() => localStorage.removeItem('theme')")
+        window.emulate_media(color_scheme="light")
+
+
+def test_every_published_number_leads_to_its_place_in_the_paper(window):
+    window.goto((HTML / "spec" / "matrix.html").as_uri())
+    cells = window.locator(".matrix tbody tr td:nth-child(5)")
+    linked = bare = 0
+    for text, links, left in cells.evaluate_all(
+        """(them) => them.map((it) => {
+            const links = [...it.querySelectorAll("a.paper")].map((link) => link.href);
+            it.querySelectorAll("a").forEach((link) => link.remove());
+            return [it.textContent, links, it.textContent];
+        })"""
+    ):
+        assert text == left
+        linked += len(links)
+        bare += bool(re.search(r"\d\.\d", left))
+        assert all(re.match(r"https://(doi\.org|journals\.plos\.org)/", link) for link in links)
+    assert linked > 60
+    assert bare == 0
+
+
+def test_the_code_of_every_claim_leads_to_what_judges(window):
+    window.goto((HTML / "spec" / "matrix.html").as_uri())
+    rows = window.locator(".matrix tbody tr").evaluate_all(
+        """(them) => them.map((it) => [it.children[0].textContent.trim(),
+            it.lastElementChild.querySelectorAll("code").length,
+            [...it.lastElementChild.querySelectorAll("a:has(code)")].map((link) => link.href)])"""
+    )
+    assert len(rows) > 90
+    assert [name for name, codes, links in rows if not codes or codes != len(links)] == []
+    by_name = {name: links for name, _, links in rows}
+    (judge,) = [link for link in by_name["POOL-3"] if "receptive.evidence.rules" in link]
+    window.goto(judge)
+    assert window.locator(f'[id="{urlsplit(judge).fragment}"]').is_visible()
+
+
+def test_the_number_of_the_audit_leads_to_its_page_in_one_click(window):
+    window.goto((HTML / "docs" / "audit.html").as_uri())
+    link = window.locator("a[href*='_static/audits/basset']").first
+    window.goto(link.evaluate("(link) => link.href"))
+    assert "basset" in window.content().lower()
+
+
 CLICKS = {  # where a number stands, and the network whose trials it is the mean of
     "spec/matrix.html": ('//tr[td[1][normalize-space()="T1-5"]]/td[3]//a', "synthetic/cnn-25"),
     "spec/pool-size.html": ('[id="POOL-3"] li a', "synthetic/cnn-1"),
@@ -180,6 +279,7 @@ def open_explorer(window, page, name):
 EXPLORERS = {
     "toy": "spec/pooling.html",
     "filters": "spec/pool-size.html",
+    "epochs": "spec/discussion.html",
     "fields": "spec/receptive-fields.html",
     "architecture": "spec/prediction.html",
 }
@@ -280,6 +380,31 @@ def test_filters_match_as_often_as_tomtom_says(window):
         drawn = form.locator(".logos svg").first
         assert drawn.get_attribute("viewBox") != set_whole(form, drawn)
         set_controls(form, whole=0)
+
+
+def test_filters_over_epochs_are_what_was_kept(window):
+    form = open_explorer(window, EXPLORERS["epochs"], "epochs")
+    names = form.locator("[name=network] option").all_inner_texts()
+    assert "CNN-2, exponential" in names
+    for number in range(len(names)):
+        set_controls(form, network=number)
+        page = unquote(form.locator(".stage a").evaluate("(link) => link.href")).partition("/html/")[2]
+        kept = read_epochs(ROOT / Path(page).parent)
+        for step, epoch in enumerate(kept.epoch):
+            said = set_controls(form, step=step)
+            factors, n = kept.factor[step], len(kept.factor[step])
+            when = f"After epoch {epoch}" if epoch else "Before training"
+            any_, relevant = sum(kept.matches[step]), sum(map(bool, factors))
+            assert said == (
+                f"{when} the loss is {kept.loss[step]:.3f}. Of {n} filters {any_} match a motif of JASPAR, "
+                f"{relevant} a relevant one; a filter holds {sum(kept.bits[step]) / n:.1f} bits on average."
+            )
+            assert form.locator("output").inner_text() == str(epoch)
+            assert form.locator(".logos strong").all_inner_texts() == [each for each in factors if each]
+            assert form.locator(".logos li:not(.no)").count() == any_
+            assert float(form.locator(".meters b").last.inner_text()) == round(kept.relevant(step), 3)
+    # A network with fewer epochs does not leave the slider beyond its end.
+    assert form.locator("[name=step]").get_attribute("max") == str(len(kept.epoch) - 1)
 
 
 def set_whole(form, drawn):

@@ -8,6 +8,7 @@ from receptive.protocols import (
     ADDED,
     AGAIN,
     PAPER,
+    POSSIBLE,
     PROTOCOLS,
     READING,
     RELEASED,
@@ -65,8 +66,16 @@ def test_unknown_names_are_refused():
     ],
 )
 def test_impossible_values_are_refused(field, value):
-    with pytest.raises(UsageError, match=f"{field} cannot be"):
+    with pytest.raises(UsageError, match=f"{field} cannot be .*: expected {POSSIBLE[field][1][:9]}"):
         protocol("released", **{field: value})
+
+
+def test_every_field_says_what_it_can_be():
+    assert POSSIBLE.keys() == vars(RELEASED).keys() - {"name"}
+    with pytest.raises(
+        UsageError, match=r"activation cannot be 'tanh': expected relu, exponential, .* or cubed_relu"
+    ):
+        protocol("released", activation="tanh")
 
 
 def test_an_ablation_switches_one_field_to_the_papers_value():

@@ -27,7 +27,9 @@ def printed(command):
 
 
 def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
-    (place,) = find_spec("spliceai").submodule_search_locations
+    places = find_spec("spliceai").submodule_search_locations
+    assert places
+    (place,) = places
     (tmp_path / "others").symlink_to(Path(place).parent)
     monkeypatch.chdir(tmp_path)
     names, shown, made = {}, [], []

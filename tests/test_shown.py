@@ -12,6 +12,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.fixture(scope="module")
 def shown():
     spec = importlib.util.spec_from_file_location("shown", DOCS / "shown.py")
+    assert spec
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

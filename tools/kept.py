@@ -21,12 +21,12 @@ import numpy as np
 
 from receptive.audits import attribution, audit, importance, truth
 from receptive.evidence import measured
-from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth
+from receptive.evidence.kept import EPOCHS, IMPORTANCE, PWMS, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
 from receptive.models import model
 from receptive.models.probe import Probe
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import database, embedded, relevant_ids
+from receptive.motifs.jaspar import database, embedded_motifs, relevant_ids
 from receptive.motifs.motif import information_content
 from receptive.networks import filters, snapshots
 from receptive.protocols import RELEASED
@@ -35,7 +35,6 @@ from receptive.replication.runs import Run
 from receptive.tasks import registry
 from receptive.tasks.dataset import Dataset
 
-PWMS = "epochs.pwm.npz"
 DIGITS = 6
 MUTATED = 250
 """Test sequences that are mutated, the first."""
@@ -105,12 +104,14 @@ def what_is_found(folder: Path, run: Run) -> Truth:
     network = model.live(audit.load(folder / "model.keras"), X.shape[1])
     place, _, axis = network.activation("conv1")
     found = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
-    sites = truth.planted({name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded())
-    aupr, chance = truth.localised(found, X, sites)
+    sites = truth.mark_planted(
+        {name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded_motifs()
+    )
+    aupr, chance = truth.localisation(found, X, sites)
     motifs = attribution.attribute(found, X, run.plan.classes, database(), relevant)
     raising = [match for match, sign in zip(motifs.matches, motifs.signs, strict=True) if sign > 0]
-    filters_found = truth.recovered(runs.stored_matches(folder)[1], relevant)
-    motifs_found = truth.recovered(raising, relevant)
+    filters_found = truth.recover(runs.stored_matches(folder)[1], relevant)
+    motifs_found = truth.recover(raising, relevant)
     return Truth(
         filters=filters_found.motifs,
         filter_factors=filters_found.factors,

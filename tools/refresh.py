@@ -43,7 +43,7 @@ if __name__ == "__main__":
     rows = [matrix.document(row) for row in matrix.of(store, ROOT / "tests")]
     write_text(DATA / "verdicts.json", to_json(rows))
     results = {"synthetic": measured.require_results(store), **measured.read_others(store)}
-    known = forecasts.shipped(results["synthetic"], results["chipseq"])
+    known = forecasts.shipped_outcomes(results["synthetic"], results["chipseq"], results["conditions"])
     write_text(DATA / "outcomes.json", to_json(known.document()))
     judged = {each.claim.id: each.verdict for each in verdicts.judge_all(DECIDED, results)}
     write_text(readme, with_lists(readme.read_text("utf-8"), judged))

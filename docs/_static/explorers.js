@@ -110,28 +110,65 @@ explorers.toy = (data, values, stage, form, wide) => {
   );
 };
 
+// A filter as a card of a list: its logo, as wide as its share of the widest, and what is said of it, which is markup.
+function card(heights, widest, number, said, matches) {
+  const columns = heights.length / 4;
+  const drawn = { viewBox: `0 0 ${10 * columns} 41`, style: `width:${(100 * columns) / widest}%`, "aria-hidden": true };
+  return `<li class="${matches ? "" : "no"}">${shape("svg", drawn, logoShapes(heights))}<span>${number}: ${said}</span></li>`;
+}
+
+const meter = (kind, share) => `<label>${kind} <meter min="0" max="1" value="${share}"></meter> <b>${share}</b></label>`;
+
 explorers.filters = (data, { layer, trial, step, whole }, stage) => {
   const run = data.layers[layer][trial];
   const widest = Math.max(...run.filters.map(([heights, , width]) => (whole ? heightsOf(heights).length / 4 : width)));
   const cards = run.filters.map(([text, begin, width, match, relevant, best, factor], number) => {
     const heights = whole ? heightsOf(text) : heightsOf(text).slice(4 * begin, 4 * (begin + width));
-    const columns = heights.length / 4;
     const said = step >= relevant ? `<strong>${escaped(factor)}</strong>` : step >= match ? escaped(best) : "no match";
-    const logo = shape(
-      "svg",
-      { viewBox: `0 0 ${10 * columns} 41`, style: `width:${(100 * columns) / widest}%`, "aria-hidden": true },
-      logoShapes(heights),
-    );
-    return `<li class="${step >= match ? "" : "no"}">${logo}<span>${number}: ${said}</span></li>`;
+    return card(heights, widest, number, said, step >= match);
   });
   const shares = run.shares[step];
   const kinds = ["match JASPAR", "match another than Gmeb1", "match a relevant motif"];
-  const meters = kinds.map(
-    (kind, n) => `<label>${kind} <meter min="0" max="1" value="${shares[n]}"></meter> <b>${shares[n]}</b></label>`,
-  );
+  const meters = kinds.map((kind, n) => meter(kind, shares[n]));
   stage.innerHTML = `<div class="meters">${meters.join("")}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;
   const count = (share) => Math.round(share * run.filters.length);
   return `Of ${run.filters.length} filters ${count(shares[0])} match a motif of JASPAR, ${count(shares[1])} another than Gmeb1, ${count(shares[2])} a relevant one.`;
+};
+
+explorers.epochs = (data, values, stage, form, wide) => {
+  const run = data.runs[values.network];
+  const last = Math.max(...data.runs.map((each) => each.epoch.length)) - 1;
+  limit(form, values, "step", run.epoch.length - 1);
+  form.elements.step.dataset.words = run.epoch.join("|");
+  const { step } = values;
+  const cards = run.filters[step].map(([text, factor, matches], number) => {
+    const heights = heightsOf(text);
+    const said = factor ? `<strong>${escaped(factor)}</strong>` : matches ? "another motif" : "no match";
+    return card(heights, heights.length / 4, number, said, matches);
+  });
+  const x = (place) => 30 + (place * (wide - 48)) / last;
+  const y = (value) => 104 - 92 * value;
+  const line = (kind, numbers) => shape("path", { class: kind, d: `M${numbers.map((value, n) => `${x(n)} ${y(value)}`).join("L")}` });
+  const relevant = (each) => each.shares.map((shares) => shares[1]);
+  let shapes = shape("path", { class: "axis", d: `M30 8V104H${wide - 10}` });
+  for (const tick of [0, 1]) shapes += shape("text", { x: 24, y: y(tick) + 4, "text-anchor": "end", "font-size": 12 }, tick);
+  run.epoch.forEach((epoch, n) => {
+    shapes += shape("text", { x: x(n), y: 120, "text-anchor": "middle", "font-size": 12 }, epoch);
+  });
+  for (const each of data.runs) if (each !== run) shapes += line("curve", relevant(each));
+  shapes += line("line one", relevant(run)) + line("line two", run.loss);
+  shapes += shape("path", { class: "now", d: `M${x(step)} 8V104` });
+  for (const [n, words] of ["relevant", "loss"].entries())
+    shapes += shape("text", { x: wide - 14, y: 18 + 16 * n, "text-anchor": "end", "font-size": 12, class: ["one", "two"][n] }, words);
+  const [jaspar, share] = run.shares[step];
+  const meters = meter("match JASPAR", jaspar) + meter("match a relevant motif", share);
+  stage.innerHTML = `${picture(wide, 124, shapes)}<div class="meters">${meters}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;
+  const when = run.epoch[step] ? `After epoch ${run.epoch[step]}` : "Before training";
+  const count = (found) => Math.round(found * cards.length);
+  return (
+    `${when} the loss is ${run.loss[step]}. Of ${cards.length} filters ${count(jaspar)} match a motif of JASPAR, ` +
+    `${count(share)} a relevant one; a filter holds ${run.bits[step]} bits on average.`
+  );
 };
 
 // Fields of three neighbouring neurons of each layer, the first layer below; returns the shapes and their height.

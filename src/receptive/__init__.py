@@ -1,4 +1,4 @@
-"""What a genomic CNN's filters can be read as: Koo & Eddy (2019), executable and tested.
+"""Read the filters of a genomic CNN: Koo & Eddy (2019), executable and tested.
 
 Importing the package imports no deep-learning framework; the modules that train or read a network
 import Keras when they are first asked to. The public names are those of ``__all__``; they are looked up when

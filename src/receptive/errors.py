@@ -18,7 +18,7 @@ class ReceptiveError(Exception):
     exit_code = 1
 
     def __init__(self, message: str) -> None:
-        super().__init__(clipped(message))
+        super().__init__(shorten(message))
 
 
 class UsageError(ReceptiveError):
@@ -31,10 +31,10 @@ class ReceptiveWarning(UserWarning):
     """Something in a file was put right, or is less sure than it looks; the command line prints one line."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(clipped(message))
+        super().__init__(shorten(message))
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     """Return text that came from a file or an argument as a terminal may have it.
 
     Control characters, which a terminal would obey, and those that turn the direction of writing are spelled
@@ -47,7 +47,7 @@ def shown(text: str) -> str:
     )
 
 
-def clipped(text: str) -> str:
+def shorten(text: str) -> str:
     """Leave the middle out of long words, and of a long message."""
     text = re.sub(rf"\S{{{WIDEST + 1},}}", lambda word: f"{word[0][:120]}…{word[0][-60:]}", text)
     return text if len(text) <= MOST else f"{text[: MOST // 2 - 2]} … {text[1 - MOST // 2 :]}"

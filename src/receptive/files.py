@@ -66,11 +66,11 @@ def check_file(path: Path | str, expected: str, advice: str = "") -> None:
     Raises:
         ReceptiveError: it leads elsewhere.
     """
-    found = kind(path)
-    if not found:
+    content = kind(path)
+    if not content:
         raise ReceptiveError(f"cannot read {path}: no such file{advice}")
-    if found != "file":
-        what = "a folder" if found == "folder" else "a pipe or a device"
+    if content != "file":
+        what = "a folder" if content == "folder" else "a pipe or a device"
         raise ReceptiveError(f"cannot read {path}: expected {expected}, found {what}")
 
 
@@ -130,17 +130,23 @@ def _open(path: str, flags: int) -> int:
 
 def _read(file: IO[bytes] | gzip.GzipFile, path: Path | str, most: int) -> bytearray:
     """Read a stream to its end, unless it is longer than ``most``."""
-    found = bytearray()
+    content = bytearray()
     while piece := file.read(2**20):
-        found += piece
-        if len(found) > most:
+        content += piece
+        if len(content) > most:
             raise ReceptiveError(f"{path}: expected at most {most // 2**20} MiB, unpacked; it holds more")
-    return found
+    return content
 
 
-def packaged(name: str) -> bytes:
+def read_packaged(name: str) -> bytes:
     """Read a file that ships with the package, under ``data``."""
     return resources.files("receptive").joinpath("data", name).read_bytes()
+
+
+def packaged_runs() -> Path | None:
+    """Return the folder of the runs that ship with a wheel; ``None`` in a checkout, which has them itself."""
+    found = resources.files("receptive").joinpath("data", "results")
+    return found if isinstance(found, Path) and found.is_dir() else None
 
 
 def read_json(path: Path | str) -> Any:
@@ -190,7 +196,7 @@ def check_archive(path: Path | str) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            sizes = {each.filename: each.file_size for each in archive.infolist()}
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
     except (OSError, zipfile.BadZipFile, NotImplementedError, ValueError):
         return
     for name, size in sizes.items():
@@ -302,8 +308,8 @@ def tidy(folder: Path, name: str = "") -> None:
 
 
 def _stale(left: Path) -> bool:
-    """Whether a folder without a lock is one of ours, by what is in it, and old."""
-    ours = all(each.name == UNLOCKED or left.name.startswith(_prefix(each.name)) for each in left.iterdir())
+    """Tell whether a folder without a lock is one of ours, by what is in it, and old."""
+    ours = all(file.name == UNLOCKED or left.name.startswith(_prefix(file.name)) for file in left.iterdir())
     return ours and time.time() - left.stat().st_mtime > STALE_SECONDS
 
 

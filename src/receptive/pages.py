@@ -5,20 +5,27 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import ceil, inf
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
-from receptive.files import packaged
+from receptive.files import read_packaged
 from receptive.motifs.motif import ALPHABET, information_content
 
 RASTER = 150
 """Dots per inch of a PNG."""
+SMALLEST = 9
+"""Pixels of the smallest text in a picture."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +67,14 @@ def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -
     """
     kind, mime = ("png", "image/png") if raster else ("svg", "image/svg+xml")
     source = base64.b64encode(encode_figure(figure, kind)).decode()
-    return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption))
+    return piece("picture", f"data:{mime};base64,{source}", alt, Html(caption), legible(figure))
+
+
+def legible(figure: Figure) -> int:
+    """Return how many pixels wide a figure that was drawn has to be shown for its text to be read."""
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    sizes = [float(text.get_fontsize()) for text in texts if text.get_visible() and text.get_text().strip()]
+    return ceil(SMALLEST * 72 * figure.get_figwidth() / min(sizes, default=inf))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Html:
@@ -81,21 +95,21 @@ def piece(name: str, *values: object) -> Html:
 @cache
 def _templates() -> Environment:
     templates = Environment(
-        loader=FunctionLoader(lambda name: packaged(name).decode()),
+        loader=FunctionLoader(lambda name: read_packaged(name).decode()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"number": format, "signed": signed, "thousandths": thousandths}
+    templates.filters |= {"number": format, "signed": format_change, "thousandths": thousandths}
     return templates
 
 
-def signed(value: float) -> str:
+def format_change(value: float) -> str:
     """Format a change to four decimals, with a proper minus sign.
 
-    >>> signed(-0.25)
+    >>> format_change(-0.25)
     '−0.2500'
     """
     return f"{value:+.4f}".replace("-", "−")
@@ -117,21 +131,22 @@ LEAST = 0.04
 
 
 @cache
-def letters() -> Html:
-    """Return the outlines of the four letters, once for all logos of a page; each fills a box of 1 by 1."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.path import Path
-    from matplotlib.textpath import TextPath
+def outline(letter: str) -> Path:
+    """Return the outline of a letter, stretched to fill a box of 1 by 1."""
+    drawn = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
+    low, high = drawn.get_extents().get_points()
+    return Path((drawn.vertices - low) / (high - low), drawn.codes)
 
+
+@cache
+def letters() -> Html:
+    """Return the outlines of the four letters, once for all logos of a page."""
     pens = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "Z"}
     outlines = {}
     for letter in ALPHABET:
-        outline = TextPath((0, 0), letter, prop=FontProperties(family="DejaVu Sans", weight="bold"))
-        low, high = outline.get_extents().get_points()
         steps = []
-        for points, code in outline.iter_segments():
-            xy = (points.reshape(-1, 2) - low) / (high - low)
-            xy[:, 1] = 1 - xy[:, 1]
+        for points, code in outline(letter).iter_segments():
+            xy = points.reshape(-1, 2) * (1, -1) + (0, 1)  # downwards, as in SVG
             steps.append(
                 pens[code] + ("" if code == Path.CLOSEPOLY else " ".join(f"{v:.3g}" for v in xy.ravel()))
             )

@@ -6,14 +6,18 @@ Every point of disagreement is one field here, so that any single difference can
 ``protocol("released", beta_1=0.9)``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from difflib import get_close_matches
 from sys import float_info
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from receptive.errors import UsageError
 
+Activation = Literal[
+    "relu", "exponential", "softplus", "squared_relu", "sigmoid", "gelu", "silu", "cubed_relu"
+]
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
 WIDEST_WINDOW = 1000
 """Columns of the widest PWM that a filter is read as."""
 
@@ -71,8 +75,8 @@ class Protocol:
     trim_pad: int
     """Columns kept on either side of the trimmed core (D-8)."""
 
-    activation: Literal["relu", "exponential", "softplus", "squared_relu", "sigmoid"] = "relu"
-    """What follows batch normalisation in the first layer (DISC-1)."""
+    activation: Activation = "relu"
+    """What follows batch normalisation in the first layer (DISC-1, DISC-10)."""
     batch_norm: bool = True
     """Whether layers are normalised; without it convolutions and dense layers have a bias (DISC-4)."""
     dropout: tuple[float, float, float] = (0.1, 0.1, 0.5)
@@ -83,40 +87,9 @@ class Protocol:
     """Adam, or stochastic gradient descent with ``beta_1`` as its momentum (DISC-4)."""
 
     def __post_init__(self) -> None:
-        counts = self.motif_counts
-        possible = {
-            "motif_counts": isinstance(counts, tuple)
-            and all(_number(p) and p >= 0 for p in counts)
-            and abs(sum(counts) - 1) < 1e-9,
-            "spacing": self.spacing in ("normalised", "uniform"),
-            "buffer": _whole(self.buffer, 0),
-            "cnn_50_2": self.cnn_50_2 in ("full", "small"),
-            "initializer": self.initializer in ("glorot_uniform", "he_normal"),
-            "bn_epsilon": _number(self.bn_epsilon) and self.bn_epsilon > 0,
-            "bn_momentum": _number(self.bn_momentum) and 0 <= self.bn_momentum < 1,
-            "learning_rate": _number(self.learning_rate) and self.learning_rate > 0,
-            "beta_1": _number(self.beta_1) and 0 <= self.beta_1 < 1,
-            "batch_size": _whole(self.batch_size, 1),
-            "batch_size_in_vivo": _whole(self.batch_size_in_vivo, 1),
-            "patience": self.patience is None or _whole(self.patience, 1),
-            "sites": self.sites in ("every", "best"),
-            "threshold": _number(self.threshold) and 0 <= self.threshold <= 1,
-            "weighted": isinstance(self.weighted, bool),
-            "ends": self.ends in ("pad", "drop"),
-            "window": self.window is None or _whole(self.window, 1, WIDEST_WINDOW),
-            "trim_bits": self.trim_bits is None or (_number(self.trim_bits) and self.trim_bits >= 0),
-            "trim_pad": _whole(self.trim_pad, 0),
-            "activation": self.activation in ACTIVATIONS,
-            "batch_norm": isinstance(self.batch_norm, bool),
-            "dropout": isinstance(self.dropout, tuple)
-            and len(self.dropout) == 3
-            and all(_number(rate) and 0 <= rate < 1 for rate in self.dropout),
-            "l2": _number(self.l2) and self.l2 >= 0,
-            "optimizer": self.optimizer in ("adam", "sgd"),
-        }
-        for name, fine in possible.items():
-            if not fine:
-                raise UsageError(f"protocol: {name} cannot be {getattr(self, name)!r}")
+        for name, (fine, expected) in POSSIBLE.items():
+            if not fine(value := getattr(self, name)):
+                raise UsageError(f"protocol: {name} cannot be {value!r}: expected {expected}")
 
     @property
     def base(self) -> str:
@@ -163,8 +136,6 @@ class Protocol:
         return cls(**values)
 
 
-ACTIVATIONS = ("relu", "exponential", "softplus", "squared_relu", "sigmoid")
-
 ADDED: dict[str, Any] = {
     "activation": "relu",
     "batch_norm": True,
@@ -181,8 +152,67 @@ def _number(value: object) -> bool:
     return abs(value) <= float_info.max  # isfinite fails on whole numbers that are larger
 
 
-def _whole(value: object, least: int, most: int = 2**31 - 1) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+Possible = tuple[Callable[[Any], bool], str]
+"""Whether a field can have a value, and in words what it can have."""
+
+
+def _one_of(hint: Any) -> Possible:
+    choices = get_args(hint)
+    return lambda value: value in choices, f"{', '.join(map(str, choices[:-1]))} or {choices[-1]}"
+
+
+def _within(low: float, high: float = float_info.max, low_itself: bool = True) -> Possible:
+    ends = f"{low:g} or more" if low_itself else f"more than {low:g}"
+    return (
+        lambda value: _number(value) and (low <= value if low_itself else low < value) and value <= high,
+        f"a number, {ends}" + (f" and at most {high:g}" if high < float_info.max else ""),
+    )
+
+
+def _whole(least: int, most: int = 2**31 - 1) -> Possible:
+    return (
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most,
+        f"a whole number from {least} to {most}",
+    )
+
+
+def _or_none(possible: Possible) -> Possible:
+    return lambda value: value is None or possible[0](value), f"None or {possible[1]}"
+
+
+SHARE: Possible = lambda value: _number(value) and 0 <= value < 1, "a number from 0 to below 1"
+POSSIBLE: dict[str, Possible] = {
+    name: _one_of(hint) for name, hint in get_type_hints(Protocol).items() if get_origin(hint) is Literal
+} | {
+    "motif_counts": (
+        lambda value: (
+            isinstance(value, tuple)
+            and all(_number(p) and p >= 0 for p in value)
+            and abs(sum(value) - 1) < 1e-9
+        ),
+        "probabilities that add up to 1, such as 0.5,0.5",
+    ),
+    "buffer": _whole(0),
+    "bn_epsilon": _within(0, low_itself=False),
+    "bn_momentum": SHARE,
+    "learning_rate": _within(0, low_itself=False),
+    "beta_1": SHARE,
+    "batch_size": _whole(1),
+    "batch_size_in_vivo": _whole(1),
+    "patience": _or_none(_whole(1)),
+    "threshold": _within(0, 1),
+    "weighted": (lambda value: isinstance(value, bool), "True or False"),
+    "window": _or_none(_whole(1, WIDEST_WINDOW)),
+    "trim_bits": _or_none(_within(0)),
+    "trim_pad": _whole(0),
+    "batch_norm": (lambda value: isinstance(value, bool), "True or False"),
+    "dropout": (
+        lambda value: isinstance(value, tuple) and len(value) == 3 and all(map(SHARE[0], value)),
+        "three numbers from 0 to below 1, such as 0.1,0.1,0.5",
+    ),
+    "l2": _within(0),
+}
+"""What each field can be."""
 
 
 RELEASED = Protocol(
@@ -234,7 +264,7 @@ PAPER = Protocol(
 """The paper's text; where it is silent (number of motifs, gaps, batch normalisation) the plainest choice."""
 
 
-def drawing(protocol: Protocol) -> dict[str, Any]:
+def task_fields(protocol: Protocol) -> dict[str, Any]:
     """Return the fields that decide how the synthetic task is drawn (D-10), as a file keeps them."""
     return {
         "motif_counts": list(protocol.motif_counts),
@@ -319,7 +349,7 @@ def _text(value: Any) -> str:
 
 def reread(trained: Protocol) -> Protocol:
     """Return the same way of training with the filters read as the other of the two protocols does."""
-    (other,) = (one for name, one in PROTOCOLS.items() if name != trained.base)
+    (other,) = (protocol for name, protocol in PROTOCOLS.items() if name != trained.base)
     fields = {name: value for name, value in vars(trained).items() if name != "name"}
     return protocol(trained.base, **{**fields, **{name: getattr(other, name) for name in READING}})
 

@@ -16,10 +16,10 @@ from keras import layers
 from receptive.audits import attribution
 from receptive.audits import audit as auditing
 from receptive.audits import page as audits
-from receptive.audits.attribution import asked, enough, logits, mutagenesis, mutants
+from receptive.audits.attribution import choose_outputs, enough, logits, mutagenesis, mutants
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError, UsageError
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 
 
 def one_hot(codes):
@@ -81,10 +81,16 @@ def test_of_a_sum_of_letters_the_effects_are_its_weights(codes, seed):
 
 def test_what_is_looked_at():
     outputs = np.array([[0.9, 0.2], [0.8, 0.5]], np.float32)
-    assert asked(np.array([[0, 1], [1, 1]], np.int8), outputs).tolist() == [[False, True], [True, True]]
-    assert asked(np.array([[-1, 0], [0, 0]], np.int8), outputs).tolist() == [[False, False]] * 2
-    assert asked(None, outputs).tolist() == [[True, False], [False, True]]  # compared with the other sequence
-    assert asked(np.ones((2, 3), np.int8), outputs[:, :1]).tolist() == [[True], [True]]
+    assert choose_outputs(np.array([[0, 1], [1, 1]], np.int8), outputs).tolist() == [
+        [False, True],
+        [True, True],
+    ]
+    assert choose_outputs(np.array([[-1, 0], [0, 0]], np.int8), outputs).tolist() == [[False, False]] * 2
+    assert choose_outputs(None, outputs).tolist() == [
+        [True, False],
+        [False, True],
+    ]  # compared with the other sequence
+    assert choose_outputs(np.ones((2, 3), np.int8), outputs[:, :1]).tolist() == [[True], [True]]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits(outputs))), outputs, rtol=1e-6)
     assert np.isfinite(logits(np.array([0, 1], np.float32))).all()
     assert [enough(each) for each in (200, 600, 5000)] == [2500, 277, 200]
@@ -124,10 +130,10 @@ def grouped(monkeypatch):
 
     def recurring(X, effects):
         given.update(X=X, effects=effects)
-        first, second, *_ = embedded()
+        first, second, *_ = embedded_motifs()
         return [pattern(first, [0, 1, 2]), pattern(second, [1]), pattern(first, [0, 0], sign=-1)]
 
-    monkeypatch.setattr(attribution, "recurring", recurring)
+    monkeypatch.setattr(attribution, "find_patterns", recurring)
     monkeypatch.setattr(attribution, "need", lambda *_: None)
     return given
 
@@ -136,7 +142,9 @@ def test_effects_are_those_of_the_model_for_the_classes_of_each_sequence(grouped
     model, data = network(2), planted()
     Y = np.concatenate([data.Y, 1 - data.Y], axis=1)
     Y[0] = 1
-    found = audit(model, Sequences(data.X, Y, ("a", "b")), targets=embedded(), attributions=60).attributions
+    found = audit(
+        model, Sequences(data.X, Y, ("a", "b")), targets=embedded_motifs(), attributions=60
+    ).attributions
     rows, columns = np.nonzero(Y)
     assert (found.sequences, found.pairs, found.classes) == (60, 61, ("a", "b"))
     np.testing.assert_array_equal(grouped["X"], data.X[rows])
@@ -155,7 +163,7 @@ def test_effects_are_those_of_the_model_for_the_classes_of_each_sequence(grouped
 
 def test_motifs_stand_on_the_page_and_in_json(grouped):
     data = planted()
-    found = audit(network(), data, targets=embedded(), attributions=20)
+    found = audit(network(), data, targets=embedded_motifs(), attributions=20)
     shown = auditing.document(found)["attributions"]
     assert shown["sequences"] == 20
     assert shown["scale"] == "the logit of the output"
@@ -168,27 +176,27 @@ def test_motifs_stand_on_the_page_and_in_json(grouped):
     assert "raises the output at 3 sites: bound 3" in page
     assert "lowers the output at 2 sites: bound 2" in page
     assert "None of" not in page
-    without = audit(network(), data, targets=embedded())
+    without = audit(network(), data, targets=embedded_motifs())
     assert auditing.document(without)["attributions"] is None
     assert "motifs that the network uses" not in audits.render(without)
 
 
 def test_only_labelled_sequences_are_mutated_and_without_labels_all_are(grouped):
     data = planted()
-    part = audit(network(), data, targets=embedded(), attributions=1000).attributions
+    part = audit(network(), data, targets=embedded_motifs(), attributions=1000).attributions
     assert (part.sequences, part.pairs) == (30, 30)
-    every = audit(network(), data.X, targets=embedded(), attributions=1000).attributions
+    every = audit(network(), data.X, targets=embedded_motifs(), attributions=1000).attributions
     assert (every.sequences, every.classes) == (60, ("0",))
     nothing = Sequences(data.X, np.zeros_like(data.Y), data.classes)
     with pytest.raises(ReceptiveError, match="no sequence with a label of 1"):
-        audit(network(), nothing, targets=embedded(), attributions=10)
+        audit(network(), nothing, targets=embedded_motifs(), attributions=10)
 
 
 def test_outputs_for_each_position_are_averaged(grouped):
     inputs = keras.Input((LENGTH, 4))
     x = layers.Conv1D(4, 7, padding="same", activation="relu", name="conv")(inputs)
     model = keras.Model(inputs, layers.Conv1D(2, 1)(x))
-    found = audit(model, planted().X, targets=embedded(), attributions=5)
+    found = audit(model, planted().X, targets=embedded_motifs(), attributions=5)
     assert (found.attributions.classes, found.attributions.scale) == (("0", "1"), "the output")
 
 
@@ -228,7 +236,11 @@ def test_short_sequences_are_refused(grouped):
 def test_what_tf_modisco_says_when_it_fails_is_said(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ReceptiveError, match="TF-MoDISco fails: it exits with 1"):
+<<<<<<< HEAD
         attribution.recurring(np.zeros((1, 60, 4), np.uint8), np.ones((1, 60, 4), np.float32))
+=======
+        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.zeros((1, 60, 4), np.float32))
+>>>>>>> main
 
 
 # --- where filters are parts ---------------------------------------------------------------------------
@@ -257,7 +269,7 @@ def conv(name, **options):
 )
 def test_a_deeper_layer_is_read_where_the_first_holds_parts(more, read):
     model, data = stacked(*more), planted()
-    found = audit(model, data, targets=embedded()[:1])  # almost nothing matches
+    found = audit(model, data, targets=embedded_motifs()[:1])  # almost nothing matches
     assert found.fractions.jaspar < 1 / 3
     assert "first is distributed" in found.distributed
     assert "--attributions finds" in found.distributed
@@ -268,7 +280,7 @@ def test_a_deeper_layer_is_read_where_the_first_holds_parts(more, read):
     assert ("A later convolution" in page) == read
     if read:
         assert found.deeper.layer in ("second", "third")
-        alone = audit(model, data, layer=found.deeper.layer, targets=embedded()[:1])
+        alone = audit(model, data, layer=found.deeper.layer, targets=embedded_motifs()[:1])
         assert (alone.distributed, alone.deeper) == ("", None)  # it was asked for
         assert shown["deeper"]["filters"][0]["sites"] == alone.reading.sites[0]
         np.testing.assert_array_equal(found.deeper.reading.motifs[0].pwm, alone.reading.motifs[0].pwm)
@@ -279,6 +291,6 @@ def test_branches_beside_the_first_layer_are_no_deeper_ones():
     inputs = keras.Input((LENGTH, 4))
     one, two = (conv(name)(inputs) for name in ("first", "beside"))
     x = layers.GlobalMaxPooling1D()(layers.Concatenate()([one, two]))
-    found = audit(keras.Model(inputs, layers.Dense(1)(x)), planted(), targets=embedded()[:1])
+    found = audit(keras.Model(inputs, layers.Dense(1)(x)), planted(), targets=embedded_motifs()[:1])
     assert found.distributed
     assert found.deeper is None

@@ -19,19 +19,20 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import layers, ops
 from scipy.stats import chisquare
+from tests.made import read_layer
 
 from receptive.audits import audit as auditing
 from receptive.audits import page as audits
-from receptive.audits.audit import FEW_SITES, Sequences, audit, unreadable
+from receptive.audits.audit import FEW_SITES, Sequences, audit
 from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
 from receptive.models.keras import Keras
 from receptive.models.probe import Probe
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.networks import filters
-from receptive.networks.filters import Window
+from receptive.networks.filters import Window, unreadable
 from receptive.networks.variants import VARIANTS, build, cross_entropy
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
@@ -40,7 +41,7 @@ from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
 LENGTH, SHOWN = 24, 60
-TARGETS = embedded()
+TARGETS = embedded_motifs()
 
 
 def dna(count=SHOWN, length=LENGTH, seed=0):
@@ -497,7 +498,7 @@ def test_a_network_of_the_paper_is_read_as_a_run_reads_it(small):
     keras.utils.set_random_seed(0)
     model = build(VARIANTS["cnn-25"], 200, 12, RELEASED)
     X = small.test.X[:40]
-    expected = filters.read(model, "conv1", X, RELEASED, Window(19, 9))
+    expected = read_layer(model, "conv1", X, RELEASED, Window(19, 9))
     found = run(model, Sequences(X))
     assert found.reading.sites.tolist() == expected.sites.tolist()
     for ours, theirs in zip(found.reading.motifs, expected.motifs, strict=True):
@@ -978,8 +979,10 @@ def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     with pytest.raises(UsageError, match=r"--labels t.tsv: .*x.h5 is an HDF5 file"):
         auditing.sequences(tmp_path / "x.h5", "t.tsv")
     few = auditing.sample(named, 7)
-    assert len(few.X) == len(few.Y) == 7
     again = auditing.sample(named, 7)
+    assert few.Y is not None
+    assert again.Y is not None
+    assert len(few.X) == len(few.Y) == 7
     assert np.array_equal(few.X, again.X)
     assert np.array_equal(few.Y, again.Y)
     assert len(auditing.sample(named, 10**6).X) == len(named.X)

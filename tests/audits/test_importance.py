@@ -119,7 +119,7 @@ def test_holding_one_after_another_is_holding_each_in_a_pass_of_its_own(above, o
     probe = Probe(Keras(model), "first", X)
     before, values = probe.scores(), {0: 0.25, 3: 1.5, 5: 0.0}
     found, ticks = {}, []
-    for index, scores in probe.held(values, before.shape[1], lambda: ticks.append(1)):
+    for index, scores in probe.hold_each(values, before.shape[1], lambda: ticks.append(1)):
         found[index] = scores
     assert [*found] == [*values]
     assert len(ticks) == 3
@@ -141,9 +141,9 @@ def test_many_outputs_are_held_in_portions(monkeypatch):
     )
     X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(8, LENGTH))]
     probe, values = Probe(Keras(model), "first", X), dict.fromkeys(range(5), 0.5)
-    whole = dict(probe.held(values, 2, lambda: None))
+    whole = dict(probe.hold_each(values, 2, lambda: None))
     monkeypatch.setattr("receptive.models.probe.HELD", 40)
-    portions = dict(probe.held(values, 2, lambda: None))
+    portions = dict(probe.hold_each(values, 2, lambda: None))
     assert [*whole] == [*portions] == [*values]
     for index in values:
         np.testing.assert_array_equal(whole[index], portions[index])

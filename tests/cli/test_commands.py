@@ -6,13 +6,15 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
+from typing import Any, cast
 
 import h5py
 import numpy as np
 import pytest
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
 from receptive.networks.variants import VARIANTS
@@ -101,8 +103,11 @@ def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, sma
 
 
 def test_tasks_that_need_no_file(monkeypatch):
+    def pair(name, protocol):
+        return name, protocol
+
     for name in registry.PACKAGED:
-        task = replace(registry.TASKS[name], make=lambda protocol, name=name: (name, protocol))
+        task = replace(registry.TASKS[name], make=cast(Any, partial(pair, name)))
         monkeypatch.setitem(registry.TASKS, name, task)
     assert set(registry.TASKS) - set(registry.PACKAGED) == {"invivo"}
     for name in registry.PACKAGED:
@@ -120,9 +125,9 @@ def test_train_switches_one_field_of_the_protocol(train):
 
 
 def test_match(command, tmp_path):
-    (tmp_path / "twelve.meme").write_text(format_meme(embedded()))
+    (tmp_path / "twelve.meme").write_text(format_meme(embedded_motifs()))
     found = document(command("match", tmp_path / "twelve.meme", "--relevant", "embedded", "--json"))
-    assert [each["id"] for each in found["filters"]] == [motif.id for motif in embedded()]
+    assert [each["id"] for each in found["filters"]] == [motif.id for motif in embedded_motifs()]
     assert all(each["best"]["id"] == each["id"] for each in found["filters"])
     assert all(each["matches"] == len(each["hits"]) >= 1 for each in found["filters"])
     assert found["fractions"]["jaspar"] == found["fractions"]["relevant"] == 1
@@ -137,19 +142,19 @@ def test_match(command, tmp_path):
 @pytest.mark.claim("D-19")
 def test_match_gives_the_fraction_without_gmeb1(command, tmp_path):
     flat, dead = (Motif(f"{p}", "", np.full((19, 4), p), 19) for p in (0.25, 0))
-    (tmp_path / "filters.meme").write_text(format_meme([flat, dead, *embedded()[:2]]))
+    (tmp_path / "filters.meme").write_text(format_meme([flat, dead, *embedded_motifs()[:2]]))
     _, out, err = command("match", tmp_path / "filters.meme")
     last = "of 4 filters 0.750 match (0.500 without Gmeb1), 0.500 a relevant motif (released list)"
     assert out.splitlines()[-1] == last
     assert err == ""
-    (tmp_path / "other.meme").write_text(format_meme(embedded()))
+    (tmp_path / "other.meme").write_text(format_meme(embedded_motifs()))
     _, out, _ = command("match", tmp_path / "filters.meme", "--database", tmp_path / "other.meme")
     assert "Gmeb1" not in out
 
 
 @pytest.mark.claim("D-9")
 def test_match_takes_other_versions_as_relevant_and_names_factors_without_any(command, tmp_path):
-    ten = [motif for motif in embedded() if motif.name not in ("SP1", "YY1")]
+    ten = [motif for motif in embedded_motifs() if motif.name not in ("SP1", "YY1")]
     (tmp_path / "ten.meme").write_text(format_meme(ten))
     (tmp_path / "later.meme").write_text(format_meme([replace(motif, id=f"{motif.id}9") for motif in ten]))
     run = command("match", tmp_path / "ten.meme", "--database", tmp_path / "later.meme", "--json")
@@ -158,6 +163,17 @@ def test_match_takes_other_versions_as_relevant_and_names_factors_without_any(co
 
 
 HELP = ["", "variants", "data", "data synthetic", "train", "match", "demo", "field", "toy"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["predict", ""], ["match", ""], ["report", "--store", ""], ["audit", "", "--out", "here"], [""]],
+)
+def test_an_empty_argument_is_not_taken_for_this_folder(command, arguments):
+    code, out, err = command(*arguments)
+    assert (code, out) == (2, "")
+    before = arguments[arguments.index("") - 1] if len(arguments) > 1 and arguments[0] else "receptive"
+    assert err == f"receptive: the argument after {before} is empty; is a variable of the shell not set?\n"
 
 
 @pytest.mark.parametrize("words", HELP)
@@ -210,7 +226,7 @@ def test_help_teaches_by_example(command, words):
 def test_a_mistake_is_one_clear_sentence(command, tmp_path, small, arguments, code, message):
     (tmp_path / "text").write_text("not a data set, not motifs\n")
     dataset.write(small, tmp_path / "small.h5")
-    (tmp_path / "twelve.meme").write_text(format_meme(embedded()))
+    (tmp_path / "twelve.meme").write_text(format_meme(embedded_motifs()))
     (tmp_path / "wide.meme").write_text(format_meme([Motif("wide", "", np.full((3000, 4), 0.25), 19)]))
     before = sorted(tmp_path.iterdir())
     found, err = mistake(command(*arguments.format(tmp=tmp_path).split()))

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 from hypothesis import given
@@ -180,7 +181,11 @@ def test_figure_is_written_whole(tmp_path, ending, start):
 def test_figure_shows_the_interval_of_the_middle_neuron_of_every_layer(network):
     fields = receptive_fields(*network)
     (axes,) = draw_fields(fields).axes
-    filled = [bars for bars in axes.collections if BLUE in [to_hex(c).upper() for c in bars.get_facecolor()]]
+    filled = [
+        bars
+        for bars in axes.collections
+        if BLUE in [to_hex(c).upper() for c in np.asarray(bars.get_facecolor())]
+    ]
     assert len(filled) == len(fields.rows)
     for bars, row in zip(filled, fields.rows, strict=True):
         inside = interval(row, (row.length - 1) // 2)

@@ -113,7 +113,8 @@ def test_the_activation_of_a_model_is_read(command, tmp_path):
         names = ("name", "read_by", "unreadable")
         assert {**layer, **dict.fromkeys(names)} == {**same, **dict.fromkeys(names)}
     assert relu["whole_motifs_in"] == "first"
-    assert exponential["layers"][0]["outside"] == "its activation is exponential, and only ReLU was tested"
+    said = exponential["layers"][0]["outside"]
+    assert said.startswith("its activation is exponential, and the forecast is made for ReLU; cnn-")
     assert exponential["whole_motifs_in"] is None
     code, out, _ = command("predict", tmp_path / "exponential.keras")
     assert (code, "cannot be said" in out) == (0, True)
@@ -132,6 +133,7 @@ def test_a_keras_model_has_its_own_length(command, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["cnn-pool77"], 'no network is called "cnn-pool77"; did you mean cnn-pool7?'),
         (["cnn2"], 'no network is called "cnn2"; did you mean cnn-2?'),
         (["pool3 mean2"], '"pool3 mean2" has no convolution'),
         (["conv7 pol3"], 'character 7: expected one of conv, pool, mean, pad, crop, global, found "pol3"'),

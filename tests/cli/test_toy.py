@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from hypothesis import given
@@ -100,9 +101,9 @@ def test_figure_1_shows_the_sequence_and_the_verdicts(pool, stride, width):
 @pytest.mark.parametrize("pool", [3, 20])
 def test_figure_1_fills_the_units_that_are_lit(pool):
     maps = [model.scan(model.SEQUENCE), model.max_pool(model.scan(model.SEQUENCE), pool, pool)]
-    expected = [list(units[:, channel] > 0) for units in maps for channel in (0, 1)]
+    expected = [(units[:, channel] > 0).tolist() for units in maps for channel in (0, 1)]
     rows = figure_1(pool).axes[0].collections
-    assert [list(row.get_facecolor()[:, 3] > 0) for row in rows[:4]] == expected
+    assert [(row.get_facecolor()[:, 3] > 0).tolist() for row in rows[:4]] == expected
     signatures = [row.get_facecolor()[:, 3].sum() for row in rows[4:]]
     assert signatures == [1] * 6  # one unit of each filter for each of the three patterns
 
@@ -115,8 +116,8 @@ def test_the_information_figure_draws_the_information():
         pools = [pool for pool in range(1, 9) if pool >= (stride or 1)]
         for line, width in ((whole[label], None), (seen[label], 3)):
             bits = [model.information(model.PATTERNS, pool, stride or pool, width) for pool in pools]
-            assert list(line.get_xdata()) == pools
-            assert list(line.get_ydata()) == bits
+            assert np.array_equal(line.get_xdata(), pools)
+            assert np.array_equal(line.get_ydata(), bits)
 
 
 @pytest.mark.claim("TOY-1", "TOY-2")
@@ -127,8 +128,8 @@ def test_the_row_of_pool_sizes_shows_maps_and_verdicts():
     verdicts = [text for text in texts if "resolved" in text]
     assert verdicts == ["not resolved"] * 3 + ["resolved"] * 3
     maps = [model.max_pool(model.scan(model.SEQUENCE), pool, pool) for pool in (20, 3)]
-    expected = [list(units[:, channel] > 0) for units in maps for channel in (0, 1)]
-    assert [list(row.get_facecolor()[:, 3] > 0) for row in axes.collections] == expected
+    expected = [(units[:, channel] > 0).tolist() for units in maps for channel in (0, 1)]
+    assert [(row.get_facecolor()[:, 3] > 0).tolist() for row in axes.collections] == expected
     assert [label.get_text() for label in axes.get_yticklabels()] == ["sequence", "pool 20", "pool 3"]
 
 

@@ -26,7 +26,9 @@ from receptive.protocols import (
 
 
 def explain(network, column, switched):
-    return ablations.explain(compare(claims.cell(network, column), ()), switched)
+    cell = claims.cell(network, column)
+    assert cell
+    return ablations.explain(compare(cell, ()), switched)
 
 
 THOUSANDTHS = st.lists(st.integers(0, 1000), min_size=3, max_size=5)
@@ -86,12 +88,12 @@ def test_what_was_not_measured_often_enough_has_no_difference_and_no_verdict(tmp
     put(tmp_path, "cnn-2", READ, [0.9, 0.8, 0.7], epochs=99)
     rows = {row.protocol: row for row in ablations.read(tmp_path).ablations if row.variant == "cnn-2"}
     assert rows[RELEASED].n == 3
-    assert rows[RELEASED].measured("relevant").mean == pytest.approx(0.08)
+    assert rows[RELEASED].sample_of("relevant").mean == pytest.approx(0.08)
     for other, number in ((TRAINED, 2), (READ, 0), (PAPER, 0)):
         row = rows[other]
         assert row.n == number
-        assert (row.differences["auroc"], row.compared("auroc").verdict) == (None, "not measured")
-    assert rows[PAPER].measured("auroc") is None
+        assert (row.differences["auroc"], row.comparison("auroc").verdict) == (None, "not measured")
+    assert rows[PAPER].sample_of("auroc") is None
 
 
 def test_every_switch_and_both_protocols_are_read(tmp_path):
@@ -123,7 +125,9 @@ def test_a_switch_explains_a_number_that_it_makes_reproduced(tmp_path):
     assert explain("cnn-2", "auroc", switched) == [DISCREPANCIES["beta_1"]]
     assert explain("cnn-2", "jaspar", switched) == []
     assert explain("cnn-4", "auroc", switched) == []
-    deeper = replace(claims.cell("cnn-2", "auroc"), layer="conv2")
+    cell = claims.cell("cnn-2", "auroc")
+    assert cell
+    deeper = replace(cell, layer="conv2")
     assert ablations.explain(compare(deeper, ()), switched) == []
 
 
@@ -133,7 +137,7 @@ def test_a_wider_interval_explains_nothing(tmp_path):
     put(tmp_path, "cnn-2", RELEASED, [*same, 2 * 0.41, 2 * 0.42])
     put(tmp_path, "cnn-2", TRAINED, same)
     switched = ablations.read(tmp_path).ablations
-    by_name = {row.protocol: row.compared("jaspar").verdict for row in switched if row.variant == "cnn-2"}
+    by_name = {row.protocol: row.comparison("jaspar").verdict for row in switched if row.variant == "cnn-2"}
     assert (by_name[RELEASED], by_name[TRAINED]) == ("not reproduced", "reproduced")
     assert explain("cnn-2", "jaspar", switched) == []
 

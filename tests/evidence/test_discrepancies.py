@@ -10,12 +10,13 @@ import pytest
 
 from receptive.evidence import claims, discrepancies, measured
 from receptive.evidence.discrepancies import QUOTES, fits, own_filters
+from receptive.evidence.rules import key
 from receptive.motifs.jaspar import FACTORS, RELEVANT
 from receptive.networks.variants import VARIANTS, parameters
 
 HERE = Path(__file__).parents[1]
 RESULTS = HERE.parent / "results"
-FRACTIONS = [cell for cell in claims.published() if cell.layer]
+FRACTIONS = [cell for cell in claims.published_numbers() if cell.layer]
 
 
 def authors(task):
@@ -30,10 +31,12 @@ def authors(task):
 def test_the_published_errors_of_auroc_are_of_trials_not_of_classes():
     """Classes differ at least twice as much in every run of ours and of the authors; our trials do not."""
     scores = {
-        cell.variant: cell for cell in claims.published() if cell.id.startswith("T1-") and not cell.layer
+        cell.variant: cell
+        for cell in claims.published_numbers()
+        if cell.id.startswith("T1-") and not cell.layer
     }
     spread = discrepancies.class_spread(RESULTS)
-    assert len(spread["cnn-2"]) == len(measured.require_results(RESULTS).of(("cnn-2", "", "auroc"))) > 1
+    assert len(spread["cnn-2"]) == len(measured.require_results(RESULTS).of(key("cnn-2", "auroc"))) > 1
     assert {"cnn-2", "cnn-25"} <= spread.keys() & scores.keys()
     for variant in spread.keys() & scores.keys():
         assert min(spread[variant]) > 2 * scores[variant].sd, variant
@@ -42,7 +45,7 @@ def test_the_published_errors_of_auroc_are_of_trials_not_of_classes():
             cell = claims.cell(variant, "auroc", task)
             assert cell is None or float(deviation) > 2 * cell.sd, variant
     ours = measured.require_results(RESULTS)
-    trials = {v: np.std(ours.of((v, "", "auroc"))) for v in scores if len(ours.of((v, "", "auroc"))) > 2}
+    trials = {v: np.std(ours.of(key(v, "auroc"))) for v in scores if len(ours.of(key(v, "auroc"))) > 2}
     assert np.median(list(trials.values())) < max(cell.sd for cell in scores.values())
 
 
@@ -58,7 +61,7 @@ def test_published_fractions_are_of_five_trials():
 
 @pytest.mark.claim("D-2")
 def test_three_rows_of_table_2_are_table_1s():
-    copied = discrepancies.copied()
+    copied = discrepancies.copied_cells()
     assert Counter(cell.id for cell in copied) == {"T2-11": 2, "T2-12": 2, "T2-13": 2}
     assert {cell.column for cell in copied} == {"jaspar", "relevant"}
     falling = [cell.mean for cell in copied if cell.column == "relevant"]

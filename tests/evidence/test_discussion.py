@@ -34,8 +34,8 @@ from receptive.networks.variants import SMALL
 RESULTS = Path(__file__).parents[2] / "results"
 REGISTERED = {
     name: rule
-    for file in ("experiments.toml", "experiments-2.toml")
-    for name, rule in tomllib.loads((RESULTS / file).read_text("utf-8")).items()
+    for file in sorted(RESULTS.glob("experiments*.toml"))
+    for name, rule in tomllib.loads(file.read_text("utf-8")).items()
 }
 BY_ID = {claim.id: claim for claim in discussion.CLAIMS}
 EXPONENTIAL = "+activation=exponential"
@@ -86,6 +86,10 @@ AS_CLAIMED = {
         for size in ("quarter", "fourfold")
         for name, share in (("cnn-2", 0.1), ("cnn-25", 0.9))
     },
+    "DISC-10": {
+        (f"cnn-2+activation={name}", "relevant"): share
+        for name, share in (("gelu", 0.1), ("silu", 0.1), ("cubed_relu", 0.9))
+    },
 }
 """Means that bear each claim out."""
 BESIDE = {
@@ -113,6 +117,10 @@ BESIDE = {
     "DISC-7": [{("draws/cnn-2", "relevant"): 0.65}, {("cnn-25", "relevant"): 0.65}],
     "DISC-8": [{("pairs/cnn-25", "auroc"): 0.95}],
     "DISC-9": [{("quarter/cnn-25", "relevant"): 0.5}, {("fourfold/cnn-2", "relevant"): 0.5}],
+    "DISC-10": [
+        {(f"cnn-2+activation={name}", "relevant"): share}
+        for name, share in (("gelu", 0.4), ("silu", 0.4), ("cubed_relu", 0.6))
+    ],
 }
 """What contradicts it: one inequality at a time, on the wrong side of its limit."""
 LIMITS = {
@@ -125,6 +133,7 @@ LIMITS = {
     "DISC-7": [("above", -0.1), ("below", 0.1)],
     "DISC-8": [("above", 0)],
     "DISC-9": [("above", 0.5)] * 2,
+    "DISC-10": [("below", 1 / 3), ("below", 1 / 3), ("above", 2 / 3)],
 }
 CASES = [(name, means) for name, every in BESIDE.items() for means in every]
 Means = Mapping[tuple[str, str], float]
@@ -316,7 +325,7 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
     from receptive.replication.targets import TARGETS
 
     planned = set()
-    chosen = ("activation", "conditions", "draws", "pairs", "sizes")
+    chosen = ("activation", "activation-2", "conditions", "draws", "pairs", "sizes")
     for target in (target for name in chosen for target in TARGETS[name]):
         for network, protocols in target.networks.items():
             names = [f"+{one.suffix}" for one in protocols] or [""]

@@ -8,6 +8,7 @@ from tests.made import make_run, put_run
 
 from receptive.errors import UsageError
 from receptive.evidence import measured
+from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results, name_quantity
 from receptive.evidence.rules import key
 from receptive.evidence.statistics import contrast, sample
@@ -25,7 +26,7 @@ def test_trials_keep_their_numbers(tmp_path):
         put(tmp_path, variant, trial, 0.5 + trial / 100, task="synthetic")
     found = measured.require_results(tmp_path)
     assert dict(found.trials) == {"cnn-2": (0, 2, 9), "cnn-4": (0, 9)}
-    assert found.numbered("cnn-2", found.of(key("cnn-2", "auroc"))) == {0: 0.5, 2: 0.52, 9: 0.59}
+    assert found.by_number("cnn-2", found.of(key("cnn-2", "auroc"))) == {0: 0.5, 2: 0.52, 9: 0.59}
 
 
 def test_by_trial_a_claim_pairs_trials_by_their_numbers(tmp_path):
@@ -66,7 +67,10 @@ CANNOT_BE = [
 
 @pytest.mark.parametrize(("variant", "column", "layer", "message"), CANNOT_BE)
 def test_what_cannot_be_measured_is_an_error(variant, column, layer, message):
-    for ask in (lambda: key(variant, column, layer), lambda: Results({}, {}).of((variant, layer, column))):
+    for ask in (
+        lambda: key(variant, column, layer),
+        lambda: Results({}, {}).of(Quantity(variant, layer, column)),
+    ):
         with pytest.raises(UsageError) as error:
             ask()
         assert message in str(error.value)
@@ -74,7 +78,7 @@ def test_what_cannot_be_measured_is_an_error(variant, column, layer, message):
 
 def test_a_score_is_of_no_layer():
     with pytest.raises(UsageError, match="auroc is of a network, not of a layer"):
-        Results({}, {}).of(("cnn-2", "conv1", "auroc"))
+        Results({}, {}).of(Quantity("cnn-2", "conv1", "auroc"))
 
 
 def test_what_can_be_measured_and_was_not_has_no_values():

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from receptive.evidence import claims
 from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLAIMS, IN_VIVO, above, below, closest, exceeds, key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, sample
 from receptive.evidence.verdicts import (
     PUBLISHED_TRIALS,
     TOLERANCE,
@@ -51,7 +52,7 @@ def as_published(task="synthetic"):
     published = "synthetic" if task == "synthetic" else "invivo"
     values = {
         c.key: tuple(c.mean + c.sd * (UNRELATED if c.column == "jaspar" else PATTERN))
-        for c in claims.published()
+        for c in claims.published_numbers()
         if c.task == published
     }
     shares = tuple(
@@ -89,49 +90,6 @@ def exact(results, means):
     return replace(results, values={quantity: (mean,) * 5 for quantity, mean in moved.items()})
 
 
-# The statistics against scipy's.
-
-
-@given(spread, spread)
-def test_a_difference_has_welchs_interval(a, b):
-    found = contrast((1, sample(a)), (-1, sample(b)))
-    oracle = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
-    assert found.estimate == pytest.approx(np.mean(a) - np.mean(b), abs=1e-12)
-
-
-@given(spread)
-def test_a_single_mean_has_students_interval(values):
-    found = contrast((1, sample(values)))
-    oracle = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
-
-
-@given(st.lists(st.tuples(st.floats(-2, 2), spread), min_size=1, max_size=4), st.floats(0.1, 10))
-def test_a_contrast_scales_with_its_weights(terms, scale):
-    assume(any(abs(weight) > 0.1 for weight, _ in terms))
-    one = contrast(*((weight, sample(values)) for weight, values in terms))
-    other = contrast(*((scale * weight, sample(values)) for weight, values in terms))
-    expected = [scale * end for end in (one.low, one.estimate, one.high)]
-    assert [other.low, other.estimate, other.high] == pytest.approx(expected, rel=1e-6, abs=1e-9)
-
-
-@given(st.lists(fractions, min_size=2, max_size=2), st.integers(2, 6))
-def test_samples_without_spread_give_an_interval_without_width(means, n):
-    a, b = ([mean] * n for mean in means)
-    found = contrast((1, sample(a)), (-1, sample(b)))
-    assert found.high - found.low == pytest.approx(0, abs=1e-12)
-    assert found.estimate == pytest.approx(means[0] - means[1])
-
-
-@given(st.lists(trials, min_size=1, max_size=3), fractions)
-def test_with_a_single_trial_there_is_an_estimate_and_no_interval(several, only):
-    terms = [(1, sample(values)) for values in (*several, [only])]
-    found = contrast(*terms)
-    assert np.isnan([found.low, found.high]).all()
-    assert found.estimate == pytest.approx(sum(map(np.mean, several)) + only)
-
-
 @pytest.mark.parametrize(
     "claim", [claim for claim in CLAIMS if claim.id != "POOL-4"], ids=lambda claim: claim.id
 )
@@ -146,7 +104,7 @@ def test_rules_can_be_asked_of_single_trials(claim):
 
 @given(st.lists(fractions, min_size=5, max_size=5))
 def test_a_published_deviation_becomes_a_samples(values):
-    cell = replace(claims.published()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
+    cell = replace(claims.published_numbers()[0], mean=float(np.mean(values)), sd=float(np.std(values)))
     assert published_sample(cell).sd == pytest.approx(sample(values).sd, abs=1e-12)
 
 
@@ -202,9 +160,13 @@ def test_agreement_is_shown_by_two_one_sided_tests(cell, values):
     found, tolerance = compare(cell, values), TOLERANCE[cell.column]
     assume(np.std(values) > 1e-6)
     ours, theirs = (np.mean(values), np.std(values, ddof=1), len(values)), cell.sd * np.sqrt(5 / 4)
+    sides: tuple[tuple[float, Literal["greater", "less"]], ...] = (
+        (-tolerance, "greater"),
+        (tolerance, "less"),
+    )
     ends = [
         stats.ttest_ind_from_stats(*ours, cell.mean + end, theirs, 5, equal_var=False, alternative=side)
-        for end, side in ((-tolerance, "greater"), (tolerance, "less"))
+        for end, side in sides
     ]
     assume(all(abs(end.pvalue - 0.05) > 1e-9 for end in ends))
     assert found.shown == all(end.pvalue < 0.05 for end in ends)
@@ -229,7 +191,7 @@ def test_what_is_shown_by_example(values, verdict, shown):
 
 
 def test_agreement_is_shown_of_thirty_of_the_fifty_six(committed):
-    cells = [cell for cell in claims.published() if cell.task == "synthetic"]
+    cells = [cell for cell in claims.published_numbers() if cell.task == "synthetic"]
     found = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
     assert (len(found), sum(each.verdict == "reproduced" for each in found)) == (56, 55)
     shown = [each.cell.column for each in found if each.shown]
@@ -286,7 +248,7 @@ inequalities = st.builds(
 @given(inequalities)
 def test_how_far_an_inequality_holds_is_the_distance_from_its_limit(each):
     """The smallest shift of the limit that would take the estimate, or an end, to the other side."""
-    low, middle, high = each.found.low, each.found.estimate, each.found.high
+    low, middle, high = each.interval.low, each.interval.estimate, each.interval.high
     if each.side == "above":
         expected = (middle - each.limit, low - each.limit, high - each.limit)
     else:
@@ -301,7 +263,7 @@ def test_a_claim_is_judged_by_what_its_intervals_allow(evidence):
     beyond = [
         {(end > each.limit) if each.side == "above" else (end < each.limit) for end in (low, high)}
         for each in evidence
-        for low, high in [(each.found.low, each.found.high)]
+        for low, high in [(each.interval.low, each.interval.high)]
     ]
     if any(ends == {False} for ends in beyond):
         expected = "not reproduced"
@@ -381,7 +343,7 @@ def test_every_inequality_has_its_limit_and_holds_on_one_side_of_it(claim, commi
     for each in evidence:
         for beyond in (-1e-6, 1e-6):
             at = each.limit + beyond
-            moved = replace(each, found=Interval(at, at, at))
+            moved = replace(each, interval=Interval(at, at, at))
             assert moved.holds == ((beyond > 0) == (each.side == "above")) == (not moved.contradicted)
 
 
@@ -486,7 +448,7 @@ def test_pool_4_counts_filters_of_the_first_layer():
         [np.std([30 * trial[factor] for trial in results.factors[v, "conv1"]], ddof=1) for v in LARGE]
         for factor in "abcdefghijkl"
     ]
-    assert spread.found.estimate == pytest.approx(np.mean(deviations))
+    assert spread.interval.estimate == pytest.approx(np.mean(deviations))
 
 
 @pytest.mark.claim("POOL-4")
@@ -542,7 +504,7 @@ def test_every_claim_leans_on_published_numbers():
 
 @pytest.mark.claim("D-2")
 def test_claims_in_vivo_lean_on_table_2_but_not_on_what_was_copied_from_table_1():
-    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published()}
+    published = {(c.id[:2], c.key): (c.mean, c.sd) for c in claims.published_numbers()}
     copied = {key(variant, column) for variant in NUMBERS[1:] for column in ("jaspar", "relevant")}
     for quantity in copied:
         assert published["T1", quantity] == published["T2", quantity]
@@ -581,7 +543,7 @@ def test_groups_of_networks_are_compared_by_their_means(values):
     results = Results({key(n, "auroc"): tuple(v) for n, v in zip(names, values, strict=True)}, {})
     (difference, _) = BY_ID["VIVO-3"].rule(results)
     means = [np.mean(each) for each in values]
-    assert difference.found.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
+    assert difference.interval.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
 
 
 @pytest.mark.claim("VIVO-*")
@@ -595,7 +557,7 @@ def test_degrees_of_freedom_are_as_the_module_says():
     assert stats.t.ppf(0.975, few) == pytest.approx(3.4, abs=0.05)
     expected = (("VIVO-3", 0, 1 / 3 + 1 / 4, 13), ("VIVO-4", 0, 0.2, 5), ("VIVO-4", 1, number.sum(), few))
     for name, place, squared_weights, freedom in expected:
-        found = tuple(BY_ID[name].rule(Results(values, {})))[place].found
+        found = tuple(BY_ID[name].rule(Results(values, {})))[place].interval
         error = np.sqrt(squared_weights * 0.1**2 / 3)
         assert (found.high - found.low) / 2 / error == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.01)
 
@@ -626,7 +588,7 @@ def test_more_factors_with_a_filter_show_motifs_that_were_missed(few, many, hold
     results = Results({}, covering({"cnn-25": few, "cnn-25-120": many}))
     (found,) = BY_ID["VIVO-5"].rule(results)
     assert found.holds == holds
-    assert found.found.estimate == pytest.approx(np.mean(many) - np.mean(few))
+    assert found.interval.estimate == pytest.approx(np.mean(many) - np.mean(few))
 
 
 @pytest.mark.claim("NUM-1")
@@ -638,7 +600,7 @@ def test_the_trend_with_filters_is_the_least_squares_slope(values):
     )
     (slope,) = BY_ID["NUM-1"].rule(results)
     expected = np.polyfit([1, 2, 3, 4], [np.mean(each) for each in values], 1)[0]
-    assert slope.found.estimate == pytest.approx(expected, abs=1e-9)
+    assert slope.interval.estimate == pytest.approx(expected, abs=1e-9)
 
 
 @given(st.lists(st.tuples(spread, fractions, st.booleans()), min_size=1, max_size=6))
@@ -659,7 +621,7 @@ def test_quantities_of_the_same_networks_are_compared_trial_by_trial(pairs):
     assume(np.std([a - b for a, b in pairs]) > 1e-3)
     one, other = key("cnn-4", "jaspar"), key("cnn-4", "relevant")
     a, b = zip(*pairs, strict=True)
-    found = exceeds(Results({one: a, other: b}, {}), one, other).found
+    found = exceeds(Results({one: a, other: b}, {}), one, other).interval
     oracle = stats.ttest_rel(a, b).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
 
@@ -673,9 +635,9 @@ def test_by_trial_a_sum_is_taken_within_every_trial(values):
     assume(np.std(sums) > 1e-3)
     (found, _) = BY_ID["VIVO-3"].rule(Results(quantities, {}, by_trial=True))
     oracle = stats.ttest_1samp(sums, 0).confidence_interval(0.95)
-    assert (found.found.low, found.found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    assert (found.interval.low, found.interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
     one, other = (key(name, "auroc") for name in names[:2])
-    pair = exceeds(Results(quantities, {}, by_trial=True), one, other).found
+    pair = exceeds(Results(quantities, {}, by_trial=True), one, other).interval
     assert pair.estimate == pytest.approx(
         np.mean([a - b for a, b in zip(values[0], values[1], strict=False)]), abs=1e-9
     )
@@ -685,7 +647,7 @@ def test_trials_are_pairs_by_their_numbers():
     one, other = key("cnn-2", "jaspar"), key("cnn-4", "jaspar")
     numbers = {"cnn-2": (0, 1, 2, 3), "cnn-4": (1, 2, 3, 4)}
     values = {one: (0.9, 0.2, 0.3, 0.5), other: (0.1, 0.3, 0.4, 0.8)}
-    found = exceeds(Results(values, {}, trials=numbers, by_trial=True), one, other).found
+    found = exceeds(Results(values, {}, trials=numbers, by_trial=True), one, other).interval
     oracle = stats.ttest_rel(values[one][1:], values[other][:3])
     assert (found.low, found.high) == pytest.approx(tuple(oracle.confidence_interval()), abs=1e-9)
 

@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from receptive.evidence import predictions
 from receptive.figures import assembly as figures
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory import prediction
 from receptive.theory.assembly import View
 
@@ -75,7 +75,7 @@ def test_trained_networks_have_the_colour_of_what_came_out(design):
 @pytest.mark.parametrize(("columns", "offset"), [((3, 8), 3), ((0, 8), 0), ((5, 10), 3), ((2, 11), -1)])
 def test_the_offset_is_where_the_filters_fire(columns, offset):
     """SRF has 16 columns: in line, its second half begins eight columns after the first."""
-    (srf,) = (motif for motif in embedded() if motif.name == "SRF")
+    (srf,) = (motif for motif in embedded_motifs() if motif.name == "SRF")
     (axes,) = figures.parts(srf, columns, pool=4).axes
     (a,), (b,) = (line.get_xdata() for line in axes.lines if line.get_marker() == "o")
     assert b - a == offset

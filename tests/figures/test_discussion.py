@@ -8,7 +8,8 @@ from receptive.evidence.kept import Epochs, Importance
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.figures import discussion
-from receptive.replication.targets import ACTIVATIONS
+from receptive.replication.targets import ACTIVATIONS, LATER
+from receptive.theory.activation import gain
 
 
 def marks(axes, marker):
@@ -22,7 +23,7 @@ def results(numbers):
 
 
 def test_every_trained_activation_has_a_mark_of_its_own():
-    names = {one.suffix for every in ACTIVATIONS.values() for one in every}
+    names = {one.suffix for every in (*ACTIVATIONS.values(), *LATER.values()) for one in every}
     assert {name.removeprefix("+") for name in discussion.ACTIVATIONS} == {"", *names}
     assert len(set(discussion.ACTIVATIONS.values())) == len(discussion.ACTIVATIONS)
 
@@ -36,6 +37,21 @@ def test_activations_stand_over_their_network_at_the_mean_of_their_trials():
     assert 0.5 < relu < exponential < 1.5
     assert sorted(y for _, y in marks(shares, ".")) == [0.0, 0.1, 0.8, 1.0]
     assert marks(scores, "o") == marks(scores, "D") == []
+
+
+def test_shares_stand_at_the_gain_of_their_activation_and_what_has_none_is_a_line():
+    numbers = {("cnn-2", "relevant"): (0.0, 0.1), ("cnn-2" + EXPONENTIAL, "relevant"): (0.8, 1.0)}
+    left, right = discussion.gains(results(numbers)).axes[:2]
+    drawn = {marker: point for marker in "oD" for point in marks(right, marker)}
+    assert drawn == {
+        "o": pytest.approx((1, 0.05)),
+        "D": pytest.approx((gain("exponential"), 0.9)),
+    }
+    (whole,) = marks(left, "D")
+    assert whole == pytest.approx((4, 2 * gain("exponential")))
+    waiting = sorted(line.get_xdata()[0] for line in right.lines if line.get_linestyle() == ":")
+    names = ("softplus", "squared_relu", "sigmoid", "gelu", "silu", "cubed_relu")
+    assert waiting == pytest.approx(sorted(map(gain, names)))
 
 
 def test_a_condition_that_says_nothing_has_hollow_marks():

@@ -7,7 +7,7 @@ from matplotlib.image import imread
 from tests.strategies import pwms
 
 from receptive.figures import logos
-from receptive.motifs.jaspar import embedded, relevant_ids
+from receptive.motifs.jaspar import embedded_motifs, relevant_ids
 from receptive.motifs.motif import Motif, reverse_complement
 from receptive.motifs.tomtom import Hit, Match, best_factors, match
 from receptive.pages import LEAST
@@ -32,7 +32,7 @@ def test_a_column_is_as_high_as_its_information(pwm):
 
 
 def test_a_sheet_shows_every_filter_its_label_and_the_dead():
-    motifs = (*embedded()[:3], DEAD)
+    motifs = (*embedded_motifs()[:3], DEAD)
     sheet = logos.logo_sheet(motifs, ["Arid3a", "", "FOSL1", ""], "CNN-25", columns=3)
     shown = [axis for axis in sheet.axes if axis.axison]
     assert len(shown) == 4
@@ -44,10 +44,11 @@ def test_a_sheet_shows_every_filter_its_label_and_the_dead():
 
 @pytest.mark.parametrize("strand", "+-")
 def test_an_alignment_puts_a_fragment_over_the_positions_it_was_cut_from(strand):
-    mafk = embedded()[4]
+    mafk = embedded_motifs()[4]
     whole = mafk.pwm if strand == "+" else reverse_complement(mafk.pwm)
     fragment = Motif("fragment", "", whole[4:12], 8)
     hit = match([fragment], [mafk])[0].best
+    assert hit
     assert (hit.offset, hit.overlap, hit.strand) == (4, 8, strand)
     upper, lower = logos.alignments([(fragment, mafk, hit)], ["MAFK"], ("filter", "JASPAR")).axes
     left, right = lower.get_xlim()

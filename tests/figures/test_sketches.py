@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from receptive.figures import sketches
 from receptive.figures.fields import compare_fields
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.motif import Motif, reverse_complement
 from receptive.motifs.tomtom import compare
 from receptive.networks.variants import VARIANTS
@@ -42,13 +42,13 @@ def test_what_pooling_hands_on_does_not_depend_on_the_place_in_a_window(places):
 
 def test_neighbours_share_what_the_arithmetic_says():
     pools = {f"pool {p}": receptive_fields(parse_layers(f"conv19 pool{p}"), 200) for p in (2, 25)}
-    (axes,) = sketches.shared(pools).axes
+    (axes,) = sketches.shared_fields(pools).axes
     assert {text.get_text() for text in axes.texts} == {*pools, "18 of 20 shared", "18 of 43 shared"}
 
 
 def test_a_site_is_boxed_where_it_lies():
     sequences, sites = ["CCGATA", "GATACC"], [(0, 2), (1, 0)]
-    figure = sketches.stacked(sequences, sites, np.eye(4))
+    figure = sketches.site_stack(sequences, sites, np.eye(4))
     left, middle, _ = figure.axes
     assert [(box.get_x() + 0.5, round(-box.get_y() - 0.42)) for box in left.patches] == [(2, 0), (0, 1)]
     assert "".join(text.get_text() for text in middle.texts) == "GATAGATA"
@@ -56,10 +56,10 @@ def test_a_site_is_boxed_where_it_lies():
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_best_offset_of_a_sliding_motif_is_tomtoms(turned):
-    (motif,) = (each for each in embedded() if each.name == "SRF")
+    (motif,) = (each for each in embedded_motifs() if each.name == "SRF")
     part = motif.pwm[3:12]
     query = Motif("q", "", reverse_complement(part) if turned else part, 9)
-    lines = {line.get_label(): line for line in sketches.sliding(query, motif).axes[1].lines}
+    lines = {line.get_label(): line for line in sketches.tomtom_offsets(query, motif).axes[1].lines}
     found = compare([query], [motif])
     assert lines["best"].get_xdata().tolist() == [found.offset[0, 0]]
     strand = lines["strand −" if found.reverse[0, 0] else "strand +"]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from receptive.figures import synthetic as figures
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.motif import ALPHABET
 from receptive.protocols import PAPER, RELEASED
 from receptive.tasks import synthetic
@@ -22,7 +22,7 @@ def test_a_sequence_is_drawn_with_its_letters_and_the_names_of_its_motifs(split)
         ALPHABET[base] for base in split.X[row].argmax(-1)
     )
     expected = [
-        f"\u2190 {embedded()[motif].name}" if strand else f"{embedded()[motif].name} \u2192"
+        f"\u2190 {embedded_motifs()[motif].name}" if strand else f"{embedded_motifs()[motif].name} \u2192"
         for motif, strand in zip(split.truth["motif"][row], split.truth["strand"][row], strict=True)
         if motif >= 0
     ]
@@ -30,7 +30,7 @@ def test_a_sequence_is_drawn_with_its_letters_and_the_names_of_its_motifs(split)
 
 
 def test_every_position_of_a_planted_motif_is_shaded_once(split):
-    widths = np.array([motif.width for motif in embedded()])
+    widths = np.array([motif.width for motif in embedded_motifs()])
     for row in range(10):
         patches = [patch for axes in figures.one_sequence(split, row).axes for patch in axes.patches]
         shaded = sum(patch.get_width() for patch in patches if patch.get_alpha() == figures.SHADE)
@@ -40,7 +40,7 @@ def test_every_position_of_a_planted_motif_is_shaded_once(split):
 
 def test_the_figure_of_planting_shows_shares_that_sum_to_one(split):
     paper = synthetic.generate(1, PAPER, 200).train
-    left, right = figures.planting({"released": split, "paper": paper}).axes
+    left, right = figures.motif_places({"released": split, "paper": paper}).axes
     for drawn, bars, stairs in zip((split, paper), left.containers, right.patches, strict=True):
         counts = (drawn.truth["motif"] >= 0).sum(1)
         assert [bar.get_height() for bar in bars] == [np.mean(counts == n) for n in range(1, 6)]

@@ -19,12 +19,12 @@ from keras import layers
 from tests import strategies
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.models.axes import POSITIONS, regrouped
+from receptive.models.axes import POSITIONS, regroup
 from receptive.models.keras import activation, read
 from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
-from receptive.theory.fields import interval, receptive_fields, seen
+from receptive.theory.fields import interval, positions_seen, receptive_fields
 from receptive.theory.layers import Layer, chain
 
 
@@ -83,7 +83,7 @@ def test_a_model_answers_where_the_graph_says(network, seed):
     assert response.shape == (length, fields.rows[-1].length)
     for neuron in range(fields.rows[-1].length):
         expected = np.flatnonzero(response[:, neuron]).tolist()
-        assert seen(fields, fields.rows[-1].name, [neuron]).tolist() == expected
+        assert positions_seen(fields, fields.rows[-1].name, [neuron]).tolist() == expected
 
 
 @pytest.mark.claim("RF-6")
@@ -190,12 +190,12 @@ def test_a_kernel_that_slides_both_ways_is_refused(shape, conv):
 )
 def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length, channels, target, turned):
     """Against numpy: the number of each value's position, reshaped."""
-    axes = ((POSITIONS,), () if channels == 1 else (channels,))
+    axes: tuple[tuple[int, ...], ...] = ((POSITIONS,), () if channels == 1 else (channels,))
     numbers = np.broadcast_to(np.arange(length)[:, None], (length, channels))
     if turned:
         axes, numbers = axes[::-1], numbers.T
     rest = length * channels // np.prod(target)
-    found = regrouped(axes, [*target, -1], length)
+    found = regroup(axes, [*target, -1], length)
     if rest * np.prod(target) != length * channels:
         assert found is None
         return
@@ -404,7 +404,11 @@ def test_squeeze_and_excitation_is_followed(form):
         answers = tf.unstack(model(sequence)[0, :, 0])
     for neuron, answer in enumerate(answers):
         gradient = np.asarray(tape.gradient(answer, sequence))[0, :, 0]
-        assert np.flatnonzero(gradient).tolist() == seen(fields, "pool", [neuron]).tolist() == [*range(15)]
+        assert (
+            np.flatnonzero(gradient).tolist()
+            == positions_seen(fields, "pool", [neuron]).tolist()
+            == [*range(15)]
+        )
 
 
 def test_a_turned_input_is_known_however_it_is_turned():

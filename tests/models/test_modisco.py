@@ -17,7 +17,7 @@ def test_tf_modisco_finds_a_word_that_matters(noise):
         letters = np.array(word) if i % 2 else 3 - np.array(word)[::-1]
         X[i, at : at + 8] = np.eye(4)[letters]
         effects[i, at : at + 8] += np.eye(4)[letters] - 0.25
-    first, *_ = attribution.recurring(X, effects)
+    first, *_ = attribution.find_patterns(X, effects)
     spelt = "".join("ACGT"[row.argmax()] if row.max() > 0.8 else "." for row in first.pwm)
     assert spelt.strip(".") in ("TGACTGCA", "TGCAGTCA")
     assert first.sign == 1

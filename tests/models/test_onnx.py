@@ -13,7 +13,7 @@ from keras import layers
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.keras import read as keras_graph
-from receptive.theory.fields import receptive_fields, seen
+from receptive.theory.fields import positions_seen, receptive_fields
 
 LENGTH, CHANNELS = 40, 4
 
@@ -223,8 +223,10 @@ def squeezed(draw, net):
     net.add("Mul", reads=[before, net.last])
 
 
-STEPS = (convolution, pooling, padding, slice_, residual, concatenation)
-STEPS += (turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed)
+STEPS = (
+    *(convolution, pooling, padding, slice_, residual, concatenation),
+    *(turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed),
+)
 
 
 @st.composite
@@ -264,7 +266,7 @@ def test_a_neuron_sees_the_positions_that_change_it(net):
         assert found.shape[1] == rows[name].length
         expected = np.zeros_like(found)
         for neuron in range(found.shape[1]):
-            expected[seen(fields, name, [neuron]), neuron] = True
+            expected[positions_seen(fields, name, [neuron]), neuron] = True
         np.testing.assert_array_equal(found, expected)
 
 
@@ -393,7 +395,7 @@ def test_holding_one_after_another_is_holding_each_in_a_pass_of_its_own(steps, p
     X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(5, LENGTH))].swapaxes(1, 2)
     probe = Probe(model, place, X, axis)
     before, values = probe.scores(), {0: 0.25, 3: 1.5}
-    for index, scores in probe.held(values, before.shape[1], lambda: None):
+    for index, scores in probe.hold_each(values, before.shape[1], lambda: None):
         np.testing.assert_allclose(scores, probe.scores({index: values[index]}), atol=2e-6)
         assert np.abs(scores - before).max() > 1e-4
 
@@ -712,7 +714,7 @@ def test_weights_in_a_file_beside_the_model_are_read(external, command, tmp_path
 def test_weights_are_read_from_the_folder_of_the_model_alone(external, how, tmp_path):
     import onnx
 
-    from receptive.models.onnx import opened
+    from receptive.models.onnx import open_file
 
     path, _ = external
     secret = tmp_path / "secret"
@@ -727,7 +729,7 @@ def test_weights_are_read_from_the_folder_of_the_model_alone(external, how, tmp_
                 entry.value = place
     onnx.save(model, path)
     with pytest.raises(ReceptiveError, match="its weights lie in another file, which cannot be read"):
-        audit(opened(path), Sequences(dna()))
+        audit(open_file(path), Sequences(dna()))
 
 
 @pytest.fixture(scope="module")
@@ -740,7 +742,7 @@ def small():
 
 @given(data=st.data())
 def test_any_damage_is_read_or_refused_in_one_sentence(small, tmp_path_factory, data):
-    from receptive.models.onnx import opened
+    from receptive.models.onnx import open_file
 
     at = data.draw(st.integers(0, len(small) - 1))
     damaged = (
@@ -751,7 +753,7 @@ def test_any_damage_is_read_or_refused_in_one_sentence(small, tmp_path_factory, 
     path = tmp_path_factory.getbasetemp() / "damaged.onnx"
     path.write_bytes(damaged)
     try:
-        receptive_fields(opened(path).graph, LENGTH)
+        receptive_fields(open_file(path).graph, LENGTH)
         said = ""
     except (ReceptiveError, UsageError) as error:
         said = str(error)

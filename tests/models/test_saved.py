@@ -18,7 +18,7 @@ from receptive.audits.audit import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import Layer, chain
 
@@ -114,7 +114,7 @@ def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed):
     np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, atol=1e-6)
     assert loaded.loss.__name__ == "mean_squared_error"
     assert path.read_bytes() == before
-    found = auditing.audit(loaded, Sequences(X), targets=embedded())
+    found = auditing.audit(loaded, Sequences(X), targets=embedded_motifs())
     assert (found.layer, found.read_from, found.activation) == ("conv", "conv", "relu")
 
 
@@ -580,13 +580,16 @@ def test_the_way_out_of_a_subclassed_model_works(tmp_path):
 
     model = Sub()
     model(X.astype("f"))
-    for act in (keras_graph.read, lambda model: auditing.audit(model, Sequences(X), targets=embedded())):
+    for act in (
+        keras_graph.read,
+        lambda model: auditing.audit(model, Sequences(X), targets=embedded_motifs()),
+    ):
         with pytest.raises(ReceptiveError, match="subclassed model") as caught:
             act(model)
         assert "\n" not in str(caught.value)
     x = keras.Input((LENGTH, 4))
     whole = keras.Model(x, model.call(x))
-    assert auditing.audit(whole, Sequences(X), targets=embedded()).layer == "conv"
+    assert auditing.audit(whole, Sequences(X), targets=embedded_motifs()).layer == "conv"
 
 
 def test_a_class_of_ones_own_with_inputs_and_outputs_is_functional():
@@ -596,7 +599,7 @@ def test_a_class_of_ones_own_with_inputs_and_outputs_is_functional():
             x = layers.GlobalMaxPooling1D()(layers.Conv1D(filters, 3, name="conv")(x))
             super().__init__(inputs, layers.Dense(1)(x))
 
-    assert auditing.audit(Net(3), Sequences(X), targets=embedded()).layer == "conv"
+    assert auditing.audit(Net(3), Sequences(X), targets=embedded_motifs()).layer == "conv"
 
 
 @pytest.mark.parametrize("ending", ["h5", "keras"])

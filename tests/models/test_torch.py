@@ -8,6 +8,7 @@ import pickle
 import warnings
 import zipfile
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +18,7 @@ from keras import layers
 from receptive.audits.audit import Sequences, audit
 from receptive.errors import ReceptiveError
 from receptive.models.model import read_model
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory.fields import receptive_fields
 
 pytestmark = pytest.mark.models
@@ -152,8 +153,8 @@ def test_one_network_has_the_same_fields_in_every_framework(three):
     found = [receptive_fields(each, LENGTH).rows for each in graphs]
     expected, *others = ([replace(row, name="") for row in rows] for rows in found)
     assert len(expected) >= 4
-    for found in others:
-        assert found == expected
+    for other in others:
+        assert other == expected
 
 
 def test_one_network_has_the_same_filters_and_importances_in_every_framework(three):
@@ -168,14 +169,15 @@ def test_one_network_has_the_same_filters_and_importances_in_every_framework(thr
         np.testing.assert_array_equal(found.reading.sites, expected.reading.sites)
         for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
             np.testing.assert_allclose(mine.pwm, other.pwm, atol=1e-5)
-        for mine, other in zip(found.matches, expected.matches, strict=True):
-            assert [hit.target for hit in mine.hits] == [hit.target for hit in other.hits]
+        for ours, theirs in zip(found.matches, expected.matches, strict=True):
+            assert [hit.target for hit in ours.hits] == [hit.target for hit in theirs.hits]
             np.testing.assert_allclose(
-                [hit.evalue for hit in mine.hits], [hit.evalue for hit in other.hits], 1e-3
+                [hit.evalue for hit in ours.hits], [hit.evalue for hit in theirs.hits], 1e-3
             )
         assert found.activation == expected.activation == "relu"
         np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-5)
-        np.testing.assert_allclose(found.importance.auroc_change, expected.importance.auroc_change, atol=1e-3)
+        changes: list[Any] = [each.importance.auroc_change for each in (found, expected)]
+        np.testing.assert_allclose(*changes, atol=1e-3)
 
 
 # --- modules ----------------------------------------------------------------------------------------------
@@ -216,7 +218,7 @@ FORMS = {
 }
 
 
-FEW = embedded()[:20]
+FEW = embedded_motifs()[:20]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from tests.strategies import motif_sets, pwms
 
 from receptive.errors import MOST, ReceptiveError, ReceptiveWarning, UsageError
 from receptive.motifs.formats import parse_motifs, read_motifs
-from receptive.motifs.jaspar import FACTORS, RELEVANT, database, embedded, jaspar_2016, relevant_ids
+from receptive.motifs.jaspar import FACTORS, RELEVANT, database, embedded_motifs, jaspar_2016, relevant_ids
 from receptive.motifs.meme import format_meme, parse_meme, read_meme
 from receptive.motifs.motif import ALPHABET, Motif, from_counts, information_content, reverse_complement, trim
 
@@ -173,7 +173,7 @@ def test_names_that_the_format_cannot_hold_are_refused(id: str, name: str) -> No
 
 
 def test_files_may_be_gzipped(tmp_path: Path) -> None:
-    (tmp_path / "packed").write_bytes(gzip.compress(format_meme(embedded()).encode()))
+    (tmp_path / "packed").write_bytes(gzip.compress(format_meme(embedded_motifs()).encode()))
     assert [motif.id for motif in read_meme(tmp_path / "packed")] == list(FACTORS.values())
 
 
@@ -361,7 +361,7 @@ def test_a_bad_meme_text_is_refused_by_name_and_place(text: str, message: str) -
 
 @given(st.integers(0, 10_000))
 def test_a_file_cut_short_is_refused_or_gives_the_motifs_before_the_cut(length: int) -> None:
-    text = format_meme(embedded()).rstrip("\n")
+    text = format_meme(embedded_motifs()).rstrip("\n")
     whole = parse_meme(text, "whole")
     cut = text[: length % len(text)]
     complete = cut.count("\n\nMOTIF") - (not cut.endswith("\n"))  # all but the last are whole for certain
@@ -379,7 +379,7 @@ def test_a_file_cut_short_is_refused_or_gives_the_motifs_before_the_cut(length: 
 
 @pytest.mark.parametrize("count", range(1, 13))
 def test_a_file_cut_behind_a_motif_gives_the_motifs_before_the_cut(count: int) -> None:
-    parts = format_meme(embedded()).split("\nMOTIF")
+    parts = format_meme(embedded_motifs()).split("\nMOTIF")
     found = parse_meme("\nMOTIF".join(parts[: count + 1]) + "\n", "cut")
     assert [motif.id for motif in found] == list(FACTORS.values())[:count]
 
@@ -582,7 +582,7 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.claim("SYN-2")
 def test_the_twelve_embedded_motifs_are_in_jaspar_2016_under_the_papers_names() -> None:
     assert len(jaspar_2016()) == 519
-    assert {motif.name: motif.id for motif in embedded()} == FACTORS
+    assert {motif.name: motif.id for motif in embedded_motifs()} == FACTORS
     assert len(FACTORS) == 12
     assert not any(motif.dead for motif in jaspar_2016())
 
@@ -621,7 +621,7 @@ def test_in_another_database_any_version_is_relevant() -> None:
 
 
 def test_database_takes_a_file_or_the_packaged_motifs(tmp_path: Path) -> None:
-    (tmp_path / "own.meme").write_text(format_meme(embedded()))
+    (tmp_path / "own.meme").write_text(format_meme(embedded_motifs()))
     assert database() is jaspar_2016()
     assert [motif.id for motif in database(str(tmp_path / "own.meme"))] == list(FACTORS.values())
 

@@ -125,7 +125,7 @@ def test_the_decision_agrees_on_the_authors_filters_but_for_two() -> None:
     for variant in VARIANTS:
         hit = {row["Query_ID"] for row in printed(AUTHORS / f"{variant}.tomtom.tsv")}
         queries, found = compared(AUTHORS / f"{variant}.clip.meme")
-        decided = (found.evalue <= 0.1).any(axis=1)
+        decided = np.any(found.evalue <= 0.1, axis=1).tolist()
         count += len(queries)
         for query, ours in zip(queries, decided, strict=True):
             if ours != (query.id in hit):
@@ -475,5 +475,5 @@ def test_what_is_no_table_of_hits_is_refused(line):
 @pytest.mark.parametrize(("off", "put_right"), [(0.8e-5, False), (1.2e-5, True), (-1.2e-5, True)])
 def test_rows_off_one_by_more_than_memes_tolerance_are_put_right(off, put_right):
     pwm = np.array([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
-    exact, given = (tomtom._smoothed(Motif("m", "", each, 20)) for each in (pwm, pwm * (1 + off)))
+    exact, given = (tomtom._smooth(Motif("m", "", each, 20)) for each in (pwm, pwm * (1 + off)))
     assert np.allclose(given, exact, rtol=1e-9) == put_right

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.made import read_layer, scan_layer
 
+from receptive.motifs.motif import Motif
 from receptive.networks import filters
 from receptive.networks.filters import Window
 from receptive.networks.variants import VARIANTS, build, variant
@@ -136,13 +138,13 @@ def model():
 def test_reading_a_keras_model(model, small, protocol):
     """The whole way, on a random network, against its own maps and the slow definitions."""
     X = small.test.X[:12]
-    maps = np.concatenate([m for _, m in filters.activations(model, "conv1", X)])
+    maps = np.concatenate([m for _, m in scan_layer(model, "conv1", X)()])
     kernel = np.asarray(model.get_layer("conv1").kernel)
     padded = np.pad(X.astype(float), ((0, 0), (9, 9), (0, 0)))
     scanned = np.stack([np.tensordot(padded[:, i : i + 19], kernel, axes=2) for i in range(200)], axis=1)
     np.testing.assert_allclose(maps, np.maximum(scanned / np.sqrt(1 + PAPER.bn_epsilon), 0), atol=1e-4)
 
-    reading = filters.read(model, "conv1", X, protocol, filters.readable(VARIANTS["cnn-1"], 200)["conv1"])
+    reading = read_layer(model, "conv1", X, protocol, filters.readable(VARIANTS["cnn-1"], 200)["conv1"])
     slow = slow_released(maps, X, 0.5, 19) if protocol is RELEASED else slow_paper(maps, X, 0.7, 19, 9)
     np.testing.assert_allclose([m.pwm for m in reading.motifs], filters.normalise(slow[0]), rtol=1e-6)
     np.testing.assert_array_equal(reading.sites, slow[1])
@@ -163,7 +165,7 @@ def test_a_planted_motif_is_read_back():
     model.get_layer("conv1").set_weights([kernel])
     X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(50, 200))]
     for protocol, first in ((PAPER, 0), (RELEASED, 8)):
-        reading = filters.read(model, "conv1", X, protocol, Window(3, 1))
+        reading = read_layer(model, "conv1", X, protocol, Window(3, 1))
         word = reading.motifs[0].pwm[first : first + 3]
         np.testing.assert_array_equal(word, np.eye(4)[[1, 0, 1]])
         assert reading.sites[0] > 0
@@ -175,7 +177,7 @@ def test_a_planted_motif_is_read_back():
 def test_trimming_follows_the_protocol():
     pwm = np.full((19, 4), 0.25)
     pwm[8:11] = np.eye(4)[[0, 1, 2]]
-    motifs = (filters.Motif("filter0", "", pwm, 19), filters.Motif("filter1", "", np.zeros((19, 4)), 19))
+    motifs = (Motif("filter0", "", pwm, 19), Motif("filter1", "", np.zeros((19, 4)), 19))
     assert filters.trim_all(motifs, PAPER) == motifs
     kept, dead = filters.trim_all(motifs, RELEASED)
     np.testing.assert_array_equal(kept.pwm, pwm[5:14])

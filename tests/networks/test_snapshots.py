@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.made import read_layer, scan_layer
 
 from receptive.errors import ReceptiveError
 from receptive.networks import filters, snapshots, training
@@ -24,7 +25,7 @@ def kept(request, small):
 
 def test_the_layer_run_again_gives_the_maps_of_the_model(kept, small):
     model, arrays, chosen = kept
-    theirs = dict(filters.activations(model, "conv1", small.test.X))
+    theirs = dict(scan_layer(model, "conv1", small.test.X)())
     ours = dict(snapshots.maps(arrays, 1, small.test.X, chosen))
     assert ours.keys() == theirs.keys()
     for first, maps in theirs.items():
@@ -34,7 +35,7 @@ def test_the_layer_run_again_gives_the_maps_of_the_model(kept, small):
 def test_its_filters_are_read_as_those_of_the_model(kept, small):
     model, arrays, chosen = kept
     window = filters.readable(variant("cnn-2"), small.length)["conv1"]
-    theirs = filters.read(model, "conv1", small.test.X, chosen, window).motifs
+    theirs = read_layer(model, "conv1", small.test.X, chosen, window).motifs
     ours = snapshots.read(arrays, 1, small.test.X, chosen)
     assert [motif.id for motif in ours] == [motif.id for motif in theirs]
     close = [np.allclose(a.pwm, b.pwm, atol=0.02) for a, b in zip(ours, theirs, strict=True)]

@@ -83,7 +83,7 @@ def test_one_seed_gives_one_network(small, trained):
 
 
 @pytest.mark.claim("D-11")
-def test_patience_ends_training(small):
+def test_patience_ends_training(eagerly, small):
     impatient = protocol("released", patience=1, learning_rate=0.3)
     history = train(SMALL, small, impatient, seed=0, epochs=30).history["val_loss"]
     worse = [epoch for epoch in range(1, len(history)) if history[epoch] >= min(history[:epoch])]
@@ -116,7 +116,7 @@ def test_the_batch_size_is_the_protocols(small, monkeypatch, name, task):
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 50), st.integers(0, 99))
 def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_out, batch_size, seed):
     train = np.arange(4 * n, dtype=np.uint8).reshape(n, 1, 4), np.arange(n, dtype=np.int8)[:, None]
-    valid = tuple(part[:held_out] for part in train)
+    valid = train[0][:held_out], train[1][:held_out]
 
     def epochs(examples):
         return [[(x.numpy(), y.numpy()) for x, y in examples] for _ in range(2)]
@@ -157,7 +157,7 @@ def test_threads_are_set_if_they_are_given(monkeypatch):
     assert given == {"intra": 3, "inter": 3}
 
 
-def test_progress_is_told_after_every_epoch(small):
+def test_progress_is_told_after_every_epoch(eagerly, small):
     told = []
     train(SMALL, small, RELEASED, 0, 2, lambda epoch, losses: told.append((epoch, set(losses))))
     assert told == [(1, {"loss", "val_loss"}), (2, {"loss", "val_loss"})]

@@ -1,4 +1,5 @@
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.made import make_run, put_run
+from tests.made import make_run, put_run, read_layer
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import to_json
@@ -16,7 +17,7 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import RELEVANT, jaspar_2016
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.motifs.motif import Motif, trim
-from receptive.networks import filters
+from receptive.networks import filters, training
 from receptive.networks.training import metrics, predict, train
 from receptive.networks.variants import VARIANTS, variant
 from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
@@ -151,7 +152,7 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
         runs.find_run(plan, tmp_path)
 
 
-def test_keeping_weights_and_first_layers_changes_nothing_else(tmp_path, store, small):
+def test_keeping_weights_and_first_layers_changes_nothing_else(eagerly, tmp_path, store, small):
     import keras
 
     plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
@@ -212,11 +213,11 @@ def test_a_run_is_scored_by_what_it_stored(store):
 
 @pytest.mark.claim("VIS-1", "D-8", "D-9")
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, monkeypatch, name):
+def test_a_run_holds_what_its_network_gives_on_the_test_set(eagerly, small, tmp_path, monkeypatch, name):
     """Training aside, every step again: predictions, metrics, reading, trimming, matching, relevant ids."""
     trained = []
-    train = runs.training.train
-    monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(train(*args)) or trained[0])
+    train = training.train
+    monkeypatch.setattr(training, "train", lambda *args: trained.append(train(*args)) or trained[0])
     wanted = runs.plan(replace(CNN_25, filters=(5, 6), units=8), small, PROTOCOLS[name], 0, 1)
     record = runs.run(wanted, small, tmp_path).record()
     model = trained[0].model
@@ -224,7 +225,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
         **metrics(small.test.Y, predict(model, small.test.X)),
         "classes": list(small.classes),
     }
-    reading = filters.read(model, "conv1", small.test.X, wanted.protocol, filters.Window(19, 9))
+    reading = read_layer(model, "conv1", small.test.X, wanted.protocol, filters.Window(19, 9))
     assert record["filters"]["conv1"]["sites"] == reading.sites.tolist()
     folder = wanted.folder(tmp_path)
     for motif, stored in zip(reading.motifs, read_meme(folder / "conv1.untrimmed.meme"), strict=True):
@@ -245,11 +246,11 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(small, tmp_path, mon
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
     wanted = runs.plan(CNN_25, small, RELEASED, 0, 2)
     first = runs.find_run(wanted, store)
-    monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained again"))
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained again"))
     assert runs.run(wanted, small, store) == first
 
 
-def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, tmp_path):
+def test_another_run_in_its_place_is_not_overwritten_unless_asked(eagerly, store, small, tmp_path):
     for wanted, part in (
         (runs.plan(CNN_25, small, RELEASED, 0, 3), "epochs"),
         (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), data_sha256="0"), "data_sha256"),
@@ -266,7 +267,7 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(store, small, 
     assert [path.name for path in other.folder(tmp_path).parent.iterdir()] == ["trial-0"]
 
 
-def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
+def test_a_run_that_somebody_stored_meanwhile_is_taken(eagerly, small, tmp_path):
     one = runs.plan(SMALL, small, RELEASED, 0, 1)
     theirs = []
 
@@ -279,7 +280,7 @@ def test_a_run_that_somebody_stored_meanwhile_is_taken(small, tmp_path):
     assert runs.find_run(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
-def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
+def test_a_failed_run_leaves_nothing(eagerly, small, tmp_path, monkeypatch):
     plan = runs.plan(SMALL, small, RELEASED, 0, 3)
 
     def interrupted(epoch, losses):
@@ -292,7 +293,7 @@ def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
     def diverged(*_):
         raise ReceptiveError("the loss became NaN")
 
-    monkeypatch.setattr(runs.training, "train", diverged)
+    monkeypatch.setattr(training, "train", diverged)
     with pytest.raises(ReceptiveError, match="NaN"):
         runs.run(plan, small, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -300,13 +301,13 @@ def test_a_failed_run_leaves_nothing(small, tmp_path, monkeypatch):
 
 def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(runs.training, "train", lambda *_: pytest.fail("trained"))
+    monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained"))
     with pytest.raises(ReceptiveError, match=r"cannot write .*file"):
         runs.run(runs.plan(CNN_25, small, RELEASED), small, tmp_path / "file")
 
 
 @pytest.mark.claim("DEEP-2")
-def test_deeper_layers_are_read_where_no_pooling_is_below(small, tmp_path):
+def test_deeper_layers_are_read_where_no_pooling_is_below(eagerly, small, tmp_path):
     network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
     record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path).record()
     assert {layer: found["n"] for layer, found in record["filters"].items()} == {
@@ -325,7 +326,7 @@ def blind(protocol, fields):
 
 
 @pytest.mark.claim("D-7", "D-8")
-def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(small, tmp_path):
+def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(eagerly, small, tmp_path):
     network = SMALL
     model = train(network, small, blind(RELEASED, READING), 0, 1).model
     again = train(network, small, reread(RELEASED), 0, 1).model
@@ -333,8 +334,8 @@ def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_readi
         np.testing.assert_array_equal(one, other)
     for whole in PROTOCOLS.values():
         sees = blind(whole, set(vars(whole)) - READING)
-        found = filters.read(model, "conv1", small.test.X, sees, filters.Window(19, 9))
-        asked = filters.read(model, "conv1", small.test.X, whole, filters.Window(19, 9))
+        found = read_layer(model, "conv1", small.test.X, sees, filters.Window(19, 9))
+        asked = read_layer(model, "conv1", small.test.X, whole, filters.Window(19, 9))
         for one, other in zip(
             filters.trim_all(found.motifs, sees), filters.trim_all(asked.motifs, whole), strict=True
         ):
@@ -353,11 +354,11 @@ def test_plans_share_a_training_if_they_differ_in_reading_alone(change):
 
 
 @pytest.mark.claim("D-7", "D-8")
-def test_one_training_serves_several_readings(small, tmp_path, monkeypatch):
+def test_one_training_serves_several_readings(eagerly, small, tmp_path, monkeypatch):
     """Each run is, but for its times, what it is when trained alone; what the store has stays as it is."""
     trained = []
-    alone = runs.training.train
-    monkeypatch.setattr(runs.training, "train", lambda *args: trained.append(args) or alone(*args))
+    alone = training.train
+    monkeypatch.setattr(training, "train", lambda *args: trained.append(args) or alone(*args))
     protocols = [RELEASED, protocol("released", threshold=0.7), reread(RELEASED)]
     wanted = [runs.plan(SMALL, small, each, 0, 1) for each in protocols]
     runs.run(wanted[0], small, tmp_path / "both")
@@ -429,10 +430,12 @@ def test_best_hits_are_those_of_the_matches(tmp_path):
         runs.best_hits(tmp_path, "conv2")
 
 
-def test_a_stored_run_is_trained_once_more_and_compared(command, small, store, tmp_path, monkeypatch):
-    trained, train = [], runs.training.train
+def test_a_stored_run_is_trained_once_more_and_compared(
+    eagerly, command, small, store, tmp_path, monkeypatch
+):
+    trained, train = [], training.train
     monkeypatch.setattr(
-        runs.training, "train", lambda *args: (trained or trained.append(train(*args)) or trained)[0]
+        training, "train", lambda *args: (trained or trained.append(train(*args)) or trained)[0]
     )
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
     dataset.write(small, tmp_path / "small.h5")
@@ -482,7 +485,7 @@ def test_a_clock_that_is_put_back_ends_no_run_before_it_began(monkeypatch):
     assert abs(datetime.now(UTC) - datetime.fromisoformat(begin)) < timedelta(seconds=60)
     monkeypatch.setattr(runs, "datetime", PutBack)
     assert runs.now() >= begin
-    later = runs.monotonic() + 90
+    later = time.monotonic() + 90
     monkeypatch.setattr(runs, "monotonic", lambda: later)
     passed = datetime.fromisoformat(runs.now()) - datetime.fromisoformat(begin)
     assert timedelta(seconds=89) <= passed < timedelta(seconds=150)

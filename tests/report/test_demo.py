@@ -4,15 +4,16 @@ import shutil
 import pytest
 
 from receptive.errors import ReceptiveError
-from receptive.evidence.claims import cell, published
+from receptive.evidence.claims import cell, published_numbers
+from receptive.figures import logos
 from receptive.replication import runs, workers
 from receptive.report import demo
 
 
 def test_the_demo_trains_what_is_missing_and_writes_the_page(tmp_path, small, store, monkeypatch):
     shutil.copytree(store, tmp_path / "runs")  # CNN-25, of two epochs
-    whole = demo.logos.logo_sheet
-    monkeypatch.setattr(demo.logos, "logo_sheet", lambda motifs, *words: whole(motifs[:3], *words))
+    whole = logos.logo_sheet
+    monkeypatch.setattr(logos, "logo_sheet", lambda motifs, *words: whole(motifs[:3], *words))
     told = []
     records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=2, data=small)
     assert told == [("cnn-2", 1), ("cnn-2", 2)]
@@ -24,7 +25,7 @@ def test_the_demo_trains_what_is_missing_and_writes_the_page(tmp_path, small, st
     assert page.count('<img src="data:image/png;base64,') == page.count('alt="Sequence logos') == 2
     assert not re.search(r'(src|href)="(?:https?:)?//', page)
     for each in records:
-        ours, theirs = demo.compared(each)
+        ours, theirs = demo.comparison_text(each)
         assert all(f">{value}</td>" in page for value in (*ours, *theirs))
     assert "0.980 ± 0.027" in page
 
@@ -52,7 +53,11 @@ def test_a_killed_process_is_said_in_a_sentence(tmp_path, small, monkeypatch):
 
 
 def test_published_numbers_are_those_of_the_tables():
-    assert len({(c.id, c.variant, c.layer, c.column) for c in published()}) == len(published()) == 110
+    assert (
+        len({(c.id, c.variant, c.layer, c.column) for c in published_numbers()})
+        == len(published_numbers())
+        == 110
+    )
     assert cell("cnn-25", "relevant").mean == 0.980
     assert cell("cnn-1", "relevant", layer="conv2").mean == 0.847
     assert cell("cnn-1-1-100", "auroc") is None
@@ -60,6 +65,6 @@ def test_published_numbers_are_those_of_the_tables():
 
 
 def test_a_run_of_the_store_can_be_compared(store):
-    ours, theirs = demo.compared(runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0"))
+    ours, theirs = demo.comparison_text(runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0"))
     assert theirs == ["0.973 ± 0.001", "0.987 ± 0.016", "0.980 ± 0.027"]
     assert all(re.fullmatch(r"[01]\.\d{3}", value) for value in ours)

@@ -1,16 +1,24 @@
 """What the explorers of the pages look up, against the library."""
 
+import base64
+import json
 from pathlib import Path
+from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 
+from receptive.errors import ReceptiveError
+from receptive.evidence.kept import read_pwms
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.replication import runs
 from receptive.report import explorers
+from receptive.report.trials import heights
 from receptive.theory import prediction, toy
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
@@ -62,13 +70,51 @@ def test_a_filter_matches_from_the_step_on_at_which_tomtom_says_so():
             assert relevant == pytest.approx(shares.relevant)
         whole = read_meme(folder / f"{layer}.untrimmed.meme")
         for row, motif, part in zip(one["filters"], whole, kept, strict=True):
-            assert explorers.heights(motif.pwm) == row[0]
+            assert heights(motif.pwm) == row[0]
             assert (motif.pwm[row[1] : row[1] + row[2]] == part.pwm).all()
 
 
 def test_without_runs_there_is_no_explorer_of_filters(tmp_path):
     assert explorers.filters(tmp_path) is None
     assert explorers.explorer("filters", tmp_path).text == ""
+    assert explorers.explorer("epochs", tmp_path).text == ""
+
+
+def test_filters_over_epochs_are_those_that_were_kept():
+    """Numbers as the files have them; letters as tall as the kept PWMs make them, blank without a site."""
+    made = explorers.epochs(RESULTS)
+    assert "CNN-2, exponential" in made.controls[0].words
+    assert made.controls[1].most == max(len(run["epoch"]) for run in made.data["runs"]) - 1
+    for run in made.data["runs"]:
+        folder = RESULTS / Path(unquote(run["page"])).relative_to("../results").parent
+        kept = json.loads((folder / "epochs.json").read_text("utf-8"))
+        pwms = np.load(folder / "epochs.pwm.npz")["pwm"]
+        assert run["epoch"] == tuple(kept["epoch"])
+        for place, filters in enumerate(run["filters"]):
+            assert run["loss"][place] == f"{kept['loss'][place]:.3f}"
+            assert run["bits"][place] == f"{sum(kept['bits'][place]) / len(filters):.1f}"
+            assert [factor for _, factor, _ in filters] == kept["factor"][place]
+            shares = sum(kept["matches"][place]), sum(map(bool, kept["factor"][place]))
+            assert run["shares"][place] == tuple(f"{share / len(filters):.3f}" for share in shares)
+            for (text, _, matches), pwm in zip(filters, pwms[place], strict=True):
+                tall = np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, 4)
+                assert tall.shape == pwm.shape
+                tallest = np.take_along_axis(pwm, tall.argmax(1)[:, None], axis=1)[:, 0]
+                assert (tallest + 4.0 >= pwm.max(1))[tall.max(1) > 40].all()
+                bits = 2 + special.xlogy(pwm / 255, pwm / 255).sum(1) / np.log(2)
+                blank = pwm.sum() == 0
+                assert np.abs(tall.sum(1) / 127.5 - (0 if blank else bits)).max() < 0.06
+                assert not (blank and matches)
+
+
+@pytest.mark.parametrize("text", [b"", b"PK no archive", b"x"])
+def test_a_damaged_file_of_kept_filters_is_named(text, tmp_path):
+    (tmp_path / "epochs.pwm.npz").write_bytes(text)
+    with pytest.raises(ReceptiveError, match=r"epochs\.pwm\.npz: expected PWMs over epochs"):
+        read_pwms(tmp_path)
+    np.savez(tmp_path / "epochs.pwm.npz", pwm=np.zeros((2, 4)))
+    with pytest.raises(ReceptiveError, match=r"expected uint8 .*found float64 \(2, 4\)"):
+        read_pwms(tmp_path)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import importlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.made import make_run, put_run
@@ -44,7 +45,7 @@ def resolves(name: str) -> bool:
 
 
 def test_claims_and_published_numbers_name_each_other():
-    rows = {cell.id for cell in claims.published()}
+    rows = {cell.id for cell in claims.published_numbers()}
     assert rows <= set(claims.statements())
     assert {name for name in claims.statements() if name[:3] in ("T1-", "T2-")} <= rows
     assert {claim.id for claim in rules.CLAIMS} <= set(claims.statements())
@@ -128,7 +129,7 @@ def agreeing(cell: Cell, shift: float = 0.0) -> tuple[float, ...]:
     ("shift", "verdict"), [({}, "reproduced"), ({"relevant": -0.5}, "not reproduced")], ids=["same", "other"]
 )
 def test_a_row_is_as_good_as_its_worst_number(shift, verdict):
-    cells = [cell for cell in claims.published() if cell.id == "T1-5"]
+    cells = [cell for cell in claims.published_numbers() if cell.id == "T1-5"]
     values = {cell.key: agreeing(cell, shift.get(cell.column, 0.0)) for cell in cells}
     assert one_row(Results(values, {}), "T1-5", {}).verdict == verdict
     del values[cells[0].key]
@@ -165,7 +166,7 @@ def test_the_summary_counts_every_claim_once():
     rows = matrix.of(ROOT / "results", ROOT / "tests")
     counts = matrix.summary(rows)
     assert sum(counts.values()) == len(rows) == len(claims.statements())
-    few = [SimpleNamespace(verdict=verdict) for verdict in ("tested", "undecided", "tested")]
+    few: list[Any] = [SimpleNamespace(verdict=verdict) for verdict in ("tested", "undecided", "tested")]
     expected = dict.fromkeys(matrix.VERDICTS, 0) | {"tested": 2, "undecided": 1}
     assert matrix.summary(few) == expected
 

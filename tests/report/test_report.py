@@ -2,20 +2,24 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.container import ErrorbarContainer
 from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import authors, claims, measured
+from receptive.evidence.claims import Quantity
 from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
+from receptive.evidence.rules import key
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import FACTORS, embedded, jaspar_2016
+from receptive.motifs.jaspar import FACTORS, embedded_motifs, jaspar_2016
 from receptive.motifs.meme import format_meme
 from receptive.networks import training
 from receptive.networks.variants import NUMBERS, VARIANTS
@@ -60,7 +64,7 @@ def made_up(tmp_path_factory):
         for trial, numbers in enumerate(trials):
             put(store, variant, trial, *numbers)
     for variant in ("cnn-2", "cnn-4", "cnn-25"):
-        put_filters(store / "synthetic" / variant / "released" / "trial-0", "conv1", embedded()[:3])
+        put_filters(store / "synthetic" / variant / "released" / "trial-0", "conv1", embedded_motifs()[:3])
     return store
 
 
@@ -90,13 +94,13 @@ def test_a_store_is_read_trial_by_trial(made_up):
     results = measured.require_results(made_up)
     for variant, trials in TRIALS.items():
         numbers = [
-            results.of((variant, layer, column))
+            results.of(Quantity(variant, layer, column))
             for layer, column in (("", "auroc"), ("conv1", "jaspar"), ("conv1", "relevant"))
         ]
         assert list(zip(*numbers, strict=True)) == trials
-        assert results.of((variant, "conv1", "relevant_embedded")) == tuple(r / 2 for *_, r in trials)
+        assert results.of(key(variant, "relevant_embedded")) == tuple(r / 2 for *_, r in trials)
         assert [trial["MAX"] for trial in results.factors[variant, "conv1"]] == [r / 12 for *_, r in trials]
-    assert results.of(("cnn-10", "", "auroc")) == ()
+    assert results.of(key("cnn-10", "auroc")) == ()
     assert results.left_out == ()
 
 
@@ -117,7 +121,7 @@ def test_a_report_says_which_networks_have_runs_of_more_than_one_recipe(command,
 def test_trials_are_in_the_order_of_their_numbers(tmp_path):
     for trial in (10, 9, 2, 0):
         put(tmp_path, "cnn-2", trial, trial / 100, 0, 0)
-    assert measured.require_results(tmp_path).of(("cnn-2", "", "auroc")) == (0, 0.02, 0.09, 0.1)
+    assert measured.require_results(tmp_path).of(key("cnn-2", "auroc")) == (0, 0.02, 0.09, 0.1)
 
 
 @pytest.mark.parametrize("change", [{"epochs": 99}, {"complete": False}])
@@ -140,8 +144,8 @@ def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
     put(store, "cnn-2", 0, 0.2, 0.2, 0.2, protocol="released+beta_1=0.9")
     put(store, "cnn-2", 0, 0.3, 0.3, 0.3, task="chipseq", data="2")
     assert measured.require_results(store).values == measured.require_results(made_up).values
-    assert measured.require_results(store, "paper").of(("cnn-2", "", "auroc")) == (0.1,)
-    assert measured.require_results(store, task="chipseq").of(("cnn-2", "", "auroc")) == (0.3,)
+    assert measured.require_results(store, "paper").of(key("cnn-2", "auroc")) == (0.1,)
+    assert measured.require_results(store, task="chipseq").of(key("cnn-2", "auroc")) == (0.3,)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +236,7 @@ def test_a_store_without_runs_is_a_clear_error(command, tmp_path, made_up, store
 
 def test_every_published_number_of_the_synthetic_task_is_there(made_up):
     found = document(made_up)
-    expected = [(c.id, c.column, c.mean, c.sd) for c in claims.published() if c.task == "synthetic"]
+    expected = [(c.id, c.column, c.mean, c.sd) for c in claims.published_numbers() if c.task == "synthetic"]
     assert [
         (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in found["cells"]
     ] == expected
@@ -270,11 +274,11 @@ runs_of_a_network = st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_
 def test_text_csv_markdown_and_json_agree(numbers):
     places = (("", "auroc"), ("conv1", "jaspar"), ("conv1", "relevant"))
     values = {
-        (variant, layer, column): tuple(trial[place] for trial in trials)
+        Quantity(variant, layer, column): tuple(trial[place] for trial in trials)
         for variant, trials in numbers.items()
         for place, (layer, column) in enumerate(places)
     }
-    values |= {(variant, "conv1", name): (0.5,) for variant in numbers for name in measured.FRACTIONS[1::2]}
+    values |= {key(variant, name): (0.5,) for variant in numbers for name in measured.FRACTIONS[1::2]}
     shares = {(v, "conv1"): (dict.fromkeys(FACTORS, 1 / 12),) * len(trials) for v, trials in numbers.items()}
     found = report.judge_results({"synthetic": Results(values, shares)})
     document = json.loads(json.dumps(records.record(found)))
@@ -352,10 +356,10 @@ def test_figures_are_written_and_shown_with_their_words(written):
 def test_the_figure_of_pools_shows_the_numbers(made_up):
     results = measured.require_results(made_up)
     for axes, column in zip(match_fractions(results).axes, ("jaspar", "relevant"), strict=True):
-        theirs, ours = axes.containers
+        theirs, ours = cast(list[ErrorbarContainer], axes.containers)
         published = [claims.cell(variant, column).mean for variant in POOLS]
         assert theirs.lines[0].get_ydata() == pytest.approx(published)
-        means = [np.mean(results.of((v, "conv1", column)) or [np.nan]) for v in POOLS]
+        means = [np.mean(results.of(key(v, column)) or [np.nan]) for v in POOLS]
         assert ours.lines[0].get_ydata() == pytest.approx(means, nan_ok=True)
         low, high = ours.lines[1][0].get_ydata(), ours.lines[1][1].get_ydata()
         place = list(POOLS).index("cnn-2")
@@ -436,7 +440,7 @@ def in_vivo(made_up, tmp_path_factory):
     put_in_vivo(store, "chipseq-source", "cnn-25", 0, 0.6, LISTS)
     for variant, layer in IN_VIVO_SHEETS:
         folder = store / "chipseq" / variant / "released" / "trial-0"
-        put_filters(folder, layer, [m for m in embedded() if m.name in ("Arid3a", "CEBPB", "NFYB")])
+        put_filters(folder, layer, [m for m in embedded_motifs() if m.name in ("Arid3a", "CEBPB", "NFYB")])
     return store
 
 
@@ -524,7 +528,7 @@ def test_the_best_jaspar_hits_are_of_the_test_set_that_the_networks_had(in_vivo,
 
 @pytest.mark.claim("T2-*")
 def test_table_2_stands_unmeasured_until_there_are_runs_on_its_data(made_up, tmp_path):
-    published = [c for c in claims.published() if c.task == "invivo"]
+    published = [c for c in claims.published_numbers() if c.task == "invivo"]
     found = report.read(made_up)
     assert [number.cell for number in found.table2] == published
     assert {number.verdict for number in found.table2} == {"not measured"}
@@ -563,5 +567,5 @@ def test_the_command_shows_real_sequences_and_draws_their_figures(command, in_vi
 def test_the_figure_of_other_data_has_no_published_series(in_vivo):
     results = measured.require_results(in_vivo, task="chipseq")
     for axes in match_fractions(results).axes:
-        (ours,) = axes.containers
-        assert len(ours.lines[0].get_xdata()) == len(POOLS)
+        (ours,) = cast(list[ErrorbarContainer], axes.containers)
+        assert np.size(ours.lines[0].get_xdata()) == len(POOLS)

@@ -10,6 +10,7 @@ from importlib.resources import files
 from io import StringIO
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from tests.strategies import motif_sets
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs import tomtom
-from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, relevant_ids
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded_motifs, relevant_ids
 from receptive.networks import training
 from receptive.replication import runs
 from receptive.tasks import chipseq, dataset
@@ -51,7 +52,7 @@ def components(sequences: list[str], size: int) -> list[int]:
 
 
 @st.composite
-def lists(draw: st.DrawFn) -> list[Peak]:
+def lists(draw: st.DrawFn) -> list[Any]:
     """Peaks of three lists cut from one small genome, in any place, length, order and strand.
 
     Some repeat one place, some are too short, some hold an unknown nucleotide.
@@ -111,7 +112,7 @@ def test_the_centre_loses_one_more_at_the_end(length, left):
 def test_loci_unite_the_sources_of_their_peaks(found):
     """Every kept peak is in one locus, which has its sources and its best peak's middle; repeats are out."""
     kept = [p for p in found if len(p.sequence) >= LENGTH and "N" not in peaks.centre(p.sequence)]
-    clusters: dict[int, list[Peak]] = {}
+    clusters: dict[int, list[Any]] = {}
     for peak, number in zip(kept, components([peak.sequence for peak in kept], WORD), strict=True):
         clusters.setdefault(number, []).append(peak)
     expected, repeats = Counter(), Counter()
@@ -145,7 +146,7 @@ def test_the_order_of_the_peaks_does_not_matter(found, data):
 PROVENANCE = "file\ttf\tcell\nMAX.K562.one.tsv.gz\tMAX\tK562\nSP1.K562.two.tsv.gz\tSP1\tK562\n"
 
 
-def source(folder: Path, found: list[Peak], mtime: int = 0) -> Path:
+def source(folder: Path, found: list[Any], mtime: int = 0) -> Path:
     """Write a folder of sources, of which one in the provenance is missing."""
     folder.mkdir()
     for name in {peak.source for peak in found}:
@@ -156,7 +157,7 @@ def source(folder: Path, found: list[Peak], mtime: int = 0) -> Path:
     return folder
 
 
-def some_peaks() -> list[Peak]:
+def some_peaks() -> list[Any]:
     random = np.random.default_rng(0)
     genome = "".join(random.choice(list("ACGT"), 1000))
     places = [("MAX.K562.one", 0), ("MAX.K562.one", 300), ("SP1.K562.two", 20), ("SP1.K562.two", 700)]
@@ -329,7 +330,7 @@ def test_the_source_of_a_sequence_is_kept_and_is_bound(data, tmp_path):
 
 
 def test_shuffled_labels_are_those_of_other_sequences_of_the_split(data):
-    mixed = chipseq.shuffled()
+    mixed = chipseq.shuffle_labels()
     assert (mixed.task, mixed.classes) == ("chipseq-shuffled", data.classes)
     for name, split in mixed.splits.items():
         was = data.splits[name]
@@ -338,7 +339,7 @@ def test_shuffled_labels_are_those_of_other_sequences_of_the_split(data):
         assert Counter(map(bytes, split.Y)) == Counter(map(bytes, was.Y))
         best = training.metrics(split.Y, chipseq.best_hits(split.X[:, :40]))["auroc_mean"]
         assert best == pytest.approx(0.5, abs=0.02)
-    assert chipseq.shuffled().sha256 == mixed.sha256 != chipseq.shuffled(1).sha256
+    assert chipseq.shuffle_labels().sha256 == mixed.sha256 != chipseq.shuffle_labels(1).sha256
 
 
 NAMES = ["MAX.top500.a", "MAX.top500.b", "MAX.K562.c", "SP1.K562.d", "MEF2A.top500.e", "MEF2A.top500.f"]
@@ -402,7 +403,7 @@ def test_relevant_motifs_are_those_of_the_labels(which, data):
 
 
 def test_a_filter_of_another_factor_is_not_relevant(data):
-    matches = tomtom.match(embedded(), embedded())
+    matches = tomtom.match(embedded_motifs(), embedded_motifs())
     everything, here = runs.summary(matches), runs.summary(matches, data.classes)
     assert everything.relevant == everything.relevant_embedded == 1
     assert here.relevant < 1

@@ -24,11 +24,9 @@ def datasets(draw):
         labels = draw(arrays.arrays(np.int8, (rows, classes), elements=st.integers(-1, 1)))
         return Split(np.eye(5, 4, dtype=np.uint8)[base], labels)
 
-    rows = [draw(st.integers(1, 5)) for _ in range(3)]
+    train, valid, test = (split(draw(st.integers(1, 5))) for _ in range(3))
     names = tuple(f"factor {index}" for index in range(classes))
-    return Dataset(
-        "any", names, *map(split, rows), attributes={"seed": draw(st.integers(0, 9)), "source": "a test"}
-    )
+    return Dataset("any", names, train, valid, test, {"seed": draw(st.integers(0, 9)), "source": "a test"})
 
 
 @given(data=datasets())

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.tasks import pairs
 
-WIDTHS = [motif.width for motif in embedded()]
+WIDTHS = [motif.width for motif in embedded_motifs()]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_motifs_lie_in_their_half_and_do_not_overlap(drawn):
 
 def test_what_is_planted_is_of_the_motif(drawn):
     """Letters under a motif agree with it: on average their log-odds are those that its PWM expects."""
-    motif = embedded()[1]
+    motif = embedded_motifs()[1]
     best = motif.pwm.argmax(1)
     row, slot = np.nonzero(drawn.train.truth["motif"] == 1)
     starts = drawn.train.truth["start"][row, slot]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.motif import Motif, reverse_complement
 from receptive.protocols import PAPER, PROTOCOLS, RELEASED
 from receptive.tasks import dataset, synthetic
@@ -40,7 +40,7 @@ def placed(data):
     X, _, truth = everything(data)
     sequence, slot = np.nonzero(truth["motif"] >= 0)
     motif, strand, start = (truth[key][sequence, slot] for key in TRUTH)
-    widths = np.array([m.width for m in embedded()])[motif]
+    widths = np.array([m.width for m in embedded_motifs()])[motif]
     mask = np.zeros(X.shape[:2], np.int64)
     for row, begin, width in zip(sequence, start, widths, strict=True):
         mask[row, begin : begin + width] += 1
@@ -71,9 +71,9 @@ def test_background_is_uniform(drawn):
 
 @pytest.mark.claim("SYN-2")
 def test_pool_holds_each_motif_and_its_reverse_complement():
-    table = synthetic.pool(embedded())
+    table = synthetic.pool(embedded_motifs())
     assert len(table.widths) == 24
-    for index, motif in enumerate(embedded()):
+    for index, motif in enumerate(embedded_motifs()):
         for strand, pwm in enumerate((motif.pwm, motif.pwm[::-1, ::-1])):
             at = table.first[2 * index + strand]
             np.testing.assert_allclose(
@@ -93,7 +93,7 @@ def test_motifs_keep_their_distance(seed, spacing, buffer, sequences):
     protocol = replace(PAPER, spacing=spacing, buffer=buffer)
     data = synthetic.generate(seed, protocol, sequences)
     _, _, truth = everything(data)
-    widths = np.array([m.width for m in embedded()])
+    widths = np.array([m.width for m in embedded_motifs()])
     for motif, start in zip(truth["motif"], truth["start"], strict=True):
         count = (motif >= 0).sum()
         assert 1 <= count <= 5
@@ -166,7 +166,7 @@ def test_embedded_sites_give_the_pwms_back(drawn):
     X, _, _ = everything(drawn)
     sequence, motif, strand, start, _, _ = placed(drawn)
     worst = []
-    for index, true in enumerate(embedded()):
+    for index, true in enumerate(embedded_motifs()):
         for side in (0, 1):
             pwm = reverse_complement(true.pwm) if side else true.pwm
             pwm = pwm / pwm.sum(1, keepdims=True)
@@ -237,7 +237,7 @@ def test_sequence_models_are_what_sequences_were_drawn_from():
         expected = np.full((200, 4), 0.25)
         for m, s, begin in zip(motif, strand, start, strict=True):
             if m >= 0:
-                pwm = embedded()[m].pwm
+                pwm = embedded_motifs()[m].pwm
                 expected[begin : begin + len(pwm)] = pwm[::-1, ::-1] if s else pwm
         np.testing.assert_allclose(model[row].T, expected, atol=2e-6)
 
@@ -247,7 +247,7 @@ def test_chance_sites_by_brute_force():
     data = synthetic.generate(3, RELEASED, 200)
     found = synthetic.chance_sites(data.train)
     index = 5
-    pwm = embedded()[index].pwm
+    pwm = embedded_motifs()[index].pwm
 
     def score(window, matrix):
         return sum(np.log2(max(matrix[j, base], 1e-9) / 0.25) for j, base in enumerate(window))
@@ -269,7 +269,7 @@ def test_chance_sites_by_brute_force():
 @pytest.mark.claim("SYN-6")
 def test_fewer_sites_asked_for_mean_fewer_chance_sites():
     split = synthetic.generate(3, RELEASED, 400).train
-    shares = [synthetic.chance_sites(split, found=found) for found in (1.0, 0.9, 0.5, 0.1)]
+    shares = [synthetic.chance_sites(split, share=found) for found in (1.0, 0.9, 0.5, 0.1)]
     for more, fewer in itertools.pairwise(shares):
         assert (fewer <= more).all()
         assert fewer.sum() < more.sum()

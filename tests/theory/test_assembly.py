@@ -14,9 +14,9 @@ from tests.strategies import networks
 from receptive.errors import UsageError
 from receptive.networks.variants import VARIANTS
 from receptive.theory import assembly
-from receptive.theory.assembly import WIDEST, Curve, bits, coincidence, covered, views
+from receptive.theory.assembly import WIDEST, Curve, bits, coincidence, letters_covered, views
+from receptive.theory.fields import positions_seen as neurons_see
 from receptive.theory.fields import receptive_fields
-from receptive.theory.fields import seen as neurons_see
 from receptive.theory.layers import Graph, Layer, Node, chain, parse_layers
 
 CHANCES = st.sampled_from([0.0, 1 / 256, 1 / 64, 1 / 16, 1 / 4, 0.9, 1.0])
@@ -93,7 +93,7 @@ def simulated(pool, stride, taps, dilation, chance, reach, samples, rng):
 
 @pytest.mark.claim("ASM-2")
 @given(shapes(positions=9), CHANCES, st.integers(0, 4), st.integers(1, 4))
-def test_equals_brute_force(shape, chance, reach, step):
+def test_equals_brute_force(shape: tuple[int, int, int, int], chance, reach, step):
     expected = enumerated(*shape, chance, reach, step)
     assert isclose(bits(*shape, chance=chance, reach=reach, step=step), expected, abs_tol=1e-9)
 
@@ -101,7 +101,7 @@ def test_equals_brute_force(shape, chance, reach, step):
 @pytest.mark.parametrize(
     "shape", [(1, 1, 2, 1), (2, 2, 2, 1), (4, 2, 3, 1), (3, 1, 2, 2), (2, 3, 2, 1)], ids=str
 )
-def test_equals_a_simulation(shape):
+def test_equals_a_simulation(shape: tuple[int, int, int, int]):
     found = simulated(*shape, 1 / 16, 4, 20_000, np.random.default_rng(0))
     assert abs(bits(*shape, chance=1 / 16) - found) < 0.02
 
@@ -331,7 +331,7 @@ def test_no_neuron_checks_more_letters_than_are_counted(layers):
     fields = receptive_fields(layers, 500)
     name = fields.rows[-1].name
     reached = len(neurons_see(fields, name, [0]))
-    counted = covered(fields)[name]
+    counted = letters_covered(fields)[name]
     assert reached <= counted
     if all((layer.dilation, layer.stride) == (1, 1) for layer in layers):
         assert reached == counted == fields.rows[-1].size

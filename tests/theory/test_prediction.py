@@ -185,8 +185,20 @@ def test_other_activations_than_relu_are_outside(activation):
     other = predicted("conv19 pool25 conv5 pool4", activations={"conv1": activation})
     assert predicted("conv19 pool25 conv5 pool4", activations={"conv1": "relu", "conv2": "relu"}) == known
     assert known[0].outside == "" != other[0].outside
-    assert "only ReLU was tested" in other[0].outside
+    assert "the forecast is made for ReLU" in other[0].outside
     assert other[1] == known[1]
+
+
+def test_what_is_known_of_another_activation_is_said_of_the_network_most_alike():
+    near = outcome(0.0, 0.9, 0.95, network="near")
+    far = outcome(0.0, 0.1, view=replace(SEEN, pool=40, stride=40), network="far")
+    switched = [replace(each, activation="exponential") for each in (far, near)]
+    said = outside(SEEN, 19, "exponential", [], switched)
+    assert said.endswith("the forecast is made for ReLU; near with exponential came out at 0.93")
+    assert outside(SEEN, 19, "tanh", [], switched).endswith(
+        "activation is tanh, and the forecast is made for ReLU"
+    )
+    assert "no activation follows it" in outside(SEEN, 19, "linear", [], switched)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -253,6 +265,8 @@ def test_outcomes_survive_json():
     again = Outcomes.read(json.loads(json.dumps(known.document())))
     assert again == known
     assert {each.registered for each in known.layers} >= {0, 1}
+    assert {each.activation for each in known.layers} == {"relu"}
+    assert "relu" not in {each.activation for each in known.switched} >= {"exponential"}
 
 
 def test_a_document():

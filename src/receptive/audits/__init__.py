@@ -1,1 +1,1 @@
-"""What a network's filters are, and how much each matters."""
+"""Audits: a network's filters as motifs, and how much each matters."""

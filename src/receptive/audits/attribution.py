@@ -1,4 +1,4 @@
-"""What a network uses in sequences: what each letter does to its outputs, and the motifs that recur.
+"""Attribution: the effect of each letter on a network's outputs, and the motifs that recur among them.
 
 Where filters are no motifs, the motifs are spread over several layers. Then they show in what the whole
 network does: every letter is mutated to every other (in silico mutagenesis), which is exact and asks nothing
@@ -43,7 +43,7 @@ LEAST = 1e-7
 
 @dataclass(frozen=True, eq=False)
 class Attributions:
-    """What was found by mutation.
+    """The motifs that mutation found.
 
     Attributes:
         sequences: how many were mutated.
@@ -72,7 +72,7 @@ class Attributions:
 
 
 class Effects(NamedTuple):
-    """What letters do to outputs, for pairs of a sequence and a class.
+    """The effects of letters on outputs, for pairs of a sequence and a class.
 
     Attributes:
         rows: of each pair, the sequence.
@@ -90,7 +90,7 @@ class Effects(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """What TF-MoDISco found to recur.
+    """A motif that recurs, found by TF-MoDISco.
 
     Attributes:
         sign: 1 if it raises outputs, -1 if it lowers them.
@@ -158,7 +158,7 @@ def logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     return scaled
 
 
-def asked(Y: NDArray[np.int8] | None, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
+def choose_outputs(Y: NDArray[np.int8] | None, outputs: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Choose which outputs to look at for each sequence, (N, C).
 
     The classes that it is labelled with; without labels that go with the outputs, the output that is the
@@ -171,7 +171,7 @@ def asked(Y: NDArray[np.int8] | None, outputs: NDArray[np.float32]) -> NDArray[n
     return chosen
 
 
-def recurring(X: NDArray[np.uint8], effects: NDArray[np.float32]) -> list[Pattern]:
+def find_patterns(X: NDArray[np.uint8], effects: NDArray[np.float32]) -> list[Pattern]:
     """Group stretches of sequence that matter, by TF-MoDISco, in a process of its own.
 
     Args:
@@ -218,13 +218,13 @@ def _group() -> None:
     raising, lowering = TFMoDISco(
         one_hot=X, hypothetical_contribs=effects, max_seqlets_per_metacluster=SEQLETS, n_leiden_runs=2
     )
-    found: dict[str, Any] = {}
+    arrays: dict[str, Any] = {}
     for sign, patterns in ((1, raising), (-1, lowering)):
-        for pattern in sorted(patterns or [], key=lambda each: -len(each.seqlets)):
-            i = len(found) // 3
-            rows = np.array([each.example_idx for each in pattern.seqlets])
-            found |= {f"sign{i}": sign, f"pwm{i}": pattern.sequence, f"rows{i}": rows}
-    np.savez(made, **found)
+        for pattern in sorted(patterns or [], key=lambda recurring: -len(recurring.seqlets)):
+            i = len(arrays) // 3
+            rows = np.array([seqlet.example_idx for seqlet in pattern.seqlets])
+            arrays |= {f"sign{i}": sign, f"pwm{i}": pattern.sequence, f"rows{i}": rows}
+    np.savez(made, **arrays)
 
 
 def check(positions: int) -> None:
@@ -264,9 +264,9 @@ def effects(
         raise ReceptiveError("the model's outputs are not all finite numbers")
     likely = bool(outputs.min() >= 0 and outputs.max() <= 1)
     scaled: Run = (lambda X: logits(run(X))) if likely else run
-    chosen, tick, values = asked(Y, outputs), ticks(len(X)), []
-    for found, columns in zip(mutagenesis(scaled, X), chosen, strict=True):
-        values.append(found[..., columns].transpose(2, 0, 1))
+    chosen, tick, values = choose_outputs(Y, outputs), ticks(len(X)), []
+    for scores, columns in zip(mutagenesis(scaled, X), chosen, strict=True):
+        values.append(scores[..., columns].transpose(2, 0, 1))
         tick()
     scale = "the logit of the output" if likely else "the output"
     rows, columns = np.nonzero(chosen)
@@ -274,7 +274,7 @@ def effects(
 
 
 def attribute(
-    found: Effects,
+    acting: Effects,
     X: NDArray[np.uint8],
     classes: Sequence[str] = (),
     targets: Sequence[Motif] = (),
@@ -285,7 +285,7 @@ def attribute(
     """Find the motifs that recur where letters matter, and compare them.
 
     Args:
-        found: what letters do.
+        acting: what letters do.
         X: the sequences that were mutated, one-hot (N, L, 4).
         classes: the names of the outputs; numbers by default.
         targets: the motifs to compare with.
@@ -296,21 +296,21 @@ def attribute(
     Raises:
         ReceptiveError: TF-MoDISco fails.
     """
-    patterns, count = recurring(X[found.rows], found.values), found.classes
-    whole = tuple(Motif(f"motif{i}", "", each.pwm, len(each.pwm)) for i, each in enumerate(patterns))
+    patterns, count = find_patterns(X[acting.rows], acting.values), acting.classes
+    whole = tuple(Motif(f"motif{i}", "", pattern.pwm, len(pattern.pwm)) for i, pattern in enumerate(patterns))
     motifs = filters.trim_all(whole, protocol)
     matches = tomtom.match(motifs, targets, threshold)
-    signs = np.array([each.sign for each in patterns], np.int8)
+    signs = np.array([pattern.sign for pattern in patterns], np.int8)
     raising = [match for match, sign in zip(matches, signs, strict=True) if sign > 0]
-    by_class = [np.bincount(found.columns[each.rows], minlength=count) for each in patterns]
+    by_class = [np.bincount(acting.columns[pattern.rows], minlength=count) for pattern in patterns]
     return Attributions(
         sequences=len(X),
-        scale=found.scale,
+        scale=acting.scale,
         classes=tuple(classes) if len(classes) == count else tuple(map(str, range(count))),
-        pairs=len(found.rows),
+        pairs=len(acting.rows),
         motifs=motifs,
         signs=signs,
-        sites=np.array([len(each.rows) for each in patterns], np.int64),
+        sites=np.array([len(pattern.rows) for pattern in patterns], np.int64),
         by_class=np.array(by_class, np.int64).reshape(-1, count),
         matches=matches,
         fractions=tomtom.fractions(raising, relevant) if raising else None,

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.audits.attribution import Attributions, attribute, check, effects
-from receptive.audits.importance import Importance, enough, measure, unlike
+from receptive.audits.importance import Importance, enough, label_mismatch, measure
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import check_archive, kind
 from receptive.models import keras as keras_graph
@@ -53,7 +53,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """What to audit a model on.
+    """The sequences to audit a model on.
 
     Attributes:
         X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
@@ -82,7 +82,7 @@ class Control:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Read:
+class LayerAudit:
     """The filters of one convolution.
 
     Attributes:
@@ -108,18 +108,18 @@ class Read:
     control: Control
 
     @property
-    def trusted(self) -> tuple[int, float]:
-        """How many filters were read from enough sites to be believed, and the share of them that matches."""
+    def trusted_filters(self) -> tuple[int, float]:
+        """The number of filters read from enough sites to be believed, and the share of them that matches."""
         matched = np.array([bool(match.hits) for match in self.matches])[self.reading.sites >= FEW_SITES]
         return len(matched), float(matched.mean()) if len(matched) else 0.0
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What makes the matches less sure than they look, a sentence each."""
+        """Reasons to doubt the matches, a sentence each."""
         few = (self.reading.sites > 0) & (self.reading.sites < FEW_SITES)
         matched = sum(bool(match.hits) for match, rare in zip(self.matches, few, strict=True) if rare)
         here, there = self.fractions.jaspar, self.control.fractions.jaspar
-        said, (many, share) = [], self.trusted
+        said, (many, share) = [], self.trusted_filters
         rest = f"; of the other {many} filters {share:.0%} match" if many else ""
         if few.any():
             said.append(
@@ -135,8 +135,8 @@ class Read:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Audit(Read):
-    """What was found out about a model: the filters of one convolution, and more.
+class Audit(LayerAudit):
+    """The result of an audit: the filters of one convolution, and more.
 
     Attributes:
         name: what the model is called.
@@ -159,7 +159,7 @@ class Audit(Read):
     threshold: float
     relevant: tuple[str, ...]
     importance: Importance | str
-    deeper: Read | None = None
+    deeper: LayerAudit | None = None
     attributions: Attributions | None = None
     distributed: str = ""
     notes: tuple[str, ...] = ()
@@ -264,9 +264,9 @@ def load(path: Path | str, threads: int | None = None) -> Any:
     import keras
 
     try:
-        model = _loaded(path, file)
+        model = _load_keras(path, file)
     except Exception as error:  # Keras raises whatever its readers and the layers' own code do
-        raise ReceptiveError(f"{path}: {_why(path, file, error)}") from None
+        raise ReceptiveError(f"{path}: {_explain_failure(path, file, error)}") from None
     try:
         model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
@@ -280,8 +280,8 @@ _OWN = (
 )
 
 
-def _loaded(path: Path, file: saved.Saved) -> Any:
-    """The model of a file, as Keras 3 loads it."""
+def _load_keras(path: Path, file: saved.Saved) -> Any:
+    """Return the model of a file, as Keras 3 loads it."""
     import keras
 
     if not file.old:
@@ -306,14 +306,14 @@ def _loaded(path: Path, file: saved.Saved) -> Any:
 
 
 def _layers(layer: Any) -> Iterator[Any]:
-    """A model's layers, those within models and wrappers, and the cells of recurrent ones."""
+    """Return a model's layers, those within models and wrappers, and the cells of recurrent ones."""
     yield layer
-    for each in (
+    for inner in (
         *getattr(layer, "layers", ()),
         *(getattr(layer, name, None) for name in ("layer", "forward_layer", "backward_layer", "cell")),
     ):
-        if each is not None:
-            yield from _layers(each)
+        if inner is not None:
+            yield from _layers(inner)
 
 
 def _old_hard_sigmoid(x: Any) -> Any:
@@ -323,8 +323,8 @@ def _old_hard_sigmoid(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0, 1)
 
 
-def _why(path: Path, file: saved.Saved, error: Exception) -> str:
-    """Why Keras cannot load a file, and what can be done."""
+def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
+    """Say why Keras cannot load a file, and what can be done."""
     import keras
 
     missing = {
@@ -351,7 +351,7 @@ def _why(path: Path, file: saved.Saved, error: Exception) -> str:
     if file.old:
         return (
             f"written by Keras {file.version}, and Keras {keras.__version__} cannot load it ({first}); "
-            f"convert it: {saved.converting(path)}"
+            f"convert it: {saved.conversion_lines(path)}"
         )
     if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
         return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
@@ -433,7 +433,7 @@ def audit(
         sizes = [X.shape[1] if size is None else size for size in shape[1:]]
         return Probe(network, place, given.reshape(len(X), *sizes), axis)
 
-    def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> Read:
+    def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> LayerAudit:
         place, function, _ = network.activation(row.name)
         rectified = function in RECTIFIED
         rest = np.float32(0) if rectified or levels is None else levels.mean
@@ -448,13 +448,13 @@ def audit(
                 yield first, maps if rectified else np.maximum(maps - rest, 0)
             tick()
 
-        window, found = Window(row.size, -row.start, row.jump), {}
+        window, readings = Window(row.size, -row.start, row.jump), {}
         for which, X in seen.items():
             reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
             kept = filters.trim_all(reading.motifs, protocol)
-            found[which] = reading, kept, tomtom.match(kept, targets, threshold)
-        (reading, kept, matches), (chance, _, chance_matches) = found["given"], found["shuffled"]
-        return Read(
+            readings[which] = reading, kept, tomtom.match(kept, targets, threshold)
+        (reading, kept, matches), (chance, _, chance_matches) = readings["given"], readings["shuffled"]
+        return LayerAudit(
             layer=row.name,
             read_from=place,
             activation=function,
@@ -470,15 +470,15 @@ def audit(
             ),
         )
 
-    missing = "the sequences have no labels" if data.Y is None else unlike(network, data.Y)
+    missing = "the sequences have no labels" if data.Y is None else label_mismatch(network, data.Y)
     needless = network.activation(row.name)[1] in RECTIFIED and bool(missing)
     tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
     levels = None if needless else listen(data.X, row.name).levels()
     tick(not needless)
-    found, predictions = read(row, levels, tick), prediction.predict(fields)
+    layer_audit, predictions = read(row, levels, tick), prediction.predict(fields)
 
-    why = _distributed(found, predictions) if layer is None else ""
-    below = _below(fields, row.name, predictions) if why else None
+    why = _explain_parts(layer_audit, predictions) if layer is None else ""
+    below = _choose_deeper(fields, row.name, predictions) if why else None
     deeper = None
     if below is not None:
         needless = network.activation(below.name)[1] in RECTIFIED
@@ -498,7 +498,7 @@ def audit(
             importance = str(error)
     mutated = None
     if attributions is not None:
-        part = sample(data if missing else _labelled(data), attributions)
+        part = sample(data if missing else _select_labelled(data), attributions)
         acting = effects(
             lambda X: listen(X, row.name).scores(),
             part.X,
@@ -507,7 +507,7 @@ def audit(
         )
         mutated = attribute(acting, part.X, data.classes, targets, relevant, threshold, protocol)
     return Audit(
-        **vars(found),
+        **vars(layer_audit),
         name=name or network.name,
         sequences=len(data.X),
         fields=fields,
@@ -517,13 +517,13 @@ def audit(
         importance=importance,
         deeper=deeper,
         attributions=mutated,
-        distributed=_instead(why, row, below, mutated),
+        distributed=_advise(why, row, below, mutated),
         notes=(*_notes(fields, row), *graph.notes),
     )
 
 
-def _labelled(data: Sequences) -> Sequences:
-    """The sequences with a label of 1."""
+def _select_labelled(data: Sequences) -> Sequences:
+    """Return the sequences with a label of 1."""
     rows = (cast(NDArray[np.int8], data.Y) > 0).any(1)
     return replace(data, X=data.X[rows], Y=cast(NDArray[np.int8], data.Y)[rows])
 
@@ -532,20 +532,20 @@ PARTS = 1 / 3
 """A layer is taken for one of parts if fewer of its filters match; the expectation has the same limit."""
 
 
-def _distributed(read: Read, predictions: Sequence[prediction.Prediction]) -> str:
-    """Why the filters of a layer are taken for parts of motifs; "" if they are not."""
-    foretold = {each.name: each.kind for each in predictions}.get(read.layer)
+def _explain_parts(read: LayerAudit, predictions: Sequence[prediction.Prediction]) -> str:
+    """Say why the filters of a layer are taken for parts of motifs; "" if they are not."""
+    foretold = {expected.name: expected.kind for expected in predictions}.get(read.layer)
     if read.fractions.jaspar < PARTS:
         more = ", as its architecture foretells" if foretold == "distributed" else ""
         return f"{read.fractions.jaspar:.0%} of its filters match a motif{more}"
     return "by its architecture" if foretold == "distributed" else ""
 
 
-def _below(
+def _choose_deeper(
     fields: ReceptiveFields, first: str, predictions: Sequence[prediction.Prediction]
 ) -> LayerField | None:
-    """The convolution to read as well: the first that is not foretold to hold parts, or else the last."""
-    kinds = {each.name: each.kind for each in predictions}
+    """Choose a deeper convolution to read: the first not predicted to hold parts, or else the last."""
+    kinds = {expected.name: expected.kind for expected in predictions}
     above = {first}
     for node in fields.graph.nodes:  # each after what it reads
         if above & {*node.inputs}:
@@ -559,8 +559,8 @@ def _below(
     return next(iter(whole[:1] or rows[-1:]), None)
 
 
-def _instead(why: str, row: LayerField, below: LayerField | None, mutated: Attributions | None) -> str:
-    """That the filters of the first layer are parts, and what is to be read instead."""
+def _advise(why: str, row: LayerField, below: LayerField | None, mutated: Attributions | None) -> str:
+    """Say that the filters of the first layer are parts, and which motifs to read instead."""
     if not why:
         return ""
     ways = [f"the filters of {below.name}, which see {below.size} positions, are read below"] if below else []
@@ -573,10 +573,10 @@ def _instead(why: str, row: LayerField, below: LayerField | None, mutated: Attri
 
 
 def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
-    """What to know of the layer that was read: whether it sees more than one nucleotide, and which does."""
+    """Warn of a layer that sees a single nucleotide, and name one that sees more."""
     if row.size > 1:
         return ()
-    wider = [each.name for each in fields.rows if each.kind == "conv" and each.size > 1]
+    wider = [other.name for other in fields.rows if other.kind == "conv" and other.size > 1]
     readable = [name for name in wider if not unreadable(fields, name)]
     if readable:
         more = f"--layer {readable[0]} sees {fields.row(readable[0]).size}"
@@ -588,7 +588,7 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
 
 
 def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
-    """The row of the convolution that is asked for, the first by default."""
+    """Return the row of the convolution that is asked for, the first by default."""
     rows = [row for row in fields.rows if row.kind == "conv"]
     if not rows:
         raise ReceptiveError("the model has no convolution over the sequence")
@@ -603,7 +603,7 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
 
 
 def _input_shape(model: Model) -> Shape:
-    """The shape of a model's one input; refuse what cannot be one-hot DNA."""
+    """Return the shape of a model's one input; refuse what cannot be one-hot DNA."""
     shapes = model.inputs
     if len(shapes) > 1:
         raise ReceptiveError(
@@ -641,7 +641,7 @@ def _check_input(shape: Shape, graph: Graph, length: int) -> None:
 
 
 def _rule(protocol: Protocol, rectified: bool) -> str:
-    """What counts as a site, in words."""
+    """Say in words which positions count as sites."""
     which = "every position" if protocol.sites == "every" else "the best position of a sequence, if it is"
     if rectified:
         return f"{which} above {protocol.threshold:g} of the filter's greatest activation"
@@ -669,25 +669,25 @@ def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[..., No
 
 def document(audit: Audit) -> dict[str, Any]:
     """Return an audit as ``receptive audit --json`` prints it."""
-    foretold = {each.name: each for each in audit.predictions}
+    foretold = {expected.name: expected for expected in audit.predictions}
     layers = []
     for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
-        found = foretold.get(row["name"])
-        said = found.record() if found else prediction.NOTHING
+        expected = foretold.get(row["name"])
+        said = expected.record() if expected else prediction.NOTHING
         layers.append(
             {
                 **row,
                 **said,
                 "predicted_relevant": said["relevant"],
-                "share": found.share if found else None,
-                "expected": found.expected if found else None,
-                "unreadable": unreadable(audit.fields, row["name"]) or None if found else None,
+                "share": expected.share if expected else None,
+                "expected": expected.expected if expected else None,
+                "unreadable": unreadable(audit.fields, row["name"]) or None if expected else None,
             }
         )
     known = audit.importance if isinstance(audit.importance, Importance) else None
-    every = _filters(audit)
-    for index, each in enumerate(every):
-        each |= {
+    every = _filter_records(audit)
+    for index, entry in enumerate(every):
+        entry |= {
             "importance": float(known.loss_change[index]) if known else None,
             "importance_error": _number(known.loss_error[index]) if known else None,
             "auroc_change": _at(known.auroc_change, index) if known else None,
@@ -700,7 +700,7 @@ def document(audit: Audit) -> dict[str, Any]:
         "layers": layers,
         "whole_motifs_in": prediction.whole_motifs_in(audit.predictions),
         "unaligned": list(audit.fields.unaligned),
-        **_read(audit),
+        **_reading_record(audit),
         "threshold": audit.threshold,
         "loss": {"name": known.loss_name, "value": known.loss} if known else None,
         "auroc": known.auroc if known else None,
@@ -718,31 +718,39 @@ def document(audit: Audit) -> dict[str, Any]:
             "seed": 0,
             "fractions": audit.control.fractions._asdict(),
         },
-        "deeper": _deeper(audit.deeper) if audit.deeper else None,
-        "attributions": _attributions(audit.attributions) if audit.attributions else None,
+        "deeper": _layer_record(audit.deeper) if audit.deeper else None,
+        "attributions": _attribution_record(audit.attributions) if audit.attributions else None,
     }
 
 
-def _read(read: Read) -> dict[str, Any]:
-    """How the filters of a layer were read, and what they come to."""
+def _reading_record(read: LayerAudit) -> dict[str, Any]:
+    """Return, as JSON, how the filters of a layer were read, with their match fractions."""
     return {
         "layer": read.layer,
         "read_from": read.read_from,
         "activation": read.activation,
         "sites": read.rule,
         "fractions": read.fractions._asdict(),
-        "trusted": {"filters": read.trusted[0], "jaspar": read.trusted[1] if read.trusted[0] else None},
+        "trusted": {
+            "filters": read.trusted_filters[0],
+            "jaspar": read.trusted_filters[1] if read.trusted_filters[0] else None,
+        },
     }
 
 
-def _deeper(read: Read) -> dict[str, Any]:
-    """The filters of a later layer."""
+def _layer_record(read: LayerAudit) -> dict[str, Any]:
+    """Return the filters of a later layer."""
     control = {"fractions": read.control.fractions._asdict()}
-    return {**_read(read), "filters": _filters(read), "warnings": list(read.warnings), "control": control}
+    return {
+        **_reading_record(read),
+        "filters": _filter_records(read),
+        "warnings": list(read.warnings),
+        "control": control,
+    }
 
 
-def _filters(read: Read) -> list[dict[str, Any]]:
-    """The filters of a layer."""
+def _filter_records(read: LayerAudit) -> list[dict[str, Any]]:
+    """Return the filters of a layer."""
     return [
         {
             "id": match.id,
@@ -750,7 +758,7 @@ def _filters(read: Read) -> list[dict[str, Any]]:
             "few_sites": bool(0 < read.reading.sites[index] < FEW_SITES),
             "greatest": float(read.reading.maxima[index]),
             "dead": match.dead,
-            **_matched(match),
+            **_match_record(match),
             "control": {
                 "sites": int(read.control.sites[index]),
                 "matches": bool(read.control.matched[index]),
@@ -760,7 +768,7 @@ def _filters(read: Read) -> list[dict[str, Any]]:
     ]
 
 
-def _matched(match: tomtom.Match) -> dict[str, Any]:
+def _match_record(match: tomtom.Match) -> dict[str, Any]:
     best = match.best
     return {
         "matches": len(match.hits),
@@ -768,32 +776,37 @@ def _matched(match: tomtom.Match) -> dict[str, Any]:
     }
 
 
-def _attributions(found: Attributions) -> dict[str, Any]:
-    """What was found by mutation."""
+def _attribution_record(attributions: Attributions) -> dict[str, Any]:
+    """Return the motifs that mutation found."""
     return {
-        "sequences": found.sequences,
-        "pairs": found.pairs,
-        "scale": found.scale,
-        "classes": list(found.classes),
-        "fractions": found.fractions._asdict() if found.fractions else None,
+        "sequences": attributions.sequences,
+        "pairs": attributions.pairs,
+        "scale": attributions.scale,
+        "classes": list(attributions.classes),
+        "fractions": attributions.fractions._asdict() if attributions.fractions else None,
         "motifs": [
             {
                 "id": match.id,
                 "sign": int(sign),
                 "sites": int(sites),
                 "by_class": counts.tolist(),
-                **_matched(match),
+                **_match_record(match),
                 "pwm": np.round(motif.pwm, 4).tolist(),
             }
             for match, motif, sign, sites, counts in zip(
-                found.matches, found.motifs, found.signs, found.sites, found.by_class, strict=True
+                attributions.matches,
+                attributions.motifs,
+                attributions.signs,
+                attributions.sites,
+                attributions.by_class,
+                strict=True,
             )
         ],
     }
 
 
 def _number(value: float) -> float | None:
-    """A number as JSON has it: none that is not defined."""
+    """Return a number as JSON has it: none that is not defined."""
     return None if np.isnan(value) else float(value)
 
 
@@ -802,7 +815,7 @@ def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
 
 
 def _by_class(known: Importance) -> dict[str, Any]:
-    """The AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
+    """Return the AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
     changes, errors = (
         [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in rows]
         for rows in (known.class_change, known.class_error)

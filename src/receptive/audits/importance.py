@@ -1,4 +1,4 @@
-"""How much a network loses without each of its filters, which the paper's Discussion leaves open.
+"""Importance: the loss of a network without each of its filters, which the paper's Discussion leaves open.
 
 The map of a filter is held at its mean over all sequences and positions: the network keeps running, and what
 it can no longer know is where, and how strongly, that filter fires.
@@ -35,7 +35,7 @@ class Score(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Importance:
-    """How much a network loses when the map of one filter is held at its mean.
+    """The losses of a network when the map of one filter after another is held at its mean.
 
     Errors are standard errors: how far a number would be off, were other sequences drawn. NaN is what cannot
     be known: of a class whose labels are all the same, or, for an error, all but one.
@@ -107,14 +107,14 @@ def measure(
     if not np.isfinite(scores).all():
         raise ReceptiveError("the model's outputs are not all finite numbers")
     name, loss = _loss(probe.model, Y, scores)
-    before = _scored(loss(Y, scores), aurocs(Y, scores))
+    before = _score(loss(Y, scores), aurocs(Y, scores))
     changes = np.tile(before.values - before.values, (len(levels.mean), 1))
     errors = changes.copy()
     moving = {
         int(index): float(levels.mean[index]) for index in np.flatnonzero(levels.least < levels.greatest)
     }
-    for index, scores in probe.held(moving, Y.shape[1], tick):
-        after = _scored(loss(Y, scores), aurocs(Y, scores))
+    for index, scores in probe.hold_each(moving, Y.shape[1], tick):
+        after = _score(loss(Y, scores), aurocs(Y, scores))
         changes[index] = after.values - before.values
         errors[index] = np.sqrt(((after.parts - before.parts) ** 2).sum(0))
         if not np.isfinite(after.values[0]):
@@ -169,8 +169,8 @@ def _ranks(scores: NDArray[np.floating[Any]], group: NDArray[np.bool_]) -> NDArr
     return ranks
 
 
-def _scored(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
-    """The mean loss, the mean AU-ROC of the classes that have one, and that of each class, side by side."""
+def _score(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
+    """Put the mean loss, the mean AU-ROC over classes, and the AU-ROC of each class side by side."""
     losses, n = losses.astype(np.float64), len(losses)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = (losses - losses.mean()) / np.sqrt(n * (n - 1))
@@ -183,7 +183,7 @@ def _scored(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
     )
 
 
-def unlike(model: Model, Y: NDArray[np.int8]) -> str:
+def label_mismatch(model: Model, Y: NDArray[np.int8]) -> str:
     """Say why labels cannot be those of the model's outputs; "" if they can."""
     shapes = model.outputs
     if any(len(shape) != 2 for shape in shapes):
@@ -193,7 +193,7 @@ def unlike(model: Model, Y: NDArray[np.int8]) -> str:
 
 
 def _loss(model: Model, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
-    """The loss to measure importance in, with its name: the model's own, or one that suits its outputs.
+    """Choose the loss to measure importance in, and name it: the model's own, or one for its outputs.
 
     Raises:
         ReceptiveError: some labels are not measured, and the outputs are no probabilities of labels.
@@ -221,7 +221,7 @@ LEAST = 1e-7
 
 
 def _binary(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The mean binary cross-entropy of each sequence over its measured labels."""
+    """Return the mean binary cross-entropy of each sequence over its measured labels."""
     clipped, known = scores.astype(np.float64).clip(LEAST, 1 - LEAST), Y != UNKNOWN
     terms = -np.log(np.where(Y > 0, clipped, 1 - clipped))
     means: NDArray[np.float64] = (known * terms).sum(1) / np.maximum(known.sum(1), 1)
@@ -229,13 +229,13 @@ def _binary(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def _categorical(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The categorical cross-entropy of each sequence."""
+    """Return the categorical cross-entropy of each sequence."""
     shares = scores.astype(np.float64) / scores.sum(1, keepdims=True, dtype=np.float64)
     entropies: NDArray[np.float64] = -(Y * np.log(shares.clip(LEAST, 1 - LEAST))).sum(1)
     return entropies
 
 
 def _squared_error(Y: NDArray[np.int8], scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The mean squared error of each sequence."""
+    """Return the mean squared error of each sequence."""
     errors: NDArray[np.float64] = ((Y - scores.astype(np.float64)) ** 2).mean(1)
     return errors

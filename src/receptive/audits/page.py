@@ -9,7 +9,7 @@ import numpy as np
 
 from receptive import __version__, pages
 from receptive.audits.attribution import Attributions
-from receptive.audits.audit import Audit, Read, document
+from receptive.audits.audit import Audit, LayerAudit, document
 from receptive.audits.importance import Importance
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
@@ -35,36 +35,40 @@ def write(audit: Audit, out: Path | str) -> None:
 
 def render(audit: Audit) -> str:
     """Return the page, with everything it shows inside it."""
-    found = document(audit)
+    numbers = document(audit)
     mutated = audit.attributions
     return pages.render(
         "audit.html",
-        **found | {"sequences": audit.sequences},
+        **numbers | {"sequences": audit.sequences},
         title=f"Audit of {audit.name}",
-        read=next(row for row in found["layers"] if row["name"] == found["layer"]),
+        read=next(row for row in numbers["layers"] if row["name"] == numbers["layer"]),
         of_the_paper=audit.relevant == tuple(FACTORS),
-        heat=heat(audit, found["filters"]),
-        below=_cards(audit.deeper, found["deeper"]["filters"]) if audit.deeper else [],
-        motifs=_motifs(mutated, found["attributions"]["motifs"]) if mutated else [],
-        bars=None if found["importance_missing"] else bars(found["filters"]),
+        heat=heat(audit, numbers["filters"]),
+        below=_cards(audit.deeper, numbers["deeper"]["filters"]) if audit.deeper else [],
+        motifs=_motifs(mutated, numbers["attributions"]["motifs"]) if mutated else [],
+        bars=None if numbers["importance_missing"] else bars(numbers["filters"]),
         letters=pages.letters(),
-        cards=_cards(audit, found["filters"]),
+        cards=_cards(audit, numbers["filters"]),
         version=__version__,
     )
 
 
-def _motifs(found: Attributions, entries: list[dict[str, Any]]) -> list[tuple[pages.Html, dict[str, Any]]]:
-    """The logos of motifs found by mutation, with their entries and the classes of most sites."""
+def _motifs(
+    attributions: Attributions, entries: list[dict[str, Any]]
+) -> list[tuple[pages.Html, dict[str, Any]]]:
+    """Return the logos of motifs found by mutation, with their entries and the classes of most sites."""
     cards = []
-    for motif, entry, counts in zip(found.motifs, entries, found.by_class.tolist(), strict=True):
-        ranked = sorted(zip(counts, found.classes, strict=True), key=lambda pair: -pair[0])
+    for motif, entry, counts in zip(
+        attributions.motifs, entries, attributions.by_class.tolist(), strict=True
+    ):
+        ranked = sorted(zip(counts, attributions.classes, strict=True), key=lambda pair: -pair[0])
         classes = [pair for pair in ranked[:3] if pair[0]]
         cards.append((pages.logo(motif.pwm, _spelt(entry, motif)), entry | {"classes": classes}))
     return cards
 
 
-def _cards(read: Read, filters: list[dict[str, Any]]) -> list[tuple[pages.Html, dict[str, Any]]]:
-    """The logos of filters, with their entries of the document."""
+def _cards(read: LayerAudit, filters: list[dict[str, Any]]) -> list[tuple[pages.Html, dict[str, Any]]]:
+    """Return the logos of filters, with their entries of the document."""
     cards = (
         (pages.logo(motif.pwm, _spelt(entry, motif)), entry)
         for motif, entry in zip(read.reading.motifs, filters, strict=True)
@@ -189,7 +193,7 @@ def _spelt(entry: dict[str, Any], motif: Motif) -> str:
 
 
 def _rank(entry: dict[str, Any]) -> float:
-    """The most important filters first, or those that match best."""
+    """Return the most important filters first, or those that match best."""
     if entry.get("importance") is not None:
         return -float(entry["importance"])
     return float(entry["best"]["evalue"]) if entry["best"] else inf

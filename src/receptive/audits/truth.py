@@ -1,4 +1,4 @@
-"""How much of the truth a network's filters and its attributions find, where the truth is known."""
+"""Known truth: the share of it that a network's filters and its attributions find."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,8 +11,8 @@ from receptive.motifs.motif import Motif
 from receptive.motifs.tomtom import Match, best_factors
 
 
-class Recovered(NamedTuple):
-    """What some filters or motifs are.
+class Recovery(NamedTuple):
+    """The factors that some filters or motifs match.
 
     Attributes:
         motifs: how many there are, dead ones left out.
@@ -25,7 +25,7 @@ class Recovered(NamedTuple):
     spurious: int
 
 
-def recovered(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> Recovered:
+def recover(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> Recovery:
     """Say which factors filters or motifs recover, and how many of them are spurious.
 
     Args:
@@ -34,10 +34,10 @@ def recovered(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
     """
     live = [match for match in matches if not match.dead]
     best = best_factors(live, relevant)
-    return Recovered(len(live), tuple(sorted({*best} - {""})), best.count(""))
+    return Recovery(len(live), tuple(sorted({*best} - {""})), best.count(""))
 
 
-def planted(
+def mark_planted(
     truth: Mapping[str, NDArray[np.int16]], length: int, motifs: Sequence[Motif]
 ) -> NDArray[np.bool_]:
     """Return which positions lie in a planted site of each motif, bool (N, M, L).
@@ -54,7 +54,7 @@ def planted(
     return sites
 
 
-def localised(effects: Effects, X: NDArray[np.uint8], sites: NDArray[np.bool_]) -> tuple[float, float]:
+def localisation(effects: Effects, X: NDArray[np.uint8], sites: NDArray[np.bool_]) -> tuple[float, float]:
     """Measure how well attributions find planted sites.
 
     Positions are ranked by what the sequence's own letter does to the output of a class. The sites of that

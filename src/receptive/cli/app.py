@@ -13,7 +13,7 @@ import typer
 from receptive import __version__
 from receptive.cli import audit, claims, data, demo, fields, match, predict, replicate, report, toy, train
 from receptive.cli.shared import notes, say
-from receptive.errors import ReceptiveError, clipped
+from receptive.errors import ReceptiveError, UsageError, shorten
 
 MISTAKES = cast(tuple[type[Exception], ...], typer.BadParameter.__bases__)
 """What typer raises of whatever is wrong with arguments."""
@@ -68,6 +68,9 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # no window is ever opened
     os.environ.pop("SOURCE_DATE_EPOCH", None)  # no date is ever written
     try:
+        if "" in sys.argv[1:]:
+            before = sys.argv[sys.argv.index("", 1) - 1] if sys.argv[1] else "receptive"
+            raise UsageError(f"the argument after {before} is empty; is a variable of the shell not set?")
         with notes():
             code = app(standalone_mode=False)
         sys.stdout.flush()
@@ -104,7 +107,7 @@ def _fail(message: str, code: int = 1) -> int:
     """Say what went wrong; return the exit code."""
     if message:
         with suppress(OSError):
-            say(f"receptive: {clipped(message)}")
+            say(f"receptive: {shorten(message)}")
     return code
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, fixed, say, table, work_bars
+from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, say, table, three_decimals, work_bars
 
 
 def audit(
@@ -106,7 +106,7 @@ def audit(
         attribution.check(given.X.shape[1])
     loaded = auditing.load(model, threads)
     with work_bars() as progress:
-        found = auditing.audit(
+        result = auditing.audit(
             loaded,
             given,
             None,
@@ -121,15 +121,15 @@ def audit(
             len(given.X) if importance == "all" else int(importance) if importance else None,
             None if not attributions else sequences or attribution.enough(given.X.shape[1]),
         )
-    audits.write(found, out)
-    record = auditing.document(found)
-    for warning in (*found.notes, *found.warnings) if json else ():
+    audits.write(result, out)
+    record = auditing.document(result)
+    for warning in (*result.notes, *result.warnings) if json else ():
         say(f"receptive: {warning}")
     emit(record, describe(record, out), json)
 
 
 def describe(record: dict[str, Any], out: Path) -> str:
-    """Summarise an audit: what each layer sees, the filters, and what they come to."""
+    """Summarise an audit: the field of each layer, the filters, and their match fractions."""
     layers = [
         [
             row["name"],
@@ -142,17 +142,17 @@ def describe(record: dict[str, Any], out: Path) -> str:
         for row in record["layers"]
     ]
     filters = []
-    for each in record["filters"]:
-        best = each["best"]
+    for row in record["filters"]:
+        best = row["best"]
         match = (
             [best["id"], best["name"], f"{best['evalue']:.2g}"]
             if best
-            else ["dead" if each["dead"] else "–", "", ""]
+            else ["dead" if row["dead"] else "–", "", ""]
         )
-        change = "–" if each["importance"] is None else f"{each['importance']:+.5f}"
-        if each["importance_error"] is not None:
-            change += f" ± {each['importance_error']:.5f}"
-        filters.append([each["id"], str(each["sites"]), *match, change])
+        change = "–" if row["importance"] is None else f"{row['importance']:+.5f}"
+        if row["importance_error"] is not None:
+            change += f" ± {row['importance_error']:.5f}"
+        filters.append([row["id"], str(row["sites"]), *match, change])
     shares = record["fractions"]
     loss, why = record["loss"], record["importance_missing"]
     without = shares["jaspar_without_gmeb1"]
@@ -160,7 +160,7 @@ def describe(record: dict[str, Any], out: Path) -> str:
     important = (
         f"importance: rise of the loss, {loss['value']:.4f} ({loss['name']}), with the filter held at its "
         f"mean, ± its standard error; on {record['importance_sequences']:,} of {record['sequences']:,} "
-        f"sequences; AU-ROC {fixed(record['auroc'])}"
+        f"sequences; AU-ROC {three_decimals(record['auroc'])}"
         if loss
         else f"importance is not known: {why}"
     )
@@ -186,19 +186,21 @@ def describe(record: dict[str, Any], out: Path) -> str:
     )
 
 
-def _attributions(found: dict[str, Any] | None) -> list[str]:
-    """The motifs that mutation found, as a table."""
-    if found is None:
+def _attributions(attributions: dict[str, Any] | None) -> list[str]:
+    """Return the motifs that mutation found, as a table."""
+    if attributions is None:
         return []
     rows = []
-    for each in found["motifs"]:
-        best = each["best"]
-        classes = sorted(zip(each["by_class"], found["classes"], strict=True), key=lambda pair: -pair[0])[:2]
+    for motif in attributions["motifs"]:
+        best = motif["best"]
+        classes = sorted(
+            zip(motif["by_class"], attributions["classes"], strict=True), key=lambda pair: -pair[0]
+        )[:2]
         rows.append(
             [
-                each["id"],
-                "raises" if each["sign"] > 0 else "lowers",
-                str(each["sites"]),
+                motif["id"],
+                "raises" if motif["sign"] > 0 else "lowers",
+                str(motif["sites"]),
                 ", ".join(f"{name} {count}" for count, name in classes if count),
                 *([best["id"], best["name"], f"{best['evalue']:.2g}"] if best else ["–", "", ""]),
             ]
@@ -206,7 +208,7 @@ def _attributions(found: dict[str, Any] | None) -> list[str]:
     header = ["motif", "", "sites", "of", "best", "name", "E-value"]
     return [
         "",
-        f"mutated {found['sequences']:,} sequences ({found['scale']}); motifs that recur:",
+        f"mutated {attributions['sequences']:,} sequences ({attributions['scale']}); motifs that recur:",
         table(header, rows) if rows else "none",
         "",
     ]

@@ -46,7 +46,7 @@ def claims(
         if protocol != "released" or tests is not None:
             raise UsageError("--protocol and --tests need runs: give --store, or run this in a checkout")
         say("verdicts on the runs that this version was released with, protocol released")
-        found = matrix.load_shipped()
+        rows_shipped = matrix.load_shipped()
     else:
         store, tests = store or Path("results"), tests or (Path("tests") if checkout else None)
         for folder in (store, tests):
@@ -54,8 +54,8 @@ def claims(
                 say(f"{folder}: no such folder; run this in a checkout, or give --store and --tests")
         if kind(store) == "folder" and not measured.folders(store, protocol=protocol):
             say(f"{store} has no runs under protocol {protocol!r}; nothing counts as measured")
-        found = [matrix.document(row) for row in matrix.of(store, tests, protocol)]
-    rows = {row["id"]: row for row in found}
+        rows_shipped = [matrix.document(row) for row in matrix.of(store, tests, protocol)]
+    rows = {row["id"]: row for row in rows_shipped}
     for unknown in set(ids or ()) - set(rows):
         raise UsageError(f"unknown claim {unknown!r}; `receptive claims` lists them")
     chosen = [rows[name] for name in ids or rows]
@@ -63,7 +63,7 @@ def claims(
 
 
 def text(rows: list[dict[str, Any]], whole: bool) -> str:
-    """The claims as text for the terminal, in a line each or in full."""
+    """Return the claims as text for the terminal, in a line each or in full."""
     from receptive.report import matrix
 
     if whole:
@@ -72,15 +72,15 @@ def text(rows: list[dict[str, Any]], whole: bool) -> str:
         [row["id"], row["verdict"], Path(row["chapter"]).stem, str(len(row["tests"])), row["title"]]
         for row in rows
     ]
-    found = Counter(row["verdict"] for row in rows)
-    counts = ", ".join(f"{found[verdict]} {verdict}" for verdict in matrix.VERDICTS if found[verdict])
+    verdicts = Counter(row["verdict"] for row in rows)
+    counts = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in matrix.VERDICTS if verdicts[verdict])
     return table(["claim", "verdict", "chapter", "tests", ""], lines) + f"\n\n{len(rows)} claims: {counts}."
 
 
 def full(row: dict[str, Any]) -> str:
-    """One claim in full."""
+    """Return one claim in full."""
     lines = [f"{row['id']}  {row['title']}: {row['verdict']}"]
-    lines += _filled(row["statement"]) if row["statement"] else []
+    lines += _fill(row["statement"]) if row["statement"] else []
     lines += [
         f"  paper: {row['source']}",
         f"  chapter: {row['chapter']}",
@@ -89,9 +89,9 @@ def full(row: dict[str, Any]) -> str:
     lines += [f"  test: {test}" for test in row["tests"]]
     lines += [f"  {line}" for line in [*row["numbers"], *row["evidence"]]]
     if row["explanation"] and row["verdict"] in ("undecided", "not reproduced"):
-        lines += _filled(f"In the repository's runs: {row['explanation']}")
+        lines += _fill(f"In the repository's runs: {row['explanation']}")
     return "\n".join(lines)
 
 
-def _filled(paragraph: str) -> list[str]:
+def _fill(paragraph: str) -> list[str]:
     return [fill(paragraph, 110, initial_indent="  ", subsequent_indent="  ")]

@@ -82,22 +82,22 @@ def deepsea(
     from receptive.tasks import deepsea
 
     with steps_bars() as progress:
-        found = deepsea.convert(source, out, progress)
-    different = deepsea.differences(found)
+        conversion = deepsea.convert(source, out, progress)
+    different = deepsea.differences(conversion)
     factors = [track.factor for track in deepsea.tracks()]
     document = {
         "path": str(out),
-        "sequences": dict(found.sequences),
-        "sha256": found.sha256,
-        "data_sha256": found.data_sha256,
-        "rows": dict(found.rows),
+        "sequences": dict(conversion.sequences),
+        "sha256": conversion.sha256,
+        "data_sha256": conversion.data_sha256,
+        "rows": dict(conversion.rows),
         "positives": {
-            split: dict(zip(factors, counts, strict=True)) for split, counts in found.positives.items()
+            split: dict(zip(factors, counts, strict=True)) for split, counts in conversion.positives.items()
         },
-        "validation_in": found.validation,
+        "validation_in": conversion.validation,
         "differences": list(different),
     }
-    shown = ", ".join(f"{count} {name}" for name, count in found.sequences.items())
+    shown = ", ".join(f"{count} {name}" for name, count in conversion.sequences.items())
     emit(document, f"{out}: {shown} sequences, 1000 nt, 12 labels\n{hashes(document)}", json)
     if different:
         say("Warning: this is not the data that the paper used:")

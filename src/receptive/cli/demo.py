@@ -32,12 +32,12 @@ def demo(
     check_writable(out / "index.html")
     say("Drawing 25,000 sequences with twelve known motifs, then training two networks at once.")
     with epochs_bars(demonstration.NETWORKS, count) as progress:
-        found = demonstration.demo(out, progress, count)
+        finished = demonstration.demo(out, progress, count)
     header = ["network", "AU-ROC", "published", "JASPAR", "published", "relevant", "published"]
     rows = []
-    for each in found:
-        pairs = zip(*demonstration.compared(each), strict=True)
-        rows.append([each.plan.network.name, *(cell for pair in pairs for cell in pair)])
+    for finished_run in finished:
+        pairs = zip(*demonstration.comparison_text(finished_run), strict=True)
+        rows.append([finished_run.plan.network.name, *(cell for pair in pairs for cell in pair)])
     print(table(header, rows))
     print(
         f"\nOne trial of {count} epochs; published are five of up to 100 (mean ± standard deviation).\n"

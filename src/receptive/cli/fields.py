@@ -42,9 +42,9 @@ def network(name: str, passthrough: list[str]) -> Graph:
         UsageError: the text cannot be read; if it resembles a variant's name, that is suggested.
         ReceptiveError: the model cannot be read.
     """
-    from receptive.networks.variants import REGISTERED, VARIANTS
+    from receptive.networks.variants import OWN, VARIANTS
 
-    known = VARIANTS | REGISTERED
+    known = VARIANTS | OWN
     if kind(name) == "file" or name.endswith(ENDINGS):
         return model(name, passthrough)
     if passthrough:
@@ -119,13 +119,13 @@ def field(
         from receptive.figures.fields import draw_fields
 
         canvas.save(draw_fields(fields), figure)
-    found = {each.name: each for each in prediction.predict(fields)}
+    expected = {layer.name: layer for layer in prediction.predict(fields)}
     document = fields.json()
     for layer in document["layers"]:
-        layer |= found[layer["name"]].record() if layer["name"] in found else prediction.NOTHING
+        layer |= expected[layer["name"]].record() if layer["name"] in expected else prediction.NOTHING
     columns = {
-        "bits": {name: f"{each.bits:.3f}" for name, each in found.items()},
-        "relevant": {name: each.share for name, each in found.items()},
-        "expected": {name: each.expected for name, each in found.items()},
+        "bits": {name: f"{layer.bits:.3f}" for name, layer in expected.items()},
+        "relevant": {name: layer.share for name, layer in expected.items()},
+        "expected": {name: layer.expected for name, layer in expected.items()},
     }
     emit(document, fields.text(columns), json)

@@ -43,22 +43,24 @@ def match(
         say(f"no motif of the database counts as relevant for {', '.join(missing)}")
     matches = tomtom.match(queries, targets, threshold)
     fractions = tomtom.fractions(matches, ids)
-    rows, found = [], []
-    for one in matches:
-        best = one.best
-        found.append(
+    rows, records = [], []
+    for match_ in matches:
+        best = match_.best
+        records.append(
             {
-                "id": one.id,
-                "matches": len(one.hits),
+                "id": match_.id,
+                "matches": len(match_.hits),
                 "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
-                "dead": one.dead,
-                "hits": [{"id": hit.target, "name": hit.name, "evalue": hit.evalue} for hit in one.hits],
+                "dead": match_.dead,
+                "hits": [{"id": hit.target, "name": hit.name, "evalue": hit.evalue} for hit in match_.hits],
             }
         )
         shown = (
-            [best.target, best.name, f"{best.evalue:.3g}"] if best else ["dead" if one.dead else "–", "", ""]
+            [best.target, best.name, f"{best.evalue:.3g}"]
+            if best
+            else ["dead" if match_.dead else "–", "", ""]
         )
-        rows.append([one.id, str(len(one.hits)), *shown])
+        rows.append([match_.id, str(len(match_.hits)), *shown])
     has_gmeb1 = any(tomtom.is_gmeb1(target.id) for target in targets)
     without = f" ({fractions.jaspar_without_gmeb1:.3f} without Gmeb1)" if has_gmeb1 else ""
     summary = (
@@ -66,4 +68,4 @@ def match(
     )
     header = ["filter", "matches", "best", "name", "E-value"]
     text = f"{table(header, rows)}\n\nof {len(matches)} filters {summary}"
-    emit({"filters": found, "fractions": fractions._asdict()}, text, json)
+    emit({"filters": records, "fractions": fractions._asdict()}, text, json)

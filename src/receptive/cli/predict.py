@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
-from receptive.cli.shared import Json, emit, fixed, table
+from receptive.cli.shared import Json, emit, table, three_decimals
 from receptive.errors import UsageError
 from receptive.theory.layers import format_layers
 
@@ -56,15 +56,15 @@ def predict(
     if towards != "motifs" and not suggest:
         raise UsageError("--towards is for --suggest")
     if registered:
-        document = scored(store) if store else put_down()
+        document = registered_scores(store) if store else registered_predictions()
         emit(document, registered_text(document), json)
         return
     from receptive.theory import prediction
 
     graph = network(network_ or "", passthrough or [])
     fields = fields_of(graph, input_length)
-    found = prediction.predict(fields)
-    if not found:
+    predictions = prediction.predict(fields)
+    if not predictions:
         raise UsageError(f'"{network_}" has no convolution')
     if suggest:
         from receptive.evidence import suggestions
@@ -72,17 +72,17 @@ def predict(
         advice = suggestions.suggest(graph, fields.input_length, towards)
         emit(advice.document(), advice_text(advice), json)
         return
-    emit(prediction.document(found), f"{layers(found)}\n{conclusion(found)}", json)
+    emit(prediction.document(predictions), f"{layers(predictions)}\n{conclusion(predictions)}", json)
 
 
-def conclusion(found: "tuple[Prediction, ...]") -> str:
+def conclusion(predictions: "tuple[Prediction, ...]") -> str:
     """Say which convolution will hold whole motifs, or that it cannot be said, and what the shares mean."""
     from receptive.theory import prediction
 
     text = "which convolution holds whole motifs, if any, cannot be said"
-    if whole := prediction.whole_motifs_in(found):
+    if whole := prediction.whole_motifs_in(predictions):
         text = f"whole motifs in {whole}"
-        (why,) = (each.unreadable.partition(",")[0] for each in found if each.name == whole)
+        (why,) = (layer.unreadable.partition(",")[0] for layer in predictions if layer.name == whole)
         text += f", where they cannot be read ({why}); --suggest says what would change that" if why else ""
     return (
         f"{text}\nrelevant: share of filters that match a motif which the task depends on, and an\n"
@@ -91,22 +91,22 @@ def conclusion(found: "tuple[Prediction, ...]") -> str:
     )
 
 
-def layers(found: "tuple[Prediction, ...]") -> str:
+def layers(predictions: "tuple[Prediction, ...]") -> str:
     """Tabulate the predictions for the layers of a network."""
     header = ["layer", "read by", "window", "stride", "taps", "bits", "relevant", "expected"]
     rows = [
         [
-            each.name,
-            each.read_by or "dense",
-            *map(str, (each.pool, each.stride)),
-            f"{each.taps}"
-            + (f" dilated by {each.dilation}" if each.dilation > 1 else "")
-            + (f" every {each.step}" if each.step > 1 else ""),
-            f"{each.bits:.3f}",
-            each.share,
-            each.expected,
+            layer.name,
+            layer.read_by or "dense",
+            *map(str, (layer.pool, layer.stride)),
+            f"{layer.taps}"
+            + (f" dilated by {layer.dilation}" if layer.dilation > 1 else "")
+            + (f" every {layer.step}" if layer.step > 1 else ""),
+            f"{layer.bits:.3f}",
+            layer.share,
+            layer.expected,
         ]
-        for each in found
+        for layer in predictions
     ]
     return table(header, rows)
 
@@ -115,14 +115,14 @@ def advice_text(advice: "Advice") -> str:
     """Tabulate suggestions, the network as it is first."""
     header = ["change", "network", "relevant", "parameters", "positions", "multiply-adds", "AU-ROC", "of"]
     rows = []
-    for each in (advice.now, *advice.suggestions):
-        like = each.like
+    for design in (advice.now, *advice.suggestions):
+        like = design.like
         rows.append(
             [
-                each.change,
-                format_layers(each.layers),
-                each.prediction.share,
-                *(f"{number:,}" for number in (each.parameters, each.positions, each.multiply_adds)),
+                design.change,
+                format_layers(design.layers),
+                design.prediction.share,
+                *(f"{number:,}" for number in (design.parameters, design.positions, design.multiply_adds)),
                 f"{like.auroc[0]:.3f} ± {like.auroc[1]:.3f}" if like else "–",
                 like.network if like else "",
             ]
@@ -137,14 +137,14 @@ def advice_text(advice: "Advice") -> str:
     return "\n".join(lines)
 
 
-def put_down() -> dict[str, Any]:
+def registered_predictions() -> dict[str, Any]:
     """Return the registered predictions."""
     from receptive.evidence import predictions
 
-    return predictions.registered()
+    return predictions.registration()
 
 
-def scored(store: Path) -> dict[str, Any]:
+def registered_scores(store: Path) -> dict[str, Any]:
     """Return the scores of both registrations and, apart, of the paper's networks."""
     from receptive.evidence import forecasts, measured, predictions
 
@@ -167,12 +167,18 @@ def registered_text(document: dict[str, Any]) -> str:
     if "networks" in document:
         header = ["network", "layers", "assembly bits", "relevant", "prediction"]
         rows = [
-            [name, row["layers"], fixed(row["assembly_bits"]), fixed(row["relevant"]), row["prediction"]]
+            [
+                name,
+                row["layers"],
+                three_decimals(row["assembly_bits"]),
+                three_decimals(row["relevant"]),
+                row["prediction"],
+            ]
             for name, row in document["networks"].items()
         ]
         return table(header, rows)
     first = [f"{part}: {score_text(document[part])}" for part in ("registered", "fitted")]
-    second = [f"second, {part}: {second_text(found)}" for part, found in document["second"].items()]
+    second = [f"second, {part}: {second_text(part_score)}" for part, part_score in document["second"].items()]
     return "\n\n".join((*first, *second))
 
 
@@ -190,16 +196,20 @@ def second_text(score: dict[str, Any]) -> str:
             lines.append(f"Spearman's rho of bits and relevant fraction {interval(rho)}")
         columns = ("bits", "predicted", "pool_alone", "mean")
         rows = [
-            [f"{row['network']} {row['layer']}", *(fixed(row[name]) for name in columns), str(row["n"])]
+            [
+                f"{row['network']} {row['layer']}",
+                *(three_decimals(row[name]) for name in columns),
+                str(row["n"]),
+            ]
             for row in score["layers"]
         ]
         lines.append(table(["layer", "bits", "predicted", "pool alone", "measured", "n"], rows))
     return "\n".join(lines)
 
 
-def interval(found: dict[str, float]) -> str:
+def interval(ends: dict[str, float]) -> str:
     """Format an estimate with its interval."""
-    return f"{found['estimate']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    return f"{ends['estimate']:.2f} [{ends['low']:.2f}, {ends['high']:.2f}]"
 
 
 def further(gain: dict[str, float] | None) -> str:
@@ -231,7 +241,7 @@ def score_text(score: dict[str, Any]) -> str:
         rows = [
             [
                 name,
-                *(fixed(row[column]) for column in ("assembly_bits", "predicted", "mean")),
+                *(three_decimals(row[column]) for column in ("assembly_bits", "predicted", "mean")),
                 str(row["n"]),
                 row["prediction"],
                 row["measured"],

@@ -16,11 +16,11 @@ from receptive.cli.shared import (
     Store,
     Switches,
     emit,
-    fixed,
     say,
     switch_protocol,
+    three_decimals,
 )
-from receptive.errors import UsageError, shown
+from receptive.errors import UsageError, printable
 
 if TYPE_CHECKING:
     from receptive.replication.runs import Plan
@@ -84,7 +84,8 @@ def replicate(
     random) and chipseq-source (which list a locus is from; 3 trials each); predictions, the 18 networks of
     results/predictions.json (3 trials); predictions-2, those of results/predictions-2.json, on
     three tasks; and what answers the paper's Discussion: activation, conditions, draws, more-trials
-    (results/experiments.toml), pairs, sizes (results/experiments-2.toml).
+    (results/experiments.toml), pairs, sizes (results/experiments-2.toml),
+    activation-2 (results/experiments-3.toml).
 
     Example: receptive replicate table1 --trials 5 --store results
     """
@@ -107,8 +108,8 @@ def replicate(
     if data is not None and len(tasks) > 1:
         raise UsageError(f"--data is of one task, {' and '.join(names)} of {len(tasks)}: add --task")
     summaries = []
-    for one in tasks:
-        dataset = registry.load(data, one, chosen)
+    for name in tasks:
+        dataset = registry.load(data, name, chosen)
         wanted = plans(names, trials, chosen, dataset, epochs, both_readings)
         done, missing = split(wanted, store)
         say(f"{len(wanted)} runs planned on {dataset.task}, {len(done)} of them in {store}")
@@ -120,7 +121,7 @@ def replicate(
         with board(missing, len(wanted), dataset.length, store) as (on_epoch, on_end):
             summaries.append(sweep.sweep(wanted, file, store, number or 1, scheduler, on_epoch, on_end, keep))
     planned, there, trained = (
-        sum(getattr(each, field) for each in summaries) for field in ("planned", "done", "trained")
+        sum(getattr(summary, field) for summary in summaries) for field in ("planned", "done", "trained")
     )
     failed = [
         {
@@ -215,7 +216,7 @@ def board(
             done += outcome.state != "failed"
             bars.update(whole, count=f"{done}/{planned} runs", loss="")
             bars.console.print(
-                shown(outcome_line(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
+                printable(outcome_line(plan, outcome, store)), markup=False, highlight=False, soft_wrap=True
             )
 
         yield on_epoch, on_end
@@ -233,10 +234,10 @@ def outcome_line(plan: "Plan", outcome: "Outcome", store: Path) -> str:
 
     if outcome.state == "failed":
         return f"{title(plan)}: failed: {outcome.error}"
-    found = runs.load(plan.folder(store))
-    layer = found.filters["conv1"]
+    trained = runs.load(plan.folder(store))
+    layer = trained.filters["conv1"]
     return (
-        f"{title(plan)}: {found.epochs} epochs in {found.seconds:.0f} s, "
-        f"AU-ROC {fixed(found.auroc_mean)}, JASPAR {layer.jaspar:.3f}, "
+        f"{title(plan)}: {trained.epochs} epochs in {trained.seconds:.0f} s, "
+        f"AU-ROC {three_decimals(trained.auroc_mean)}, JASPAR {layer.jaspar:.3f}, "
         f"relevant {layer.relevant:.3f}" + (", by another sweep" if outcome.state == "found" else "")
     )

@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, Store, emit, say, table
+from receptive.cli.shared import Json, ProtocolName, emit, say, table
 
 if TYPE_CHECKING:
     from receptive.report.report import Report
 
 
 def report(
-    store: Store = Path("results"),
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", help="Folder of runs; by default results, or else the runs that ship."),
+    ] = None,
     protocol: ProtocolName = "released",
     out: Annotated[
         Path | None, typer.Option(help="Also write report.json, report.md, table.csv and the figures here.")
@@ -24,19 +27,26 @@ def report(
 
     A number is reproduced if nothing contradicts it; beside it stands whether agreement is shown, too. A
     claim is not reproduced if it is contradicted, and undecided if a limit lies inside its 95% interval.
+    Without a folder results you see what came of the runs that this version was released with.
 
     Example: receptive report --store results --out report
     """
+    from receptive.files import kind, packaged_runs
     from receptive.protocols import protocol as protocol_of
     from receptive.report import drawings, records
     from receptive.report.report import read
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
-    found = read(store, protocol)
+    if store is None:
+        store, shipped = Path("results"), packaged_runs()
+        if kind(store) == "" and shipped is not None:
+            say("numbers of the runs that this version was released with")
+            store = shipped
+    document = read(store, protocol)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")
-        drawings.write(found, store, out)
-    emit(records.record(found), text(found), json)
+        drawings.write(document, store, out)
+    emit(records.record(document), text(document), json)
 
 
 def text(report: "Report") -> str:

@@ -1,4 +1,4 @@
-"""What the commands share: options, progress on standard error, results on standard output."""
+"""Shared by the commands: options, progress on standard error, results on standard output."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.errors import ReceptiveWarning, UsageError, clipped, shown
+from receptive.errors import ReceptiveWarning, UsageError, printable, shorten
 from receptive.protocols import Protocol, protocol
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ Keep = Annotated[
 
 def say(message: str) -> None:
     """Print a message for the person at the terminal, on standard error."""
-    print(shown(message), file=sys.stderr, flush=True)
+    print(printable(message), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def notes() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, ReceptiveWarning):
-                say(f"receptive: {clipped(str(message))}")
+                say(f"receptive: {shorten(str(message))}")
             else:
                 others(message, category, *where, **more)
 
@@ -63,7 +63,7 @@ def notes() -> Iterator[None]:
 
 def emit(document: Mapping[str, Any] | Sequence[Any], text: str, as_json: bool) -> None:
     """Print a result on standard output, as JSON or as text."""
-    print(json.dumps(document, indent=1, allow_nan=False) if as_json else shown(text), flush=True)
+    print(json.dumps(document, indent=1, allow_nan=False) if as_json else printable(text), flush=True)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -79,7 +79,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), *map(line, rows)])
 
 
-def fixed(value: float | None) -> str:
+def three_decimals(value: float | None) -> str:
     """Format a score to three decimals; a dash for one that is not defined."""
     return "–" if value is None else f"{value:.3f}"
 

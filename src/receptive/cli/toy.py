@@ -40,7 +40,7 @@ def toy(
 
 
 def text(model: "ToyModel") -> str:
-    """The toy model as tables for the terminal."""
+    """Return the toy model as tables for the terminal."""
     from receptive.theory.toy import signature_text
 
     names = list(model.resolved)

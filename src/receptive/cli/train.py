@@ -16,10 +16,10 @@ from receptive.cli.shared import (
     Switches,
     emit,
     epochs_bars,
-    fixed,
     say,
     switch_protocol,
     table,
+    three_decimals,
 )
 from receptive.errors import UsageError
 
@@ -129,15 +129,15 @@ def train(
     dataset = registry.load(data, task, chosen)
     wanted = runs.plan(network, dataset, chosen, trial, epochs)
     sweep.tidy(store)
-    found = None if replace else runs.find_run(wanted, store)
-    if found:
+    trained = None if replace else runs.find_run(wanted, store)
+    if trained:
         say(f"{wanted.folder(store)} has this run already")
     else:
         backend.configure(threads)
         title = f"{network.name}, trial {trial}"
         with temporary_files(store), epochs_bars([title], epochs) as progress:
-            found = runs.run(wanted, dataset, store, partial(progress, title), replace, keep)
-    emit(found.record(), describe(found, wanted.folder(store)), json)
+            trained = runs.run(wanted, dataset, store, partial(progress, title), replace, keep)
+    emit(trained.record(), describe(trained, wanted.folder(store)), json)
 
 
 def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
@@ -163,16 +163,17 @@ def emit_comparison(path: Path, data: Path | None, json: bool) -> None:
     emit(document, "\n".join(lines), json)
 
 
-def describe(found: "Run", folder: Path) -> str:
+def describe(trained: "Run", folder: Path) -> str:
     """Summarise a run in a few lines."""
-    plan = found.plan
+    plan = trained.plan
     lines = [
         f"{plan.network.name}, trial {plan.trial}, protocol {plan.protocol.name}: "
-        f"{found.epochs} epochs (best {found.best_epoch}) in {found.seconds:.0f} s "
-        f"on {found.backend}, {found.device}",
-        f"AU-ROC {fixed(found.auroc_mean)}, AU-PR {fixed(found.aupr_mean)} on the test set",
+        f"{trained.epochs} epochs (best {trained.best_epoch}) in {trained.seconds:.0f} s "
+        f"on {trained.backend}, {trained.device}",
+        f"AU-ROC {three_decimals(trained.auroc_mean)}, AU-PR {three_decimals(trained.aupr_mean)} "
+        "on the test set",
     ]
-    for layer, filters in found.filters.items():
+    for layer, filters in trained.filters.items():
         lines.append(
             f"{layer}: of {filters.n} filters {filters.jaspar:.3f} match JASPAR "
             f"({filters.jaspar_without_gmeb1:.3f} without Gmeb1), {filters.relevant:.3f} a relevant motif; "

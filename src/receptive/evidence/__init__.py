@@ -1,1 +1,1 @@
-"""What the runs say: numbers, rules and verdicts."""
+"""Evidence of the runs: numbers, rules and verdicts."""

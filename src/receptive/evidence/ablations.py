@@ -59,12 +59,12 @@ class Row:
         """The discrepancies that these fields stand for."""
         return tuple(sorted({DISCREPANCIES[name] for name in self.switches}, key=lambda id: int(id[2:])))
 
-    def measured(self, column: str) -> Sample | None:
+    def sample_of(self, column: str) -> Sample | None:
         """Return a number over the trials, ``None`` without any."""
         values = list(self.values[column].values())
         return sample(values) if values else None
 
-    def compared(self, column: str) -> Comparison | None:
+    def comparison(self, column: str) -> Comparison | None:
         """Return a number beside the published one, ``None`` if none was."""
         cell = claims.cell(self.variant, column)
         return compare(cell, list(self.values[column].values())) if cell else None
@@ -84,7 +84,7 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
         ReceptiveError: the store is missing, or a run is damaged.
     """
     wanted = {RELEASED, AGAIN, *(protocol for _, protocol in pairs)}
-    held = {each: measured.read_results(store, each.name) for each in wanted}
+    held = {protocol: measured.read_results(store, protocol.name) for protocol in wanted}
     compared = []
     for variant, protocol in pairs:
         values, again = _values(held[protocol], variant), _values(held[AGAIN], variant)
@@ -99,25 +99,27 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
 
 
 def _values(results: Results, variant: str) -> Values:
-    return {column: results.numbered(variant, results.of(key(variant, column))) for column in COLUMNS}
+    return {column: results.by_number(variant, results.of(key(variant, column))) for column in COLUMNS}
 
 
-def _of_pairs(one: Values, again: Values) -> dict[str, Interval | None]:
+def _of_pairs(first: Values, again: Values) -> dict[str, Interval | None]:
     """Take the differences of two readings over the trials in which the weights, and so the AU-ROC, agree."""
     scores = again["auroc"]
-    same = [trial for trial, score in one["auroc"].items() if scores.get(trial) == score]
+    same = [trial for trial, score in first["auroc"].items() if scores.get(trial) == score]
     if len(same) < LEAST_TRIALS:
         return dict.fromkeys(COLUMNS)
     return {
-        column: contrast((1, sample([one[column][trial] - again[column][trial] for trial in same])))
+        column: contrast((1, sample([first[column][trial] - again[column][trial] for trial in same])))
         for column in COLUMNS
     }
 
 
-def _of_groups(one: Values, other: Values) -> dict[str, Interval | None]:
-    if min(len(one["auroc"]), len(other["auroc"])) < LEAST_TRIALS:
+def _of_groups(first: Values, other: Values) -> dict[str, Interval | None]:
+    if min(len(first["auroc"]), len(other["auroc"])) < LEAST_TRIALS:
         return dict.fromkeys(COLUMNS)
-    samples = [{column: sample(list(each[column].values())) for column in COLUMNS} for each in (one, other)]
+    samples = [
+        {column: sample(list(group[column].values())) for column in COLUMNS} for group in (first, other)
+    ]
     return {column: contrast((1, samples[0][column]), (-1, samples[1][column])) for column in COLUMNS}
 
 
@@ -134,7 +136,9 @@ def read(store: Path | str) -> Switches:
     whole = dict.fromkeys(BY_THE_PAPER, (RELEASED, PAPER, reread(PAPER)))
     return Switches(
         *(
-            rows(store, [(variant, protocol) for variant, each in part.items() for protocol in each])
+            rows(
+                store, [(variant, protocol) for variant, protocols in part.items() for protocol in protocols]
+            )
             for part in (single, whole)
         )
     )
@@ -175,10 +179,10 @@ def explain(comparison: Comparison, switched: Sequence[Row]) -> list[str]:
 
 
 def _verdict(row: Row, column: str) -> str:
-    comparison = row.compared(column)
+    comparison = row.comparison(column)
     return comparison.verdict if comparison else ""
 
 
 def differs(difference: Interval | None) -> bool:
-    """Whether a difference was measured and its interval leaves 0 out."""
+    """Tell whether a difference was measured and its interval leaves 0 out."""
     return difference is not None and not difference.low <= 0 <= difference.high

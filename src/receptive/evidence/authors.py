@@ -1,4 +1,4 @@
-"""What the authors' own in vivo networks learned: first-layer filters trained on the real DeepSEA data.
+"""The authors' own in vivo networks: first-layer filters trained on the real DeepSEA data.
 
 They come from the history of the released repository (17 April 2019: an earlier version of the manuscript,
 one trial per variant), trimmed as they were given to MEME's Tomtom. So match fractions of real filters can be
@@ -10,7 +10,7 @@ import json
 from functools import cache
 from typing import Any
 
-from receptive.files import packaged
+from receptive.files import read_packaged
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import parse_meme
@@ -23,7 +23,7 @@ INVIVO = ("cnn-2", "cnn-4", "cnn-10", "cnn-25", "cnn-50", "cnn-100", "cnn9-4", "
 def filters(variant: str) -> tuple[Motif, ...]:
     """Return the 30 first-layer filters of a variant of :data:`INVIVO`, trimmed (D-8)."""
     name = f"authors_invivo/{variant}.meme.gz"
-    return parse_meme(gzip.decompress(packaged(name)).decode("utf-8"), name)
+    return parse_meme(gzip.decompress(read_packaged(name)).decode("utf-8"), name)
 
 
 @cache
@@ -41,7 +41,7 @@ def fractions(variant: str) -> dict[str, float]:
 @cache
 def constants() -> dict[str, Any]:
     """Return what ``tools/constants.py`` has computed."""
-    return dict(json.loads(packaged("constants.json")))
+    return dict(json.loads(read_packaged("constants.json")))
 
 
 def score(variant: str) -> dict[str, float]:

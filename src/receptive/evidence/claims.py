@@ -1,4 +1,4 @@
-"""What the paper claims, in our words, and its numbers.
+"""The paper's claims, in our words, and its numbers.
 
 Published numbers are for comparison only: none enters a computation of a result. The one forecast made from
 them is the curve of `predictions`.
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from receptive.files import packaged
+from receptive.files import read_packaged
 
 
 class Quantity(NamedTuple):
@@ -50,9 +50,9 @@ class Cell:
 
 
 @cache
-def published() -> tuple[Cell, ...]:
+def published_numbers() -> tuple[Cell, ...]:
     """Return every published number (Tables 1 and 2, and Results for deeper layers), in the paper's order."""
-    text = packaged("published.tsv").decode()
+    text = read_packaged("published.tsv").decode()
     rows = csv.DictReader(text.splitlines(), delimiter="\t")
     return tuple(_cell(row) for row in rows)
 
@@ -70,7 +70,7 @@ def cell(variant: str, column: str, task: str = "synthetic", layer: str = "conv1
     """
     layer = layer if column in ("jaspar", "relevant") else ""
     wanted = (task, variant, layer, column)
-    return next((c for c in published() if (c.task, c.variant, c.layer, c.column) == wanted), None)
+    return next((c for c in published_numbers() if (c.task, c.variant, c.layer, c.column) == wanted), None)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Statement:
 @cache
 def statements() -> dict[str, Statement]:
     """Return every claim by its id, in the order of the specification."""
-    text = packaged("claims.toml").decode()
+    text = read_packaged("claims.toml").decode()
     return {name: _statement(name, entry) for name, entry in tomllib.loads(text).items()}
 
 

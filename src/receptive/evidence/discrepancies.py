@@ -1,4 +1,4 @@
-"""Where the paper contradicts itself or the code published with it: facts, and what follows from them.
+"""Contradictions of the paper with itself or with its code, and their consequences.
 
 The code is that of revision 122f5f2 (:mod:`receptive.protocols`). Protocols hold the differences in method
 (D-7 to D-17, :mod:`receptive.protocols`); here are those of numbers and names (D-1 to D-6).
@@ -35,8 +35,10 @@ class Quote:
     @property
     def cell(self) -> Cell:
         """The number in the table."""
-        (found,) = (one for one in claims.published() if one.id == self.id and one.column == self.column)
-        return found
+        (number,) = (
+            cell for cell in claims.published_numbers() if cell.id == self.id and cell.column == self.column
+        )
+        return number
 
     @property
     def agrees(self) -> bool:
@@ -70,14 +72,19 @@ RELEASED_FILTERS = {"cnn-25": 30, "cnn-25-60": 30, "cnn-25-90": 30, "cnn-25-120"
 def class_spread(store: Path | str, protocol: str = "released") -> dict[str, tuple[float, ...]]:
     """Return, for every variant and trial, the standard deviation of the AU-ROC over the classes (D-1)."""
     trials = measured.read_results(store, protocol).auroc
-    return {name: tuple(float(np.std(list(one.values()))) for one in each) for name, each in trials.items()}
+    return {
+        name: tuple(float(np.std(list(scores.values()))) for scores in trial_scores)
+        for name, trial_scores in trials.items()
+    }
 
 
-def copied() -> tuple[Cell, ...]:
+def copied_cells() -> tuple[Cell, ...]:
     """Return the cells of Table 2 that equal Table 1's for the same network, mean and deviation (D-2)."""
-    first = {(one.key, one.mean, one.sd) for one in claims.published() if one.id.startswith("T1-")}
-    second = (one for one in claims.published() if one.id.startswith("T2-"))
-    return tuple(one for one in second if (one.key, one.mean, one.sd) in first)
+    first = {
+        (cell.key, cell.mean, cell.sd) for cell in claims.published_numbers() if cell.id.startswith("T1-")
+    }
+    second = (cell for cell in claims.published_numbers() if cell.id.startswith("T2-"))
+    return tuple(cell for cell in second if (cell.key, cell.mean, cell.sd) in first)
 
 
 def fits(cell: Cell, filters: int) -> bool:

@@ -1,4 +1,4 @@
-"""What the paper's Discussion leaves open, as claims: the rules of ``results/experiments*.toml`` as code.
+"""Questions of the paper's Discussion as claims: the rules of ``results/experiments*.toml`` as code.
 
 They were put down before any of their runs. `measured.conditions` and `measured.read_kept` make one task of
 runs that differ in a switch, in their data, or in what was kept of them.
@@ -13,18 +13,17 @@ from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
-from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
+from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
 from receptive.networks.variants import SMALL
-from receptive.protocols import ACTIVATIONS
 from receptive.replication import targets
 from receptive.theory.assembly import MIXED
 
 EXPONENTIAL = "+activation=exponential"
-CONTROLS = tuple(f"+activation={name}" for name in ACTIVATIONS if name not in ("relu", "exponential"))
+CONTROLS = ("+activation=softplus", "+activation=squared_relu", "+activation=sigmoid")
 """What stands for other activations of the first layer behind the name of a network."""
 PLACES = (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
 """Networks with the exponential, on the synthetic task and on real sequences."""
-CONDITIONS = tuple(f"+{one.suffix}" for one in targets.CONDITIONS)
+CONDITIONS = tuple(f"+{condition.suffix}" for condition in targets.CONDITIONS)
 """What stands for another regularisation or optimisation."""
 LEARNED = 0.9
 """AU-ROC of CNN-25 below which a condition says nothing."""
@@ -95,7 +94,7 @@ def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
         exceeds(results, key(f"draws/{name}", "relevant"), key(name, "relevant"), -CLEAR) for name in DRAWS
     ]
     yield closest(moved)
-    yield closest(Evidence(each.what, each.found, "below", CLEAR) for each in moved)
+    yield closest(Evidence(inequality.what, inequality.interval, "below", CLEAR) for inequality in moved)
 
 
 def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
@@ -109,12 +108,19 @@ def size_does_not_decide(results: Results) -> Iterator[Evidence]:
         yield exceeds(results, key(f"{size}/cnn-25", "relevant"), key(f"{size}/cnn-2", "relevant"), HALF)
 
 
+def gain_tells(results: Results) -> Iterator[Evidence]:
+    """DISC-10: of activations put down before their runs, those of small gain leave CNN-2 distributed."""
+    for activation in ("gelu", "silu"):
+        yield below(results, key(f"cnn-2+activation={activation}", "relevant"), MIXED[0])
+    yield above(results, key("cnn-2+activation=cubed_relu", "relevant"), MIXED[1])
+
+
 def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, ...]:
     return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
 
 
 def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
-    return Claim(name, rule, tuple(chain(*needs)), (on,), least, failing(rule))
+    return Claim(name, rule, tuple(chain(*needs)), (on,), least, explain_failures(rule))
 
 
 CLAIMS = (
@@ -160,6 +166,12 @@ CLAIMS = (
         "DISC-9",
         size_does_not_decide,
         _keys("relevant", [f"{size}/{name}" for size in SIZES for name in ("cnn-2", "cnn-25")]),
+        on="conditions",
+    ),
+    _claim(
+        "DISC-10",
+        gain_tells,
+        _keys("relevant", [f"cnn-2+{condition.suffix}" for condition in targets.LATER["cnn-2"]]),
         on="conditions",
     ),
 )

@@ -1,4 +1,4 @@
-"""What was kept of a run, read: its first layer over epochs, and how much each filter matters.
+"""Extra measurements of a run: its first layer over epochs, and how much each filter matters.
 
 ``tools/kept.py`` makes ``epochs.json``, ``importance.json`` and ``truth.json`` in the folder of a run, from
 its ``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
@@ -9,11 +9,16 @@ from math import log
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
 from receptive.files import kind, read_json
 
-EPOCHS, IMPORTANCE, TRUTH = "epochs.json", "importance.json", "truth.json"
+EPOCHS, PWMS = "epochs.json", "epochs.pwm.npz"
+IMPORTANCE, TRUTH = "importance.json", "truth.json"
 FEWEST = 3
 """Filters of either kind that a network takes for them to be compared (DISC-6)."""
 
@@ -67,7 +72,7 @@ class Epochs:
 
 @dataclass(frozen=True)
 class Importance:
-    """What a network loses when one first-layer filter after another is held at its mean.
+    """The losses of a network when one first-layer filter after another is held at its mean.
 
     Attributes:
         loss, auroc: of the network as it is, on its test set.
@@ -102,7 +107,7 @@ class Importance:
 
 @dataclass(frozen=True)
 class Truth:
-    """What of the synthetic task's truth the filters of a network find, and its attributions.
+    """The share of the synthetic task's truth that a network's filters find, and its attributions.
 
     Attributes:
         filters: live filters of the first layer.
@@ -135,8 +140,8 @@ def read_truth(folder: Path | str) -> Truth | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / TRUTH, Truth)
-    return None if found is None else Truth(**found)
+    truth = _fields(Path(folder) / TRUTH, Truth)
+    return None if truth is None else Truth(**truth)
 
 
 def read_epochs(folder: Path | str) -> Epochs | None:
@@ -145,8 +150,31 @@ def read_epochs(folder: Path | str) -> Epochs | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / EPOCHS, Epochs)
-    return None if found is None else Epochs(**found)
+    epochs = _fields(Path(folder) / EPOCHS, Epochs)
+    return None if epochs is None else Epochs(**epochs)
+
+
+def read_pwms(folder: Path | str) -> NDArray[np.float64]:
+    """Read the filters that `Epochs` is about, untrimmed.
+
+    Returns:
+        PWMs, float64 (epochs, filters, w, 4), known to within a 255th; zeros where a filter had no site.
+
+    Raises:
+        ReceptiveError: there is no such file, or it is damaged.
+    """
+    path = Path(folder) / PWMS
+    try:
+        with np.load(path) as file:
+            pwms = file["pwm"]
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        raise ReceptiveError(f"{path}: expected PWMs over epochs, found {error}") from None
+    if pwms.dtype != np.uint8 or pwms.ndim != 4 or pwms.shape[-1] != 4:
+        raise ReceptiveError(
+            f"{path}: expected uint8 (epochs, filters, w, 4), found {pwms.dtype} {pwms.shape}"
+        )
+    shares: NDArray[np.float64] = pwms / np.maximum(pwms.sum(axis=-1, keepdims=True), 1)
+    return shares
 
 
 def read_importance(folder: Path | str) -> Importance | None:
@@ -155,19 +183,19 @@ def read_importance(folder: Path | str) -> Importance | None:
     Raises:
         ReceptiveError: the file is damaged.
     """
-    found = _fields(Path(folder) / IMPORTANCE, Importance)
-    return None if found is None else Importance(**found)
+    importance = _fields(Path(folder) / IMPORTANCE, Importance)
+    return None if importance is None else Importance(**importance)
 
 
 def _fields(path: Path, record: type) -> dict[str, Any] | None:
     """Read the fields of a record, their lists as tuples."""
     if kind(path) != "file":
         return None
-    names, found = [field.name for field in fields(record)], read_json(path)
-    if not isinstance(found, dict) or sorted(found) != sorted(names):
+    names, content = [field.name for field in fields(record)], read_json(path)
+    if not isinstance(content, dict) or sorted(content) != sorted(names):
         raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
-    return {name: _frozen(value) for name, value in found.items()}
+    return {name: _freeze(value) for name, value in content.items()}
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+def _freeze(value: Any) -> Any:
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What a store has measured: the numbers of its runs, trial by trial."""
+"""The measurements of a store: the numbers of its runs, trial by trial."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
 from receptive.replication.runs import Run
-from receptive.replication.targets import ACTIVATIONS, CONDITIONS
+from receptive.replication.targets import ACTIVATIONS, CONDITIONS, LATER
 from receptive.tasks.registry import OTHERS
 
 SCORES = {"auroc": "auroc_mean", "aupr": "aupr_mean"}
@@ -75,11 +75,11 @@ class Results:
         """
         return self.values.get(name_quantity(*quantity), ())
 
-    def numbered(self, variant: str, values: Sequence[float]) -> dict[int, float]:
+    def by_number(self, variant: str, values: Sequence[float]) -> dict[int, float]:
         """Give values of a variant, in the order of its trials, the numbers of these trials."""
         return dict(zip(self.trials.get(variant, range(len(values))), values, strict=True))
 
-    def covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
+    def factors_covered(self, variant: str, layer: str = "conv1") -> tuple[int, ...]:
         """Return, trial by trial, how many factors have a filter of a layer that matches them."""
         return tuple(sum(share > 0 for share in trial.values()) for trial in self.factors[variant, layer])
 
@@ -112,12 +112,12 @@ def require_results(store: Path | str, protocol: str = "released", task: str = "
         ReceptiveError: the store is missing or has no such run, a run is damaged or in another's place, or
             two runs were trained on different data.
     """
-    found = read_results(store, protocol, task)
-    if not found.data:
-        left_out = len(found.left_out)
+    results = read_results(store, protocol, task)
+    if not results.data:
+        left_out = len(results.left_out)
         what = f"{left_out} shortened or incomplete runs" if left_out else _holdings(Path(store))
         raise ReceptiveError(f"{store} has no full run of {task} under protocol {protocol!r}, but {what}")
-    return found
+    return results
 
 
 def read_others(store: Path | str, protocol: str = "released") -> dict[str, Results]:
@@ -131,7 +131,7 @@ def read_others(store: Path | str, protocol: str = "released") -> dict[str, Resu
     every = {task: read_results(store, protocol, task) for task in OTHERS}
     every |= {"conditions": conditions(store, protocol)}
     every |= {name: read_kept(store, name, protocol) for name in ("epochs", "importance")}
-    return {task: found for task, found in every.items() if found.values}
+    return {task: results for task, results in every.items() if results.values}
 
 
 def conditions(store: Path | str, protocol: str = "released") -> Results:
@@ -140,19 +140,21 @@ def conditions(store: Path | str, protocol: str = "released") -> Results:
     A network is named with its data and its switch, as in ``cnn-2+l2=0.0``, ``chipseq/cnn-2`` or
     ``draws/cnn-2``; without either it is the network of ``protocol`` on the synthetic task.
     """
-    others = (*CONDITIONS, *chain(*ACTIVATIONS.values()), *ablations())
-    switched = {one.suffix: None for one in others if one.differences(RELEASED).keys() - READING}
+    others = (*CONDITIONS, *chain(*ACTIVATIONS.values()), *LATER["cnn-2"], *ablations())
+    switched = {
+        protocol.suffix: None for protocol in others if protocol.differences(RELEASED).keys() - READING
+    }
     values: dict[Quantity, tuple[float, ...]] = {}
     trials: dict[str, tuple[int, ...]] = {}
     for (task, before), switch in product(SIDE.items(), ("", *switched)):
-        found = read_results(store, f"{protocol}+{switch}" if switch else protocol, task)
-        names = {network: f"{before}{network}{f'+{switch}' if switch else ''}" for network in found.trials}
-        for quantity, numbers in found.values.items():
+        results = read_results(store, f"{protocol}+{switch}" if switch else protocol, task)
+        names = {network: f"{before}{network}{f'+{switch}' if switch else ''}" for network in results.trials}
+        for quantity, numbers in results.values.items():
             renamed = quantity._replace(variant=names[quantity.variant])
             values[renamed] = (*values.get(renamed, ()), *numbers)
         for network, name in names.items():
             after = len(trials.get(name, ()))  # numbers of their own for trials on a second draw
-            trials[name] = (*trials.get(name, ()), *(number + after for number in found.trials[network]))
+            trials[name] = (*trials.get(name, ()), *(number + after for number in results.trials[network]))
     return Results(values, {}, task="conditions", trials=trials)
 
 
@@ -171,7 +173,7 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
             if int(folder.name[6:]) not in numbers:
                 continue
             name = f"{SIDE[task]}{folder.parts[-3]}"
-            for column, value in _kept(folder, what).items():
+            for column, value in _kept_numbers(folder, what).items():
                 values.setdefault(Quantity(name, "conv1", column), []).append(value)
                 trials.setdefault(name, []).append(int(folder.name[6:]))
     return Results(
@@ -182,15 +184,15 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
     )
 
 
-def _kept(folder: Path, what: str) -> dict[str, float]:
-    """The numbers of what was kept of a run; none that cannot be told."""
-    found: dict[str, float | None] = {}
+def _kept_numbers(folder: Path, what: str) -> dict[str, float]:
+    """Return the numbers of what was kept of a run; none that cannot be told."""
+    numbers: dict[str, float | None] = {}
     if what == "epochs" and (epochs := read_epochs(folder)):
-        found = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}
-        found |= {"gradient_lead": epochs.gradient_lead()}
+        numbers = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}
+        numbers |= {"gradient_lead": epochs.gradient_lead()}
     elif what == "importance" and (importance := read_importance(folder)):
-        found = {"importance_lead": importance.lead()}
-    return {column: value for column, value in found.items() if value is not None}
+        numbers = {"importance_lead": importance.lead()}
+    return {column: value for column, value in numbers.items() if value is not None}
 
 
 def read_results(store: Path | str, protocol: str = "released", task: str = "synthetic") -> Results:
@@ -208,38 +210,38 @@ def read_results(store: Path | str, protocol: str = "released", task: str = "syn
     left_out: list[Path] = []
     recipes: dict[str, set[int]] = {}
     for folder in folders(store, task, protocol):
-        found = runs.load(folder)
-        if folder != found.plan.folder(store):
-            raise ReceptiveError(f"{folder} holds another run, {found.plan.folder('')}")
-        if not (found.complete and found.full_protocol):
+        run = runs.load(folder)
+        if folder != run.plan.folder(store):
+            raise ReceptiveError(f"{folder} holds another run, {run.plan.folder('')}")
+        if not (run.complete and run.full_protocol):
             left_out.append(folder)
             continue
-        network = found.plan.network.name
-        data.setdefault(found.data["sha256"], folder)
-        kinds = {layer: tuple(each.by_factor) for layer, each in found.filters.items()}
+        network = run.plan.network.name
+        data.setdefault(run.data["sha256"], folder)
+        kinds = {layer: tuple(filters.by_factor) for layer, filters in run.filters.items()}
         if kinds != layers.setdefault(network, kinds):
             raise ReceptiveError(
                 f"{folder / 'run.json'}: other layers or factors than in the trials before it"
             )
-        for key, value in _numbers(found, folder).items():
+        for key, value in _numbers(run, folder).items():
             values.setdefault(key, []).append(value)
-        for layer, each in found.filters.items():
-            factors.setdefault((network, layer), []).append(each.by_factor)
-        scores = zip(found.plan.classes, found.auroc, strict=False)
+        for layer, filters in run.filters.items():
+            factors.setdefault((network, layer), []).append(filters.by_factor)
+        scores = zip(run.plan.classes, run.auroc, strict=False)
         auroc.setdefault(network, []).append({name: score for name, score in scores if score is not None})
-        trials.setdefault(network, []).append(found.plan.trial)
-        recipes.setdefault(network, set()).add(found.recipe)
+        trials.setdefault(network, []).append(run.plan.trial)
+        recipes.setdefault(network, set()).add(run.recipe)
     if len(data) > 1:
         raise ReceptiveError(f"{' and '.join(map(str, data.values()))} were trained on different data")
     return Results(
         {key: tuple(series) for key, series in values.items()},
-        {place: tuple(each) for place, each in factors.items()},
+        {place: tuple(trials) for place, trials in factors.items()},
         next(iter(data), ""),
         tuple(left_out),
         task,
-        {variant: tuple(each) for variant, each in auroc.items()},
-        {variant: tuple(each) for variant, each in trials.items()},
-        recipes={variant: tuple(sorted(each)) for variant, each in recipes.items()},
+        {variant: tuple(values) for variant, values in auroc.items()},
+        {variant: tuple(values) for variant, values in trials.items()},
+        recipes={variant: tuple(sorted(values)) for variant, values in recipes.items()},
     )
 
 
@@ -263,10 +265,10 @@ def folders(store: Path | str, task: str = "*", protocol: str = "*") -> list[Pat
     Raises:
         ReceptiveError: there is no such folder, or one that cannot be looked into.
     """
-    found = [Path(store)]
+    places = [Path(store)]
     for wanted in (task, "*", protocol, "*"):
-        found = [below for folder in found for below in _folders_in(folder) if wanted in ("*", below.name)]
-    trials = [path for path in found if re.fullmatch(r"trial-\d+", path.name)]
+        places = [below for folder in places for below in _folders_in(folder) if wanted in ("*", below.name)]
+    trials = [path for path in places if re.fullmatch(r"trial-\d+", path.name)]
     return sorted(trials, key=lambda path: (path.parent, int(path.name[6:])))
 
 
@@ -285,12 +287,12 @@ def _holdings(store: Path) -> str:
     return ", ".join(held) or "no run at all"
 
 
-def _numbers(found: Run, folder: Path) -> dict[Quantity, float]:
+def _numbers(run: Run, folder: Path) -> dict[Quantity, float]:
     """Return the scores and fractions of a run."""
-    network = found.plan.network.name
-    if found.auroc_mean is None or found.aupr_mean is None:
+    network = run.plan.network.name
+    if run.auroc_mean is None or run.aupr_mean is None:
         raise ReceptiveError(f"{folder / 'run.json'}: damaged: no class has a score")
-    numbers = {Quantity(network, "", name): float(getattr(found, of)) for name, of in SCORES.items()}
-    for layer, each in found.filters.items():
-        numbers |= {Quantity(network, layer, column): getattr(each, column) for column in FRACTIONS}
+    numbers = {Quantity(network, "", name): float(getattr(run, of)) for name, of in SCORES.items()}
+    for layer, filters in run.filters.items():
+        numbers |= {Quantity(network, layer, column): getattr(filters, column) for column in FRACTIONS}
     return numbers

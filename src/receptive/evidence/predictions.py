@@ -2,7 +2,7 @@
 
 ``results/predictions.json`` is `registered` as it stood before any of its networks had been trained. The
 curve that turns assembly information into a relevant fraction was fitted to the paper's published numbers
-alone, by `fit`; the package keeps the result (`assembly.fitted`).
+alone, by `fit`; the package keeps the result (`assembly.fitted_curve`).
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares, minimize_scalar
-from scipy.stats import rankdata
 
 from receptive.evidence import claims
 from receptive.evidence.claims import Cell
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import HALF, key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, bootstrap, sample, spearman
 from receptive.evidence.verdicts import Claim, Evidence
 from receptive.networks.variants import REGISTERED, VARIANTS, Variant
 from receptive.tasks.synthetic import LENGTH
@@ -37,15 +36,13 @@ DATE = "2026-11-22"
 """When the predictions were committed, before any of the networks was trained (717e032)."""
 DIGITS = 6
 """Decimals that are kept of a prediction."""
-RESAMPLES = 2000
-"""Samples of networks for a bootstrap interval."""
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Assembled(View):
-    """What the first registration says of a convolution, beside what is seen of it.
+    """A convolution as the first registration predicts it, with the view that its reader has.
 
     Attributes:
         bits: assembly information; of more than `assembly.WIDEST` taps so many are counted.
@@ -63,12 +60,12 @@ class Assembled(View):
 
 def by_assembly(network: Variant, curve: Curve | None = None) -> tuple[Assembled, ...]:
     """Predict every convolution of a network on the synthetic task as the first registration does."""
-    curve, found = curve or assembly.fitted(), []
+    curve, predictions = curve or assembly.fitted_curve(), []
     for view in assembly.views(receptive_fields(network.layers, LENGTH)):
         taps = min(view.taps, assembly.WIDEST)
         bits = assembly.bits(view.pool, view.stride, taps, view.dilation, curve.chance, step=view.step)
-        found.append(Assembled(**vars(view), bits=bits, fraction=curve.fraction(bits)))
-    return tuple(found)
+        predictions.append(Assembled(**vars(view), bits=bits, fraction=curve.fraction(bits)))
+    return tuple(predictions)
 
 
 def first_layer(network: Variant, curve: Curve | None = None) -> Assembled:
@@ -76,11 +73,11 @@ def first_layer(network: Variant, curve: Curve | None = None) -> Assembled:
     return by_assembly(network, curve)[0]
 
 
-def fitted_to() -> tuple[Cell, ...]:
+def fit_points() -> tuple[Cell, ...]:
     """Return the published numbers to fit the curve to: Table 1's relevant fractions, filters of 19."""
     return tuple(
         cell
-        for cell in claims.published()
+        for cell in claims.published_numbers()
         if (cell.task, cell.layer, cell.column) == ("synthetic", "conv1", "relevant")
         and cell.id.startswith("T1-")
         and VARIANTS[cell.variant].layers[0].size == FILTER_SIZE
@@ -88,7 +85,7 @@ def fitted_to() -> tuple[Cell, ...]:
 
 
 def fit() -> Curve:
-    """Fit the curve to the published numbers of `fitted_to`, and to nothing else.
+    """Fit the curve to the published numbers of `fit_points`, and to nothing else.
 
     Least squares, every variant with the same weight: the chance (from 2**-16 to 1/2) whose best midpoint and
     slope leave the least (`fit_at`). Deterministic.
@@ -104,34 +101,34 @@ def fit() -> Curve:
 
 def fit_at(chance: float) -> tuple[Curve, float]:
     """Fit midpoint and slope for a given chance; return the curve and the sum of squares that it leaves."""
-    cells, chance = fitted_to(), float(chance)
+    cells, chance = fit_points(), float(chance)
     published = np.array([cell.mean for cell in cells])
     bits = [first_layer(VARIANTS[cell.variant], Curve(chance, *START)).bits for cell in cells]
 
     def misses(shape: FloatArray) -> FloatArray:
         curve = Curve(chance, *shape.tolist())
-        expected: FloatArray = np.array([curve.fraction(each) for each in bits])
+        expected: FloatArray = np.array([curve.fraction(number) for number in bits])
         difference: FloatArray = expected - published
         return difference
 
-    found = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
-    return Curve(chance, *found.x.tolist()), 2 * float(found.cost)
+    fitted = least_squares(misses, START, xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    return Curve(chance, *fitted.x.tolist()), 2 * float(fitted.cost)
 
 
 def pool_alone(first: Assembled) -> float:
-    """The simplest number to compare with, without any theory: log2 of the size of the first pool."""
+    """Return the simplest number to compare with, without any theory: log2 of the size of the first pool."""
     return log2(first.pool)
 
 
 def fit_to(number: Callable[[Assembled], float]) -> tuple[Callable[[Assembled], float], float]:
-    """Fit a logistic curve in any number of a first layer to the published fractions of `fitted_to`.
+    """Fit a logistic curve in any number of a first layer to the published fractions of `fit_points`.
 
     Least squares as in `fit`; the curve may rise or fall.
 
     Returns:
         What turns a first layer into a relevant fraction, and the sum of squares that it leaves.
     """
-    cells = fitted_to()
+    cells = fit_points()
     published = np.array([cell.mean for cell in cells])
     numbers = np.array([number(first_layer(VARIANTS[cell.variant])) for cell in cells])
     middle, spread = numbers.mean(), numbers.std()
@@ -144,11 +141,11 @@ def fit_to(number: Callable[[Assembled], float]) -> tuple[Callable[[Assembled], 
         return left
 
     falls = np.corrcoef(numbers, published)[0, 1] < 0
-    found = least_squares(misses, (0.0, 2.0 if falls else -2.0), xtol=1e-12, ftol=1e-12, gtol=1e-12)
-    return lambda first: float(fraction((number(first) - middle) / spread, found.x)), 2 * float(found.cost)
+    fitted = least_squares(misses, (0.0, 2.0 if falls else -2.0), xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    return lambda first: float(fraction((number(first) - middle) / spread, fitted.x)), 2 * float(fitted.cost)
 
 
-def registered() -> dict[str, Any]:
+def registration() -> dict[str, Any]:
     """Return the predictions for the networks of `REGISTERED`, and what they rest on, as a JSON document."""
     low, high = assembly.MIXED
     return {
@@ -157,23 +154,23 @@ def registered() -> dict[str, Any]:
         "command": COMMAND,
         "date": DATE,
         "reach": assembly.REACH,
-        "curve": asdict(assembly.fitted()),
+        "curve": asdict(assembly.fitted_curve()),
         "classes": f"distributed < {low:.4g} <= mixed <= {high:.4g} < localist",
         "fitted_to": {
-            cell.variant: {"published": cell.mean, **_row(VARIANTS[cell.variant])} for cell in fitted_to()
+            cell.variant: {"published": cell.mean, **_row(VARIANTS[cell.variant])} for cell in fit_points()
         },
         "networks": {name: _row(network) for name, network in REGISTERED.items()},
     }
 
 
 def _row(network: Variant) -> dict[str, Any]:
-    found = by_assembly(network)
+    layers = by_assembly(network)
     return {
         "layers": str(network),
-        "assembly_bits": round(found[0].bits, DIGITS),
-        "relevant": round(found[0].fraction, DIGITS),
-        "prediction": found[0].kind,
-        "whole_motifs_in": next((each.name for each in found if each.kind == "localist"), None),
+        "assembly_bits": round(layers[0].bits, DIGITS),
+        "relevant": round(layers[0].fraction, DIGITS),
+        "prediction": layers[0].kind,
+        "whole_motifs_in": next((layer.name for layer in layers if layer.kind == "localist"), None),
     }
 
 
@@ -201,7 +198,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Rival:
-    """How another number of the first layer does, by its own curve from `fit_to`, on measured networks.
+    """The score of another number of the first layer, by its own curve from `fit_to`, on measured networks.
 
     Attributes:
         left_over: sum of squares that its curve leaves of what it was fitted to.
@@ -218,7 +215,7 @@ class Rival:
 
 @dataclass(frozen=True)
 class Score:
-    """How predictions did.
+    """The score of predictions.
 
     Attributes:
         outcomes: the networks that were measured often enough.
@@ -242,12 +239,12 @@ class Score:
     @property
     def hits(self) -> int:
         """Networks whose class was predicted."""
-        return sum(each.hit for each in self.outcomes)
+        return sum(outcome.hit for outcome in self.outcomes)
 
     def document(self) -> dict[str, Any]:
-        """The score as a JSON document; ``classes`` counts measured classes for every predicted one."""
+        """Return the score as JSON; ``classes`` counts measured classes for every predicted one."""
         kinds: tuple[Kind, ...] = ("distributed", "mixed", "localist")
-        pairs = [(each.predicted.kind, each.kind) for each in self.outcomes]
+        pairs = [(outcome.predicted.kind, outcome.kind) for outcome in self.outcomes]
         return {
             "measured": len(self.outcomes),
             "hits": self.hits,
@@ -259,15 +256,15 @@ class Score:
             "gain": asdict(self.gain) if self.gain else None,
             "classes": {said: {seen: pairs.count((said, seen)) for seen in kinds} for said in kinds},
             "networks": {
-                each.network: {
-                    "assembly_bits": round(each.predicted.bits, DIGITS),
-                    "predicted": round(each.predicted.fraction, DIGITS),
-                    "prediction": each.predicted.kind,
-                    **asdict(each.measured),
-                    "measured": each.kind,
-                    "hit": each.hit,
+                outcome.network: {
+                    "assembly_bits": round(outcome.predicted.bits, DIGITS),
+                    "predicted": round(outcome.predicted.fraction, DIGITS),
+                    "prediction": outcome.predicted.kind,
+                    **asdict(outcome.measured),
+                    "measured": outcome.kind,
+                    "hit": outcome.hit,
                 }
-                for each in self.outcomes
+                for outcome in self.outcomes
             },
         }
 
@@ -289,30 +286,32 @@ def score(results: Results, networks: Collection[Variant] = tuple(REGISTERED.val
     waits_for = tuple(network.name for network, trials in values.items() if len(trials) < LEAST_TRIALS)
     if not outcomes:
         return Score((), waits_for, None, None, None)
-    misses = np.array([each.measured.mean - each.predicted.fraction for each in outcomes])
-    rho = spearman([(each.predicted.bits, each.measured.mean) for each in outcomes])
+    misses = np.array([outcome.measured.mean - outcome.predicted.fraction for outcome in outcomes])
+    rho = spearman([(outcome.predicted.bits, outcome.measured.mean) for outcome in outcomes])
     baseline, alone = rival(pool_alone, outcomes), fit_to(pool_alone)[0]
-    off = np.array([abs(each.measured.mean - alone(each.predicted)) for each in outcomes])
-    gain = bootstrap(off - abs(misses))
+    off = np.array([abs(outcome.measured.mean - alone(outcome.predicted)) for outcome in outcomes])
+    gain = bootstrap(np.mean, off - abs(misses))
     return Score(outcomes, waits_for, rho, float(misses.mean()), float(abs(misses).mean()), baseline, gain)
 
 
 def rival(number: Callable[[Assembled], float], outcomes: Collection[Outcome]) -> Rival:
     """Score another number of the first layer on networks that were measured, at least one."""
     curve, left_over = fit_to(number)
-    expected = [curve(each.predicted) for each in outcomes]
-    rho = spearman([(number(each.predicted), each.measured.mean) for each in outcomes])
-    hits = [assembly.kind_of(one) == each.kind for one, each in zip(expected, outcomes, strict=True)]
-    misses = [each.measured.mean - one for one, each in zip(expected, outcomes, strict=True)]
+    expected = [curve(outcome.predicted) for outcome in outcomes]
+    rho = spearman([(number(outcome.predicted), outcome.measured.mean) for outcome in outcomes])
+    hits = [
+        assembly.kind_of(share) == outcome.kind for share, outcome in zip(expected, outcomes, strict=True)
+    ]
+    misses = [outcome.measured.mean - share for share, outcome in zip(expected, outcomes, strict=True)]
     return Rival(left_over, rho.estimate if rho else None, sum(hits), float(np.abs(misses).mean()))
 
 
 def _they_come_true(results: Results) -> Iterator[Evidence]:
     """ASM-3: more bits, fewer relevant filters; and more than half of the networks in their class."""
-    found = score(results)
-    if found.rho:
-        yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", found.rho, "below", 0)
-    hits = bootstrap(np.array([each.hit for each in found.outcomes], dtype=np.float64))
+    result = score(results)
+    if result.rho:
+        yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", result.rho, "below", 0)
+    hits = bootstrap(np.mean, np.array([outcome.hit for outcome in result.outcomes], dtype=np.float64))
     yield Evidence("share of networks in the predicted class", hits, "above", HALF)
 
 
@@ -325,36 +324,6 @@ CLAIM = Claim(
 """The claim of ours that the registered networks decide; its rule is older than their runs."""
 
 
-def bootstrap(values: FloatArray, seed: int = 0) -> Interval:
-    """The mean with its 95% percentile interval over resampled values."""
-    draws = np.random.default_rng(seed).integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), (0.025, 0.975)).tolist()
-    return Interval(float(values.mean()), low, high)
-
-
 def paper_networks() -> tuple[Variant, ...]:
     """Return the paper's variants that the curve was fitted to."""
-    return tuple(VARIANTS[cell.variant] for cell in fitted_to())
-
-
-def spearman(points: Collection[tuple[float, float]], seed: int = 0) -> Interval | None:
-    """Spearman's rank correlation with its 95% percentile interval over resampled points.
-
-    Samples in which all values of one kind are equal have no correlation and are left out. ``None`` for fewer
-    than three points, or if all values of one kind are equal.
-    """
-    pairs = np.array(list(points), dtype=np.float64).reshape(-1, 2)
-    if len(pairs) < 3 or (pairs == pairs[0]).all(axis=0).any():
-        return None
-    draws = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
-    low, high = np.nanquantile(_rank_correlations(pairs[draws]), (0.025, 0.975)).tolist()
-    return Interval(float(_rank_correlations(pairs[None])[0]), low, high)
-
-
-def _rank_correlations(samples: FloatArray) -> FloatArray:
-    """Spearman's correlation of every sample of points (samples, n, 2); NaN if all values are equal."""
-    ranks = np.asarray(rankdata(samples, axis=1)) - (samples.shape[1] + 1) / 2
-    one, other = ranks[:, :, 0], ranks[:, :, 1]
-    spread = np.sqrt((one**2).sum(axis=1) * (other**2).sum(axis=1))
-    found: FloatArray = (one * other).sum(axis=1) / np.where(spread > 0, spread, np.nan)
-    return found
+    return tuple(VARIANTS[cell.variant] for cell in fit_points())

@@ -11,7 +11,7 @@ from receptive.evidence import claims
 from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import SCORES, Results, name_quantity
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
-from receptive.evidence.verdicts import Claim, Evidence, Rule, failing
+from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 from receptive.tasks.registry import IN_VIVO as REAL
 
@@ -42,23 +42,23 @@ def _name(what: Quantity) -> str:
 
 
 def above(results: Results, quantity: Quantity, limit: float) -> Evidence:
-    """The mean of a quantity lies above ``limit``."""
+    """Claim that the mean of a quantity lies above ``limit``."""
     return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "above", limit)
 
 
 def below(results: Results, quantity: Quantity, limit: float) -> Evidence:
-    """The mean of a quantity lies below ``limit``."""
+    """Claim that the mean of a quantity lies below ``limit``."""
     return Evidence(_name(quantity), contrast((1, sample(results.of(quantity)))), "below", limit)
 
 
-def combined(results: Results, *terms: tuple[float, Quantity]) -> Interval:
-    """A weighted sum of the means of quantities: trial by trial if all of them are of one network."""
-    numbered = [(weight, results.numbered(what.variant, results.of(what))) for weight, what in terms]
+def combine(results: Results, *terms: tuple[float, Quantity]) -> Interval:
+    """Sum weighted means of quantities: trial by trial if all of them are of one network."""
+    numbered = [(weight, results.by_number(what.variant, results.of(what))) for weight, what in terms]
     return _sum(results.by_trial or len({what.variant for _, what in terms}) == 1, *numbered)
 
 
 def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
-    """A weighted sum of means of numbered trials; by trial over those that all have."""
+    """Sum weighted means of numbered trials; trial by trial over those that all have."""
     if not by_trial:
         return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
     shared = set.intersection(*(set(trials) for _, trials in terms))
@@ -68,28 +68,28 @@ def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
     return contrast((1, sample(sums)))
 
 
-def exceeds(results: Results, one: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
-    """One quantity is greater than another, by more than ``by``."""
-    return Evidence(f"{_name(one)} − {_name(other)}", combined(results, (1, one), (-1, other)), "above", by)
+def exceeds(results: Results, more: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
+    """Claim that one quantity is greater than another, by more than ``by``."""
+    return Evidence(f"{_name(more)} − {_name(other)}", combine(results, (1, more), (-1, other)), "above", by)
 
 
-def not_beaten(results: Results, one: Quantity, other: Quantity, by: float) -> Evidence:
-    """The other quantity is not greater by as much as ``by``."""
-    return Evidence(f"{_name(other)} − {_name(one)}", combined(results, (1, other), (-1, one)), "below", by)
+def not_beaten(results: Results, this: Quantity, other: Quantity, by: float) -> Evidence:
+    """Claim that the other quantity is not greater by as much as ``by``."""
+    return Evidence(f"{_name(other)} − {_name(this)}", combine(results, (1, other), (-1, this)), "below", by)
 
 
 def _of_groups(results: Results, ones: Sequence[Quantity], others: Sequence[Quantity]) -> Interval:
-    """The mean of some quantities minus the mean of others, all of different networks."""
-    terms = [(1 / len(ones), one) for one in ones] + [(-1 / len(others), other) for other in others]
-    return combined(results, *terms)
+    """Return the mean of some quantities minus the mean of others, all of different networks."""
+    terms = [(1 / len(ones), quantity) for quantity in ones] + [(-1 / len(others), other) for other in others]
+    return combine(results, *terms)
 
 
 def _slope(
     results: Results, quantities: Sequence[Quantity], scale: Sequence[float] = (1, 1, 1, 1)
 ) -> Interval:
-    """The least-squares slope of four means, each times its scale, in equal steps."""
+    """Return the least-squares slope of four means, each times its scale, in equal steps."""
     weights = np.multiply((-0.3, -0.1, 0.1, 0.3), scale).tolist()
-    return combined(results, *zip(weights, quantities, strict=True))
+    return combine(results, *zip(weights, quantities, strict=True))
 
 
 def closest(evidence: Iterable[Evidence]) -> Evidence:
@@ -97,14 +97,19 @@ def closest(evidence: Iterable[Evidence]) -> Evidence:
     every = list(evidence)
     least = min(
         every,
-        key=lambda each: (not each.contradicted, each.margin if isnan(each.clearance) else each.clearance),
+        key=lambda inequality: (
+            not inequality.contradicted,
+            inequality.margin if isnan(inequality.clearance) else inequality.clearance,
+        ),
     )
-    return Evidence(least.what, least.found, least.side, least.limit, len(every))
+    return Evidence(least.what, least.interval, least.side, least.limit, len(every))
 
 
 # The claims. Every inequality is of measured values alone.
 
-TABLE_1 = tuple(dict.fromkeys(cell.variant for cell in claims.published() if cell.id.startswith("T1-")))
+TABLE_1 = tuple(
+    dict.fromkeys(cell.variant for cell in claims.published_numbers() if cell.id.startswith("T1-"))
+)
 
 
 def pool_1(results: Results) -> Iterator[Evidence]:
@@ -132,7 +137,7 @@ def pool_3(results: Results) -> Iterator[Evidence]:
 
 def pool_4(results: Results) -> Iterator[Evidence]:
     """Judge POOL-4: not every filter is relevant, and how many are on each factor changes between trials."""
-    mean = combined(results, *((1 / len(LARGE), key(variant, "relevant")) for variant in LARGE))
+    mean = combine(results, *((1 / len(LARGE), key(variant, "relevant")) for variant in LARGE))
     yield Evidence(f"relevant, mean of {', '.join(LARGE)}", mean, "below", 1)
     spread = np.mean([_spread(results, variant) for variant in LARGE], axis=0)
     what = "standard deviation between trials of the number of filters on a factor (interval over factors)"
@@ -140,7 +145,7 @@ def pool_4(results: Results) -> Iterator[Evidence]:
 
 
 def _spread(results: Results, variant: str) -> NDArray[np.float64]:
-    """For every factor the standard deviation, over trials, of how many first-layer filters match it."""
+    """Return, for every factor, the deviation over trials of the number of first-layer filters on it."""
     shares = np.array([list(trial.values()) for trial in results.factors[variant, "conv1"]])
     spread: NDArray[np.float64] = np.std(shares * VARIANTS[variant].filters[0], axis=0, ddof=1)
     return spread
@@ -199,13 +204,14 @@ def vivo_1(results: Results) -> Iterator[Evidence]:
 
 
 def _large_pools_lead(results: Results, column: str) -> Iterator[Evidence]:
-    """By far on average, and each small pool by itself."""
+    """Compare large pools with small ones: by far on average, and with each small pool by itself."""
     large, small = _keys(column, *LARGE), _keys(column, *SMALL)
     what = f"{column}, mean of {', '.join(LARGE)} − "
     whole = _of_groups(results, large, small)
     yield Evidence(f"{what}mean of {', '.join(SMALL)}", whole, "above", CLEAR)
     yield closest(
-        Evidence(what + one.variant, _of_groups(results, large, [one]), "above", 0) for one in small
+        Evidence(what + quantity.variant, _of_groups(results, large, [quantity]), "above", 0)
+        for quantity in small
     )
 
 
@@ -218,9 +224,9 @@ def vivo_2(results: Results) -> Iterator[Evidence]:
 def vivo_3(results: Results) -> Iterator[Evidence]:
     """Judge VIVO-3: small pools score better than large ones, by little."""
     what = f"auroc, mean of {', '.join(SMALL)} − mean of {', '.join(LARGE)}"
-    found = _of_groups(results, _keys("auroc", *SMALL), _keys("auroc", *LARGE))
-    yield Evidence(what, found, "above", 0)
-    yield Evidence(what, found, "below", CLEAR)
+    interval = _of_groups(results, _keys("auroc", *SMALL), _keys("auroc", *LARGE))
+    yield Evidence(what, interval, "above", 0)
+    yield Evidence(what, interval, "below", CLEAR)
 
 
 def vivo_4(results: Results) -> Iterator[Evidence]:
@@ -234,7 +240,7 @@ def vivo_4(results: Results) -> Iterator[Evidence]:
 
 def vivo_5(results: Results) -> Iterator[Evidence]:
     """Judge VIVO-5: with more filters more factors have one."""
-    most, least = (results.numbered(v, results.covered(v)) for v in (NUMBERS[-1], NUMBERS[0]))
+    most, least = (results.by_number(v, results.factors_covered(v)) for v in (NUMBERS[-1], NUMBERS[0]))
     what = f"factors with a filter, {NUMBERS[-1]} − {NUMBERS[0]}"
     yield Evidence(what, _sum(results.by_trial, (1, most), (-1, least)), "above", 0)
 
@@ -246,8 +252,8 @@ def vivo_6(results: Results) -> Iterator[Evidence]:
 
 def vivo_7(results: Results) -> Iterator[Evidence]:
     """Judge VIVO-7: more factors have a filter in CNN-1's second layer than in CNN-25's first."""
-    deep = results.numbered("cnn-1", results.covered("cnn-1", "conv2"))
-    first = results.numbered("cnn-25", results.covered("cnn-25"))
+    deep = results.by_number("cnn-1", results.factors_covered("cnn-1", "conv2"))
+    first = results.by_number("cnn-25", results.factors_covered("cnn-25"))
     what = "factors with a filter, cnn-1 conv2 − cnn-25"
     yield Evidence(what, _sum(results.by_trial, (1, deep), (-1, first)), "above", 0)
 
@@ -274,7 +280,7 @@ CLAIMS = (
     Claim("NUM-1", num_1, _keys("relevant", *NUMBERS)),
     Claim("SIZE-1", size_1, _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25")),
     Claim("SIZE-2", size_2, _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2")),
-    Claim("SIZE-3", size_3, _keys("auroc", "cnn9-25", "cnn-25"), why=failing(size_3)),
+    Claim("SIZE-3", size_3, _keys("auroc", "cnn9-25", "cnn-25"), why=explain_failures(size_3)),
     Claim(
         "STRIDE-1",
         whole_although_cnn_2_is_not("cnn-50-2"),
@@ -312,14 +318,14 @@ IN_VIVO = (
         LEAST_TRIALS,
     ),
     Claim("VIVO-5", vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), REAL, LEAST_TRIALS),
-    Claim("VIVO-6", vivo_6, _keys("relevant", *SMALL, *LARGE), REAL, LEAST_TRIALS, failing(vivo_6)),
+    Claim("VIVO-6", vivo_6, _keys("relevant", *SMALL, *LARGE), REAL, LEAST_TRIALS, explain_failures(vivo_6)),
     Claim(
         "VIVO-7",
         vivo_7,
         (key("cnn-1", "relevant", "conv2"), key("cnn-25", "relevant")),
         REAL,
         LEAST_TRIALS,
-        failing(vivo_7),
+        explain_failures(vivo_7),
     ),
     Claim(
         "VIVO-8",
@@ -327,7 +333,7 @@ IN_VIVO = (
         _keys("relevant", "cnn9-25", "cnn9-4", "cnn-50-2", "cnn-2"),
         REAL,
         LEAST_TRIALS,
-        failing(vivo_8),
+        explain_failures(vivo_8),
     ),
 )
 """The claims that runs on real sequences decide."""

@@ -1,10 +1,16 @@
-"""Means, intervals and differences of trials, by Welch."""
+"""Means, intervals and differences of trials, by Welch, and bootstrap intervals.
 
-from collections.abc import Sequence
+Welch's interval is written out, as scipy has it for two samples only, and rules weigh up to eight.
+"""
+
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from math import isnan, sqrt
+from typing import Any
+from warnings import catch_warnings
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 LEAST_TRIALS = 3
@@ -12,6 +18,10 @@ LEAST_TRIALS = 3
 EQUIVALENCE = 0.90
 """Confidence of the interval that stands for two one-sided tests at 5%."""
 CONFIDENCE = 0.95
+RESAMPLES = 2000
+"""Samples for a bootstrap interval."""
+
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -62,15 +72,63 @@ def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> In
     >>> f"{difference.estimate:.2f} [{difference.low:.2f}, {difference.high:.2f}]"
     '0.50 [0.27, 0.73]'
     """
-    estimate = sum(weight * one.mean for weight, one in terms)
-    if any(one.n < 2 for _, one in terms):
+    estimate = sum(weight * trials.mean for weight, trials in terms)
+    if any(trials.n < 2 for _, trials in terms):
         return Interval(estimate, float("nan"), float("nan"))
-    variances = [(weight * one.sd) ** 2 / one.n for weight, one in terms]
+    variances = [(weight * trials.sd) ** 2 / trials.n for weight, trials in terms]
     total = sum(variances)
     if total == 0:
         return Interval(estimate, estimate, estimate)
     shares = [
-        (variance / total) ** 2 / (one.n - 1) for variance, (_, one) in zip(variances, terms, strict=True)
+        (variance / total) ** 2 / (trials.n - 1)
+        for variance, (_, trials) in zip(variances, terms, strict=True)
     ]
     half = float(stdtrit(1 / sum(shares), (1 + confidence) / 2)) * sqrt(total)
     return Interval(estimate, estimate - half, estimate + half)
+
+
+def bootstrap(statistic: Callable[..., Any], *values: FloatArray) -> Interval:
+    """Estimate a statistic with its 95% percentile interval over resampled values.
+
+    Args:
+        statistic: takes the values, and along which ``axis``; samples that it has no number for are left out.
+        values: float (n,); of several arrays those at one place stay together.
+
+    >>> bootstrap(np.mean, np.array([0.0, 0.0, 1.0, 1.0]))
+    Interval(estimate=0.5, low=0.0, high=1.0)
+    """
+    from scipy import stats  # a second to import
+
+    with catch_warnings(action="ignore", category=stats.DegenerateDataWarning):  # of samples without a number
+        samples = stats.bootstrap(
+            values,
+            statistic,
+            paired=True,
+            method="percentile",
+            n_resamples=RESAMPLES,
+            rng=np.random.default_rng(0),
+        ).bootstrap_distribution
+    low, high = np.nanquantile(samples, (0.025, 0.975)).tolist()
+    return Interval(float(statistic(*values, axis=-1)), low, high)
+
+
+def spearman(points: Collection[tuple[float, float]]) -> Interval | None:
+    """Estimate Spearman's rank correlation with its bootstrap interval.
+
+    Samples in which all values of one kind are equal have no correlation. ``None`` for fewer than three
+    points, or if all values of one kind are equal.
+    """
+    pairs = np.array(list(points), dtype=np.float64).reshape(-1, 2)
+    if len(pairs) < 3 or (pairs == pairs[0]).all(axis=0).any():
+        return None
+    return bootstrap(_rank_correlation, *pairs.T)
+
+
+def _rank_correlation(x: FloatArray, y: FloatArray, axis: int) -> FloatArray:
+    """Correlate ranks along an axis; NaN if all values of one kind are equal."""
+    from scipy import stats
+
+    first, second = (stats.rankdata(values, axis=axis) - (values.shape[axis] + 1) / 2 for values in (x, y))
+    spread = np.sqrt((first**2).sum(axis) * (second**2).sum(axis))
+    correlations: FloatArray = (first * second).sum(axis) / np.where(spread > 0, spread, np.nan)
+    return correlations

@@ -1,4 +1,4 @@
-"""What to change to make a network's first layer readable, or the other way round: one knob at a time."""
+"""Suggestions: single changes that make a network's first layer readable, or one of parts."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -84,7 +84,7 @@ class Advice:
 
     @property
     def note(self) -> str:
-        """Why there is nothing to suggest; empty if there is something."""
+        """The reason that there is nothing to suggest; empty if there is something."""
         if self.suggestions:
             return ""
         if self.now.prediction.kind == TOWARDS[self.towards]:
@@ -98,7 +98,7 @@ class Advice:
             "network": format_layers(self.now.layers),
             "towards": self.towards,
             "now": self.now.record(),
-            "suggestions": [each.record() for each in self.suggestions],
+            "suggestions": [suggestion.record() for suggestion in self.suggestions],
             "activation": self.activation or None,
             "note": self.note or None,
         }
@@ -121,19 +121,19 @@ def suggest(network: Graph, length: int, towards: str = "motifs") -> Advice:
     """
     if towards not in TOWARDS:
         raise UsageError(f"--towards {towards}: expected {' or '.join(TOWARDS)}")
-    layers = _chained(network)
+    layers = _chain_layers(network)
     (first, *_) = [node.layer.name for node in network.nodes if node.layer.kind == "conv"]
     activation = network.activations.get(first, "relu")
     now = _design("", "as it is", layers, length, activation)
     if now is None or now.prediction.kind == TOWARDS[towards]:
         return Advice(_known(now), towards, ())
-    found = dict[tuple[Layer, ...], Design]()
+    designs = dict[tuple[Layer, ...], Design]()
     for knob in _knobs(layers, length, activation):
-        asked = [each for each in knob if each.prediction.kind == TOWARDS[towards]]
-        sure = [each for each in asked if _wholly(each.prediction, towards)]
+        asked = [design for design in knob if design.prediction.kind == TOWARDS[towards]]
+        sure = [design for design in asked if _lies_within(design.prediction, towards)]
         for group in (asked, sure):
-            found |= {each.layers: each for each in group[:1]}
-    ranked = sorted(found.values(), key=lambda each: _changed(now, each))
+            designs |= {design.layers: design for design in group[:1]}
+    ranked = sorted(designs.values(), key=lambda design: _cost(now, design))
     measured = towards == "motifs" and activation == "relu" and not now.prediction.outside
     return Advice(now, towards, tuple(ranked), EXPONENTIAL if measured else "")
 
@@ -144,8 +144,8 @@ def _known(design: Design | None) -> Design:
     return design
 
 
-def _chained(network: Graph) -> tuple[Layer, ...]:
-    """The layers of a network that is a chain, without names."""
+def _chain_layers(network: Graph) -> tuple[Layer, ...]:
+    """Return the layers of a network that is a chain, without names."""
     below = INPUT
     for node in network.nodes:
         if node.inputs != (below,):
@@ -158,7 +158,7 @@ def _chained(network: Graph) -> tuple[Layer, ...]:
 
 
 def _design(knob: str, change: str, layers: tuple[Layer, ...], length: int, activation: str) -> Design | None:
-    """What is to be said of a network; None if it leaves no positions."""
+    """Predict a changed network; None if it leaves no positions."""
     graph = replace(chain(layers), activations={"conv1": activation})
     try:
         fields = receptive_fields(graph, length)
@@ -179,21 +179,21 @@ def _design(knob: str, change: str, layers: tuple[Layer, ...], length: int, acti
 
 
 def _positions(fields: ReceptiveFields, first: Prediction) -> int:
-    """The positions of the map that the first convolution's reader reads."""
+    """Return the positions of the map that the first convolution's reader reads."""
     if not first.read_by:
         return fields.rows[-1].length
     (node,) = (node for node in fields.graph.nodes if node.layer.name == first.read_by)
     return fields.row(node.inputs[0]).length
 
 
-def _wholly(prediction: Prediction, towards: str) -> bool:
-    """Whether the whole interval lies in the class that is asked for."""
+def _lies_within(prediction: Prediction, towards: str) -> bool:
+    """Tell whether the whole interval lies in the class that is asked for."""
     low, high = MIXED
     return prediction.low > high if towards == "motifs" else prediction.high < low
 
 
-def _changed(now: Design, then: Design) -> float:
-    """How much a change costs: the logarithms of three ratios, added up without their signs."""
+def _cost(now: Design, then: Design) -> float:
+    """Return the cost of a change: the logarithms of three ratios, added up without their signs."""
     pairs = (
         (now.parameters, then.parameters),
         (now.positions, then.positions),
@@ -203,11 +203,11 @@ def _changed(now: Design, then: Design) -> float:
 
 
 def _knobs(layers: tuple[Layer, ...], length: int, activation: str) -> Iterator[list[Design]]:
-    """Every knob in turn, as the designs that it gives, the smallest change first."""
+    """Return every knob in turn, as the designs that it gives, the smallest change first."""
     for changes in _changes(layers):
         made = []
         for knob, value, before, changed, after in changes:
-            fitted = _fitted(changed, after, length)
+            fitted = _fit_pools(changed, after, length)
             words = f"{knob} {before} → {value}"
             if fitted != changed:
                 pairs = [
@@ -225,7 +225,7 @@ Change = tuple[str, int, int, tuple[Layer, ...], int]
 
 
 def _changes(layers: tuple[Layer, ...]) -> Iterator[list[Change]]:
-    """What each knob can be set to."""
+    """List the settings of each knob."""
     convolutions = [place for place, layer in enumerate(layers) if layer.kind == "conv"]
     first, second = convolutions[0], (*convolutions[1:], len(layers))[0]
     pools = [place for place in range(first + 1, second) if layers[place].kind == "pool"]
@@ -275,12 +275,12 @@ def _changes(layers: tuple[Layer, ...]) -> Iterator[list[Change]]:
 
 
 def _pool(size: int, stride: int) -> Layer:
-    """A pool as those that were trained are: padded where its windows overlap."""
+    """Return a pool as those that were trained are: padded where its windows overlap."""
     return Layer("pool", size, stride, padding="same" if stride < size else "valid")
 
 
-def _fitted(layers: tuple[Layer, ...], first: int, length: int) -> tuple[Layer, ...]:
-    """The layers, pools from ``first`` on made as small as there are positions for them."""
+def _fit_pools(layers: tuple[Layer, ...], first: int, length: int) -> tuple[Layer, ...]:
+    """Return the layers, pools from ``first`` on made as small as there are positions for them."""
     made = list(layers[:first])
     for layer in layers[first:]:
         if layer.kind in POOLING and layer.padding == "valid":

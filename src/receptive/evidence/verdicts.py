@@ -49,10 +49,10 @@ def compare(cell: Cell, values: Sequence[float]) -> Comparison:
     if measured is None or measured.n < LEAST_TRIALS:
         return Comparison(cell, measured, None, "not measured")
     terms, tolerance = ((1, measured), (-1, published_sample(cell))), TOLERANCE[cell.column]
-    found, narrow = contrast(*terms), contrast(*terms, confidence=EQUIVALENCE)
-    same = found.low <= 0 <= found.high or abs(found.estimate) < tolerance
+    interval, narrow = contrast(*terms), contrast(*terms, confidence=EQUIVALENCE)
+    same = interval.low <= 0 <= interval.high or abs(interval.estimate) < tolerance
     shown = -tolerance < narrow.low and narrow.high < tolerance
-    return Comparison(cell, measured, found, "reproduced" if same else "not reproduced", shown)
+    return Comparison(cell, measured, interval, "reproduced" if same else "not reproduced", shown)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Evidence:
     """
 
     what: str
-    found: Interval
+    interval: Interval
     side: Literal["above", "below"]
     limit: float
     closest_of: int = 1
@@ -76,17 +76,17 @@ class Evidence:
     @property
     def margin(self) -> float:
         """Distance of the estimate from the limit, on the claimed side; negative on the other."""
-        return (self.found.estimate - self.limit) * (1 if self.side == "above" else -1)
+        return (self.interval.estimate - self.limit) * (1 if self.side == "above" else -1)
 
     @property
     def clearance(self) -> float:
         """The same of the nearer end of the interval; NaN if there is no interval."""
-        return self.found.low - self.limit if self.side == "above" else self.limit - self.found.high
+        return self.interval.low - self.limit if self.side == "above" else self.limit - self.interval.high
 
     @property
     def reach(self) -> float:
         """The same of the farther end of the interval."""
-        return self.found.high - self.limit if self.side == "above" else self.limit - self.found.low
+        return self.interval.high - self.limit if self.side == "above" else self.limit - self.interval.low
 
     @property
     def holds(self) -> bool:
@@ -113,6 +113,7 @@ class Claim:
         tasks: those whose runs decide it, each for itself; the paper's own data first.
         least: trials that each quantity takes.
         why: says of results that do not bear it out where they differ; ``claims.toml`` does where it is None.
+        most_missing: how many of the quantities may have fewer trials; the rule passes these over.
     """
 
     id: str
@@ -121,6 +122,7 @@ class Claim:
     tasks: tuple[str, ...] = ("synthetic",)
     least: int = PUBLISHED_TRIALS
     why: Callable[[Results], str] | None = None
+    most_missing: int = 0
 
     @property
     def statement(self) -> str:
@@ -147,13 +149,15 @@ class Judgement:
 def judge(claim: Claim, results: Results) -> Judgement:
     """Judge a claim by the measured results."""
     few = [what.variant for what in claim.needs if len(results.of(what)) < claim.least]
-    if few:
+    if len(few) > claim.most_missing:
         return Judgement(claim, results.task, "not measured", waits_for=tuple(dict.fromkeys(few)))
     evidence = tuple(claim.rule(results))
-    if any(isnan(each.clearance) for each in evidence):
+    if any(isnan(inequality.clearance) for inequality in evidence):
         return Judgement(claim, results.task, "not measured", evidence)
-    if not all(each.holds for each in evidence):
-        failed: Verdict = "not reproduced" if any(each.contradicted for each in evidence) else "undecided"
+    if not all(inequality.holds for inequality in evidence):
+        failed: Verdict = (
+            "not reproduced" if any(inequality.contradicted for inequality in evidence) else "undecided"
+        )
         return Judgement(claim, results.task, failed, evidence, (), claim.why(results) if claim.why else "")
     numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim, results.task)}
     needs_none = not leans_on(claim, claim.tasks[0])
@@ -166,31 +170,31 @@ def judge_all(every: Iterable[Claim], results: Mapping[str, Results]) -> tuple[J
 
     Without any it is not measured on the last of its tasks, which needs no data but the package's.
     """
-    found = []
+    judgements = []
     for claim in every:
         tasks = [task for task in claim.tasks if task in results] or claim.tasks[-1:]
-        found += [judge(claim, results.get(task, Results({}, {}, task=task))) for task in tasks]
-    return tuple(found)
+        judgements += [judge(claim, results.get(task, Results({}, {}, task=task))) for task in tasks]
+    return tuple(judgements)
 
 
 def leans_on(claim: Claim, task: str = "synthetic") -> list[Cell]:
     """Return the published numbers of a task that a claim leans on, save those copied by mistake (D-2)."""
-    cells = [cell for cell in claims.published() if cell.task == task and cell.key in claim.needs]
+    cells = [cell for cell in claims.published_numbers() if cell.task == task and cell.key in claim.needs]
     return [cell for cell in cells if not (cell.id in COPIED and cell.layer)]
 
 
-def failing(rule: Rule) -> Callable[[Results], str]:
+def explain_failures(rule: Rule) -> Callable[[Results], str]:
     """Return what says, as a claim's ``why``, which inequalities do not hold and how far they are off."""
 
     def words(evidence: Evidence) -> str:
-        found = evidence.found
+        measured = evidence.interval
         off = "wrong" if evidence.contradicted else "open"
-        interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+        interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
         return f"{off} is {evidence.what}, {interval}, which was to be {evidence.side} {evidence.limit:.3g}"
 
     def why(results: Results) -> str:
         every = list(rule(results))
-        off = [each for each in every if not each.holds]
+        off = [inequality for inequality in every if not inequality.holds]
         hold = "" if len(every) == 1 else f"Of {len(every)} inequalities {len(every) - len(off)} hold. "
         said = "; ".join(map(words, off))
         return f"{hold}{said[:1].upper()}{said[1:]}."

@@ -1,4 +1,4 @@
-"""What there is to assemble, which designs leave it to the next layer, and how forecasts came out."""
+"""Figures of assembly: the parts, the designs that leave them to the next layer, and the forecasts."""
 
 from collections.abc import Sequence
 
@@ -50,7 +50,7 @@ def parts(motif: Motif, columns: tuple[int, int] = (3, 8), pool: int = 4, place:
     axes = figure.subplots()
 
     def label(height: float, words: str) -> None:
-        axes.text(left - 7, height, words, va="center", fontsize="small")
+        axes.text(left - 7, height, words, va="center", fontsize=9)
 
     _logo(axes, motif.pwm, place, 6.9)
     label(7.4, "the motif in a sequence")
@@ -68,10 +68,10 @@ def parts(motif: Motif, columns: tuple[int, int] = (3, 8), pool: int = 4, place:
             fill = colour if window == fired[row] // pool else "white"
             axes.add_patch(Rectangle((window * pool, box), pool, 0.55, fc=fill, ec="0.5", lw=0.8))
         label(box + 0.27, f"{name}, pooled by {pool}")
-    one, other = (at + 0.5 for at in fired)
-    axes.annotate("", (other, 1.65), (one, 1.65), arrowprops={"arrowstyle": "<->", "lw": 1.2})
+    near, other = (at + 0.5 for at in fired)
+    axes.annotate("", (other, 1.65), (near, 1.65), arrowprops={"arrowstyle": "<->", "lw": 1.2})
     words = f"δ = {fired[1] - fired[0]:+d}".replace("-", "−")
-    axes.text(max(one, other) + 0.5, 1.65, words, va="center")
+    axes.text(max(near, other) + 0.5, 1.65, words, va="center")
     axes.set(xlim=(left - 7, right), ylim=(-0.3, 8.1))
     axes.set_axis_off()
     return figure
@@ -136,7 +136,7 @@ def design_map(
 
 
 def _border(inside: NDArray[np.bool_], blank: NDArray[np.bool_]) -> list[list[tuple[float, float]]]:
-    """The edges between cells inside and outside of a region, both on the map."""
+    """Return the edges between cells inside and outside of a region, both on the map."""
     edges = []
     for row, column in np.argwhere(~blank).tolist():
         if column + 1 < inside.shape[1] and inside[row, column] != inside[row, column + 1]:
@@ -149,13 +149,15 @@ def _border(inside: NDArray[np.bool_], blank: NDArray[np.bool_]) -> list[list[tu
 def _mark_networks(axes: Axes, known: Outcomes, taps: int, sizes: Sequence[int]) -> None:
     """Put the trained networks of a panel where their pool and stride are on the map, once each."""
     marked = dict[tuple[int, int], Outcome]()
-    for each in known.layers:
-        seen = each.view
+    for layer in known.layers:
+        seen = layer.view
         plain = (seen.name, seen.taps, seen.dilation, seen.features) == ("conv1", taps, 1, frozenset())
-        if plain and each.letters >= prediction.SHORTEST and {seen.pool, seen.stride} <= {*sizes}:
-            marked.setdefault((sizes.index(seen.pool), sizes.index(seen.stride)), each)
-    for at, each in marked.items():
-        axes.scatter(*at, c=[each.mean], cmap="cividis", vmin=0, vmax=1, s=70, ec="white", lw=1.2, zorder=3)
+        if plain and layer.letters >= prediction.SHORTEST and {seen.pool, seen.stride} <= {*sizes}:
+            marked.setdefault((sizes.index(seen.pool), sizes.index(seen.stride)), layer)
+    for at, network in marked.items():
+        axes.scatter(
+            *at, c=[network.mean], cmap="cividis", vmin=0, vmax=1, s=70, ec="white", lw=1.2, zorder=3
+        )
 
 
 # --- the outcomes --------------------------------------------------------------------------------------
@@ -182,14 +184,14 @@ def forecast_and_measured(known: Outcomes, results: Results) -> Figure:
             named.append((left, came.network, came.predicted.fraction, came.measured.mean))
     spread = prediction.width(known.layers)
     x = np.linspace(0, 1, 201)
-    low, high = np.array([prediction.interval(each, spread) for each in x.tolist()]).T
+    low, high = np.array([prediction.interval(share, spread) for share in x.tolist()]).T
     right.fill_between(x, low, high, color="0.9", zorder=0)
-    for each in known.layers:
-        if each.registered and each.view.name == "conv1":
-            _disc(right, each.forecast, each.trials, filled=each.registered == 2)
-            ends = prediction.interval(each.forecast, spread)
-            if not ends[0] <= each.mean <= ends[1]:
-                named.append((right, each.network, each.forecast, each.mean))
+    for layer in known.layers:
+        if layer.registered and layer.view.name == "conv1":
+            _disc(right, layer.forecast, layer.trials, filled=layer.registered == 2)
+            ends = prediction.interval(layer.forecast, spread)
+            if not ends[0] <= layer.mean <= ends[1]:
+                named.append((right, layer.network, layer.forecast, layer.mean))
     _name(named)
     titles = ("first registration: assembly information", "coincidence information")
     for axes, title in zip((left, right), titles, strict=True):
@@ -213,7 +215,7 @@ def _name(points: Sequence[tuple[Axes, str, float, float]]) -> None:
             height -= 0.015
         taken.append((axes, right, height))
         beside = across + (0.025 if right else -0.025)
-        axes.text(beside, height, name, ha="left" if right else "right", va="center", fontsize="small")
+        axes.text(beside, height, name, ha="left" if right else "right", va="center", fontsize=9)
 
 
 def _disc(axes: Axes, forecast: float, trials: Sequence[float], filled: bool) -> None:

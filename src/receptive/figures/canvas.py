@@ -1,4 +1,4 @@
-"""What the figures share: colours that the colour-blind can tell apart, and saving whole or not at all."""
+"""Shared by the figures: colours that the colour-blind can tell apart, and saving whole or not at all."""
 
 from pathlib import Path
 

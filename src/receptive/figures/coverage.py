@@ -1,4 +1,4 @@
-"""Which factors have how many filters, trial by trial: how much redundancy is chance (POOL-4)."""
+"""Filters on each factor, trial by trial: how much redundancy is chance (POOL-4)."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,7 +13,7 @@ NONE = "none"
 
 
 def factors_of(results: Results, variant: str) -> tuple[str, ...]:
-    """The factors that the network's task has, all twelve without a run."""
+    """Return the factors that the network's task has, all twelve without a run."""
     trials = results.factors.get((variant, "conv1"))
     return tuple(trials[0]) if trials else tuple(FACTORS)
 
@@ -28,8 +28,8 @@ def counts(results: Results, variant: str) -> NDArray[np.int64]:
     filters, factors = VARIANTS[variant].filters[0], factors_of(results, variant)
     trials = results.factors.get((variant, "conv1"), ())
     shares = np.array([[trial[factor] for factor in factors] for trial in trials]).reshape(-1, len(factors))
-    found = np.rint(shares * filters).astype(np.int64)
-    return np.vstack([found.T, filters - found.sum(axis=1)])
+    numbers = np.rint(shares * filters).astype(np.int64)
+    return np.vstack([numbers.T, filters - numbers.sum(axis=1)])
 
 
 def coverage(results: Results, variant: str) -> Figure:

@@ -1,4 +1,4 @@
-"""What else decides: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
+"""Figures of the Discussion: activations, conditions, and the first layer over epochs (DISC-1 to DISC-7)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
@@ -11,9 +11,10 @@ from receptive.evidence.discussion import CONDITIONS, LEARNED
 from receptive.evidence.kept import Epochs, Importance
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
-from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from receptive.figures.matches import legend
 from receptive.networks.variants import SMALL
+from receptive.theory.activation import FUNCTIONS, HALF, gain
 
 COLUMNS = {"relevant": "share of relevant filters", "auroc": "AU-ROC"}
 WHERE = {**{name: name.upper() for name in (*SMALL, "cnn-25")}}
@@ -25,6 +26,9 @@ ACTIVATIONS = {
     "+activation=softplus": ("softplus", GREEN, "^"),
     "+activation=squared_relu": ("squared ReLU", ORANGE, "s"),
     "+activation=sigmoid": ("sigmoid", PURPLE, "v"),
+    "+activation=gelu": ("GELU", SKY, "P"),
+    "+activation=silu": ("SiLU", "black", "X"),
+    "+activation=cubed_relu": ("cubed ReLU", GREY, "h"),
 }
 """Activations of the first layer: name, colour and marker."""
 BEFORE = ("+learning_rate=0.0003", "+beta_1=0.9", "+initializer=he_normal", "+patience=None")
@@ -82,6 +86,43 @@ def activations(results: Results) -> Figure:
     return figure
 
 
+def gains(results: Results) -> Figure:
+    """Draw what activations make of a growing sum, and CNN-2's relevant share against their gains (DISC-10).
+
+    Left, what is handed on at 0 is taken off, and what half a motif gives is 1. What is not trained yet has
+    its place marked on the right by a line.
+
+    Args:
+        results: of `measured.conditions`.
+    """
+    figure = Figure(figsize=(9, 3.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    sums = np.linspace(0, 2 * HALF, 81)
+    for switch, (label, colour, marker) in ACTIVATIONS.items():
+        name = switch.partition("=")[2] or "relu"
+        values = FUNCTIONS[name](sums) - FUNCTIONS[name](np.zeros(1))
+        left.plot(sums, values / values[len(sums) // 2], color=colour, lw=1.4)
+        left.plot(sums[-1:], values[-1:] / values[len(sums) // 2], marker, color=colour, ms=6, clip_on=False)
+        shares, x = results.of(key(f"cnn-2{switch}", "relevant")), gain(name)
+        right.plot([x] * len(shares), shares, ".", color="black", ms=3, alpha=0.5, zorder=4)
+        right.plot([x], [np.mean(shares) if shares else np.nan], marker, color=colour, ms=7, label=label)
+        if not shares:
+            right.axvline(x, color=colour, lw=1, ls=":")
+    left.axhline(2, color="0.6", lw=1, ls="--")
+    left.set_xticks([0, HALF, 2 * HALF], ["0", "half a motif", "a whole motif"])
+    left.set_title("handed on, in units of what a half gives", fontsize="medium")
+    right.set_xscale("log")
+    right.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+    right.minorticks_off()
+    right.set_xlabel("gain of the whole over two halves")
+    right.set_ylim(-0.04, 1.04)
+    right.set_title("share of relevant filters in CNN-2", fontsize="medium")
+    _plain(left)
+    _plain(right)
+    legend(figure)
+    return figure
+
+
 def under_conditions(results: Results) -> Figure:
     """Draw relevant share and AU-ROC of CNN-2 and CNN-25 under each condition (DISC-4).
 
@@ -121,18 +162,18 @@ def over_epochs(kept: Mapping[str, Sequence[Epochs]]) -> Figure:
         kept: trials, by the name of the network.
     """
     panels: dict[str, Callable[[Epochs, int], float]] = {
-        "loss on validation data": lambda each, place: each.loss[place],
-        "gradient at a filter": lambda each, place: fmean(each.gradient[place]),
-        "bits that a filter holds": lambda each, place: fmean(each.bits[place]),
-        "share of relevant filters": lambda each, place: each.relevant(place),
+        "loss on validation data": lambda layer, place: layer.loss[place],
+        "gradient at a filter": lambda layer, place: fmean(layer.gradient[place]),
+        "bits that a filter holds": lambda layer, place: fmean(layer.bits[place]),
+        "share of relevant filters": lambda layer, place: layer.relevant(place),
     }
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     for axes, (title, number) in zip(figure.subplots(2, 2).flat, panels.items(), strict=True):
         for colour, (network, trials) in zip((BLUE, VERMILLION, GREEN, PURPLE), kept.items(), strict=False):
-            for trial, each in enumerate(trials):
-                values = [number(each, place) for place in range(len(each.epoch))]
+            for trial, layer in enumerate(trials):
+                values = [number(layer, place) for place in range(len(layer.epoch))]
                 label = network if trial == 0 else None
-                axes.plot(each.epoch, values, color=colour, marker=".", ms=4, lw=1.2, alpha=0.8, label=label)
+                axes.plot(layer.epoch, values, color=colour, marker=".", ms=4, lw=1.2, alpha=0.8, label=label)
         _against_epochs(axes, title)
     figure.axes[1].set_yscale("log")
     figure.axes[3].set_ylim(-0.04, 1.04)
@@ -148,17 +189,22 @@ def two_kinds(trials: Sequence[Epochs]) -> Figure:
     """
     figure = Figure(figsize=(7, 3.4), layout="constrained")
     axes = figure.subplots()
-    for trial, each in enumerate(trials):
-        ends = np.array(list(map(bool, each.final)))
+    for trial, losses in enumerate(trials):
+        ends = np.array(list(map(bool, losses.final)))
         for label, chosen, colour in (
             ("end with a relevant match", ends, BLUE),
             ("end without one", ~ends, ORANGE),
         ):
-            norms = np.array(each.gradient)[:, chosen]
+            norms = np.array(losses.gradient)[:, chosen]
             logs = np.ma.log(np.ma.masked_less_equal(norms, 0)).mean(axis=1)
             line = np.exp(np.ma.filled(logs, np.nan))
             axes.plot(
-                each.epoch, line, ".-", color=colour, lw=1.2, label=None if trial else f"filters that {label}"
+                losses.epoch,
+                line,
+                ".-",
+                color=colour,
+                lw=1.2,
+                label=None if trial else f"filters that {label}",
             )
     _against_epochs(axes, "gradient at a filter")
     axes.set_yscale("log")
@@ -177,11 +223,11 @@ def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
         axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
     random = np.random.default_rng(0)
     for place, trials in enumerate(kept.values()):
-        for trial, each in enumerate(trials):
+        for trial, losses in enumerate(trials):
             x = place + 0.8 * ((trial + 0.5) / len(trials) - 0.5)
             for kind, (_, colour, marker) in KINDS.items():
                 values = [
-                    rise for rise, own in zip(each.loss_change, kinds(each), strict=True) if own == kind
+                    rise for rise, own in zip(losses.loss_change, kinds(losses), strict=True) if own == kind
                 ]
                 aside = random.uniform(-0.2, 0.2, len(values)) / len(trials)
                 axes.plot(x + aside, values, marker, color=colour, ms=4, alpha=0.8)
@@ -194,23 +240,25 @@ def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
     return figure
 
 
-def kinds(each: Importance) -> list[str]:
+def kinds(importance: Importance) -> list[str]:
     """Sort filters by what they match: ``relevant``, ``other`` or ``none``."""
     return [
         "relevant" if factor else "other" if matches else "none"
-        for factor, matches in zip(each.factor, each.matches, strict=True)
+        for factor, matches in zip(importance.factor, importance.matches, strict=True)
     ]
 
 
-def by_class(each: Importance) -> Figure:
+def by_class(importance: Importance) -> Figure:
     """Draw how much AU-ROC each class loses when each filter is held, filters sorted by factor."""
-    order = sorted(range(len(each.factor)), key=lambda i: (each.factor[i] == "", each.factor[i], i))
-    table = -np.array(each.by_class)[order]
+    order = sorted(
+        range(len(importance.factor)), key=lambda i: (importance.factor[i] == "", importance.factor[i], i)
+    )
+    table = -np.array(importance.by_class)[order]
     figure = Figure(figsize=(8, 0.2 * len(order) + 1.4), layout="constrained")
     axes = figure.subplots()
     shown = axes.imshow(table, cmap="Blues", vmin=0, aspect="auto")
-    axes.set_xticks(range(len(each.classes)), each.classes, rotation=45, ha="right")
-    axes.set_yticks(range(len(order)), [each.factor[i] or "–" for i in order], fontsize="small")
+    axes.set_xticks(range(len(importance.classes)), importance.classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(order)), [importance.factor[i] or "–" for i in order], fontsize="small")
     axes.set_ylabel("filter, by its best relevant match")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from receptive.errors import UsageError, shown
+from receptive.errors import UsageError, printable
 from receptive.figures.canvas import BLUE, GREY, SKY, VERMILLION
 from receptive.theory.fields import LayerField, ReceptiveFields, interval
 
@@ -88,13 +88,13 @@ def compare_fields(networks: Mapping[str, ReceptiveFields], motif: int) -> Figur
 
 
 def _label(row: LayerField) -> str:
-    """A layer's name with the numbers that the drawing shows."""
+    """Return a layer's name with the numbers that the drawing shows."""
     shared = f"{row.overlap} shared ({row.overlap_share:.0%})" if row.length > 1 else "one neuron"
-    return f"{shown(row.name)}: field {row.size}\n{shared}\nuncertainty {row.uncertainty}"
+    return f"{printable(row.name)}: field {row.size}\n{shared}\nuncertainty {row.uncertainty}"
 
 
 def _middle(row: LayerField, neighbours: int) -> Iterator[tuple[int, int]]:
-    """The neurons to draw, each with its distance from the middle one."""
+    """Return the neurons to draw, each with its distance from the middle one."""
     middle = (row.length - 1) // 2
     for shift in range(-((neighbours - 1) // 2), neighbours // 2 + 1):
         if 0 <= middle + shift < row.length:

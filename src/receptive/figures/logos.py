@@ -5,16 +5,20 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE, VERMILLION
 from receptive.motifs.motif import ALPHABET, Motif, information_content, reverse_complement
 from receptive.motifs.tomtom import Hit
-from receptive.pages import LEAST
+from receptive.pages import LEAST, outline
 
 COLOURS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILLION}
 BITS = 2.0
 """Height of a column that holds one nucleotide alone."""
+WIDE = 0.94
+"""Width of a letter, of a column's."""
 
 
 def logo_sheet(
@@ -45,7 +49,7 @@ def logo_sheet(
             transform=axis.transAxes,
             ha="right",
             va="bottom",
-            fontsize=6,
+            fontsize=8.5,
             color="0.4",
         )
         if motif.dead:
@@ -58,35 +62,36 @@ def logo_sheet(
 
 def draw_logo(axis: Axes, pwm: NDArray[np.float64]) -> None:
     """Draw one PWM (w, 4) as a logo: letters as high as p · I in bits, the likeliest on top (VIS-2)."""
-    import logomaker
-    import pandas as pd
-
-    heights = pwm * information_content(pwm)[:, None]
-    heights[heights < LEAST] = 0  # most of a filter's letters, and logomaker takes milliseconds for each
-    if heights.any():  # logomaker has no scale for nothing
-        shown = pd.DataFrame(heights, columns=list(ALPHABET))
-        logomaker.Logo(shown, ax=axis, color_scheme=COLOURS, show_spines=False)
+    for column, heights in enumerate(pwm * information_content(pwm)[:, None]):
+        floor = 0.0
+        for base in np.argsort(heights):
+            if heights[base] < LEAST:
+                continue
+            place = Affine2D().scale(WIDE, heights[base]).translate(column - WIDE / 2, floor)
+            letter = ALPHABET[base]
+            axis.add_artist(PathPatch(place.transform_path(outline(letter)), color=COLOURS[letter], lw=0))
+            floor += heights[base]
     axis.set_xlim(-0.5, len(pwm) - 0.5)
     axis.set_ylim(0, BITS)
     axis.set_xticks([])
     axis.set_yticks([])
-    axis.spines["bottom"].set_visible(True)
+    axis.spines[["left", "top", "right"]].set_visible(not axis.patches)  # nothing is shown as a frame
     axis.spines["bottom"].set_color("0.6")
 
 
 def alignments(
-    found: Sequence[tuple[Motif, Motif, Hit]], titles: Sequence[str], labels: tuple[str, str]
+    hits: Sequence[tuple[Motif, Motif, Hit]], titles: Sequence[str], labels: tuple[str, str]
 ) -> Figure:
     """Draw filters above the motifs that they hit, position over position as Tomtom laid them.
 
     Args:
-        found: filter, database motif and hit; the motif is drawn as the strand that was hit.
+        hits: filter, database motif and hit; the motif is drawn as the strand that was hit.
         titles: above each pair.
         labels: what to write beside the upper and the lower row.
     """
-    figure = Figure(figsize=(4.4 * len(found), 2.7), layout="constrained")
-    panels = figure.subplots(2, len(found), squeeze=False).T
-    for (query, target, hit), title, (upper, lower) in zip(found, titles, panels, strict=True):
+    figure = Figure(figsize=(4.4 * len(hits), 2.7), layout="constrained")
+    panels = figure.subplots(2, len(hits), squeeze=False).T
+    for (query, target, hit), title, (upper, lower) in zip(hits, titles, panels, strict=True):
         draw_logo(upper, query.pwm)
         draw_logo(lower, target.pwm if hit.strand == "+" else reverse_complement(target.pwm))
         first, end = min(0, hit.offset), max(target.width, hit.offset + query.width)

@@ -1,4 +1,4 @@
-"""How many filters match a motif, against pool size and number of filters: rows of Table 1 as pictures."""
+"""Match fractions against pool size and number of filters: rows of Table 1 as pictures."""
 
 from collections.abc import Callable
 

@@ -42,7 +42,7 @@ def plan(networks: Sequence[Variant], length: int = 200, classes: int = 12) -> F
 
 
 def _lit(stages: Sequence[Shape]) -> list[int]:
-    """One position of each map, each in the window of the one above; the first of the last map."""
+    """Return one position of each map, each in the window of the one above; the first of the last map."""
     chain = [0]
     for above, here in zip(stages[::-1], stages[-2::-1], strict=False):
         chain.append(int((chain[-1] + 0.5) * here.positions / above.positions))

@@ -1,4 +1,4 @@
-"""How well networks classify: AU-ROC against pool size and number of filters, and class by class."""
+"""Classification: AU-ROC against pool size and number of filters, and class by class."""
 
 from collections.abc import Mapping, Sequence
 

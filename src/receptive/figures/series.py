@@ -45,7 +45,7 @@ def draw_series(
     x = np.array(list(places.values()))
     measured = [sample(values) if values else NOTHING for values in trials]
     if any(cells):
-        _errorbar(axes, x / apart, [_published(cell) for cell in cells], scale, "published", _PUBLISHED)
+        _errorbar(axes, x / apart, [_published_point(cell) for cell in cells], scale, "published", _PUBLISHED)
     _errorbar(axes, x * apart, measured, scale, "measured", _MEASURED)
     for place, values, factor in zip(x * apart, trials, scale, strict=True):
         dots = np.multiply(values, factor)
@@ -62,13 +62,13 @@ def log_ticks(axes: Axes, places: Sequence[int]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _published(cell: Cell | None) -> Sample:
+def _published_point(cell: Cell | None) -> Sample:
     return published_sample(cell) if cell else NOTHING
 
 
 def _errorbar(
     axes: Axes, x: Any, series: list[Sample], scale: Any, label: str, style: Mapping[str, Any]
 ) -> None:
-    means = np.array([one.mean for one in series]) * scale
-    bars = np.nan_to_num([one.sd for one in series]) * scale
+    means = np.array([point.mean for point in series]) * scale
+    bars = np.nan_to_num([point.sd for point in series]) * scale
     axes.errorbar(x, means, bars, capsize=3, label=label, **style)

@@ -49,8 +49,8 @@ def side_by_side(folders: Mapping[str, Path], layer: str = "conv1", filters: int
     motifs: list[Motif] = []
     labels: list[str] = []
     for folder in folders.values():
-        found, names = read_named(folder, layer)
-        motifs += found[:filters]
+        shown, names = read_named(folder, layer)
+        motifs += shown[:filters]
         labels += names[:filters]
     figure = logo_sheet(motifs, labels, columns=len(folders))
     for axis, title in zip(figure.axes, folders, strict=False):

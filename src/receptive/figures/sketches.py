@@ -71,7 +71,7 @@ def window_of_pool(pool: int, places: Sequence[int], windows: int = 3) -> Figure
     return figure
 
 
-def shared(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure:
+def shared_fields(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure:
     """Draw the fields of two neighbours in the middle of a layer, a row for each network.
 
     Args:
@@ -84,11 +84,11 @@ def shared(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure
     for y, (name, fields) in enumerate(pools.items()):
         row = fields.row(layer)
         first = interval(row, 0, clipped=False).start
-        one, two = (interval(row, neuron, clipped=False) for neuron in (0, 1))
+        own, two = (interval(row, neuron, clipped=False) for neuron in (0, 1))
         shift = -first + (widest - row.size - row.jump) / 2
-        for field, low, colour in ((one, 0.02, BLUE), (two, -0.3, SKY)):
+        for field, low, colour in ((own, 0.02, BLUE), (two, -0.3, SKY)):
             axes.broken_barh([(field.start + shift, len(field))], (-y + low, 0.28), facecolor=colour)
-        both = [(two.start + shift, one.stop - two.start)]
+        both = [(two.start + shift, own.stop - two.start)]
         axes.broken_barh(both, (-y - 0.3, 0.6), facecolor="none", edgecolor=VERMILLION, lw=1.5, hatch="///")
         axes.text(-2, -y, name, ha="right", va="center", fontsize=10)
         words = f"{row.overlap} of {row.size} shared"
@@ -99,7 +99,9 @@ def shared(pools: Mapping[str, ReceptiveFields], layer: str = "pool1") -> Figure
     return figure
 
 
-def stacked(sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDArray[np.float64]) -> Figure:
+def site_stack(
+    sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDArray[np.float64]
+) -> Figure:
     """Draw sequences with their sites boxed, the sites laid over one another, and the PWM that they give.
 
     Args:
@@ -111,9 +113,9 @@ def stacked(sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDA
     figure = Figure(figsize=(9, 0.42 * len(sequences) + 1.1), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(length, width, 1.6 * width))
     for y, sequence in enumerate(sequences):
-        found = [start for index, start in sites if index == y]
-        _spell(left, sequence, [i for start in found for i in range(start, start + width)], -y)
-        for start in found:
+        starts = [start for index, start in sites if index == y]
+        _spell(left, sequence, [i for start in starts for i in range(start, start + width)], -y)
+        for start in starts:
             left.add_patch(
                 Rectangle((start - 0.5, -y - 0.42), width, 0.84, fill=False, edgecolor=VERMILLION, lw=1.5)
             )
@@ -132,7 +134,7 @@ def stacked(sequences: Sequence[str], sites: Sequence[tuple[int, int]], pwm: NDA
     return figure
 
 
-def sliding(query: Motif, target: Motif) -> Figure:
+def tomtom_offsets(query: Motif, target: Motif) -> Figure:
     """Draw a motif laid over another at every offset on both strands: the sum of column scores at each.
 
     A score is the distance of two columns, turned around: 0 for the least alike pair of columns, more for
@@ -140,8 +142,8 @@ def sliding(query: Motif, target: Motif) -> Figure:
     """
     strands = {"+": target.pwm, "−": reverse_complement(target.pwm)}
     distances = {s: np.linalg.norm(query.pwm[:, None] - pwm[None], axis=2) for s, pwm in strands.items()}
-    most = max(one.max() for one in distances.values())
-    middling = float(np.median(most - np.concatenate([one.ravel() for one in distances.values()])))
+    most = max(row.max() for row in distances.values())
+    middling = float(np.median(most - np.concatenate([row.ravel() for row in distances.values()])))
     best = compare([query], [target])
     offset, strand = int(best.offset[0, 0]), "−" if best.reverse[0, 0] else "+"
     figure = Figure(figsize=(9, 3.2), layout="constrained")

@@ -1,4 +1,4 @@
-"""What switches of the protocol change, and how the paper's protocol as a whole compares with the code's."""
+"""Switches of the protocol: the effect of each, and the paper's protocol as a whole beside the code's."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -87,8 +87,8 @@ def by_protocol(rows: Sequence[Row]) -> Figure:
         for place, name in enumerate(names):
             own = [row for row in rows if in_words(row) == name]
             x = np.array([POOLS[row.variant] for row in own]) * APART ** (place - len(names) // 2)
-            samples = [row.measured(column) or NOTHING for row in own]
-            means, bars = np.array([(one.mean, one.sd) for one in samples]).T
+            samples = [row.sample_of(column) or NOTHING for row in own]
+            means, bars = np.array([(sample.mean, sample.sd) for sample in samples]).T
             style: dict[str, Any] = {"color": COLOURS[place], "marker": MARKERS[place], "capsize": 3}
             axes.errorbar(x, means, np.nan_to_num(bars), label=name, **style)
         log_ticks(axes, sorted({POOLS[row.variant] for row in rows}))
@@ -100,7 +100,7 @@ def by_protocol_in_words(rows: Sequence[Row]) -> str:
     """Say what :func:`by_protocol` shows."""
     pools: dict[str, list[str]] = {}
     for row in rows:
-        jaspar, relevant = (row.measured(column) for column in PANELS)
+        jaspar, relevant = (row.sample_of(column) for column in PANELS)
         if jaspar and relevant:
             words = f"pool {POOLS[row.variant]}: JASPAR {jaspar.mean:.2f}, relevant {relevant.mean:.2f}"
             pools.setdefault(in_words(row), []).append(words)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from receptive.figures.canvas import BLUE, GREEN, ORANGE
 from receptive.figures.logos import BITS, draw_logo
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.motif import ALPHABET, Motif
 from receptive.tasks.dataset import Split
 from receptive.tasks.synthetic import sequence_models
@@ -37,14 +37,14 @@ def one_sequence(split: Split, row: int, motifs: Sequence[Motif] | None = None) 
         row: which of them.
         motifs: what was embedded; the paper's twelve by default.
     """
-    motifs = embedded() if motifs is None else motifs
-    one = Split(
+    motifs = embedded_motifs() if motifs is None else motifs
+    single = Split(
         split.X[row : row + 1],
         split.Y[row : row + 1],
         {key: split.truth[key][row : row + 1] for key in ("motif", "strand", "start")},
     )
-    model = sequence_models(one, motifs)[0].T.astype(np.float64)
-    letters = [ALPHABET[base] for base in one.X[0].argmax(-1)]
+    model = sequence_models(single, motifs)[0].T.astype(np.float64)
+    letters = [ALPHABET[base] for base in single.X[0].argmax(-1)]
     lines = -(-len(letters) // LINE)
     figure = Figure(figsize=(9, 0.95 * lines), layout="constrained")
     for line, axes in enumerate(figure.subplots(lines, 1, squeeze=False)[:, 0]):
@@ -53,7 +53,7 @@ def one_sequence(split: Split, row: int, motifs: Sequence[Motif] | None = None) 
         axes.axhline(0, color="0.6", linewidth=0.8)
         for at, letter in enumerate(letters[begin : begin + LINE]):
             axes.text(at, -0.55, letter, ha="center", va="center", family="monospace", fontsize=8.5)
-        for which, strand, start in zip(*(one.truth[key][0] for key in one.truth), strict=True):
+        for which, strand, start in zip(*(single.truth[key][0] for key in single.truth), strict=True):
             if which >= 0:
                 _shade(axes, motifs[which], bool(strand), int(start) - begin)
         axes.set_xlim(-0.6, LINE - 0.4)
@@ -77,7 +77,7 @@ def _shade(axes: Axes, motif: Motif, reverse: bool, start: int) -> None:
             )
 
 
-def planting(drawn: Mapping[str, Split]) -> Figure:
+def motif_places(drawn: Mapping[str, Split]) -> Figure:
     """Draw how many motifs sequences have, and where they begin, for two ways of drawing the data.
 
     Args:
@@ -93,8 +93,8 @@ def planting(drawn: Mapping[str, Split]) -> Figure:
         bars = left.bar(places, shares, 0.4, label=name, color=_COLOURS[number], linewidth=0)
         _hatch(bars, number)
         edges = np.arange(0, split.X.shape[1] + 1, BIN)
-        found = np.histogram(split.truth["start"][planted], edges)[0] / planted.sum()
-        right.stairs(found, edges, label=name, color=_COLOURS[number], linewidth=2, linestyle="-:"[number])
+        share = np.histogram(split.truth["start"][planted], edges)[0] / planted.sum()
+        right.stairs(share, edges, label=name, color=_COLOURS[number], linewidth=2, linestyle="-:"[number])
     left.set_xlabel("motifs in a sequence")
     left.set_ylabel("share of the sequences")
     left.legend(frameon=False)
@@ -123,11 +123,11 @@ def chance_bars(names: Sequence[str], shares: Mapping[str, NDArray[np.float64]])
     figure = Figure(figsize=(8, 0.9 + 0.33 * len(names)), layout="constrained")
     axes = figure.subplots()
     rows = np.arange(len(names))
-    for number, (label, each) in enumerate(shares.items()):
+    for number, (label, values) in enumerate(shares.items()):
         heights = rows + 0.38 * (number - 0.5)
-        bars = axes.barh(heights, each, 0.38, label=label, color=_COLOURS[number], linewidth=0)
+        bars = axes.barh(heights, values, 0.38, label=label, color=_COLOURS[number], linewidth=0)
         _hatch(bars, number)
-        for height, share in zip(heights, each, strict=True):
+        for height, share in zip(heights, values, strict=True):
             axes.text(share, height, f" {share:.1%}", va="center", fontsize=7.5)
     axes.set_yticks(rows, list(names))
     axes.invert_yaxis()

@@ -32,8 +32,8 @@ def figure_1(pool: int, stride: int | None = None, width: int = 3) -> Figure:
         UsageError: a size below 1 or above the length of the sequence.
     """
     model = toy.toy_model(pool, stride, width)
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
-    grid = figure.add_gridspec(2, 2, width_ratios=(13, 1.4))
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    grid = figure.add_gridspec(2, 2, width_ratios=(11, 2.2))
     axes = figure.add_subplot(grid[:, 0])
     feature_map = toy.scan(toy.SEQUENCE)
     pooled = toy.max_pool(feature_map, model.pool, model.stride)
@@ -74,7 +74,7 @@ def pool_sizes(pools: Sequence[int] = (1, 2, 3, 5, 10, 20), width: int = 3) -> F
             verdict = "resolved" if resolved else "not resolved"
             weight = "bold" if resolved else "normal"
             axes.text(
-                _middle(name), bottom + 2.1, verdict, ha="center", va="bottom", fontsize=8, weight=weight
+                _middle(name), bottom + 2.1, verdict, ha="center", va="bottom", fontsize=9, weight=weight
             )
     top = 1.2 + 3.4 * len(pools)
     for name, start in toy.STARTS.items():
@@ -103,8 +103,8 @@ def bin_differences(
         for apart, (label, (colour, hatch)) in enumerate(kinds.items()):
             last = apart == len(kinds) - 1
             heights = [
-                float(sum(share for n, share in each.items() if n == apart or (last and n > apart)))
-                for each in shares
+                float(sum(share for n, share in height.items() if n == apart or (last and n > apart)))
+                for height in shares
             ]
             axes.bar(
                 pools,
@@ -137,7 +137,7 @@ def _row(axes: Axes, extents: Sequence[Extent], bottom: float, lit: Sequence[boo
 
 def _draw_sequence(axes: Axes) -> None:
     for position, letter in enumerate(toy.SEQUENCE):
-        axes.text(position, _LETTERS, letter, ha="center", va="center", family="monospace", fontsize=9)
+        axes.text(position, _LETTERS, letter, ha="center", va="center", family="monospace", fontsize=9.5)
     for name, start in toy.STARTS.items():
         corner = (start - 0.5, _LETTERS - 0.6)
         axes.add_patch(Rectangle(corner, len(name), 1.2, facecolor=GREEN, alpha=0.3, linewidth=0))
@@ -145,7 +145,7 @@ def _draw_sequence(axes: Axes) -> None:
 
 
 def _middle(name: str) -> float:
-    """The middle of a pattern in the sequence."""
+    """Return the middle of a pattern in the sequence."""
     return toy.STARTS[name] + (len(name) - 1) / 2
 
 

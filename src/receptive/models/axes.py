@@ -1,4 +1,4 @@
-"""Where positions are in the tensors of a network, whatever framework it was saved by.
+"""Positions in the tensors of a network, whatever framework it was saved by.
 
 Every tensor has a place, the node of our graph that gives it, and axes, each a tuple of what it holds:
 positions, or channels by their number. So a convolution written in 2-D over one axis is 1-D, and a reshape
@@ -31,7 +31,7 @@ MOVED = "it moves values between positions"
 
 @dataclass(frozen=True)
 class Tensor:
-    """Where a tensor comes from, and what its axes hold.
+    """A tensor: the layer that it comes from, and what its axes hold.
 
     Attributes:
         place: a node of our graph; None once positions are mixed for good, or were lost.
@@ -71,8 +71,8 @@ class Declared(UsageError):
 
 
 @dataclass
-class Found:
-    """What following a model's layers has come upon so far; as in `Graph`."""
+class Trail:
+    """The nodes, ends and notes met so far in following a model's layers; as in `Graph`."""
 
     passthrough: Sequence[str]
     lengths: dict[str, int | None]
@@ -83,23 +83,23 @@ class Found:
 
     def end(self, tensors: Sequence[Tensor]) -> None:
         """Note what is read by dense or recurrent layers."""
-        self.ends += [each.place for each in tensors if each.place not in (None, INPUT)]
+        self.ends += [tensor.place for tensor in tensors if tensor.place not in (None, INPUT)]
 
     def add(self, layer: Layer, sources: Sequence[Tensor]) -> str:
         """Append a node; return its name."""
-        below = tuple(each.place for each in sources if each.place is not None)
+        below = tuple(source.place for source in sources if source.place is not None)
         lengths = [self.lengths[place] for place in below]
         if len(below) > 1:
-            found = None if None in lengths else max(cast(list[int], lengths))
+            longest = None if None in lengths else max(cast(list[int], lengths))
         else:
-            found = None if lengths[0] is None else windows(layer, lengths[0])
-        self.lengths[layer.name] = 1 if layer.kind == "global" else found
+            longest = None if lengths[0] is None else windows(layer, lengths[0])
+        self.lengths[layer.name] = 1 if layer.kind == "global" else longest
         self.nodes.append(Node(layer, below))
         return layer.name
 
 
 def beside(what: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    """What an axis beside the positions holds after a layer, which has to leave or to combine all of it.
+    """Return what another axis holds after a layer, which has to leave or to combine all of it.
 
     Args:
         what: what to call it in errors.
@@ -119,19 +119,19 @@ def beside(what: str, layer: Layer, axis: tuple[int | None, ...]) -> tuple[int |
     raise Sideways(f"{what}: slides over two axes; expected one over positions alone")
 
 
-def flattened(axes: Axes) -> Axes:
-    """All that axes hold, in one."""
+def flatten(axes: Axes) -> Axes:
+    """Return all that axes hold, in one."""
     return (tuple(atom for axis in axes for atom in axis),)
 
 
-def regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
+def regroup(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
     """Share what axes hold among axes of other sizes; None if positions would be torn apart."""
     stands_for = STAND_IN if length is None else length
     atoms = [atom for axis in axes for atom in axis if not (atom == POSITIONS and length == 1)]
     if None in atoms:
         return None
     sizes = [stands_for if atom == POSITIONS else cast(int, atom) for atom in atoms]
-    wanted = filled(target, prod(sizes))
+    wanted = fill_sizes(target, prod(sizes))
     if prod(wanted) != prod(sizes):
         return None
     made = []
@@ -151,18 +151,18 @@ def regrouped(axes: Axes, target: Sequence[int], length: int | None) -> Axes | N
     return tuple(made)
 
 
-def filled(target: Sequence[int], total: int) -> list[int]:
-    """The sizes that a reshape asks for, with its -1 worked out."""
+def fill_sizes(target: Sequence[int], total: int) -> list[int]:
+    """Return the sizes that a reshape asks for, with its -1 worked out."""
     rest = prod(size for size in target if size != -1)
     return [index(total // rest if size == -1 and rest else size) for size in target]
 
 
 def part(axis: tuple[int | None, ...], bounds: slice) -> tuple[int | None, ...]:
-    """What is left of channels after a slice."""
+    """Return what a slice leaves of channels."""
     return (None,) if None in axis else (len(range(prod(cast(tuple[int, ...], axis)))[bounds]),)
 
 
-def cropped(what: str, name: str, key: int | slice, source: Tensor, found: Found) -> str | None:
+def crop(what: str, name: str, key: int | slice, source: Tensor, trail: Trail) -> str | None:
     """Append what a slice, or the choice of one position, does; return the place of its output.
 
     Args:
@@ -170,15 +170,15 @@ def cropped(what: str, name: str, key: int | slice, source: Tensor, found: Found
         name: what to call the node.
         key: the slice, or the position.
         source: what it reads.
-        found: what to append to.
+        trail: what to append to.
 
     Raises:
         Stop: it turns positions around, or what it leaves depends on an open length.
     """
     bounds = slice(key, key + 1 or None) if isinstance(key, int) else key
     start, stop, step = bounds.start, bounds.stop, bounds.step
-    length = found.lengths[cast(str, source.place)]
-    if any(not isinstance(each, int | None) for each in (start, stop, step)):
+    length = trail.lengths[cast(str, source.place)]
+    if any(not isinstance(bound, int | None) for bound in (start, stop, step)):
         raise Stop(f"{what}: its slice is not made of constants")
     if (step or 1) < 1:
         raise Stop(f"{what}: it turns the sequence around")
@@ -187,20 +187,20 @@ def cropped(what: str, name: str, key: int | slice, source: Tensor, found: Found
     elif length is not None:
         first, last, _ = slice(start, stop).indices(length)
         left, right = first, length - last
-        found.notes.append(f"the slice {name} is read as it is of {length} positions")
+        trail.notes.append(f"the slice {name} is read as it is of {length} positions")
     else:
         raise Stop(f"{what}: what it leaves depends on the length of the sequence, which is open")
     place = source.place
     if left or right:
-        place = found.add(Layer("crop", padding=(left, right), name=name), [source])
+        place = trail.add(Layer("crop", padding=(left, right), name=name), [source])
     if step is not None and step > 1:
         every = Layer("mean", 1, step, name=f"{name} every {step}" if place == name else name)
-        place = found.add(every, [replace(source, place=place)])
+        place = trail.add(every, [replace(source, place=place)])
     return place
 
 
 def length_of(axes: Axes, shape: Shape | None) -> int | None:
-    """How many positions an input has that holds this; None if that is open."""
+    """Return the number of positions of an input that holds this; None if that is open."""
     if shape is None:
         return None
     if len(axes) == 1:
@@ -218,7 +218,7 @@ def length_of(axes: Axes, shape: Shape | None) -> int | None:
 
 
 def sequence(inputs: Sequence[tuple[str, Shape | None]], what: str) -> int:
-    """Which of a model's inputs is the sequence: the only one, or the only one with an axis of 4 letters.
+    """Find a model's input that is the sequence: the only one, or the only one with an axis of 4.
 
     Args:
         inputs: their names and shapes, with the batch.
@@ -238,7 +238,7 @@ def sequence(inputs: Sequence[tuple[str, Shape | None]], what: str) -> int:
 
 
 def candidates(sizes: Shape) -> list[Axes]:
-    """What the axes of an input may hold, the likeliest first; ``sizes`` is without the batch."""
+    """List what the axes of an input may hold, the likeliest first; ``sizes`` is without the batch."""
     if len(sizes) == 1:
         return [((POSITIONS,),)]
     order = sorted(range(len(sizes)), key=lambda i: (sizes[i] == 1, len(sizes) == 3 and sizes[i] == 4))
@@ -256,7 +256,7 @@ def trace(
     likely: Sequence[Axes],
     passthrough: Sequence[str],
     what: str,
-    follow: Callable[[Tensor, Found], list[Tensor]],
+    follow: Callable[[Tensor, Trail], list[Tensor]],
 ) -> Graph:
     """Follow the sequence through a model, by the first of the ways to read its axes that does.
 
@@ -277,29 +277,29 @@ def trace(
         raise ReceptiveError(f"{what}: expected an input of (batch, positions, channels), found {shape}")
     for axes in likely:
         length = length_of(axes, shape)
-        found = Found(passthrough, {INPUT: length})
+        trail = Trail(passthrough, {INPUT: length})
         try:
-            outputs = follow(Tensor(INPUT, axes), found)
+            outputs = follow(Tensor(INPUT, axes), trail)
         except Sideways as error:
             sideways = sideways or error
             continue
-        found.end([each for each in outputs if each.flat])
-        if not found.nodes:
-            raise ReceptiveError(f"{what}: {found.stopped or 'has no convolution or pooling over positions'}")
+        trail.end([output for output in outputs if output.flat])
+        if not trail.nodes:
+            raise ReceptiveError(f"{what}: {trail.stopped or 'has no convolution or pooling over positions'}")
         atoms = [atom for axis in axes for atom in axis]
         if len(inputs) > 1 and shape:
-            found.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")
-        if found.stopped:
-            found.notes.append(f"followed up to {found.stopped}; what comes after it counts as a dense layer")
-        ends = tuple(dict.fromkeys(found.ends))
-        return Graph(tuple(found.nodes), length, ends, POSITIONS in atoms[1:], tuple(found.notes))
+            trail.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")
+        if trail.stopped:
+            trail.notes.append(f"followed up to {trail.stopped}; what comes after it counts as a dense layer")
+        ends = tuple(dict.fromkeys(trail.ends))
+        return Graph(tuple(trail.nodes), length, ends, POSITIONS in atoms[1:], tuple(trail.notes))
     raise ReceptiveError(f"{what}: {sideways}")
 
 
 # --- what any framework does ---------------------------------------------------------------------------
 
 
-def reduced(name: str, over: set[int], keepdims: bool, source: Tensor, found: Found) -> Tensor:
+def reduce_axes(name: str, over: set[int], keepdims: bool, source: Tensor, trail: Trail) -> Tensor:
     """Follow a maximum, mean or sum over axes without the batch: over positions it is global pooling."""
     if source.along is None or source.flat:
         return LOST
@@ -308,12 +308,10 @@ def reduced(name: str, over: set[int], keepdims: bool, source: Tensor, found: Fo
         kept = tuple(axis for i, axis in enumerate(kept) if i not in over)
     if source.along not in over:
         return replace(source, axes=kept)
-    return Tensor(found.add(Layer("global", name=name), [source]), kept)
+    return Tensor(trail.add(Layer("global", name=name), [source]), kept)
 
 
-def joined(
-    what: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, found: Found
-) -> Tensor:
+def join(what: str, name: str, axis: int | None, sources: list[Tensor], aside: bool, trail: Trail) -> Tensor:
     """Append a sum, product or concatenation of branches; what comes from other inputs does not count.
 
     Args:
@@ -322,13 +320,13 @@ def joined(
         axis: of a concatenation, counted with the batch.
         sources: what it reads.
         aside: whether it also reads what comes from other inputs.
-        found: what to append to.
+        trail: what to append to.
 
     Raises:
         Stop: the branches have their positions elsewhere, or are put one behind the other.
     """
-    widest = max(sources, key=lambda each: (each.along is not None, len(each.axes)))
-    if len({(len(each.axes), each.along) for each in sources if each.along is not None}) > 1:
+    widest = max(sources, key=lambda source: (source.along is not None, len(source.axes)))
+    if len({(len(source.axes), source.along) for source in sources if source.along is not None}) > 1:
         raise Stop(f"{what}: joins branches that have their positions in different axes")
     axes = list(widest.axes)
     if axis is not None:
@@ -337,14 +335,14 @@ def joined(
             if widest.flat:
                 return LOST
             raise Stop(f"{what}: joins along positions; only channels can be joined")
-        sizes = [None if None in each.axes[at] else prod(cast(Any, each.axes[at])) for each in sources]
+        sizes = [None if None in source.axes[at] else prod(cast(Any, source.axes[at])) for source in sources]
         axes[at] = (None if aside or None in sizes else sum(cast(list[int], sizes)),)
     if len(sources) == 1:
         return replace(widest, axes=tuple(axes))
     layer = Layer("add" if axis is None else "concat", name=name)
-    return Tensor(found.add(layer, sources), tuple(axes))
+    return Tensor(trail.add(layer, sources), tuple(axes))
 
 
 def without_batch(number: int, source: Tensor) -> int:
-    """An axis by its index without the batch, counted from the front."""
+    """Return an axis by its index without the batch, counted from the front."""
     return index(number) - 1 if index(number) > 0 else index(number) + len(source.axes)

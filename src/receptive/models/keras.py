@@ -29,28 +29,28 @@ from receptive.models.axes import (
     STRETCHED,
     Axes,
     Declared,
-    Found,
     Shape,
     Sideways,
     Stop,
     Tensor,
+    Trail,
     beside,
     candidates,
-    cropped,
-    filled,
-    flattened,
-    joined,
+    crop,
+    fill_sizes,
+    flatten,
+    join,
     part,
-    reduced,
-    regrouped,
+    reduce_axes,
+    regroup,
     sequence,
     trace,
     without_batch,
 )
-from receptive.models.probe import Arrays, Holding, Loss
+from receptive.models.probe import Arrays, Holder, Loss
 from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
 from receptive.models.saved import read as read_saved
-from receptive.networks.backend import compiled
+from receptive.networks.backend import compile_function
 from receptive.networks.variants import cross_entropy
 from receptive.theory.layers import Graph, Layer
 
@@ -135,7 +135,7 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
             the sequence, or a layer whose field is not known before any convolution; the message names it and
             says what can be done.
     """
-    entry, what = _described(model)
+    entry, what = _description(model)
     check_connected(entry, what)
     try:
         modern_entry = modern(entry)
@@ -166,31 +166,31 @@ def activation(model: Any, convolution: str) -> tuple[str, str]:
     Raises:
         UsageError: there is no layer of this name.
     """
-    entry, what = _described(model)
+    entry, what = _description(model)
     try:
-        return _completed(modern(entry)["config"], convolution)
+        return _find_activation(modern(entry)["config"], convolution)
     except LookupError:
         raise UsageError(f'{what}: no layer is called "{convolution}"') from None
 
 
 def _activations(config: Entry, graph: Graph) -> Iterator[tuple[str, str]]:
-    """The activations of the convolutions of a graph; layers that are called again have names of none."""
+    """Yield the convolutions of a graph with their activations; layers that are called again have none."""
     for node in graph.nodes:
         if node.layer.kind == "conv":
             with suppress(LookupError):
-                yield node.layer.name, _completed(config, node.layer.name)[1]
+                yield node.layer.name, _find_activation(config, node.layer.name)[1]
 
 
-def _completed(config: Entry, convolution: str) -> tuple[str, str]:
-    """As `activation`, of the layers of a described model.
+def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
+    """Find the activation of a convolution, as `activation` does, in a description.
 
     Raises:
         LookupError: there is no layer of this name.
     """
     *blocks, name = convolution.split("/")
     for block in blocks:
-        config = _named(config, block)["config"]
-    layer = _named(config, name)
+        config = _layer_named(config, block)["config"]
+    layer = _layer_named(config, name)
     while _function(layer) == "linear":
         above = _readers(config, layer["config"]["name"])
         if len(above) != 1 or above[0]["class_name"] not in _ACTIVATIONS | _BEFORE_ACTIVATION:
@@ -210,11 +210,11 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     Returns:
         Its name; "" if something else reads the maps, or mixes them before.
     """
-    entry, _ = _described(model)
+    entry, _ = _description(model)
     config, (*blocks, name) = modern(entry)["config"], layer.split("/")
     for block in blocks:
-        config = _named(config, block)["config"]
-    outputs = {each for each, *_ in _tensors(config.get("output_layers", []))}
+        config = _layer_named(config, block)["config"]
+    outputs = {layer for layer, *_ in _tensors(config.get("output_layers", []))}
     while name not in outputs:
         above = _readers(config, name)
         if len(above) != 1 or len(above[0].get("inbound_nodes", [0])) != 1:
@@ -232,14 +232,14 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     return ""
 
 
-def _named(config: Entry, name: str) -> Entry:
-    """The layer of a described model that has a name."""
+def _layer_named(config: Entry, name: str) -> Entry:
+    """Return the layer of a described model that has a name."""
     layers: list[Entry] = config["layers"]
     return {layer["config"]["name"]: layer for layer in layers}[name]
 
 
 def _function(layer: Entry) -> str:
-    """The activation that a layer applies; a ReLU that lets something negative or little pass is no relu."""
+    """Return the activation that a layer applies; a leaky or thresholded ReLU is no relu."""
     kind, config = layer["class_name"], layer["config"]
     if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
         return "leaky_relu"
@@ -252,7 +252,7 @@ def _function(layer: Entry) -> str:
 
 
 def _readers(config: Entry, name: str) -> list[Entry]:
-    """The layers of a model that read the output of one of them."""
+    """Return the layers of a model that read the output of one of them."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
         names = [layer["config"]["name"] for layer in layers]
@@ -260,8 +260,8 @@ def _readers(config: Entry, name: str) -> list[Entry]:
     return [layer for layer in layers if any(n == name for n, *_ in _tensors(layer["inbound_nodes"]))]
 
 
-def _described(model: Any) -> tuple[Entry, str]:
-    """How Keras describes a model, or the file of one, and what to call it in errors."""
+def _description(model: Any) -> tuple[Entry, str]:
+    """Return Keras's description of a model, or of a file, and what to call it in errors."""
     if isinstance(model, str | Path):
         return read_saved(model).model, str(model)
     try:
@@ -299,14 +299,14 @@ def check_connected(entry: Entry, what: str) -> None:
 
 
 def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
-    """The graph of a described model, which errors call ``what``."""
+    """Return the graph of a described model, which errors call ``what``."""
     inputs = _inputs(entry)
     chosen = sequence(inputs, what)
 
-    def follow(source: Tensor, found: Found) -> list[Tensor]:
+    def follow(source: Tensor, trail: Trail) -> list[Tensor]:
         given = [ASIDE] * len(inputs)
         given[chosen] = source
-        return _follow_model(entry["config"], given, "", found)
+        return _follow_model(entry["config"], given, "", trail)
 
     return trace(inputs, chosen, _candidates(entry, inputs[chosen][1]), passthrough, what, follow)
 
@@ -315,7 +315,7 @@ def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
 
 
 def _inputs(entry: Entry) -> list[_Input]:
-    """The names and shapes of a model's inputs, in the order that it lists them in.
+    """Return the names and shapes of a model's inputs, in the order that it lists them in.
 
     The shape is None for a Sequential model that has not been built.
     """
@@ -337,38 +337,42 @@ def _inputs(entry: Entry) -> list[_Input]:
 
 
 def _candidates(entry: Entry, shape: Shape | None) -> list[Axes]:
-    """What the axes of an input may hold, the likeliest first."""
+    """List what the axes of an input may hold, the likeliest first."""
     if shape is None:
         return [((POSITIONS,), (None,)), ((None,), (POSITIONS,))]
     if len(shape) == 2:  # codes of nucleotides, or a flat sequence that a Reshape folds
-        folded = _folded(entry, shape[1])
+        folded = _fold_shape(entry, shape[1])
         unfolded = _candidates(entry, folded) if folded else []
-        return [*(flattened(axes) for axes in unfolded), *candidates(shape[1:])]
+        return [*(flatten(axes) for axes in unfolded), *candidates(shape[1:])]
     return candidates(shape[1:])
 
 
-def _folded(entry: Entry, size: int | None) -> Shape | None:
-    """The shape that a Reshape right after a flat input of this size gives it."""
+def _fold_shape(entry: Entry, size: int | None) -> Shape | None:
+    """Return the shape that a Reshape right after a flat input of this size gives it."""
     layers: list[Entry] = entry["config"]["layers"]
     for layer in layers:
         if layer["class_name"] == "Reshape" and size is not None:
+<<<<<<< HEAD
             target = filled(_target(layer["config"]), size)
+=======
+            target = fill_sizes(layer["config"]["target_shape"], size)
+>>>>>>> main
             return (None, *target) if prod(target) == size and len(target) > 1 else None
         if layer["class_name"] in MODELS:
-            return _folded(layer, size)
+            return _fold_shape(layer, size)
     return None
 
 
 # --- following -----------------------------------------------------------------------------------------
 
 
-def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Found) -> list[Tensor]:
+def _follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail) -> list[Tensor]:
     """Append the nodes of a (nested) model that reads ``sources``; return where its outputs come from."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
         for layer in layers:
             if layer["class_name"] != "InputLayer":
-                sources = _follow(layer, prefix + layer["config"]["name"], sources, None, found)[:1]
+                sources = _follow(layer, prefix + layer["config"]["name"], sources, None, trail)[:1]
         return sources
     made = {
         (name, call): [source]
@@ -385,7 +389,7 @@ def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Foun
                 continue
             given = [_output(made, tensor) for tensor in reads]
             called = prefix + layer["name"] + (f":{i + 1}" if i else "")
-            made[layer["name"], i] = _follow(layer, called, given, call, found)
+            made[layer["name"], i] = _follow(layer, called, given, call, trail)
         if len(waiting) == len(calls):
             raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
         calls = waiting
@@ -393,14 +397,14 @@ def _follow_model(config: Entry, sources: list[Tensor], prefix: str, found: Foun
 
 
 def _output(made: dict[tuple[str, int], list[Tensor]], tensor: tuple[str, int, int]) -> Tensor:
-    """One output of a call; further ones, such as the states of a recurrent layer, are not followed."""
+    """Return one output of a call; further ones, such as states, are not followed."""
     name, call, output = tensor
-    found = made[name, call]
-    return found[output] if 0 <= output < len(found) else replace(found[0], place=None, axes=())
+    outputs = made[name, call]
+    return outputs[output] if 0 <= output < len(outputs) else replace(outputs[0], place=None, axes=())
 
 
 def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
-    """All references (layer, call, output) to tensors within a piece of a model's description."""
+    """Return all references (layer, call, output) to tensors within a piece of a model's description."""
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             value = value["config"]["keras_history"]
@@ -414,10 +418,10 @@ def _tensors(value: Any) -> Iterator[tuple[str, int, int]]:
             yield from _tensors(item)
 
 
-def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Found) -> list[Tensor]:
+def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Trail) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
     kind, config = entry["class_name"], entry["config"]
-    if {kind, kind.split(">")[-1], name, config.get("name")} & {*found.passthrough}:
+    if {kind, kind.split(">")[-1], name, config.get("name")} & {*trail.passthrough}:
         if kind in _NOT_PASSED:
             raise Declared(
                 f"--passthrough: layer {name} ({kind}) moves or combines positions; expected layers that "
@@ -428,27 +432,27 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, found: Fo
         entry.get("module") or "keras"
     ).startswith("keras")
     if kind in MODELS and not own:
-        return _follow_model(config, sources, f"{name}/", found)
-    followed = [each for each in sources if not each.aside]
+        return _follow_model(config, sources, f"{name}/", trail)
+    followed = [source for source in sources if not source.aside]
     if not followed:
         return [ASIDE]
     try:
         if own:
             raise _unknown(name, kind, "is not one of Keras's own layers")
-        made = _step(kind, name, config, followed, len(followed) < len(sources), call, found)
+        made = _step(kind, name, config, followed, len(followed) < len(sources), call, trail)
     except Sideways as error:
-        if not found.nodes:
+        if not trail.nodes:
             raise
-        made, found.stopped = LOST, found.stopped or str(error)
+        made, trail.stopped = LOST, trail.stopped or str(error)
     except Stop as error:
-        made, found.stopped = LOST, found.stopped or str(error)
+        made, trail.stopped = LOST, trail.stopped or str(error)
     if made.place is None:
-        found.end(followed)
+        trail.end(followed)
     return [made]
 
 
 def _step(
-    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, found: Found
+    kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, trail: Trail
 ) -> Tensor:
     """Follow one of Keras's own layers; what it gives has no place if it mixes all positions.
 
@@ -459,25 +463,25 @@ def _step(
         sources: what it reads.
         aside: whether it also reads what comes from other inputs.
         call: how the model calls it.
-        found: what to append to.
+        trail: what to append to.
 
     Raises:
         Stop: it cannot be followed.
     """
     source = sources[0]
-    if any(each.place is None for each in sources) or kind in _ENDS:
+    if any(tensor.place is None for tensor in sources) or kind in _ENDS:
         if kind in _CONVOLUTIONS:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
         return LOST
     if kind in _JOINS or kind == "Concatenate":
         at = config.get("axis", -1) if kind == "Concatenate" else None
-        return joined(f"layer {name} ({kind})", name, at, sources, aside, found)
+        return join(f"layer {name} ({kind})", name, at, sources, aside, trail)
     if kind in _SHAPES:
         return replace(
-            source, axes=_reshaped(kind, name, config, source, found.lengths[cast(str, source.place)])
+            source, axes=_reshape(kind, name, config, source, trail.lengths[cast(str, source.place)])
         )
     if kind == "GetItem":
-        return _sliced(name, source, call, found)
+        return _slice(name, source, call, trail)
     if kind in _POINTWISE:
         return source
     if kind == "Embedding":
@@ -491,17 +495,17 @@ def _step(
     if kind in _POINTWISE_OVER_CHANNELS:
         axis = config.get("axis", -1)
         if any(
-            without_batch(each, source) == source.along
-            for each in (axis if isinstance(axis, list) else [axis])
+            without_batch(number, source) == source.along
+            for number in (axis if isinstance(axis, list) else [axis])
         ):
             if source.flat:
                 return LOST
             raise _unknown(name, kind, MIXED)
         return source
     if kind in _REDUCTIONS:
-        return _reduced(name, config, source, found)
+        return _reduce(name, config, source, trail)
     if kind in _CONVOLUTIONS or kind in _POOLS or kind in _GLOBAL or kind in _EDGES:
-        return _slide(kind, name, config, source, found)
+        return _slide(kind, name, config, source, trail)
     why = _MOVES.get(kind) or _REFUSED.get(kind) or "is not a layer whose receptive field is known"
     raise _unknown(name, kind, why)
 
@@ -509,7 +513,7 @@ def _step(
 # --- layers that slide ---------------------------------------------------------------------------------
 
 
-def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Found) -> Tensor:
+def _slide(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) -> Tensor:
     """Append a convolution, a pooling, padding or cropping, which may be written in 2-D over one axis."""
     axes, dimensions = list(source.axes), int(kind[-2])
     if len(axes) != dimensions + 1:
@@ -530,11 +534,11 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, found: Found) ->
         axes = kept if config.get("keepdims") else [axes[channels]]
     elif kind in _CONVOLUTIONS:
         axes[channels] = (_filters(kind, config, axes[channels]),)
-    return Tensor(found.add(made[along], [source]), tuple(axes))
+    return Tensor(trail.add(made[along], [source]), tuple(axes))
 
 
 def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) -> Layer:
-    """Our layer for what one of Keras's does along one of its axes."""
+    """Translate one of Keras's layers, along one of its axes, into ours."""
 
     def along(what: str, default: Any = 1) -> Any:
         value = config.get(what)
@@ -565,27 +569,27 @@ def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) ->
 
 
 def _filters(kind: str, config: Entry, channels: tuple[int | None, ...]) -> int | None:
-    """The number of channels that a convolution gives."""
+    """Return the number of channels that a convolution gives."""
     if not kind.startswith("Depthwise"):
         return None if config.get("filters") is None else index(config["filters"])
     count = None if None in channels else prod(cast(tuple[int, ...], channels))
     return None if count is None else count * index(config.get("depth_multiplier", 1))
 
 
-def _reduced(name: str, config: Entry, source: Tensor, found: Found) -> Tensor:
+def _reduce(name: str, config: Entry, source: Tensor, trail: Trail) -> Tensor:
     """Follow a maximum, mean or sum over axes."""
     given = config.get("axis")
     if given is None:
         return LOST
-    over = {without_batch(each, source) for each in (given if isinstance(given, list) else [given])}
-    return reduced(name, over, bool(config.get("keepdims")), source, found)
+    over = {without_batch(number, source) for number in (given if isinstance(given, list) else [given])}
+    return reduce_axes(name, over, bool(config.get("keepdims")), source, trail)
 
 
 # --- layers that reshape -------------------------------------------------------------------------------
 
 
-def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
-    """What the axes hold after a layer that only arranges them anew.
+def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
+    """Return what the axes hold after a layer that only arranges them anew.
 
     Raises:
         Stop: positions would be torn apart, or the sizes are not known.
@@ -594,7 +598,7 @@ def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int |
     if kind == "Flatten":
         if config.get("data_format") == "channels_first":
             axes = (*axes[1:], *axes[:1])
-        return flattened(axes)
+        return flatten(axes)
     if kind in ("Permute", "Transpose"):
         order = config["dims"] if kind == "Permute" else (config.get("axes") or [])[1:]
         if sorted(order) != [*range(1, len(axes) + 1)]:
@@ -607,15 +611,23 @@ def _reshaped(kind: str, name: str, config: Entry, source: Tensor, length: int |
     if kind == "Squeeze":
         given = config.get("axis")
         over = [
-            without_batch(cast(int, each), source) for each in (given if isinstance(given, list) else [given])
+            without_batch(cast(int, number), source)
+            for number in (given if isinstance(given, list) else [given])
         ]
         return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
+<<<<<<< HEAD
     found = regrouped(axes, _target(config), length)
     if found is None:
+=======
+    target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
+    folded = regroup(axes, target, length)
+    if folded is None:
+>>>>>>> main
         raise _unknown(name, kind, MOVED)
-    return found
+    return folded
 
 
+<<<<<<< HEAD
 def _target(config: Entry) -> list[int]:
     """The sizes, without the batch, that a layer Reshape or ``keras.ops.reshape`` asks for."""
     found: list[int] = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
@@ -631,38 +643,45 @@ def _sliced(name: str, source: Tensor, call: Any, found: Found) -> Tensor:
         given = call[-1]["slice_spec"]
         keys = [{"config": key} if isinstance(key, dict) and "start" in key else key for key in given]
     if any(not isinstance(each, int | dict | None) for each in keys):
+=======
+def _slice(name: str, source: Tensor, call: Any, trail: Trail) -> Tensor:
+    """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
+    (key,) = call["args"][1:] or [call["kwargs"]["key"]]
+    keys = [*key] if isinstance(key, list) else [key]
+    if any(not isinstance(entry, int | dict | None) for entry in keys):
+>>>>>>> main
         raise _unknown(name, "GetItem", "its slice is not made of constants")
-    names = [each.get("class_name") if isinstance(each, dict) else "" for each in keys]
+    names = [entry.get("class_name") if isinstance(entry, dict) else "" for entry in keys]
     if "__ellipsis__" in names:
         at = names.index("__ellipsis__")
-        rest = len(source.axes) + 1 - sum(each is not None for each in keys) + 1
+        rest = len(source.axes) + 1 - sum(entry is not None for entry in keys) + 1
         keys[at : at + 1] = [{"config": {}} for _ in range(rest)]
     if keys[0] is None or isinstance(keys[0], int) or any(keys[0]["config"].values()):
         raise _unknown(name, "GetItem", "slices the batch")
     axes, rest_axes, place = list[tuple[int | None, ...]](), [*source.axes], source.place
-    for each in keys[1:]:
-        if each is None:
+    for entry in keys[1:]:
+        if entry is None:
             axes.append(())
             continue
         axis = rest_axes.pop(0)
         if POSITIONS not in axis:
-            axes += [] if isinstance(each, int) else [part(axis, _bounds(each))]
+            axes += [] if isinstance(entry, int) else [part(axis, _bounds(entry))]
             continue
         if len(axis) > 1:
             raise _unknown(name, "GetItem", MOVED)
-        key = each if isinstance(each, int) else _bounds(each)
-        place = cropped(f"layer {name} (GetItem)", name, key, replace(source, place=place), found)
-        axes += [] if isinstance(each, int) else [axis]
+        key = entry if isinstance(entry, int) else _bounds(entry)
+        place = crop(f"layer {name} (GetItem)", name, key, replace(source, place=place), trail)
+        axes += [] if isinstance(entry, int) else [axis]
     return Tensor(place, (*axes, *rest_axes))
 
 
 def _bounds(entry: Entry) -> slice:
-    """The slice that Keras describes so."""
+    """Return the slice that Keras describes so."""
     return slice(*(entry["config"].get(part) for part in ("start", "stop", "step")))
 
 
 def _unknown(name: str, kind: str, why: str) -> Stop:
-    """The error for a layer that cannot be followed, with how to pass over one that may be harmless."""
+    """Return the error for a layer that cannot be followed, with advice on a harmless one."""
     advice = (
         f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
         f"--passthrough {kind}"
@@ -687,12 +706,12 @@ class Keras:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The name to call it by."""
         return str(self.model.name)
 
     @cached_property
     def graph(self) -> Graph:
-        """What of it can be followed over positions."""
+        """The part of it that can be followed over positions."""
         return read(self.model, self.passthrough)
 
     @property
@@ -702,12 +721,12 @@ class Keras:
         if not inputs:
             read(self.model)  # says what else it is
             raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
-        return tuple(tuple(each.shape) for each in inputs)
+        return tuple(tuple(tensor.shape) for tensor in inputs)
 
     @property
     def outputs(self) -> tuple[Shape, ...]:
         """The shapes of its outputs, with the batch."""
-        return tuple(tuple(each.shape) for each in self.model.outputs)
+        return tuple(tuple(tensor.shape) for tensor in self.model.outputs)
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Find where the map of a convolution is complete: the layer, its activation, the axis of filters."""
@@ -723,21 +742,23 @@ class Keras:
             return None
         function = keras.losses.get(own)
         name = getattr(function, "__name__", type(function).__name__)
-        each = getattr(function, "call", function)  # of an object, what it would take the mean of
+        per_sequence = getattr(function, "call", function)  # of an object, what it would take the mean of
         return (
             name,
-            lambda Y, scores: _numbers(each(Y.astype(np.float32), scores)).reshape(len(Y), -1).mean(1),
+            lambda Y, scores: (
+                _numbers(per_sequence(Y.astype(np.float32), scores)).reshape(len(Y), -1).mean(1)
+            ),
         )
 
     def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
         """Return what the layer does, once for each call of it; what lies above is not computed."""
-        return [_numbers(each) for each in self._listening(layer)(batch)]
+        return [_numbers(maps) for maps in self._listener(layer)(batch)]
 
     @cached_property
-    def _listening(self) -> Callable[[str], Callable[..., Any]]:
-        """How to get what runs the model for what a layer does; compiled once."""
+    def _listener(self) -> Callable[[str], Callable[..., Any]]:
+        """A function from a layer to what runs the model and returns that layer's outputs."""
 
-        def listening(layer: str) -> Callable[..., Any]:
+        def listener(layer: str) -> Callable[..., Any]:
             def hear(batch: Any) -> list[Any]:
                 heard: list[Any] = []
 
@@ -745,28 +766,28 @@ class Keras:
                     heard.append(call(*given, **more))
                     return heard[-1]
 
-                with _changed(self._operation(layer), listen):
+                with _replace_call(self._operation(layer), listen):
                     self._run(batch)
                 return heard
 
-            return compiled(hear)
+            return compile_function(hear)
 
-        return cache(listening)
+        return cache(listener)
 
     def run(self, batch: NDArray[np.float32]) -> Arrays:
         """Run the model as it is, and return its outputs."""
-        return [_numbers(each) for each in self._compiled(batch)]
+        return [_numbers(output) for output in self._runner(batch)]
 
     @cached_property
-    def _compiled(self) -> Callable[..., Any]:
-        return compiled(self._run)
+    def _runner(self) -> Callable[..., Any]:
+        return compile_function(self._run)
 
     def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
-        with _changed(self._operation(layer), _hold(held, axis)):
-            return [_numbers(each) for each in self._run(batch)]
+        with _replace_call(self._operation(layer), _hold(held, axis)):
+            return [_numbers(output) for output in self._run(batch)]
 
-    def holding(self, layer: str, axis: int) -> Holding:
+    def holder(self, layer: str, axis: int) -> Holder:
         """Return how to hold the filters of a layer one after another.
 
         What lies below the layer is computed once, on backends that compile. Where a convolution alone reads
@@ -775,27 +796,30 @@ class Keras:
         """
         place = next_convolution(self.model, layer, axis)
         if place:
-            return self._holding_a_channel(self._operation(layer), self._operation(place), axis)
+            return self._channel_holder(self._operation(layer), self._operation(place), axis)
         operation = self._operation(layer)
 
         def rest(batch: Any, maps: Any, which: Any, values: Any) -> list[Any]:
             from keras import ops
 
             held = ops.where(which, ops.cast(values, maps.dtype), maps)
-            with _changed(operation, lambda *_, **__: held):
+            with _replace_call(operation, lambda *_, **__: held):
                 return self._run(batch)
 
-        run = compiled(rest)
+        run = compile_function(rest)
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             (maps,) = self.maps(layer, batch)
-            for each in held.items():
-                yield [_numbers(one) for one in run(batch, maps, *_which(dict([each]), maps.shape, axis))]
+            for held_filter in held.items():
+                yield [
+                    _numbers(output)
+                    for output in run(batch, maps, *_which(dict([held_filter]), maps.shape, axis))
+                ]
 
         return hold
 
-    def _holding_a_channel(self, operation: Any, conv: Any, axis: int) -> Holding:
-        """As `holding`, where nothing but a convolution reads what an operation returns."""
+    def _channel_holder(self, operation: Any, conv: Any, axis: int) -> Holder:
+        """Return a `holder` for an operation that nothing but a convolution reads."""
         from keras import ops
 
         activation = conv.activation or (lambda x: x)
@@ -804,10 +828,10 @@ class Keras:
             def add(*_: Any) -> Any:
                 return activation(ops.cast(made, change.dtype) + conv.convolution_op(change, kernel))
 
-            with _changed(conv, add):
+            with _replace_call(conv, add):
                 return self._run(batch)
 
-        run = compiled(rest)
+        run = compile_function(rest)
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             heard: list[Any] = []
@@ -818,23 +842,23 @@ class Keras:
 
             object.__setattr__(conv, "activation", None)
             try:
-                with _changed(conv, listen):
+                with _replace_call(conv, listen):
                     self._run(batch)
-                    with _changed(operation, _hold(held, axis)):
+                    with _replace_call(operation, _hold(held, axis)):
                         self._run(batch[:1])
             finally:
                 object.__setattr__(conv, "activation", activation)
             given, made, still, _ = heard
             changes, kernel = np.moveaxis(_numbers(still) - _numbers(given), axis, -1), _numbers(conv.kernel)
-            for each in held:
-                change = ops.cast(np.moveaxis(changes[..., [each]], -1, axis), given.dtype)
-                weights = ops.cast(kernel[..., [each], :], given.dtype)
-                yield [_numbers(one) for one in run(batch, made, change, weights)]
+            for filter_index in held:
+                change = ops.cast(np.moveaxis(changes[..., [filter_index]], -1, axis), given.dtype)
+                weights = ops.cast(kernel[..., [filter_index], :], given.dtype)
+                yield [_numbers(output) for output in run(batch, made, change, weights)]
 
         return hold
 
     def _operation(self, place: str) -> Any:
-        """The layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
+        """Return the layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
         model = self.model
         for name in place.split("/"):
             steps = getattr(model, "operations", None) or model.layers
@@ -852,7 +876,7 @@ class Keras:
 
 
 @contextmanager
-def _changed(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
+def _replace_call(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
     """Have ``change`` called with what a layer does, and what it is given, in its stead.
 
     Keras looks `call` up on the layer at each call, whichever model the layer stands in.
@@ -866,7 +890,7 @@ def _changed(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
 
 
 def _hold(held: Mapping[int, float], axis: int) -> Callable[..., Any]:
-    """A change of a layer: some of its filters are held at a value everywhere."""
+    """Return a change of a layer: some of its filters are held at a value everywhere."""
 
     def hold(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
         from keras import ops
@@ -883,7 +907,7 @@ def _hold(held: Mapping[int, float], axis: int) -> Callable[..., Any]:
 def _which(
     held: Mapping[int, float], shape: Sequence[int], axis: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
-    """Which filters are held, and at which values, in arrays that go with maps of a shape."""
+    """Turn held filters and their values into arrays that go with maps of a shape."""
     sizes = [1] * len(shape)
     sizes[axis] = shape[axis]
     which, values = np.zeros(sizes[axis], bool), np.zeros(sizes[axis], np.float32)
@@ -892,8 +916,8 @@ def _which(
 
 
 def _numbers(tensor: Any) -> NDArray[np.float32]:
-    """A tensor of any backend and precision, in numpy."""
+    """Return a tensor of any backend and precision, in numpy."""
     from keras import ops
 
-    found: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
-    return found
+    values: NDArray[np.float32] = ops.convert_to_numpy(ops.cast(tensor, "float32"))
+    return values

@@ -9,7 +9,7 @@ from receptive.models import keras, onnx, torch
 from receptive.models.probe import Model
 from receptive.theory.layers import Graph
 
-OPENED = {".onnx": onnx.opened, ".pt2": torch.opened}
+OPENED = {".onnx": onnx.open_file, ".pt2": torch.open_program}
 """How to open what is not a file of Keras, by how its name ends."""
 
 
@@ -46,9 +46,9 @@ def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
     """
     if isinstance(model, onnx.Onnx):
         return replace(model, passthrough=tuple(passthrough))
-    origins = {each.__module__.split(".")[0] for each in type(model).__mro__}
+    origins = {base.__module__.split(".")[0] for base in type(model).__mro__}
     if "onnx" in origins:
         return onnx.Onnx(model, passthrough=tuple(passthrough))
     if "torch" in origins and "keras" not in origins:  # Keras on PyTorch is both
-        return torch.exported(model, length, passthrough)
+        return torch.export(model, length, passthrough)
     return keras.Keras(model, passthrough)

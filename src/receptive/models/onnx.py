@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, UsageError, shown
+from receptive.errors import ReceptiveError, UsageError, printable
 from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
@@ -27,11 +27,11 @@ from receptive.models.axes import (
     POSITIONS,
     Axes,
     Declared,
-    Found,
     Shape,
     Tensor,
+    Trail,
     candidates,
-    flattened,
+    flatten,
     sequence,
     trace,
 )
@@ -44,9 +44,9 @@ from receptive.models.operators import (
     Entry,
     Walk,
     attributes,
-    read_by,
+    node_inputs,
 )
-from receptive.models.probe import Arrays, Holding
+from receptive.models.probe import Arrays, Holder
 from receptive.models.saved import MALFORMED
 from receptive.theory.layers import INPUT, Graph
 
@@ -78,7 +78,7 @@ def load(path: Path | str) -> Entry:
     return model
 
 
-def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
+def open_file(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
     """Open the model of a file; see `load` for what is raised."""
     return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
 
@@ -118,7 +118,7 @@ class Onnx:
         from onnx import inliner
 
         try:
-            if (count := _written_out(self.proto)) > MOST_NODES:
+            if (count := _count_nodes(self.proto)) > MOST_NODES:
                 raise ReceptiveError(f"{self.name}: its functions, written out, are {count:,} nodes")
             return inliner.inline_local_functions(self.proto)
         except RecursionError:
@@ -130,7 +130,7 @@ class Onnx:
         return {tensor.name: tensor for tensor in self.flat.graph.initializer}
 
     @cached_property
-    def inferred(self) -> dict[str, Entry]:
+    def tensor_types(self) -> dict[str, Entry]:
         """The types of tensors that nodes return, by their names, as far as they can be told."""
         from onnx import shape_inference
 
@@ -138,29 +138,29 @@ class Onnx:
             known = shape_inference.infer_shapes(self.flat).graph
         except Exception:  # what its checks raise of a model that ONNX Runtime may run all the same
             return {}
-        return {each.name: each for each in (*known.value_info, *known.output)}
+        return {tensor.name: tensor for tensor in (*known.value_info, *known.output)}
 
     @cached_property
     def shapes(self) -> dict[str, list[int]]:
         """The shapes of tensors that no size of an input changes, as far as they can be told."""
-        every = {name: _shape(each) for name, each in self.inferred.items()}
+        every = {name: _shape(tensor) for name, tensor in self.tensor_types.items()}
         return {name: cast(list[int], [*shape]) for name, shape in every.items() if None not in shape}
 
     @cached_property
-    def given(self) -> list[Entry]:
-        """What the model is fed."""
-        return [each for each in self.flat.graph.input if each.name not in self.weights]
+    def feeds(self) -> list[Entry]:
+        """The inputs that are fed."""
+        return [tensor for tensor in self.flat.graph.input if tensor.name not in self.weights]
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
         """The shapes of the inputs, with the batch; None is an open size."""
-        return tuple(_shape(each) for each in self.given)
+        return tuple(_shape(tensor) for tensor in self.feeds)
 
     @cached_property
     def names(self) -> list[str]:
-        """What each node is called: by its module where the exporter tells, else by its own name."""
+        """The name of each node: that of its module where the exporter tells, else its own."""
         given, count, taken = list[str](), Counter[str](), Counter[str]()
-        scopes = [name.rpartition("/")[0] for each in self.nodes if (name := _of_tensorflow(each))]
+        scopes = [name.rpartition("/")[0] for node in self.nodes if (name := _of_tensorflow(node))]
         scope = commonpath(scopes) + "/" if scopes else ""
         for node in self.nodes:
             name = _module(node) or _of_tensorflow(node).removeprefix(scope) or _own_name(node)
@@ -168,7 +168,7 @@ class Onnx:
                 kind = {"MaxPool": "pool", "AveragePool": "mean"}.get(node.op_type, node.op_type.lower())
                 count[kind] += 1
                 name = f"{kind}{count[kind]}"
-            given.append(shown(name))
+            given.append(printable(name))
         taken[INPUT] = 1
         names = [""] * len(given)
         # A module's own name goes to what it computes, not to how it arranges axes for that.
@@ -200,7 +200,7 @@ class Onnx:
     def _walk(self) -> tuple[Graph, Walk]:
         """The graph, and the tensors that following the model has come upon."""
         try:
-            return self._followed()
+            return self._follow()
         except Declared:
             raise
         except UsageError as error:  # a node that the file describes, not an argument
@@ -208,27 +208,27 @@ class Onnx:
         except MALFORMED as error:
             raise ReceptiveError(f"{self.name}: not an ONNX model, or a damaged one ({error})") from error
 
-    def _followed(self) -> tuple[Graph, Walk]:
-        """As `_walk`, with whatever a damaged model makes it raise."""
-        inputs = [(each.name, _shape(each)) for each in self.given]
+    def _follow(self) -> tuple[Graph, Walk]:
+        """Follow the model, with whatever a damaged one raises."""
+        inputs = [(tensor.name, _shape(tensor)) for tensor in self.feeds]
         chosen = sequence(inputs, self.name)
         shape = inputs[chosen][1]
         walks = list[Walk]()
 
-        def follow(source: Tensor, found: Found) -> list[Tensor]:
-            walks.append(Walk(self, found, {name: ASIDE for name, _ in inputs}, shape[0]))
+        def follow(source: Tensor, trail: Trail) -> list[Tensor]:
+            walks.append(Walk(self, trail, {name: ASIDE for name, _ in inputs}, shape[0]))
             walks[-1].tensors[inputs[chosen][0]] = source
             return walks[-1].follow()
 
-        likely = candidates(shape[1:]) if len(shape) != 2 else self._folded(shape)
+        likely = candidates(shape[1:]) if len(shape) != 2 else self._fold_shapes(shape)
         if len(shape) == 3:  # an axis of 4 holds the letters
             likely = sorted(likely, key=lambda axes: shape[1 + axes.index((POSITIONS,))] == 4)
         graph = trace(inputs, chosen, likely, self.passthrough, self.name, follow)
         return graph, walks[-1]
 
-    def _folded(self, shape: Shape) -> list[Axes]:
-        """What a flat input may hold: what the Reshape that reads it makes of it, or codes of nucleotides."""
-        first = next((node for node in self.nodes if self.given[0].name in node.input), None)
+    def _fold_shapes(self, shape: Shape) -> list[Axes]:
+        """List what a flat input may hold: the shape that a Reshape gives it, or codes of nucleotides."""
+        first = next((node for node in self.nodes if self.feeds[0].name in node.input), None)
         target = None
         if first is not None and first.op_type == "Reshape" and first.input[1] in self.weights:
             target = [int(size) for size in self.constant(first.input[1])][1:]
@@ -236,10 +236,10 @@ class Onnx:
             return candidates(shape[1:])
         rest = prod(size for size in target if size > 0)
         sizes = [shape[1] // rest if size == -1 else size for size in target]
-        return [*(flattened(axes) for axes in candidates(tuple(sizes))), *candidates(shape[1:])]
+        return [*(flatten(axes) for axes in candidates(tuple(sizes))), *candidates(shape[1:])]
 
     def constant(self, name: str) -> NDArray[Any]:
-        """The numbers of a constant of the graph.
+        """Return the numbers of a constant of the graph.
 
         Raises:
             ReceptiveError: they lie in a file that is not there.
@@ -250,8 +250,8 @@ class Onnx:
         if external_data_helper.uses_external_data(tensor):
             tensor = type(tensor).FromString(tensor.SerializeToString())
             self._fetch(external_data_helper.load_external_data_for_tensor, tensor)
-        found: NDArray[Any] = numpy_helper.to_array(tensor)
-        return found
+        values: NDArray[Any] = numpy_helper.to_array(tensor)
+        return values
 
     def _fetch(self, load: Callable[[Entry, str], None], what: Entry) -> None:
         """Load the numbers of a tensor, or of a model's tensors, that lie in files of their own."""
@@ -270,13 +270,13 @@ class Onnx:
     @cached_property
     def outputs(self) -> tuple[Shape, ...]:
         """The shapes of the outputs, with the batch; of what the file leaves open, by running the model."""
-        shapes = tuple(_shape(each) for each in self.flat.graph.output)
+        shapes = tuple(_shape(tensor) for tensor in self.flat.graph.output)
         shape = self.inputs[0]
-        if all(len(each) > 1 and None not in each[1:] for each in shapes) or None in shape[1:]:
+        if all(len(sizes) > 1 and None not in sizes[1:] for sizes in shapes) or None in shape[1:]:
             return shapes
         sizes = cast(tuple[int, ...], (shape[0] or 1, *shape[1:]))
-        found = self._run("", np.zeros(sizes, np.float32), {}, None)
-        return tuple((shape[0], *each.shape[1:]) for each in found)
+        results = self._run("", np.zeros(sizes, np.float32), {}, None)
+        return tuple((shape[0], *output.shape[1:]) for output in results)
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Return the node that completes the map of a convolution, its activation, the axis of filters.
@@ -285,10 +285,10 @@ class Onnx:
         """
         tensors, at = self._walk[1].tensors, self.names.index(convolution)
         last, tensor = convolution, self.nodes[at].output[0]
-        given = {each.name for each in self.flat.graph.output}
+        given = {tensor_type.name for tensor_type in self.flat.graph.output}
         while tensor not in given:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
-            met = readers if len(readers) == 1 else self._meeting(tensor)
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
+            met = readers if len(readers) == 1 else self._branch(tensor)
             if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
                 break
             node = self.nodes[met[-1]]
@@ -299,12 +299,12 @@ class Onnx:
             last, tensor = self.names[met[-1]], node.output[0]
         return last, "linear", self._axis(last)
 
-    def _meeting(self, tensor: str) -> list[int]:
-        """The nodes from a tensor to where all that reads it meets again; empty if that is nowhere near."""
+    def _branch(self, tensor: str) -> list[int]:
+        """List the nodes from a tensor to where its readers meet again; empty if that is not near."""
         tensors, inside, passed = self._walk[1].tensors, {tensor}, list[int]()
         here = tensors[tensor]
         for i, node in enumerate(self.nodes):
-            if not inside & {*read_by(node)}:
+            if not inside & {*node_inputs(node)}:
                 continue
             there = tensors[node.output[0]]
             if (there.place, there.axes) != (here.place, here.axes):
@@ -312,17 +312,17 @@ class Onnx:
             passed.append(i)
             inside.add(node.output[0])
             waiting = {
-                each
-                for each in inside
+                name
+                for name in inside
                 for j, reader in enumerate(self.nodes)
-                if each in read_by(reader) and j not in passed
+                if name in node_inputs(reader) and j not in passed
             }
             if waiting <= {node.output[0]}:
                 return passed
         return []
 
     def _function(self, nodes: list[Entry]) -> str:
-        """The activation that nodes make; "" if they are none."""
+        """Return the activation that nodes make; "" if they are none."""
         kinds = [node.op_type for node in nodes]
         if len(nodes) > 1:
             known = {
@@ -346,11 +346,11 @@ class Onnx:
         return str(node.op_type).lower() if node.op_type in ACTIVATIONS else ""
 
     def _constant(self, node: Entry, at: int) -> NDArray[Any] | None:
-        """The numbers of a node's input, if they are constant and few."""
+        """Return the numbers of a node's input, if they are constant and few."""
         return self._walk[1].value(node.input[at]) if len(node.input) > at and node.input[at] else None
 
     def _axis(self, layer: str) -> int:
-        """The axis of what a node returns that holds filters, which is the one beside the positions."""
+        """Return the axis of a node's output that holds filters: the one beside the positions."""
         axes = self._walk[1].tensors[self._tensor(layer)].axes
         beside = [i for i, axis in enumerate(axes) if POSITIONS not in axis]
         return 1 + next((i for i in beside if axes[i] != ()), beside[0])
@@ -370,7 +370,7 @@ class Onnx:
         """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
         return self._run(layer, batch, held, axis)
 
-    def holding(self, layer: str, axis: int) -> Holding:
+    def holder(self, layer: str, axis: int) -> Holder:
         """Return how to hold the filters of a layer one after another.
 
         What lies below the layer is computed once. Where a convolution alone reads the maps, which is linear
@@ -379,17 +379,17 @@ class Onnx:
         """
         at = self._next(layer)
         if at is not None:
-            return self._holding_a_channel(layer, at, axis)
+            return self._channel_holder(layer, at, axis)
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
             (maps,) = self.maps(layer, batch)
-            for each in held.items():
-                yield self._run(layer, batch, dict([each]), axis, given=maps)
+            for held_filter in held.items():
+                yield self._run(layer, batch, dict([held_filter]), axis, given=maps)
 
         return hold
 
-    def _holding_a_channel(self, layer: str, at: int, axis: int) -> Holding:
-        """As `holding`, where the convolution of a node alone reads what the layer returns."""
+    def _channel_holder(self, layer: str, at: int, axis: int) -> Holder:
+        """Return a `holder` for a layer that the convolution of a node alone reads."""
         from onnx import helper
 
         node = self.nodes[at]
@@ -414,31 +414,33 @@ class Onnx:
             model.graph.node.insert(at + 1, helper.make_node("Add", [_HEARD, _MADE], [y]))
             model.graph.node.insert(at + 1, apart)
 
-        first, second = self._made(hear), self._made(rest)
-        outputs = [each.name for each in self.flat.graph.output]
+        first, second = self._make_session(hear), self._make_session(rest)
+        outputs = [tensor.name for tensor in self.flat.graph.output]
 
         def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
-            given, made = self._fed(first, [z, y], {self.given[0].name: batch}, self._held(layer, {}, axis))
-            every = self._held(layer, held, axis)
-            (still,) = self._fed(first, [z], {self.given[0].name: batch[:1]}, every)
+            given, made = self._feed(
+                first, [z, y], {self.feeds[0].name: batch}, self._hold_values(layer, {}, axis)
+            )
+            every = self._hold_values(layer, held, axis)
+            (still,) = self._feed(first, [z], {self.feeds[0].name: batch[:1]}, every)
             changes = (still - given).astype(_dtype(kind))
-            for each in held:
+            for filter_index in held:
                 rows = {
-                    self.given[0].name: batch,
+                    self.feeds[0].name: batch,
                     _HEARD: made.astype(_dtype(kind)),
-                    _VALUES: changes[:, [each]],
+                    _VALUES: changes[:, [filter_index]],
                 }
-                yield self._fed(second, outputs, rows, {_WHICH: kernel[:, [each]]})
+                yield self._feed(second, outputs, rows, {_WHICH: kernel[:, [filter_index]]})
 
         return hold
 
     def _next(self, layer: str) -> int | None:
         """Find the convolution that alone reads a node, and each filter's map apart until then."""
         tensors, tensor = self._walk[1].tensors, self._tensor(layer)
-        given = {each.name for each in self.flat.graph.output}
+        given = {output.name for output in self.flat.graph.output}
         while tensor not in given and tensor in tensors:
-            readers = [i for i, node in enumerate(self.nodes) if tensor in read_by(node)]
-            met = readers if len(readers) == 1 else self._meeting(tensor)
+            readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
+            met = readers if len(readers) == 1 else self._branch(tensor)
             axes = tensors[tensor].axes
             ahead = len(axes) > 1 and POSITIONS not in axes[0]
             within = {tensor, *(name for i in met for name in self.nodes[i].output)}
@@ -455,16 +457,18 @@ class Onnx:
         return None
 
     def _tensor(self, layer: str) -> str:
-        """What the node that is called so returns."""
+        """Return the tensor that the node of this name gives."""
         return str(self.nodes[self.names.index(layer)].output[0])
 
     def _kind(self, layer: str) -> int:
-        """The type of the numbers that a node returns."""
-        known: Entry = self.inferred.get(self._tensor(layer)) or self.given[0]
+        """Return the type of the numbers that a node returns."""
+        known: Entry = self.tensor_types.get(self._tensor(layer)) or self.feeds[0]
         return int(known.type.tensor_type.elem_type)
 
-    def _held(self, layer: str, held: Mapping[int, float], axis: int | None) -> dict[str, NDArray[Any]]:
-        """Which filters are held, and at which values, as `_insert` has a model take them."""
+    def _hold_values(
+        self, layer: str, held: Mapping[int, float], axis: int | None
+    ) -> dict[str, NDArray[Any]]:
+        """Turn held filters and their values into the inputs that `_insert` gives a model."""
         sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
         count = max(held, default=0) + 1
         if held and axis is not None:
@@ -483,14 +487,14 @@ class Onnx:
         given: NDArray[np.float32] | None = None,
     ) -> Arrays:
         """Run the model on sequences; ``given`` is what the layer returns, if that is known."""
-        wanted = [_HEARD] if heard else [each.name for each in self.flat.graph.output]
-        more = self._held(layer, held, axis) if layer else {}
-        rows = {self.given[0].name: batch}
+        wanted = [_HEARD] if heard else [output.name for output in self.flat.graph.output]
+        more = self._hold_values(layer, held, axis) if layer else {}
+        rows = {self.feeds[0].name: batch}
         if given is not None:
             rows[_HEARD] = given.astype(_dtype(self._kind(layer)))
-        return self._fed(self._sessions(layer, given is not None), wanted, rows, more)
+        return self._feed(self._sessions(layer, given is not None), wanted, rows, more)
 
-    def _fed(
+    def _feed(
         self, session: Any, wanted: Sequence[str], rows: Mapping[str, NDArray[Any]], more: Mapping[str, Any]
     ) -> Arrays:
         """Run a session, in batches of the model's own size if that is fixed.
@@ -503,12 +507,12 @@ class Onnx:
         """
         from onnxruntime import RunOptions
 
-        (fed,) = self.given
+        (fed,) = self.feeds
         count = len(rows[fed.name])
         size = _shape(fed)[0] or count
         options = RunOptions()
         options.only_execute_path_to_fetches = True
-        found = []
+        batches = []
         for first in range(0, count, size):
             feed = dict(more)
             for name, every in rows.items():
@@ -523,19 +527,19 @@ class Onnx:
                 raise ReceptiveError(
                     f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}"
                 ) from None
-            found.append([np.asarray(each, np.float32)[: count - first] for each in made])
-        return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+            batches.append([np.asarray(output, np.float32)[: count - first] for output in made])
+        return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
     def _filters(self, layer: str, axis: int) -> int:
-        """How many filters a layer's output holds along an axis."""
+        """Count the filters that a layer's output holds along an axis."""
         return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
 
     @cached_property
     def _sessions(self) -> Callable[[str, bool], Any]:
-        """How to get the session that can hear and hold a layer, or is given what it returns; made once."""
+        """A function from a layer to a session that hears and holds it, or is given its output; made once."""
 
         def session(layer: str, given: bool) -> Any:
-            return self._made(lambda model: self._insert(model, layer, given) if layer else None)
+            return self._make_session(lambda model: self._insert(model, layer, given) if layer else None)
 
         return cache(session)
 
@@ -553,7 +557,7 @@ class Onnx:
             helper.make_tensor_value_info(_HEARD, kind, rank)
         )
 
-    def _made(self, change: Callable[[Entry], None]) -> Any:
+    def _make_session(self, change: Callable[[Entry], None]) -> Any:
         """Make a session of a changed copy of the model.
 
         Raises:
@@ -569,10 +573,10 @@ class Onnx:
         if b"location" in model.SerializeToString():  # otherwise there is nothing to fetch
             self._fetch(external_data_helper.load_external_data_for_model, model)
         change(model)
-        needed, kept = {each.name for each in model.graph.output}, list[Entry]()
+        needed, kept = {output.name for output in model.graph.output}, list[Entry]()
         for node in reversed(model.graph.node):
             if needed & {*node.output}:
-                needed.update(read_by(node))
+                needed.update(node_inputs(node))
                 kept.insert(0, node)
         del model.graph.node[:]
         model.graph.node.extend(kept)
@@ -585,7 +589,7 @@ class Onnx:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a type of its own for every status
-            double = any(each.data_type == TensorProto.DOUBLE for each in model.graph.initializer)
+            double = any(weights.data_type == TensorProto.DOUBLE for weights in model.graph.initializer)
             way = "; it may run in single precision, in PyTorch as module.float()" if double else ""
             raise ReceptiveError(
                 f"{self.name}: ONNX Runtime cannot run it{way}: {first_line(error)}"
@@ -599,26 +603,26 @@ _MADE, _UNUSED = "receptive: made", "receptive: unused"
 
 
 def _dtype(kind: int) -> Any:
-    """The type of numpy for a type of the format."""
+    """Return the type of numpy for a type of the format."""
     from onnx import helper
 
     return helper.tensor_dtype_to_np_dtype(kind)
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message."""
+    """Return the first line of an error's message."""
     return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _shape(value: Entry) -> Shape:
-    """The shape of an input or output; None is an open size."""
+    """Return the shape of an input or output; None is an open size."""
     tensor = value.type.tensor_type
-    return tuple(each.dim_value if each.HasField("dim_value") else None for each in tensor.shape.dim)
+    return tuple(size.dim_value if size.HasField("dim_value") else None for size in tensor.shape.dim)
 
 
-def _written_out(model: Entry) -> int:
-    """How many nodes a model has once its functions are replaced by their bodies."""
-    bodies = {(each.domain, each.name): each.node for each in model.functions}
+def _count_nodes(model: Entry) -> int:
+    """Count the nodes that a model has once its functions are replaced by their bodies."""
+    bodies = {(function.domain, function.name): function.node for function in model.functions}
 
     @cache
     def size(function: tuple[str, str]) -> int:
@@ -628,11 +632,11 @@ def _written_out(model: Entry) -> int:
 
 
 def _module(node: Entry) -> str:
-    """The path of the module that PyTorch's exporter made a node for; "" if another wrote the file.
+    """Return the path of the module that PyTorch's exporter made a node for; "" if another wrote the file.
 
     Of a convolution that a normalisation was folded into the weights still have their own name.
     """
-    metadata = {each.key: each.value for each in node.metadata_props}
+    metadata = {entry.key: entry.value for entry in node.metadata_props}
     try:
         scopes = ast.literal_eval(metadata["pkg.torch.onnx.name_scopes"])
         classes = ast.literal_eval(metadata["pkg.torch.onnx.class_hierarchy"])
@@ -649,16 +653,16 @@ def _module(node: Entry) -> str:
 
 
 def _of_tensorflow(node: Entry) -> str:
-    """The layer of TensorFlow's ``model/block/conv1/Conv1D``, with the model's name; "" if it is none.
+    """Return the layer of TensorFlow's ``model/block/conv1/Conv1D``, with the model's name; "" if it is none.
 
     Keras counts calls of a model, so that its layer conv1 may be called conv1_1.
     """
-    found = re.fullmatch(r"(.+)/(Conv[12]D|convolution|(Max|Avg)Pool([12]d)?)(/\w+)?", str(node.name))
-    return found[1] if found and not node.name.startswith("/") else ""
+    match = re.fullmatch(r"(.+)/(Conv[12]D|convolution|(Max|Avg)Pool([12]d)?)(/\w+)?", str(node.name))
+    return match[1] if match and not node.name.startswith("/") else ""
 
 
 def _own_name(node: Entry) -> str:
-    """A node's own name as a user knows it: the module of TorchScript's ``/features/features.0/Conv``."""
+    """Return a node's name as a user knows it: the module of ``/features/features.0/Conv``."""
     parts = str(node.name).split("/")
     if node.op_type == "Conv" and len(node.input) > 1 and node.input[1].endswith(".weight"):
         return str(node.input[1].removesuffix(".weight"))

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, shown
+from receptive.errors import ReceptiveError, printable
 from receptive.models.axes import (
     ASIDE,
     LOST,
@@ -24,17 +24,17 @@ from receptive.models.axes import (
     STRETCHED,
     Axes,
     Declared,
-    Found,
     Sideways,
     Stop,
     Tensor,
+    Trail,
     beside,
-    cropped,
-    flattened,
-    joined,
+    crop,
+    flatten,
+    join,
     part,
-    reduced,
-    regrouped,
+    reduce_axes,
+    regroup,
     without_batch,
 )
 from receptive.theory.fields import same_padding, span
@@ -117,7 +117,7 @@ class Source(Protocol):
 
     @property
     def names(self) -> list[str]:
-        """What each node is called."""
+        """The name of each node."""
 
     @property
     def weights(self) -> dict[str, Entry]:
@@ -137,18 +137,18 @@ class Source(Protocol):
 
 @dataclass
 class Walk:
-    """What following an ONNX graph has come upon so far.
+    """The tensors and constants met so far in following an ONNX graph.
 
     Attributes:
         model: that is followed.
-        found: nodes of our graph.
+        trail: nodes of our graph.
         tensors: where tensors come from, by their names; what is not here is a constant.
         batch: how many sequences the model takes at a time; None if that is open.
         values: constants that are known.
     """
 
     model: Source
-    found: Found
+    trail: Trail
     tensors: dict[str, Tensor]
     batch: int | None
     values: dict[str, NDArray[Any] | None] = field(default_factory=dict)
@@ -156,23 +156,23 @@ class Walk:
     def follow(self) -> list[Tensor]:
         """Follow all nodes; return where the outputs come from."""
         for name, node in zip(self.model.names, self.model.nodes, strict=True):
-            reads = [self.tensors[each] for each in read_by(node) if each in self.tensors]
-            followed = [each for each in reads if not each.aside]
+            reads = [self.tensors[name_read] for name_read in node_inputs(node) if name_read in self.tensors]
+            followed = [tensor for tensor in reads if not tensor.aside]
             if not followed or node.op_type in ("Shape", "Size"):
                 self._compute(node)
                 if reads:
-                    self.tensors.update((each, ASIDE) for each in node.output)
+                    self.tensors.update((output, ASIDE) for output in node.output)
                 continue
-            made = self._passed(name, node, followed) or self._step(name, node, followed)
+            made = self._pass(name, node, followed) or self._step(name, node, followed)
             if len(made) == 1:
                 made = made * len(node.output)
             self.tensors.update(zip(node.output, made, strict=False))
-        outputs = (self.tensors.get(each.name, ASIDE) for each in self.model.flat.graph.output)
-        return [each for each in outputs if not each.aside]
+        outputs = (self.tensors.get(output.name, ASIDE) for output in self.model.flat.graph.output)
+        return [tensor for tensor in outputs if not tensor.aside]
 
-    def _passed(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
-        """What a node gives that was declared harmless; nothing if it was not."""
-        if not {name, node.op_type} & {*self.found.passthrough}:
+    def _pass(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
+        """Return the outputs of a node that was declared harmless; nothing if it was not."""
+        if not {name, node.op_type} & {*self.trail.passthrough}:
             return []
         if node.op_type in _NOT_PASSED:
             raise Declared(
@@ -184,19 +184,19 @@ class Walk:
     def _step(self, name: str, node: Entry, followed: list[Tensor]) -> list[Tensor]:
         """Follow a node; where it cannot be followed, its branch ends."""
         try:
-            made = self._made(name, node, followed)
+            made = self._convert(name, node, followed)
         except Sideways as error:
-            if not self.found.nodes:
+            if not self.trail.nodes:
                 raise
-            made, self.found.stopped = [LOST], self.found.stopped or str(error)
+            made, self.trail.stopped = [LOST], self.trail.stopped or str(error)
         except Stop as error:
-            made, self.found.stopped = [LOST], self.found.stopped or str(error)
-        if any(each.place is None for each in made):
-            self.found.end(followed)
+            made, self.trail.stopped = [LOST], self.trail.stopped or str(error)
+        if any(tensor.place is None for tensor in made):
+            self.trail.end(followed)
         return made
 
-    def _made(self, name: str, node: Entry, sources: list[Tensor]) -> list[Tensor]:
-        """What a node gives.
+    def _convert(self, name: str, node: Entry, sources: list[Tensor]) -> list[Tensor]:
+        """Return the outputs of a node.
 
         Raises:
             Stop: it cannot be followed.
@@ -207,41 +207,39 @@ class Walk:
                 name, node, f"is an operator of {node.domain}, whose receptive field is not known"
             )
         ends = kind in _ENDS or (kind == "Transpose" and self._for_recurrence(node))
-        if any(each.place is None for each in sources) or ends:
+        if any(tensor.place is None for tensor in sources) or ends:
             if kind == "Conv":
                 raise self._unknown(name, node, "comes after a layer that mixes all positions")
             return [LOST]
         if kind in ("MatMul", "Gemm"):
-            return [self._multiplied(node, sources)]
+            return [self._multiply(node, sources)]
         if kind in _JOINS or (kind in _POINTWISE and len(sources) > 1):
             return [self._elementwise(name, node, sources)]
         if kind in _POINTWISE:
             return [source]
         if kind == "Concat":
             aside = len(sources) < len(node.input)
-            return [
-                joined(self._called(name, node), name, attributes(node)["axis"], sources, aside, self.found)
-            ]
+            return [join(self._label(name, node), name, attributes(node)["axis"], sources, aside, self.trail)]
         if kind == "Gather" and len(sources) == 1:
-            return [self._gathered(name, node, source)]
+            return [self._gather(name, node, source)]
         elsewhere = len(sources) > 1 or self.tensors.get(node.input[0]) != source
         if elsewhere and kind in _NOT_PASSED | _OVER_CHANNELS:
             raise self._unknown(name, node, "reads the sequence by other inputs than its first")
         if kind == "Conv" or kind in POOLS or kind in _GLOBAL:
             return [self._slide(name, node, source)]
         if kind == "Pad":
-            return [self._padded(name, node, source)]
+            return [self._pad_ends(name, node, source)]
         if kind in _REDUCTIONS:
-            return [self._reduced(name, node, source)]
+            return [self._reduce(name, node, source)]
         if kind in _OVER_CHANNELS:
-            return [self._normalised(name, node, source)]
+            return [self._normalise(name, node, source)]
         if kind in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"):
-            return [replace(source, axes=self._reshaped(name, node, source))]
+            return [replace(source, axes=self._reshape(name, node, source))]
         if kind == "OneHot":
             depth = self.value(node.input[1])
             return [replace(source, axes=(*source.axes, (None if depth is None else int(depth.item()),)))]
         if kind == "Slice":
-            return [self._sliced(name, node, source)]
+            return [self._slice(name, node, source)]
         if kind == "Split":
             return self._split(name, node, source)
         why = (
@@ -250,24 +248,24 @@ class Walk:
         raise self._unknown(name, node, why)
 
     def _for_recurrence(self, node: Entry) -> bool:
-        """Whether what a node gives is what a recurrent layer reads, which has positions before sequences."""
-        readers = (each for each in self.model.nodes if node.output[0] in each.input)
-        return any(each.op_type in _RECURRENT for each in readers)
+        """Tell whether a recurrent layer reads a node, which has positions before sequences."""
+        readers = (reader for reader in self.model.nodes if node.output[0] in reader.input)
+        return any(reader.op_type in _RECURRENT for reader in readers)
 
     def _unknown(self, name: str, node: Entry, why: str) -> Stop:
-        """The error for a node that cannot be followed, with how to pass over one that may be harmless."""
+        """Return the error for a node that cannot be followed, with advice on a harmless one."""
         advice = (
             f". If it does not change which positions a neuron sees, declare it with --passthrough {name} or "
             f"--passthrough {node.op_type}"
         )
-        return Stop(f"{self._called(name, node)}: {why}{'' if node.op_type in _NOT_PASSED else advice}")
+        return Stop(f"{self._label(name, node)}: {why}{'' if node.op_type in _NOT_PASSED else advice}")
 
-    def _called(self, name: str, node: Entry) -> str:
-        """What to call a node in errors: by its name, its operator, and what it reads of the sequence."""
+    def _label(self, name: str, node: Entry) -> str:
+        """Label a node for errors: its name, its operator, and what it reads of the sequence."""
         titles = zip(self.model.names, self.model.nodes, strict=True)
-        made = {output: title for title, each in titles for output in each.output}
-        reads = {made.get(each, each): None for each in read_by(node) if each in self.tensors}
-        return f"node {name} ({node.op_type} of {', '.join(map(shown, reads))})"
+        made = {output: title for title, other in titles for output in other.output}
+        reads = {made.get(tensor, tensor): None for tensor in node_inputs(node) if tensor in self.tensors}
+        return f"node {name} ({node.op_type} of {', '.join(map(printable, reads))})"
 
     # --- constants
 
@@ -282,39 +280,39 @@ class Walk:
                 self.values[node.output[0]] = value if kind == "Shape" else np.array(prod(shape), np.int64)
             return
         read = dict[str, NDArray[Any]]()
-        for each in node.input:
-            if each and (known := self.value(each)) is None:
+        for tensor in node.input:
+            if tensor and (known := self.value(tensor)) is None:
                 return
-            if each:
-                read[each] = cast(NDArray[Any], known)
+            if tensor:
+                read[tensor] = cast(NDArray[Any], known)
         if kind == "ConstantOfShape" and prod(sizes := read[node.input[0]].tolist()) <= LARGEST:
             from onnx import numpy_helper
 
             given = attributes(node).get("value")
             fill = np.zeros(1, np.float32) if given is None else numpy_helper.to_array(given)
             self.values[node.output[0]] = np.full(sizes, fill.item(), fill.dtype)
-        labour = prod(np.size(each) for each in read.values()) if kind != "Concat" else 0
+        labour = prod(np.size(value) for value in read.values()) if kind != "Concat" else 0
         if kind not in _FOLDED or labour > LABOUR:
             return
         from onnx import helper
         from onnx.reference import ReferenceEvaluator
 
-        wanted = [each for each in node.output if each]
-        types = {each: helper.np_dtype_to_tensor_dtype(value.dtype) for each, value in read.items()}
-        inputs = [helper.make_tensor_value_info(each, types[each], read[each].shape) for each in read]
-        outputs = [helper.make_empty_tensor_value_info(each) for each in wanted]
+        wanted = [output for output in node.output if output]
+        types = {tensor: helper.np_dtype_to_tensor_dtype(value.dtype) for tensor, value in read.items()}
+        inputs = [helper.make_tensor_value_info(tensor, types[tensor], read[tensor].shape) for tensor in read]
+        outputs = [helper.make_empty_tensor_value_info(output) for output in wanted]
         graph = helper.make_graph([node], "constants", inputs, outputs)
         try:
             single = helper.make_model(graph, opset_imports=self.model.flat.opset_import)
             made = ReferenceEvaluator(single).run(None, read)
         except Exception:  # whatever the evaluator's operators raise of what does not fit
             return
-        for each, value in zip(wanted, made, strict=True):
+        for output, value in zip(wanted, made, strict=True):
             if np.size(value) <= LARGEST:
-                self.values[each] = np.asarray(value)
+                self.values[output] = np.asarray(value)
 
     def value(self, name: str) -> NDArray[Any] | None:
-        """A small constant; None if it is not known, or large."""
+        """Return a small constant; None if it is not known, or large."""
         if name not in self.values:
             tensor = self.model.weights.get(name)
             self.values[name] = None
@@ -324,7 +322,7 @@ class Walk:
         return self.values[name]
 
     def _sizes(self, name: str) -> list[int] | None:
-        """The shape of a tensor, with the batch; None if it is not known. Open sizes are large primes."""
+        """Return the shape of a tensor with the batch; None if unknown. Open sizes are large primes."""
         if name in self.model.weights:
             return list(self.model.weights[name].dims)
         if (value := self.value(name)) is not None:
@@ -334,31 +332,33 @@ class Walk:
             return self.model.shapes.get(name)
         if tensor.place is None or any(None in axis for axis in tensor.axes):
             return None
-        length = self.found.lengths[tensor.place]
+        length = self.trail.lengths[tensor.place]
         of = {POSITIONS: STAND_IN if length is None else length}
         sizes = [prod(of.get(cast(int, atom), cast(int, atom)) for atom in axis) for axis in tensor.axes]
         return [self.batch or BATCH, *sizes]
 
     def _numbers(self, name: str, node: Entry, at: int, attribute: str) -> list[int] | None:
-        """Whole numbers that a node is given by an input or, in older files, an attribute; None: by neither.
+        """Return the numbers that an input or, in older files, an attribute gives a node; None: neither.
 
         Raises:
             Stop: they are not known.
         """
-        if attribute in (found := attributes(node)):
+        if attribute in (settings := attributes(node)):
             return (
-                list(found[attribute]) if isinstance(found[attribute], list | tuple) else [found[attribute]]
+                list(settings[attribute])
+                if isinstance(settings[attribute], list | tuple)
+                else [settings[attribute]]
             )
         if len(node.input) <= at or not node.input[at]:
             return None
         value = self.value(node.input[at])
         if value is None:
             raise self._unknown(name, node, f"its {attribute} are computed, and not known")
-        return [int(each) for each in np.ravel(value)]
+        return [int(number) for number in np.ravel(value)]
 
     # --- operators
 
-    def _multiplied(self, node: Entry, sources: list[Tensor]) -> Tensor:
+    def _multiply(self, node: Entry, sources: list[Tensor]) -> Tensor:
         """Follow a matrix product: with weights it is a dense layer, which may act on each position."""
         if len(sources) > 1 or (node.op_type == "Gemm" and node.input[0] not in self.tensors):
             return LOST
@@ -375,14 +375,14 @@ class Walk:
 
     def _elementwise(self, name: str, node: Entry, sources: list[Tensor]) -> Tensor:
         """Follow a sum, product or comparison, with constants or of branches."""
-        if len({(each.place, len(each.axes), each.along) for each in sources}) > 1:
-            return joined(self._called(name, node), name, None, sources, False, self.found)
-        source = max(sources, key=lambda each: sum(axis != () for axis in each.axes))
+        if len({(source.place, len(source.axes), source.along) for source in sources}) > 1:
+            return join(self._label(name, node), name, None, sources, False, self.trail)
+        source = max(sources, key=lambda tensor: sum(axis != () for axis in tensor.axes))
         axes = list(source.axes)
-        for each in node.input:
-            if each in self.tensors and not self.tensors[each].aside:
+        for name_read in node.input:
+            if name_read in self.tensors and not self.tensors[name_read].aside:
                 continue
-            sizes = self._sizes(each) or []
+            sizes = self._sizes(name_read) or []
             if len(sizes) > len(axes) + 1 and prod(sizes[: -len(axes) - 1]) > 1:
                 raise self._unknown(name, node, "adds an axis")
             for back, size in enumerate(reversed(sizes[-len(axes) :] if axes else [])):
@@ -395,10 +395,10 @@ class Walk:
         kind, axes = node.op_type, list(source.axes)
         along = source.along
         if along == 0:
-            raise Sideways(f"{self._called(name, node)}: slides over channels, not over positions")
+            raise Sideways(f"{self._label(name, node)}: slides over channels, not over positions")
         if source.flat:
             raise self._unknown(name, node, "reads positions that share an axis with channels")
-        length = self.found.lengths[cast(str, source.place)]
+        length = self.trail.lengths[cast(str, source.place)]
         if along is None:  # one neuron, as after global pooling
             along = 1
             if kind != "Conv" or len(axes) == 1:
@@ -407,7 +407,7 @@ class Walk:
             if axis != along:
                 size = None if None in axes[axis] else prod(cast(tuple[int, ...], axes[axis]))
                 axes[axis] = beside(
-                    self._called(name, node), self._one_way(name, node, axis - 1, size), axes[axis]
+                    self._label(name, node), self._one_way(name, node, axis - 1, size), axes[axis]
                 )
         layer = self._one_way(name, node, along - 1, length)
         if layer.kind == "global":
@@ -415,10 +415,10 @@ class Walk:
         elif kind == "Conv":
             weights = self._sizes(node.input[1])
             axes[0] = (weights[0] if weights else None,)
-        return Tensor(self.found.add(layer, [source]), tuple(axes))
+        return Tensor(self.trail.add(layer, [source]), tuple(axes))
 
     def _one_way(self, name: str, node: Entry, axis: int, length: int | None) -> Layer:
-        """Our layer for what a node does along one of its spatial axes, of ``length`` neurons."""
+        """Translate a node, along one of its spatial axes of ``length`` neurons, into our layer."""
         given, kind = attributes(node), node.op_type
         if kind in _GLOBAL:
             return Layer("global", name=name)
@@ -446,7 +446,7 @@ class Walk:
                 raise self._unknown(
                     name, node, "rounds up (ceil_mode) by the length of the sequence, which is open"
                 )
-            ends = ends[0], ends[1] + _rounded_up(length, span(size, dilation), stride, ends)
+            ends = ends[0], ends[1] + _ceil_padding(length, span(size, dilation), stride, ends)
         padding = "same" if auto == "SAME_UPPER" else "valid" if ends == (0, 0) else ends
         return Layer(
             "conv" if kind == "Conv" else cast(Any, POOLS[kind]),
@@ -457,7 +457,7 @@ class Walk:
             name,
         )
 
-    def _padded(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _pad_ends(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Append what a Pad adds, or removes, at the ends of the sequence."""
         pads, axes = self._numbers(name, node, 1, "pads") or [], list(source.axes)
         which = self._numbers(name, node, 3, "axes") or [*range(len(pads) // 2)]
@@ -481,23 +481,23 @@ class Walk:
             if min(left, right) < 0:
                 called = f"{name} cropped" if max(left, right) > 0 else name
                 crop = Layer("crop", padding=(max(-left, 0), max(-right, 0)), name=called)
-                place = self.found.add(crop, [replace(source, place=place)])
+                place = self.trail.add(crop, [replace(source, place=place)])
             if max(left, right) > 0:
                 pad = Layer("pad", padding=(max(left, 0), max(right, 0)), name=name)
-                place = self.found.add(pad, [replace(source, place=place)])
+                place = self.trail.add(pad, [replace(source, place=place)])
         return Tensor(place, tuple(axes))
 
-    def _reduced(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _reduce(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow a maximum, mean or sum over axes."""
         axes, given = self._numbers(name, node, 1, "axes"), attributes(node)
         if axes is None:
             return source if given.get("noop_with_empty_axes") else LOST
         if 0 in axes or -len(source.axes) - 1 in axes:
             raise self._unknown(name, node, "combines the sequences of a batch")
-        over = {without_batch(each, source) for each in axes}
-        return reduced(name, over, bool(given.get("keepdims", 1)), source, self.found)
+        over = {without_batch(number, source) for number in axes}
+        return reduce_axes(name, over, bool(given.get("keepdims", 1)), source, self.trail)
 
-    def _normalised(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _normalise(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow what combines the values along an axis, or from an axis on, which has to be channels."""
         at = without_batch(attributes(node).get("axis", -1), source)
         over = range(at, len(source.axes)) if node.op_type == "LayerNormalization" else [at]
@@ -507,14 +507,14 @@ class Walk:
             return LOST
         raise self._unknown(name, node, MIXED)
 
-    def _reshaped(self, name: str, node: Entry, source: Tensor) -> Axes:
-        """What the axes hold after a node that only arranges them anew."""
+    def _reshape(self, name: str, node: Entry, source: Tensor) -> Axes:
+        """Return what the axes hold after a node that only arranges them anew."""
         kind, axes, rank = node.op_type, source.axes, len(source.axes) + 1
-        length = self.found.lengths[cast(str, source.place)]
+        length = self.trail.lengths[cast(str, source.place)]
         if kind == "Flatten":
             if attributes(node).get("axis", 1) not in (1, 1 - rank):
                 raise self._unknown(name, node, "combines the sequences of a batch")
-            return flattened(axes)
+            return flatten(axes)
         if kind == "Transpose":
             order = list(attributes(node).get("perm") or range(rank)[::-1])
             if sorted(order) != [*range(rank)] or order[0] != 0:
@@ -524,13 +524,13 @@ class Walk:
             given = self._numbers(name, node, 1, "axes")
             if kind == "Squeeze":
                 ones = [i for i, axis in enumerate(axes) if axis in ((), (1,))]
-                over = ones if given is None else [each % rank - 1 for each in given]
+                over = ones if given is None else [number % rank - 1 for number in given]
                 if -1 in over:
                     raise self._unknown(name, node, "moves the sequences of a batch")
                 if length != 1 and source.along in over:
                     raise self._unknown(name, node, "takes the axis of positions away")
                 return tuple(axis for i, axis in enumerate(axes) if i not in over)
-            places = {each % (rank + len(given or ())) for each in given or ()}
+            places = {number % (rank + len(given or ())) for number in given or ()}
             if 0 in places:
                 raise self._unknown(name, node, "moves the sequences of a batch")
             rest = iter(axes)
@@ -546,17 +546,17 @@ class Walk:
             sizes = [self.batch or BATCH, *(self._sizes(node.input[0]) or [0] * (rank - 1))[-rank + 1 :]]
             target = [sizes[i] if size == 0 and i < rank else size for i, size in enumerate(target)]
         if target[1:] == [-1] and target[0] in (self.batch or BATCH, -1):
-            return flattened(axes)
+            return flatten(axes)
         if target[:1] == [-1] and -1 not in target[1:]:
             target = [self.batch or BATCH, *target[1:]]
-        found = None
+        folded = None
         if target[:1] == [self.batch or BATCH] and 0 not in target:
-            found = regrouped(axes, target[1:], length)
-        if found is None:
+            folded = regroup(axes, target[1:], length)
+        if folded is None:
             raise self._unknown(name, node, MOVED)
-        return found
+        return folded
 
-    def _sliced(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _slice(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Append the cropping, and the stride, that a slice makes."""
         starts, ends = (
             self._numbers(name, node, at, what) or [] for at, what in ((1, "starts"), (2, "ends"))
@@ -581,18 +581,18 @@ class Walk:
 
     def _cut(self, name: str, node: Entry, bounds: int | slice, source: Tensor) -> str | None:
         """Append what a slice, or the choice of one position, does to positions."""
-        whole = self.found.lengths[cast(str, source.place)] is None
+        whole = self.trail.lengths[cast(str, source.place)] is None
         if (
             isinstance(bounds, slice)
             and whole
-            and any(abs(each or 0) > STAND_IN // 2 for each in (bounds.start, bounds.stop))
+            and any(abs(bound or 0) > STAND_IN // 2 for bound in (bounds.start, bounds.stop))
         ):
             raise self._unknown(
                 name, node, "what it leaves depends on the length of the sequence, which is open"
             )
-        return cropped(self._called(name, node), name, bounds, source, self.found)
+        return crop(self._label(name, node), name, bounds, source, self.trail)
 
-    def _gathered(self, name: str, node: Entry, source: Tensor) -> Tensor:
+    def _gather(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow the choice of channels, or of one position, or the look-up of codes in a table."""
         if node.input[0] not in self.tensors:
             table = self._sizes(node.input[0])
@@ -623,10 +623,10 @@ class Walk:
         known = self._sizes(node.input[0])
         whole = known[at + 1] if known else None
         if sizes is None:
-            if whole is None or (at == source.along and self.found.lengths[cast(str, source.place)] is None):
+            if whole is None or (at == source.along and self.trail.lengths[cast(str, source.place)] is None):
                 raise self._unknown(name, node, "how it splits depends on a length which is open")
-            each = -(-whole // count)
-            sizes = [*[each] * (count - 1), whole - each * (count - 1)]
+            share = -(-whole // count)
+            sizes = [*[share] * (count - 1), whole - share * (count - 1)]
         made, start = [], 0
         for i, size in enumerate(sizes):
             if at == source.along:
@@ -640,21 +640,21 @@ class Walk:
         return made
 
 
-def read_by(node: Entry) -> list[str]:
-    """The tensors that a node reads, those among them that only the graphs within it do."""
-    graphs = [graph for each in node.attribute for graph in (each.g, *each.graphs)]
-    return [*node.input, *(name for graph in graphs for inner in graph.node for name in read_by(inner))]
+def node_inputs(node: Entry) -> list[str]:
+    """Return the tensors that a node reads, those among them that only the graphs within it do."""
+    graphs = [graph for setting in node.attribute for graph in (setting.g, *setting.graphs)]
+    return [*node.input, *(name for graph in graphs for inner in graph.node for name in node_inputs(inner))]
 
 
 def attributes(node: Entry) -> dict[str, Any]:
-    """The attributes of a node by their names."""
+    """Return the attributes of a node by their names."""
     from onnx import helper
 
-    return {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    return {setting.name: helper.get_attribute_value(setting) for setting in node.attribute}
 
 
-def _rounded_up(length: int, size: int, stride: int, ends: tuple[int, int]) -> int:
-    """How much padding at the right makes room for a last window that begins before it."""
+def _ceil_padding(length: int, size: int, stride: int, ends: tuple[int, int]) -> int:
+    """Return the padding at the right that makes room for a last window."""
     over = (length + sum(ends) - size) % stride
     missing = (stride - over) % stride
     last = length + sum(ends) - size + missing  # where the added window begins, from the padding on

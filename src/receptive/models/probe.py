@@ -1,4 +1,4 @@
-"""What one layer of a saved model returns, to be read or to be changed while the model runs.
+"""Probes: one layer of a saved model, read or changed while the model runs.
 
 `Model` is all that an audit asks of a framework. Only the layer itself is listened to, so nothing is said
 about how layers are connected.
@@ -20,7 +20,7 @@ from receptive.theory.layers import Graph
 Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], NDArray[np.floating[Any]]]
 """The loss (N,) of each sequence from labels (N, C) and a model's outputs (N, C)."""
 Arrays = list[NDArray[np.float32]]
-Holding = Callable[[NDArray[np.float32], Mapping[int, float]], Iterator[Arrays]]
+Holder = Callable[[NDArray[np.float32], Mapping[int, float]], Iterator[Arrays]]
 """From sequences and the value of each filter to be held: the model's outputs, one filter held at a time."""
 
 POSITIONS = 500_000
@@ -34,11 +34,11 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """The name to call it by."""
 
     @property
     def graph(self) -> Graph:
-        """What of it can be followed over positions."""
+        """The part of it that can be followed over positions."""
 
     @property
     def inputs(self) -> tuple[Shape, ...]:
@@ -79,7 +79,7 @@ class Model(Protocol):
             axis: the axis of the layer's output that holds its filters.
         """
 
-    def holding(self, layer: str, axis: int) -> Holding:
+    def holder(self, layer: str, axis: int) -> Holder:
         """Return how to run the model with each of some filters held in turn.
 
         The outputs are those that `scores` gives with that filter alone, to rounding; what they have in
@@ -126,13 +126,13 @@ class Probe:
 
     def scores(self, held: Mapping[int, float] | None = None) -> NDArray[np.float32]:
         """Return the outputs of the model side by side, (N, C), with some filters held at a value."""
-        found = [
+        batches = [
             _beside(self.model.scores(self.layer, batch, held or {}, self.axis))
             for _, batch in self.batches()
         ]
-        return np.concatenate(found)
+        return np.concatenate(batches)
 
-    def held(
+    def hold_each(
         self, values: Mapping[int, float], columns: int, tick: Callable[[], None]
     ) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Yield each filter, and the outputs of the model side by side, (N, C), with that one held.
@@ -142,15 +142,15 @@ class Probe:
             columns: C.
             tick: called whenever a filter was held on a batch.
         """
-        hold, size = self.model.holding(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
+        hold, size = self.model.holder(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
         for first in range(0, len(values), size):
             now = dict([*values.items()][first : first + size])
-            found = np.empty((len(now), len(self.X), columns), np.float32)
+            scores = np.empty((len(now), len(self.X), columns), np.float32)
             for start, batch in self.batches():
-                for row, outputs in zip(found, hold(batch, now), strict=True):
+                for row, outputs in zip(scores, hold(batch, now), strict=True):
                     row[start : start + len(batch)] = _beside(outputs)
                     tick()
-            yield from zip(now, found, strict=True)
+            yield from zip(now, scores, strict=True)
 
     def maps(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
         """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
@@ -193,7 +193,9 @@ class Probe:
 
 
 def _beside(outputs: Arrays) -> NDArray[np.float32]:
-    """The outputs of a model side by side, (n, C), those of positions averaged."""
-    sizes = [each.shape[-1] if each.ndim > 1 else 1 for each in outputs]
-    parts = [each.reshape(len(each), -1, size).mean(1) for each, size in zip(outputs, sizes, strict=True)]
+    """Return the outputs of a model side by side, (n, C), those of positions averaged."""
+    sizes = [output.shape[-1] if output.ndim > 1 else 1 for output in outputs]
+    parts = [
+        output.reshape(len(output), -1, size).mean(1) for output, size in zip(outputs, sizes, strict=True)
+    ]
     return np.concatenate(parts, axis=1)

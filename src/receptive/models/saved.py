@@ -113,7 +113,7 @@ OPERATIONS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 
 @dataclass(frozen=True)
 class Saved:
-    """What a file says about its model.
+    """The description of a model in a file.
 
     Attributes:
         model: the description, as the file has it.
@@ -174,35 +174,49 @@ def read(path: Path | str) -> Saved:
 
 
 def _folder(path: Path) -> Saved:
-    """The model in a folder that Keras wrote unzipped; refuse any other, a SavedModel by its name."""
+    """Return the model in a folder that Keras wrote unzipped; refuse any other, a SavedModel by its name."""
     if kind(path / "config.json") == "file":
         text = read_text(path / "config.json", "JSON", most=MOST_JSON)
-        return _described(path, from_json(text, str(path)), "")
+        return _from_description(path, from_json(text, str(path)), "")
     if kind(path / "saved_model.pb") != "file":
         raise ReceptiveError(f"{path}: a folder; expected a model that Keras saved as .keras or .h5")
+<<<<<<< HEAD
     raise ReceptiveError(
         f"{path}: a folder, a TensorFlow SavedModel, which holds no layers to read: save the Keras model "
         f'itself where it was made, model.save("model.keras"), or '
         f"convert it: {converting(path, 'saved-model')}"
+=======
+    way = (
+        'save the Keras model itself where it was made, model.save("model.keras")'
+        if kind(path / "keras_metadata.pb") != "file"
+        else f"convert it with Keras 2: {conversion_lines(path)}"
+>>>>>>> main
     )
 
 
+<<<<<<< HEAD
 def converting(path: Path | str, form: Literal["keras", "saved-model"] = "keras") -> str:
     """Return the two lines that write a model of TensorFlow, or of Keras 2, as ONNX."""
     return (
         "pip install tf-keras tf2onnx; "
         f"TF_USE_LEGACY_KERAS=1 python -m tf2onnx.convert --{form} {path} --output model.onnx"
     )
+=======
+def conversion_lines(path: Path | str) -> str:
+    """Return the two lines that load a file with Keras 2 and save it anew."""
+    lines = f"import tensorflow as tf; tf.keras.models.load_model('{path}', compile=False).save('model.h5')"
+    return f'pip install tf-keras; TF_USE_LEGACY_KERAS=1 python -c "{lines}"'
+>>>>>>> main
 
 
 def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
-    """The model in a ``.keras`` file; refuse what PyTorch and others keep in zip archives."""
+    """Return the model in a ``.keras`` file; refuse what PyTorch and others keep in zip archives."""
     names = archive.namelist()
     if "config.json" in names:
         version = ""
         if "metadata.json" in names:
             version = str(json.loads(read_member(archive, "metadata.json")).get("keras_version", ""))
-        return _described(path, json.loads(read_member(archive, "config.json")), version)
+        return _from_description(path, json.loads(read_member(archive, "config.json")), version)
     if any(name.endswith("data.pkl") for name in names):
         raise ReceptiveError(
             f"{path}: a PyTorch file, a pickle; reading one runs what it holds, so it is left alone: "
@@ -211,8 +225,8 @@ def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
     raise ReceptiveError(f"{path}: {NO_MODEL}")
 
 
-def _described(path: Path, entry: Any, version: str) -> Saved:
-    """A model whose description is this."""
+def _from_description(path: Path, entry: Any, version: str) -> Saved:
+    """Return a model whose description is this."""
     if not isinstance(entry, dict):
         raise ReceptiveError(f"{path}: {NO_MODEL}")
     compiled = entry.get("compile_config")
@@ -220,7 +234,7 @@ def _described(path: Path, entry: Any, version: str) -> Saved:
 
 
 def _hdf5(path: Path, file: h5py.File) -> Saved:
-    """The model in an HDF5 file; refuse weights alone, and other data."""
+    """Return the model in an HDF5 file; refuse weights alone, and other data."""
 
     def text(name: str) -> str:
         value = file.attrs.get(name, "")
@@ -270,9 +284,9 @@ def modern(entry: Entry) -> Entry:
     if "layers" in config:
         config["layers"] = [modern(layer) for layer in config["layers"]]
         if kind == "Sequential":
-            config["layers"] = _opened(config["layers"])
+            config["layers"] = _with_input_layer(config["layers"])
         if "input_layers" in config:
-            config = _counted(config)
+            config = _count_calls(config)
     if isinstance(config.get("layer"), dict):  # of a wrapper
         config["layer"] = modern(config["layer"])
     if kind in OPERATIONS:
@@ -283,7 +297,7 @@ def modern(entry: Entry) -> Entry:
     return entry
 
 
-def _counted(config: Entry) -> Entry:
+def _count_calls(config: Entry) -> Entry:
     """Count the calls of nested models from 0; Keras 2 counted how such a model was made as a call."""
     calls: dict[str, set[int]] = {}
     for name, call, *_ in _references(
@@ -294,21 +308,21 @@ def _counted(config: Entry) -> Entry:
         layer["name"]
         for layer in config["layers"]
         if layer["class_name"] in MODELS
-        and (found := calls.get(layer["name"]))
-        and (min(found) > 0 and max(found) == len(layer["inbound_nodes"]))
+        and (numbers := calls.get(layer["name"]))
+        and (min(numbers) > 0 and max(numbers) == len(layer["inbound_nodes"]))
     }
 
-    def counted(value: Any) -> Any:
+    def count(value: Any) -> Any:
         if not isinstance(value, list):
             return value
         if _refers(value) and value[0] in late:
             return [value[0], value[1] - 1, *value[2:]]
-        return [counted(each) for each in value]
+        return [count(item) for item in value]
 
     if not late:
         return config
-    layers = [{**layer, "inbound_nodes": counted(layer["inbound_nodes"])} for layer in config["layers"]]
-    return {**config, "layers": layers, "output_layers": counted(config["output_layers"])}
+    layers = [{**layer, "inbound_nodes": count(layer["inbound_nodes"])} for layer in config["layers"]]
+    return {**config, "layers": layers, "output_layers": count(config["output_layers"])}
 
 
 def _operation(entry: Entry) -> tuple[str, Entry]:
@@ -323,7 +337,7 @@ def _operation(entry: Entry) -> tuple[str, Entry]:
 
 
 def _refers(value: list[Any]) -> bool:
-    """Whether a list is how Keras 2 refers to a tensor: layer, call, output, and perhaps arguments."""
+    """Tell whether a list is how Keras 2 refers to a tensor: layer, call, output, and perhaps arguments."""
     return len(value) in (3, 4) and isinstance(value[0], str) and all(type(n) is int for n in value[1:3])
 
 
@@ -332,12 +346,12 @@ def _references(value: Any) -> Iterator[list[Any]]:
     if isinstance(value, list):
         if _refers(value):
             yield value
-        for each in value:
-            yield from _references(each)
+        for item in value:
+            yield from _references(item)
 
 
-def _opened(layers: list[Entry]) -> list[Entry]:
-    """The layers of a Sequential model with an input of their own, which Keras 2 kept in the first one."""
+def _with_input_layer(layers: list[Entry]) -> list[Entry]:
+    """Give the layers of a Sequential model an input layer, which Keras 2 kept in the first one."""
     if not layers or layers[0]["class_name"] == "InputLayer" or "batch_shape" not in layers[0]["config"]:
         return layers
     config = layers[0]["config"]

@@ -70,7 +70,7 @@ _SHAPES = ("4 L", "L 4", "4 1 L", "1 4 L", "L 1 4", "1 L 4")
 """Forms of a sequence that a module may take, the likeliest first."""
 
 
-def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> onnx.Onnx:
+def open_program(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> onnx.Onnx:
     """Open the program in a ``.pt2`` file. Nothing that the file holds is run.
 
     Raises:
@@ -80,7 +80,7 @@ def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | Non
     need(str(path), "torch", *PACKAGES)
     import torch
 
-    content = checked(path)
+    content = strip_code(path)
     try:
         with _silent():
             program = torch.export.load(content)
@@ -91,7 +91,7 @@ def opened(path: Path | str, passthrough: Sequence[str] = (), threads: int | Non
     return onnx.Onnx(_proto(program, str(path)), str(path), None, threads, tuple(passthrough))
 
 
-def exported(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.Onnx:
+def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.Onnx:
     """Export a live module, for evaluation, as it runs on sequences of a length.
 
     Args:
@@ -110,9 +110,14 @@ def exported(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.
 
     if isinstance(module, torch.export.ExportedProgram):
         return onnx.Onnx(_proto(module, name), name, passthrough=tuple(passthrough))
+<<<<<<< HEAD
     modes = {each: each.training for each in module.modules()}
     with suppress(NotImplementedError):  # what torch.export.load gives is as it was exported
         module.eval()
+=======
+    modes = {part: part.training for part in module.modules()}
+    module.eval()
+>>>>>>> main
     try:
         x = _example(module, length, name)
         with _silent():
@@ -123,16 +128,18 @@ def exported(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.
     except Exception as error:
         raise ReceptiveError(f"{name}: torch.export cannot follow it: {onnx.first_line(error)}") from None
     finally:
-        for each, mode in modes.items():
-            each.training = mode
+        for part, mode in modes.items():
+            part.training = mode
     return onnx.Onnx(_proto(program, name), name, passthrough=tuple(passthrough))
 
 
 def _example(module: Any, length: int, name: str) -> Any:
-    """Two sequences in the first form that the module takes."""
+    """Return two sequences in the first form that the module takes."""
     import torch
 
-    like = next((each for each in module.parameters() if each.is_floating_point()), torch.zeros(1))
+    like = next(
+        (parameter for parameter in module.parameters() if parameter.is_floating_point()), torch.zeros(1)
+    )
     why = ""
     for form in _SHAPES:
         sizes = [length if size == "L" else int(size) for size in form.split()]
@@ -151,7 +158,7 @@ def _example(module: Any, length: int, name: str) -> Any:
 
 
 def _proto(program: Any, name: str) -> Any:
-    """The ONNX model of an exported program."""
+    """Return the ONNX model of an exported program."""
     import torch
 
     try:
@@ -178,7 +185,7 @@ def _silent() -> Iterator[None]:
 # --- what a file may hold ------------------------------------------------------------------------------
 
 
-def checked(path: Path | str) -> io.BytesIO:
+def strip_code(path: Path | str) -> io.BytesIO:
     """Return a copy of an exported program in which there is no code.
 
     Raises:
@@ -201,7 +208,7 @@ def checked(path: Path | str) -> io.BytesIO:
             for name in names:
                 place = name.partition("/")[2]
                 if not _PLACES.fullmatch(place):
-                    raise _refused(path, f"{place}, which may be code")
+                    raise _refusal(path, f"{place}, which may be code")
                 if place.startswith("extra/"):
                     continue
                 if place.startswith("data/sample_inputs/"):
@@ -209,7 +216,7 @@ def checked(path: Path | str) -> io.BytesIO:
                 elif name.endswith(".json"):
                     described = from_json(read_member(archive, name), f"{path}: {place}")
                     for what in _code(described):
-                        raise _refused(path, what)
+                        raise _refusal(path, what)
                     content = json.dumps(described).encode()
                 else:
                     content = archive.read(name)
@@ -222,8 +229,8 @@ def checked(path: Path | str) -> io.BytesIO:
     return copy
 
 
-def _refused(path: Path | str, what: str) -> ReceptiveError:
-    """The error for a file that holds what would be run."""
+def _refusal(path: Path | str, what: str) -> ReceptiveError:
+    """Return the error for a file that holds what would be run."""
     return ReceptiveError(f"{path}: holds {what}; code in a file is never run, so it is left alone")
 
 
@@ -257,7 +264,7 @@ def _code(described: Any, key: str = "") -> Iterator[str]:
 
 
 def _is_size(text: str) -> bool:
-    """Whether a text is a size as PyTorch writes it, and one that is soon worked out."""
+    """Tell whether a text is a size as PyTorch writes it, and one that is soon worked out."""
     words = re.findall(r"[^\W\d]\w*", text)
     known = all(word in _SIZES or _SYMBOL.fullmatch(word) for word in words)
     plain = re.fullmatch(r"[\w\s,()=+*/<>'-]*", text)
@@ -265,7 +272,7 @@ def _is_size(text: str) -> bool:
 
 
 def _is_tree(spec: Any) -> bool:
-    """Whether the description of inputs or outputs is one of tuples, lists, dicts and tensors."""
+    """Tell whether the description of inputs or outputs is one of tuples, lists, dicts and tensors."""
     if isinstance(spec, list):
         return len(spec) == 2 and _is_tree(spec[1])
     if not isinstance(spec, dict) or spec.get("type") not in _TREES:

@@ -43,10 +43,8 @@ def parse_motifs(text: str, source: str) -> tuple[Motif, ...]:
         return parse_records(text, source)
     if not first.startswith("<") and any(HEADER.match(line) or MATRIX.match(line) for line in content):
         return parse_meme(text, source)
-    found = "HTML or XML; take the text file that lies beside it" if first.startswith("<") else "none of them"
-    raise ReceptiveError(
-        f"{source}: expected motifs in MEME, JASPAR, HOMER or TRANSFAC format, found {found}"
-    )
+    what = "HTML or XML; take the text file that lies beside it" if first.startswith("<") else "none of them"
+    raise ReceptiveError(f"{source}: expected motifs in MEME, JASPAR, HOMER or TRANSFAC format, found {what}")
 
 
 def parse_records(text: str, source: str) -> tuple[Motif, ...]:
@@ -69,7 +67,7 @@ def parse_records(text: str, source: str) -> tuple[Motif, ...]:
             records.append((number, line[1:].strip(), []))
         elif records and (words := re.sub(r"[][|:=]", " ", line).split()) and words[0][0] != "#":
             records[-1][2].append((number, words))
-    found: list[Draft] = []
+    drafts: list[Draft] = []
     for number, title, body in records:
         fields = [*(title.split("\t") if "\t" in title else title.split()), "", "", ""]
         letters = "".join(w[0] for _, w in body if w[0].upper() in (*ALPHABET, "U")).upper().replace("U", "T")
@@ -79,7 +77,7 @@ def parse_records(text: str, source: str) -> tuple[Motif, ...]:
             motif = f"{source}: motif {id}"
             if not rows:
                 raise ReceptiveError(f"{motif} (line {number}): expected a matrix, found none")
-            found.append((id, id.partition("/")[0], read_probabilities(rows, motif), SITES))
+            drafts.append((id, id.partition("/")[0], read_probabilities(rows, motif), SITES))
         else:
             id, name = (fields[0], "_".join(" ".join(fields[1:]).split()))
             counts = [read_numbers(row) for _, row in rows]
@@ -90,10 +88,10 @@ def parse_records(text: str, source: str) -> tuple[Motif, ...]:
                     f"C, G, T, found lines of {', '.join(map(str, widths))} numbers"
                 )
             order = [(letters or ALPHABET).index(letter) for letter in ALPHABET]
-            found.append(
+            drafts.append(
                 draft_from_counts(id, name, np.transpose([counts[place] for place in order]), source)
             )
-    return finish_drafts(found, source)
+    return finish_drafts(drafts, source)
 
 
 def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
@@ -109,7 +107,7 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
     Raises:
         ReceptiveError: a matrix is not one of counts; the message names source, motif and line or row.
     """
-    found: list[Draft] = []
+    drafts: list[Draft] = []
     said: dict[str, str] = {}
     order: list[int] | None = None
     counts: list[list[float]] = []
@@ -128,11 +126,11 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
         elif code != "//":
             said.setdefault(code.upper(), "_".join(words))
         elif order:
-            id = said.get("AC") or said.get("ID") or said.get("NA") or f"motif{len(found) + 1}"
-            found.append(draft_from_counts(id, said.get("NA") or said.get("ID") or "", counts, source))
+            id = said.get("AC") or said.get("ID") or said.get("NA") or f"motif{len(drafts) + 1}"
+            drafts.append(draft_from_counts(id, said.get("NA") or said.get("ID") or "", counts, source))
         if code == "//":
             said, order, counts = {}, None, []
-    return finish_drafts(found, source)
+    return finish_drafts(drafts, source)
 
 
 _COLUMNS = re.compile(r"\s*P[0O](\s+[ACGTU]){4}\s*", re.I)

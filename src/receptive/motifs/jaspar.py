@@ -9,7 +9,7 @@ import numpy as np
 
 from receptive.errors import UsageError
 from receptive.extras import need
-from receptive.files import kind, packaged
+from receptive.files import kind, read_packaged
 from receptive.motifs.formats import read_motifs
 from receptive.motifs.meme import parse_meme
 from receptive.motifs.motif import ALPHABET, Motif, from_counts
@@ -56,20 +56,20 @@ NFYA (MA0060.2); its other ids are absent from JASPAR 2016, most of them older v
 
 @cache
 def jaspar_2016() -> tuple[Motif, ...]:
-    """The 519 motifs of JASPAR 2016 CORE vertebrates, as the authors used them (CC BY 4.0)."""
+    """Return the 519 motifs of JASPAR 2016 CORE vertebrates, as the authors used them (CC BY 4.0)."""
     name = "JASPAR_CORE_2016_vertebrates.meme.gz"
-    packed = packaged(name)
+    packed = read_packaged(name)
     return parse_meme(gzip.decompress(packed).decode("utf-8"), name)
 
 
-def embedded() -> tuple[Motif, ...]:
-    """The twelve motifs of the synthetic task, in the order of :data:`FACTORS` (SYN-2)."""
+def embedded_motifs() -> tuple[Motif, ...]:
+    """Return the twelve motifs of the synthetic task, in the order of :data:`FACTORS` (SYN-2)."""
     by_id = {motif.id: motif for motif in jaspar_2016()}
     return tuple(by_id[matrix] for matrix in FACTORS.values())
 
 
 def database(source: str | None = None) -> tuple[Motif, ...]:
-    """The motifs to compare with.
+    """Return the motifs to compare with.
 
     Args:
         source: a file of motifs (see :func:`parse`), a JASPAR release such as "JASPAR2026" (its CORE
@@ -114,9 +114,9 @@ def relevant_ids(
     named, known = tuple(classes), jaspar_2016() if motifs is None else motifs
     versions: dict[str, list[str]] = {}
     for motif in known:
-        versions.setdefault(_unversioned(motif.id), []).append(motif.id)
+        versions.setdefault(_without_version(motif.id), []).append(motif.id)
     factors = {
-        factor: tuple(id for matrix in matrices for id in versions.get(_unversioned(matrix), ()))
+        factor: tuple(id for matrix in matrices for id in versions.get(_without_version(matrix), ()))
         for factor, matrices in RELEVANT[which].items()
     }
     chosen = {factor: ids for factor, ids in factors.items() if factor in named}
@@ -127,7 +127,7 @@ def relevant_ids(
     return chosen or factors
 
 
-def _unversioned(id: str) -> str:
+def _without_version(id: str) -> str:
     return id.partition(".")[0]
 
 
@@ -137,8 +137,8 @@ def _jaspar_release(release: str) -> tuple[Motif, ...]:
 
     if release not in pyjaspar.jaspar_releases:
         raise UsageError(f"database {release}: pyjaspar has {', '.join(pyjaspar.jaspar_releases)}")
-    found = pyjaspar.jaspardb(release=release).fetch_motifs(collection="CORE", tax_group=["vertebrates"])
+    records = pyjaspar.jaspardb(release=release).fetch_motifs(collection="CORE", tax_group=["vertebrates"])
     return tuple(
         from_counts(motif.matrix_id, motif.name, np.transpose([motif.counts[base] for base in ALPHABET]))
-        for motif in found
+        for motif in records
     )

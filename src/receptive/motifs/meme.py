@@ -44,7 +44,7 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
             that is not a PWM; the message names source, line, motif and row.
     """
     content = lines(text)
-    found: list[Draft] = []
+    drafts: list[Draft] = []
     header = False
     named: tuple[str, str] | None = None  # a motif whose matrix is still to come
     at = 0
@@ -54,7 +54,7 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
         at += 1
         if HEADER.match(line):
             header = True
-        elif (declared := _ALPHABET.fullmatch(line)) and named is None and not found:
+        elif (declared := _ALPHABET.fullmatch(line)) and named is None and not drafts:
             _check_alphabet(declared[1] or declared[2] or _block(content, at), here)
         elif words[:1] == ["MOTIF"] or (words[:1] and words[0].upper() == "MOTIF" and _heads(content, at)):
             _require_matrix(named, source)
@@ -66,16 +66,16 @@ def parse_meme(text: str, source: str) -> tuple[Motif, ...]:
                 raise ReceptiveError(f"{here}: expected a MOTIF line before this matrix, found none")
             options = line[declared.end() :][:500]
             pwm, nsites, at = _matrix(options, content, at, f"{source}: motif {named[0]}")
-            found.append((*named, pwm, nsites))
+            drafts.append((*named, pwm, nsites))
             named = None
     if not header:
         raise ReceptiveError(f"{source}: expected a MEME motif file, found no line 'MEME version'")
     _require_matrix(named, source)
-    return finish_drafts(found, source)
+    return finish_drafts(drafts, source)
 
 
 def format_meme(motifs: Iterable[Motif]) -> str:
-    """Motifs in the minimal MEME format, with a uniform background.
+    """Write motifs in the minimal MEME format, with a uniform background.
 
     Probabilities have six decimals, as in JASPAR's own files: :func:`parse_meme` gives them back to within
     5e-7 and everything else exactly, and a second round trip changes nothing.
@@ -113,11 +113,11 @@ Draft = tuple[str, str, NDArray[np.float64], float]
 """A motif as its file has it: id, name, rows that sum to about 1, number of sites."""
 
 
-def finish_drafts(found: Sequence[Draft], source: str) -> tuple[Motif, ...]:
+def finish_drafts(drafts: Sequence[Draft], source: str) -> tuple[Motif, ...]:
     """Make motifs of drafts: rows normalised, of those with one id the first; say so of each file once."""
     motifs: dict[str, Motif] = {}
     mended, again = [], []
-    for id, name, pwm, nsites in found:
+    for id, name, pwm, nsites in drafts:
         sums = pwm.sum(axis=1, keepdims=True)
         off = pwm.any() & (np.abs(sums - 1) > ROW_TOLERANCE)
         if id in motifs:
@@ -132,14 +132,16 @@ def finish_drafts(found: Sequence[Draft], source: str) -> tuple[Motif, ...]:
     ):
         if ids:
             shown = ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")
-            warnings.warn(f"{source}: {len(ids)} of {len(found)} motifs {what}: {shown}", ReceptiveWarning, 4)
+            warnings.warn(
+                f"{source}: {len(ids)} of {len(drafts)} motifs {what}: {shown}", ReceptiveWarning, 4
+            )
     if not motifs:
         raise ReceptiveError(f"{source}: expected at least one motif, found none")
     return tuple(motifs.values())
 
 
 def draft_from_counts(id: str, name: str, counts: ArrayLike, source: str) -> Draft:
-    """A draft from counts, or from frequencies, whose number of sites is not known."""
+    """Return a draft from counts, or from frequencies, whose number of sites is not known."""
     try:
         motif = from_counts(id, name, counts)
     except ReceptiveError as error:
@@ -154,7 +156,7 @@ def _check_alphabet(core: str, here: str) -> None:
 
 
 def _block(content: Sequence[str], at: int) -> str:
-    """The letters that the alphabet block below line ``at`` declares.
+    """Return the letters that the alphabet block below line ``at`` declares.
 
     Its lines declare a symbol, or two that complement each other ("~"), or an ambiguity code ("="). It ends
     at the first other line: ``END ALPHABET``, or a rule of asterisks, which may also stand above the first.
@@ -163,16 +165,16 @@ def _block(content: Sequence[str], at: int) -> str:
     core = ""
     for place in range(at, len(content)):
         line = re.sub(r'"[^"]*"|#.*', "", content[place])
-        found = _SYMBOL.match(line)
-        if found and "=" not in line:
-            core += "".join(each[1] for side in line.split("~") if (each := _SYMBOL.match(side)))
-        elif not found and line.strip() and not (place == at and line.startswith("***")):
+        symbol = _SYMBOL.match(line)
+        if symbol and "=" not in line:
+            core += "".join(symbol[1] for side in line.split("~") if (symbol := _SYMBOL.match(side)))
+        elif not symbol and line.strip() and not (place == at and line.startswith("***")):
             break
     return "".join(sorted(core.upper()))
 
 
 def _heads(content: Sequence[str], at: int) -> bool:
-    """Whether a matrix comes next: "Motif" also begins sentences of MEME's full output."""
+    """Tell whether a matrix comes next: "Motif" also begins sentences of MEME's full output."""
     return bool(MATRIX.match(next((line for line in content[at : at + 9] if line.strip()), "")))
 
 
@@ -210,7 +212,7 @@ def _matrix(
 
 
 def read_probabilities(rows: Sequence[tuple[int, str]], motif: str) -> NDArray[np.float64]:
-    """The probabilities on a file's lines, given with their numbers; their sums may be a little off 1."""
+    """Read the probabilities on a file's numbered lines; their sums may be a little off 1."""
     table = []
     for number, (line, row) in enumerate(rows, start=1):
         table.append(read_numbers(row))
@@ -219,13 +221,13 @@ def read_probabilities(rows: Sequence[tuple[int, str]], motif: str) -> NDArray[n
                 f"{motif}: row {number} (line {line}): expected four numbers, found {row.strip()[:60]!r}"
             )
     pwm = np.array(table)
-    if pwm.any() and (found := first_fault(pwm, FILE_TOLERANCE)):
-        raise ReceptiveError(f"{motif}: row {found[0] + 1} (line {rows[found[0]][0]}): {found[1]}")
+    if pwm.any() and (fault := first_fault(pwm, FILE_TOLERANCE)):
+        raise ReceptiveError(f"{motif}: row {fault[0] + 1} (line {rows[fault[0]][0]}): {fault[1]}")
     return pwm
 
 
 def read_numbers(text: str) -> list[float]:
-    """The numbers that a text consists of; none if it holds anything else."""
+    """Return the numbers that a text consists of; none if it holds anything else."""
     try:
         return [float(word) for word in text.split()]
     except ValueError:

@@ -41,8 +41,8 @@ class Motif:
             raise ReceptiveError(
                 f"motif {self.id}: expected a PWM of shape (width, 4), found {self.pwm.shape}"
             )
-        if not self.dead and (found := first_fault(self.pwm)):
-            raise ReceptiveError(f"motif {self.id}: row {found[0] + 1}: {found[1]}")
+        if not self.dead and (fault := first_fault(self.pwm)):
+            raise ReceptiveError(f"motif {self.id}: row {fault[0] + 1}: {fault[1]}")
         if not 0 <= self.nsites < np.inf:
             raise ReceptiveError(f"motif {self.id}: expected a number of sites, found nsites= {self.nsites}")
 
@@ -78,7 +78,7 @@ def from_counts(id: str, name: str, counts: ArrayLike) -> Motif:
 
 
 def reverse_complement(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The PWM, shape (w, 4), as the other strand reads it.
+    """Return the PWM, shape (w, 4), as the other strand reads it.
 
     >>> reverse_complement(np.array([[1, 0, 0, 0], [0, 1, 0, 0]])).tolist()
     [[0, 0, 1, 0], [0, 0, 0, 1]]
@@ -105,7 +105,7 @@ def scan(X: NDArray[np.uint8], weights: NDArray[np.float64]) -> NDArray[np.float
 
 
 def information_content(pwm: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bits of each position of a PWM, shape (w,): log2 4 + Σ p log2 p, with 0 log 0 = 0 (VIS-2).
+    """Return the bits of each position of a PWM, (w,): log2 4 + Σ p log2 p, with 0 log 0 = 0 (VIS-2).
 
     A dead motif says nothing: its positions hold 0 bits, not the 2 that the formula gives for zeros.
 

@@ -94,16 +94,16 @@ def match(
 
     Dead queries are reported and never match. MEME instead drops a dead query *and every later one* (D-18).
 
-    >>> from receptive.motifs.jaspar import embedded, jaspar_2016
-    >>> [found.best.name for found in match(embedded()[:3], jaspar_2016())]
+    >>> from receptive.motifs.jaspar import embedded_motifs, jaspar_2016
+    >>> [match.best.name for match in match(embedded_motifs()[:3], jaspar_2016())]
     ['Arid3a', 'CEBPB', 'FOSL1']
 
     Raises:
         ReceptiveError: there is no target, one is dead, or a motif is wider than :data:`WIDEST`.
     """
     alive = [query for query in queries if not query.dead]
-    found = compare(alive, targets)
-    hits = (_hits(found, row, targets, threshold) for row in range(len(alive)))
+    comparison = compare(alive, targets)
+    hits = (_hits(comparison, row, targets, threshold) for row in range(len(alive)))
     return tuple(Match(query.id, query.dead, () if query.dead else next(hits)) for query in queries)
 
 
@@ -123,7 +123,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
                 f"motif {motif.id}: expected at most {WIDEST} positions, found {motif.width}"
             )
     # The database as one list of columns, target by target, the given strand before the other.
-    smoothed = [_smoothed(target) for target in targets]
+    smoothed = [_smooth(target) for target in targets]
     columns = np.concatenate([strand for pwm in smoothed for strand in (pwm, reverse_complement(pwm))])
     columns = np.ascontiguousarray(columns.T)
     widths = np.array([target.width for target in targets])
@@ -134,7 +134,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
     for width in {query.width for query in queries}:
         layout = _lay_out(width, widths)
         for row in (row for row, query in enumerate(queries) if query.width == width):
-            scores, zero = _scores(_smoothed(queries[row]), columns)
+            scores, zero = _scores(_smooth(queries[row]), columns)
             total, place = _best(scores, zero, layout)
             p = _p_value(total, scores, zero, layout).reshape(-1, 2)
             overlap, offset = (array[place].reshape(-1, 2) for array in (layout.overlap, layout.offset))
@@ -179,7 +179,7 @@ def fractions(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -
 
 
 def is_gmeb1(target: str) -> bool:
-    """Whether an id is that of Gmeb1, which flat filters hit (D-19), in whatever version.
+    """Tell whether an id is that of Gmeb1, which flat filters hit (D-19), in whatever version.
 
     >>> is_gmeb1("MA0615.1")
     True
@@ -188,7 +188,7 @@ def is_gmeb1(target: str) -> bool:
 
 
 def best_factors(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> list[str]:
-    """The factor of each filter's best relevant hit; empty for a filter without one."""
+    """Return the factor of each filter's best relevant hit; empty for a filter without one."""
     factors = {target: factor for factor, targets in relevant.items() for target in targets}
     return [
         next((factors[hit.target] for hit in match.hits if hit.target in factors), "") for match in matches
@@ -196,13 +196,13 @@ def best_factors(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]
 
 
 def by_factor(matches: Sequence[Match], relevant: Mapping[str, Sequence[str]]) -> dict[str, float]:
-    """The fraction of all filters whose best relevant hit is each factor's; they sum to ``relevant``."""
+    """Return, by factor, the fraction of filters whose best relevant hit it is; they sum to ``relevant``."""
     best = best_factors(matches, relevant)
     return {factor: _share([name == factor for name in best]) for factor in relevant}
 
 
 def table(matches: Sequence[Match]) -> str:
-    """All hits as tab-separated text with MEME's column names; a last comment line names the dead filters."""
+    """Write all hits as tab-separated text with MEME's column names; a last comment names dead filters."""
     lines = [
         "Query_ID\tTarget_ID\tTarget_name\tOptimal_offset\tp-value\tE-value\tOverlap\tOrientation",
         *(
@@ -245,17 +245,17 @@ def parse_table(text: str, ids: Sequence[str], source: str) -> tuple[Match, ...]
     return tuple(Match(id, id in dead, tuple(hits[id])) for id in ids)
 
 
-def _hits(found: Comparison, row: int, targets: Sequence[Motif], threshold: float) -> tuple[Hit, ...]:
-    p, evalue = found.p[row], found.evalue[row]
+def _hits(comparison: Comparison, row: int, targets: Sequence[Motif], threshold: float) -> tuple[Hit, ...]:
+    p, evalue = comparison.p[row], comparison.evalue[row]
     return tuple(
         Hit(
             target=targets[column].id,
             name=targets[column].name,
-            offset=int(found.offset[row, column]),
+            offset=int(comparison.offset[row, column]),
             p=float(p[column]),
             evalue=float(evalue[column]),
-            overlap=int(found.overlap[row, column]),
-            strand="-" if found.reverse[row, column] else "+",
+            overlap=int(comparison.overlap[row, column]),
+            strand="-" if comparison.reverse[row, column] else "+",
         )
         for column in np.argsort(p, kind="stable")
         if evalue[column] <= threshold
@@ -268,8 +268,8 @@ def _share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-def _smoothed(motif: Motif) -> NDArray[np.float64]:
-    """Columns with the background mixed in; as in MEME, rows off 1 by more than 1e-5 are first put right.
+def _smooth(motif: Motif) -> NDArray[np.float64]:
+    """Mix the background into columns; as in MEME, rows off 1 by more than 1e-5 are first put right.
 
     As in MEME, too, a motif of 0 sites, that is of an unknown number, is smoothed like one of 20.
     """
@@ -356,7 +356,7 @@ def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[N
 
 
 def _upper_median(values: NDArray[np.float64]) -> np.float64:
-    """The upper median of numbers from 0: they are counted into bins, and only one bin is sorted."""
+    """Return the upper median of numbers from 0: they are counted into bins, and only one bin is sorted."""
     bins = (values * ((MEDIAN_BINS - 1) / (values.max() or 1))).astype(np.int64)
     upto = np.bincount(bins).cumsum()
     rank = len(values) // 2
@@ -369,7 +369,7 @@ def _upper_median(values: NDArray[np.float64]) -> np.float64:
 def _best(
     scores: NDArray[np.int64], zero: int, layout: _Layout
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The best place on each strand, given the scores (w, C): its total score and its number, (2T,).
+    """Return the best place on each strand, given the scores (w, C): its total score and its number, (2T,).
 
     Ties go to the larger overlap, then to the smaller offset.
     """
@@ -392,7 +392,7 @@ def _best(
 
 
 def _tails(scores: NDArray[np.int64], longest: int) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
-    """Distributions of the total score by chance, for each run [a, b) of up to ``longest`` query columns.
+    """Compute the chance of each total score, for each run [a, b) of up to ``longest`` query columns.
 
     Returns:
         P(total ≥ t), t counted from the least total, run after run in blocks of K numbers, b - a blocks each,
@@ -424,7 +424,7 @@ def _tails(scores: NDArray[np.int64], longest: int) -> tuple[NDArray[np.float64]
 def _p_value(
     total: NDArray[np.int64], scores: NDArray[np.int64], zero: int, layout: _Layout
 ) -> NDArray[np.float64]:
-    """P that the best of all offsets and strands, taken as independent, reaches each of ``total``, (2T,)."""
+    """Compute P that the best of all offsets and strands, as if independent, reaches ``total``, (2T,)."""
     tails, least, K = _tails(scores, layout.longest)
     below = np.concatenate([[0], np.cumsum(least - zero)])
     above = (total - len(scores) * zero)[layout.strand] - (below[layout.end] - below[layout.begin])

@@ -89,8 +89,8 @@ def describe() -> dict[str, Any]:
     elif name == "jax":
         import jax
 
-        found = jax.devices()[0]
-        device = "CPU" if found.platform == "cpu" else found.device_kind
+        card = jax.devices()[0]
+        device = "CPU" if card.platform == "cpu" else card.device_kind
     else:
         device = "unknown"
     packages = ("receptive", "keras", name, "numpy", "scikit-learn")
@@ -166,9 +166,9 @@ def gradient_at(
     if name == "jax":
         import jax
 
-        index = next(i for i, each in enumerate(model.trainable_variables) if each is variable)
-        values = [each.value for each in model.trainable_variables]
-        rest = [each.value for each in model.non_trainable_variables]
+        index = next(i for i, weights in enumerate(model.trainable_variables) if weights is variable)
+        values = [weights.value for weights in model.trainable_variables]
+        rest = [weights.value for weights in model.non_trainable_variables]
 
         def at(value: Any) -> Any:
             changed = [*values[:index], value, *values[index + 1 :]]
@@ -179,7 +179,7 @@ def gradient_at(
     raise ReceptiveError(f"the first layer over epochs needs TensorFlow or JAX, found KERAS_BACKEND={name}")
 
 
-def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of arrays where the framework can, so that what is not needed is not computed."""
     import keras
 

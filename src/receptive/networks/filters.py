@@ -5,16 +5,14 @@ lies a site; the sequences around all its sites, aligned, give a position probab
 every convolution that knows positions exactly, that is, with no pooling below it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from receptive.motifs.motif import Motif, trim
 from receptive.motifs.tomtom import WIDEST
-from receptive.networks.backend import jit
 from receptive.networks.variants import Variant
 from receptive.protocols import Protocol
 from receptive.theory.fields import ReceptiveFields, receptive_fields
@@ -83,33 +81,10 @@ def unreadable(fields: ReceptiveFields, name: str) -> str:
     return why
 
 
-def activations(model: Any, layer: str, X: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Scan sequences (N, L, 4) with the filters of a layer, a batch at a time.
-
-    Yields:
-        The index of the first sequence of the batch and its rectified maps, float32 (n, L, F).
-    """
-    import keras
-
-    scan = keras.Model(model.inputs, model.get_layer(layer.replace("conv", "active")).output)
-    scan.compile(jit_compile=jit())
-    for first in range(0, len(X), BATCH):
-        yield first, np.asarray(scan.predict_on_batch(X[first : first + BATCH].astype(np.float32)))
-
-
-def read(model: Any, layer: str, X: NDArray[np.uint8], protocol: Protocol, window: Window) -> Reading:
-    """Read every filter of a convolution from the sites it responds to.
-
-    Args:
-        model: the trained Keras model.
-        layer: a convolution by name, one of :func:`readable`.
-        X: the sequences to scan, one-hot (N, L, 4); the test set in the paper.
-        protocol: which positions are sites, how they are weighted, and what happens at the ends (D-7).
-        window: what the neurons of the layer see; the protocol's own width goes before.
-    """
-    if protocol.window is not None:
-        window = Window(protocol.window, protocol.window // 2, window.jump)
-    return read_maps(layer, lambda: activations(model, layer, X), X, protocol, window)
+def protocol_window(protocol: Protocol, window: Window) -> Window:
+    """Return the window to read a layer in: of the width that the protocol fixes, or else the layer's own."""
+    width = protocol.window
+    return window if width is None else Window(width, width // 2, window.jump)
 
 
 def read_maps(
@@ -119,7 +94,7 @@ def read_maps(
     protocol: Protocol,
     window: Window,
 ) -> Reading:
-    """Read the filters of a layer whose maps are at hand; the arguments are those of :func:`count`."""
+    """Read every filter of a layer from the sites it responds to; the arguments are those of `count`."""
     counts, sites, maxima = count(scan, X, protocol, window)
     motifs = tuple(
         Motif(f"filter{index}", "", pwm, window.width) for index, pwm in enumerate(normalise(counts))
@@ -136,10 +111,10 @@ def count(
     """Count the nucleotides around the sites of every filter.
 
     Args:
-        scan: gives the rectified maps of all sequences, batch by batch, as :func:`activations` does; called
-            once for the maxima and once for the sites, so that one batch is held at a time.
+        scan: gives the rectified maps of all sequences, batch by batch, as `Probe.maps` of `models.probe`
+            does; called once for the maxima and once for the sites, so that one batch is held at a time.
         X: the sequences, one-hot (N, L, 4).
-        protocol: see :func:`read`.
+        protocol: which positions are sites, how they are weighted, and what happens at the ends (D-7).
         window: the columns to count in.
 
     Returns:

@@ -4,27 +4,18 @@
 layer's maps follow by arithmetic, and from the maps its filters, read as those of a trained network are.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from receptive.errors import ReceptiveError
 from receptive.motifs.motif import Motif
 from receptive.networks import filters
 from receptive.networks.filters import BATCH, Window
 from receptive.protocols import Protocol
-
-ACTIVATIONS: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "relu": lambda x: np.maximum(x, 0),
-    "exponential": np.exp,
-    "softplus": lambda x: np.logaddexp(x, 0),
-    "squared_relu": lambda x: np.maximum(x, 0) ** 2,
-    "sigmoid": lambda x: special.expit(x),
-}
-"""What follows the normalisation, by the protocol's name for it."""
+from receptive.theory.activation import FUNCTIONS
 
 Snapshots = Mapping[str, NDArray[Any]]
 """The arrays of `training.Training.snapshots`: ``kernel`` (E, w, 4, F) and ``norm`` (E, 4, F) among them."""
@@ -60,11 +51,11 @@ def maps(
         columns = seen.swapaxes(2, 3).reshape(-1, 4 * width).astype(np.float32)
         normal = (columns @ weights - mean) * scale + offset
         shape = len(padded), X.shape[1], kernel.shape[-1]
-        yield first, ACTIVATIONS[protocol.activation](normal).reshape(shape).astype(np.float32)
+        yield first, FUNCTIONS[protocol.activation](normal).reshape(shape).astype(np.float32)
 
 
 def read(snapshots: Snapshots, place: int, X: NDArray[np.uint8], protocol: Protocol) -> tuple[Motif, ...]:
-    """Read the filters of the first layer at one of its snapshots, as `filters.read` does; untrimmed."""
-    width = protocol.window or snapshots["kernel"].shape[1]
-    window = Window(width, width // 2 if protocol.window else (width - 1) // 2)
+    """Read the filters of the first layer at one of its snapshots, as those of a model; untrimmed."""
+    width = snapshots["kernel"].shape[1]
+    window = filters.protocol_window(protocol, Window(width, (width - 1) // 2))
     return filters.read_maps("conv1", lambda: maps(snapshots, place, X, protocol), X, protocol, window).motifs

@@ -102,7 +102,7 @@ def train(
             f"{network.name}: the loss became NaN or infinite in epoch {len(losses['loss'])} (protocol "
             f"{protocol.name}, learning rate {protocol.learning_rate}); a smaller learning rate may help"
         )
-    snapshots = {name: np.stack([each[name] for each in kept]) for name in (kept[0] if kept else ())}
+    snapshots = {name: np.stack([snapshot[name] for snapshot in kept]) for name in (kept[0] if kept else ())}
     best_epoch = int(np.argmin(losses["val_loss"])) + 1
     return Training(model, losses, best_epoch, time.monotonic() - began, snapshots)
 
@@ -122,16 +122,16 @@ def first_layer(model: Any, X: NDArray[np.uint8], Y: NDArray[np.int8]) -> dict[s
     conv = model.get_layer("conv1")
     sequences, labels = (part[:PROBED].astype(np.float32) for part in (X, Y))
     loss, gradient = gradient_at(model, conv.kernel, cross_entropy, sequences, labels)
-    found = {
+    layer_state = {
         "kernel": ops.convert_to_numpy(conv.kernel),
         "gradient": np.sqrt((gradient**2).sum(axis=(0, 1))),
         "loss": np.array(loss, dtype=np.float32),
     }
     if any(layer.name == "norm1" for layer in model.layers):
-        found["norm"] = np.stack(
+        layer_state["norm"] = np.stack(
             [ops.convert_to_numpy(weight) for weight in model.get_layer("norm1").weights]
         )
-    return found
+    return layer_state
 
 
 def predict(model: Any, X: NDArray[np.uint8], batch: int = 500) -> NDArray[np.float32]:

@@ -29,13 +29,15 @@ import numpy as np
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.files import atomic_write, check_writable, read_json, read_text, to_json
+from receptive.models.keras import Keras
+from receptive.models.probe import Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import format_meme, read_meme
 from receptive.motifs.motif import Motif
 from receptive.networks import filters, training
 from receptive.networks.backend import describe, save
-from receptive.networks.variants import Variant, parameters
+from receptive.networks.variants import Variant, map_name, parameters
 from receptive.protocols import READING, Protocol
 from receptive.tasks.dataset import Dataset
 from receptive.theory.layers import parse_layers
@@ -242,7 +244,7 @@ class Run:
                 "aupr": list(self.aupr),
                 "classes": list(plan.classes),
             },
-            "filters": {layer: found.record() for layer, found in self.filters.items()},
+            "filters": {layer: filters.record() for layer, filters in self.filters.items()},
             "epochs": self.epochs,
             "best_epoch": self.best_epoch,
             "stopped_early": self.stopped_early,
@@ -294,15 +296,15 @@ class Run:
                 raise ReceptiveError(
                     f"{source}: its key is not that of its plan by recipe {recipe}; was it edited?"
                 )
-            found = {layer: _filters(layer, numbers) for layer, numbers in record["filters"].items()}
-            if not found:
+            filters = {layer: _filters(layer, numbers) for layer, numbers in record["filters"].items()}
+            if not filters:
                 raise ValueError("filters: none at all")
             history = record["history"]
             return cls(
                 plan=plan,
                 auroc=_scores("auroc", scores["auroc"]),
                 aupr=_scores("aupr", scores["aupr"]),
-                filters=found,
+                filters=filters,
                 loss=tuple(map(float, history["loss"])),
                 val_loss=tuple(map(float, history["val_loss"])),
                 best_epoch=int(record["best_epoch"]),
@@ -383,17 +385,17 @@ def find_run(wanted: Plan, store: Path | str) -> Run | None:
     folder = wanted.folder(store)
     if not folder.exists():
         return None
-    found = load(folder)
-    theirs, ours = found.plan.record(), wanted.record()
+    stored = load(folder)
+    theirs, ours = stored.plan.record(), wanted.record()
     parts = [name for name in ours if theirs[name] != ours[name]]
-    if not parts and wanted.classes and found.plan.classes != wanted.classes:
+    if not parts and wanted.classes and stored.plan.classes != wanted.classes:
         parts = ["classes"]
     if parts:
         raise ReceptiveError(
             f"{folder} holds another run (it differs in {', '.join(parts)}): name another folder, remove it, "
             "or replace it by receptive train --replace"
         )
-    return found
+    return stored
 
 
 def load(folder: Path | str) -> Run:
@@ -455,16 +457,16 @@ def run_readings(
         raise ValueError("the plans differ in more than how filters are read")
     for plan in wanted:
         check_writable(plan.folder(store))
-    found = {plan: None if replace else find_run(plan, store) for plan in wanted}
-    if not all(found.values()):
+    present = {plan: None if replace else find_run(plan, store) for plan in wanted}
+    if not all(present.values()):
         first, begin = wanted[0], now()
         trained = training.train(
             first.network, data, first.protocol, first.trial, first.epochs, progress, keep
         )
         scores = training.metrics(data.test.Y, training.predict(trained.model, data.test.X))
-        for plan, stored in found.items():
-            found[plan] = stored or _store(plan, data, store, trained, scores, begin, replace, keep)
-    return [stored for plan in wanted if (stored := found[plan])]
+        for plan, stored in present.items():
+            present[plan] = stored or _store(plan, data, store, trained, scores, begin, replace, keep)
+    return [stored for plan in wanted if (stored := present[plan])]
 
 
 def _store(
@@ -487,7 +489,9 @@ def _store(
     with atomic_write(folder, replace) as part:
         part.mkdir()
         for layer, window in filters.readable(plan.network, data.length).items():
-            reading = filters.read(trained.model, layer, data.test.X, plan.protocol, window)
+            scan = Probe(Keras(trained.model), map_name(layer), data.test.X).maps
+            window = filters.protocol_window(plan.protocol, window)
+            reading = filters.read_maps(layer, scan, data.test.X, plan.protocol, window)
             kept = filters.trim_all(reading.motifs, plan.protocol)
             (part / f"{layer}.untrimmed.meme").write_text(format_meme(reading.motifs), encoding="utf-8")
             (part / f"{layer}.meme").write_text(format_meme(kept), encoding="utf-8")
@@ -501,7 +505,7 @@ def _store(
             if trained.snapshots:
                 arrays: dict[str, Any] = dict(trained.snapshots)
                 np.savez_compressed(part / "epochs.npz", **arrays)
-        found = Run(
+        finished = Run(
             replace_fields(plan, classes=tuple(data.classes)),
             tuple(scores["auroc"]),
             tuple(scores["aupr"]),
@@ -517,8 +521,8 @@ def _store(
             begin=begin,
             end=now(),
         )
-        (part / "run.json").write_text(to_json(found.record()), encoding="utf-8")
-    return found
+        (part / "run.json").write_text(to_json(finished.record()), encoding="utf-8")
+    return finished
 
 
 def repeat(stored: Run, data: Dataset, progress: training.Progress | None = None) -> dict[str, Any]:
@@ -542,17 +546,17 @@ def repeat(stored: Run, data: Dataset, progress: training.Progress | None = None
             f"these have {data.sha256[:16]}"
         )
     with TemporaryDirectory() as folder:
-        found = run(stored.plan, data, folder, progress)
+        repeated = run(stored.plan, data, folder, progress)
     pairs: dict[str, tuple[Any, Any]] = {}
-    losses = (zip(each.loss, each.val_loss, strict=True) for each in (stored, found))
+    losses = (zip(training_.loss, training_.val_loss, strict=True) for training_ in (stored, repeated))
     for epoch, (then, again) in enumerate(zip_longest(*losses), start=1):
         if then != again:
             pairs[f"losses of epoch {epoch}"] = then, again
             break
-    if (stored.auroc, stored.aupr) != (found.auroc, found.aupr):
-        pairs["AU-ROC"] = stored.auroc_mean, found.auroc_mean
+    if (stored.auroc, stored.aupr) != (repeated.auroc, repeated.aupr):
+        pairs["AU-ROC"] = stored.auroc_mean, repeated.auroc_mean
     for layer, filters_then in stored.filters.items():
-        numbers = filters_then.record(), found.filters[layer].record()
+        numbers = filters_then.record(), repeated.filters[layer].record()
         pairs |= {f"{layer} {name}": (numbers[0][name], numbers[1][name]) for name in numbers[0]}
     differs = {name: {"stored": then, "now": again} for name, (then, again) in pairs.items() if then != again}
     return {"same": not differs, "differs": differs, "recipe": {"stored": stored.recipe, "now": RECIPE}}

@@ -138,12 +138,12 @@ def sweep(
             pass
     for plan in done:
         failure_file(plan, store).unlink(missing_ok=True)
-    found, trained, failed = len(done), 0, {}
+    ready, trained, failed = len(done), 0, {}
     if missing:
         here = partial(in_threads, workers) if scheduler is None else partial(on_cluster, scheduler)
         with here(data, store, on_epoch, keep) as submit:
-            for plan, outcome in _ended(trainings(missing), submit):
-                found += outcome.state == "found"
+            for plan, outcome in _attempt_all(trainings(missing), submit):
+                ready += outcome.state == "found"
                 trained += outcome.state == "trained"
                 if outcome.state == "failed":
                     failed[plan] = outcome.error
@@ -151,7 +151,7 @@ def sweep(
                 elif outcome.state != "held":
                     failure_file(plan, store).unlink(missing_ok=True)
                 on_end(plan, outcome)
-    return Summary(len(done) + len(missing), found, trained, failed)
+    return Summary(len(done) + len(missing), ready, trained, failed)
 
 
 def tidy(store: Path | str) -> None:
@@ -169,7 +169,7 @@ def _record(plan: Plan, store: Path, outcome: Outcome) -> None:
     files.write_text(failure_file(plan, store), files.to_json(record))
 
 
-def _ended(missing: Sequence[Training], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
+def _attempt_all(missing: Sequence[Training], submit: Submit) -> Iterator[tuple[Plan, Outcome]]:
     """Attempt every training, those that another sweep holds again and again; yield how each run ended."""
     waiting = list(missing)
     while waiting:

@@ -1,10 +1,9 @@
-"""What can be trained under one name, and the plans that follow from it."""
+"""Targets: names under which networks are trained, and the plans of each."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import product
 
-from receptive import protocols
 from receptive.errors import UsageError
 from receptive.networks.training import EPOCHS
 from receptive.networks.variants import (
@@ -53,11 +52,17 @@ ABLATIONS = {
 
 ACTIVATIONS = {
     "cnn-1": (protocol("released", activation="exponential"),),
-    "cnn-2": tuple(protocol("released", activation=name) for name in protocols.ACTIVATIONS[1:]),
+    "cnn-2": tuple(
+        protocol("released", activation=name)
+        for name in ("exponential", "softplus", "squared_relu", "sigmoid")
+    ),
     "cnn-4": (protocol("released", activation="exponential"),),
     "cnn-25": (protocol("released", activation="exponential"),),
 }
 """Activations of the first layer other than ReLU (DISC-1)."""
+
+LATER = {"cnn-2": tuple(protocol("released", activation=name) for name in ("gelu", "silu", "cubed_relu"))}
+"""Activations that were registered when the runs of the others were there (DISC-10)."""
 
 CONDITIONS = tuple(
     protocol("released", **switches)
@@ -95,6 +100,7 @@ TARGETS = {
         Target("synthetic", ACTIVATIONS, 3),
         Target("chipseq", dict.fromkeys(("cnn-2", "cnn-25"), ACTIVATIONS["cnn-25"]), 3),
     ),
+    "activation-2": (Target("synthetic", LATER, 3),),
     "conditions": (Target("synthetic", {"cnn-2": CONDITIONS, "cnn-25": CONDITIONS}, 3),),
     "draws": tuple(
         Target(task, dict.fromkeys(("cnn-2", "cnn-4", "cnn-25"), ()), 2)
@@ -165,9 +171,9 @@ def plans(
             tasks = " and ".join(tasks_of([name]))
             raise UsageError(f"{name} is of the task {tasks}: expected data of it, found {data.task}")
         for target in targets:
-            for one, own in target.networks.items():
+            for network, own in target.networks.items():
                 for chosen, trial in product(own or protocols, range(trials or target.trials)):
-                    wanted[runs.plan(variant(one, chosen), data, chosen, trial, epochs)] = None
+                    wanted[runs.plan(variant(network, chosen), data, chosen, trial, epochs)] = None
     return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
 
 

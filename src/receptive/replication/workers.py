@@ -111,12 +111,12 @@ def attempt(
     with hold_lock(sweep_folder(store) / first.task / first.network.name / first.training) as lock:
         if lock is None:
             return (Outcome("held"),) * len(wanted)
-        found, missing = split(wanted, store)
+        present, missing = split(wanted, store)
         if not missing:
             return (Outcome("found"),) * len(wanted)
         ended = _watch(Order(missing, data, store, keep), report, lifeline, lock)
         stored, _ = split(missing, store)  # A process that fails may have stored some of them before.
-    outcomes = {**dict.fromkeys(found, Outcome("found")), **dict.fromkeys(stored, Outcome("trained"))}
+    outcomes = {**dict.fromkeys(present, Outcome("found")), **dict.fromkeys(stored, Outcome("trained"))}
     return tuple(outcomes.get(plan, ended) for plan in wanted)
 
 

@@ -58,31 +58,33 @@ def demo(out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Datase
     )
     for plan, why in summary.failed.items():
         raise ReceptiveError(f"the training of {plan.network.name} failed: {why}")
-    found = [runs.load(plan.folder(out / "runs")) for plan in plans]
+    trained = [runs.load(plan.folder(out / "runs")) for plan in plans]
     for plan in plans:
         _draw(plan, out)
-    write_text(out / "index.html", page(found, out, len(data.train.Y) + len(data.valid.Y) + len(data.test.Y)))
-    return found
+    write_text(
+        out / "index.html", page(trained, out, len(data.train.Y) + len(data.valid.Y) + len(data.test.Y))
+    )
+    return trained
 
 
 def _draw(plan: runs.Plan, out: Path) -> None:
     motifs, matches = runs.stored_matches(plan.folder(out / "runs"))
     labels = best_factors(matches, relevant_ids(plan.classes))
-    found = sum(map(bool, labels))
+    matched = sum(map(bool, labels))
     title = (
-        f"{plan.network.name.upper()}, first layer: {found} of {len(motifs)} filters match a relevant motif"
+        f"{plan.network.name.upper()}, first layer: {matched} of {len(motifs)} filters match a relevant motif"
     )
     sheet = logos.logo_sheet(motifs, labels, title)
     for suffix in ("png", "svg"):
         save(sheet, out / f"{plan.network.name}.{suffix}")
 
 
-def page(found: list[Run], out: Path, sequences: int) -> str:
+def page(finished: list[Run], out: Path, sequences: int) -> str:
     """Return the HTML page, with everything it shows inside it."""
     rows, sheets = [], []
-    for run in found:
+    for run in finished:
         name, layer = run.plan.network.name, run.filters["conv1"]
-        rows.append((name.upper(), list(zip(*compared(run), strict=True))))
+        rows.append((name.upper(), list(zip(*comparison_text(run), strict=True))))
         sheets.append(
             {
                 "name": name,
@@ -91,8 +93,8 @@ def page(found: list[Run], out: Path, sequences: int) -> str:
                 "relevant": layer.relevant,
             }
         )
-    first, trained = found[0], {run.epochs for run in found}
-    seconds = max(run.seconds for run in found)
+    first, trained = finished[0], {run.epochs for run in finished}
+    seconds = max(run.seconds for run in finished)
     return pages.render(
         "demo.html",
         title="receptive: CNN-2 and CNN-25",
@@ -106,9 +108,9 @@ def page(found: list[Run], out: Path, sequences: int) -> str:
     )
 
 
-def compared(found: Run) -> tuple[list[str], list[str]]:
+def comparison_text(trained: Run) -> tuple[list[str], list[str]]:
     """Return a run's AU-ROC and match fractions, and what was published, as text."""
-    layer = found.filters["conv1"]
-    ours = [found.auroc_mean or float("nan"), layer.jaspar, layer.relevant]
-    cells = [claims.cell(found.plan.network.name, column) for column in COLUMNS]
+    layer = trained.filters["conv1"]
+    ours = [trained.auroc_mean or float("nan"), layer.jaspar, layer.relevant]
+    cells = [claims.cell(trained.plan.network.name, column) for column in COLUMNS]
     return [f"{value:.3f}" for value in ours], [f"{c.mean:.3f} ± {c.sd:.3f}" if c else "–" for c in cells]

@@ -15,7 +15,7 @@ from receptive.figures.matches import POOLS, match_fractions
 from receptive.figures.sheets import read_named
 from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words
 from receptive.files import to_json, write_text
-from receptive.motifs.jaspar import embedded
+from receptive.motifs.jaspar import embedded_motifs
 from receptive.protocols import RELEASED
 from receptive.report import tables
 from receptive.report.records import record
@@ -55,8 +55,8 @@ def drawings(report: Report, store: Path | str) -> Iterator[tuple[str, str, Figu
     if any(row.n for row in whole if row.protocol != RELEASED):
         words = "Match fractions against pool size by the released protocol and the paper's"
         yield "protocols", f"{words}. {by_protocol_in_words(whole)}.", by_protocol(whole)
-    names = [motif.name for motif in embedded()]
-    nameless = [replace(motif, id="") for motif in embedded()]
+    names = [motif.name for motif in embedded_motifs()]
+    nameless = [replace(motif, id="") for motif in embedded_motifs()]
     words = "Sequence logos of the twelve motifs that the synthetic sequences hold"
     yield "motifs", f"{words}: {', '.join(names)}.", logos.logo_sheet(nameless, names, words)
 
@@ -79,8 +79,8 @@ def _drawings_of(
 def _sheet(folder: Path, variant: str, layer: str) -> tuple[str, Figure]:
     """Draw the filters of a stored run as logos, with words that say what is seen."""
     motifs, labels = read_named(folder, layer)
-    found = sum(map(bool, labels))
-    title = f"{variant.upper()}, {layer}, trial 0: {found} of {len(motifs)} filters match a relevant motif"
+    matched = sum(map(bool, labels))
+    title = f"{variant.upper()}, {layer}, trial 0: {matched} of {len(motifs)} filters match a relevant motif"
     found_names = sorted(set(filter(None, labels)))
     words = f"sequence logos of {title}{': ' + ', '.join(found_names) if found_names else ''}."
     return words, logos.logo_sheet(motifs, labels, title, columns=3 if len(motifs) <= 30 else 6)

@@ -6,14 +6,18 @@ computes nothing but where to draw.
 
 import json
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 
+from receptive.evidence.kept import Epochs, read_epochs, read_pwms
+from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
@@ -87,13 +91,13 @@ WIDTHS = (1, 2, 3, 4, 5, 6, None)
 
 
 def three(distance: int) -> tuple[toy.Pattern, ...]:
-    """Fig 1's patterns, the third with its parts so far apart; at a distance of 5 they are Fig 1's."""
+    """Return Fig 1's patterns, the third with its parts ``distance`` apart; 5 is Fig 1's own."""
     names = ("CACGTG", "GTGCAC", f"CAC{'N' * (distance - 3)}GTG")
     return tuple(toy.parse_pattern(name) for name in names)
 
 
 def toys() -> Explorer:
-    """The toy model for every pool to 20, every stride up to the pool, and every phase.
+    """Return the toy model for every pool to 20, every stride up to the pool, and every phase.
 
     Data: ``bins``, for a pool and a stride the first and the last bin that a part lights, by its position;
     ``bits``, by width and distance; ``like``, by width, distance and pattern, which of the three the second
@@ -111,21 +115,22 @@ def toys() -> Explorer:
             for width in WIDTHS:
                 seen = {
                     name: [
-                        toy.views(toy.signature(each, phase, pool, stride), width) for phase in range(stride)
+                        toy.views(toy.signature(pattern, phase, pool, stride), width)
+                        for phase in range(stride)
                     ]
-                    for name, each in patterns.items()
+                    for name, pattern in patterns.items()
                 }
-                possible = {name: set(views) for name, views in seen.items()}
+                possible = {name: Counter(views) for name, views in seen.items()}
                 for distance in DISTANCES:
                     names = [pattern.name for pattern in three(distance)]
-                    bits.append(round(toy.information(three(distance), pool, stride, width), 2))
+                    bits.append(round(toy.told([possible[name] for name in names]), 2))
                     for name in names:
                         masks = (
                             sum(2**n for n, other in enumerate(names) if view in possible[other])
                             for view in seen[name]
                         )
                         like.append(texts.setdefault("".join(map(str, masks)), len(texts)))
-            bins = [end for each in lit for end in (each.start, each.stop - 1)]
+            bins = [end for lights in lit for end in (lights.start, lights.stop - 1)]
             settings[f"{pool} {stride}"] = {"bins": bins, "bits": bits, "like": like}
     features = {name: pattern.features for name, pattern in patterns.items()}
     called = [[pattern.name for pattern in three(distance)] for distance in DISTANCES]
@@ -172,7 +177,7 @@ TRIALS = 3
 
 
 def filters(store: Path | str) -> Explorer | None:
-    """The filters of some networks, and how many match by what E-value; ``None`` where no run is stored.
+    """Return the filters of networks and how many match at each E-value; ``None`` without a run.
 
     Data: for every layer and trial the address of the run's ``page``, relative to a page beside the store's;
     ``shares`` of filters that match, as text, by E-value: any motif, one other than Gmeb1, a relevant one;
@@ -182,9 +187,11 @@ def filters(store: Path | str) -> Explorer | None:
     layers = []
     for words, name, layer in SHOWN:
         places = [Path("synthetic", name, "released", f"trial-{trial}") for trial in range(TRIALS)]
-        found = [filters_of(Path(store) / place, layer) for place in places if (Path(store) / place).exists()]
-        if len(found) == TRIALS:
-            layers.append((words, found))
+        read_layers = [
+            filters_of(Path(store) / place, layer) for place in places if (Path(store) / place).exists()
+        ]
+        if len(read_layers) == TRIALS:
+            layers.append((words, read_layers))
     if not layers:
         return None
     names = tuple(words for words, _ in layers)
@@ -199,14 +206,14 @@ def filters(store: Path | str) -> Explorer | None:
             Slider("step", "E-value at most", 0, len(STEPS) - 1, 6, tuple(f"{step:g}" for step in STEPS)),
             Choice("whole", "filters", ("trimmed, as compared", "whole")),
         ),
-        {"layers": [found for _, found in layers]},
+        {"layers": [layer for _, layer in layers]},
         logos=True,
         replaces=True,
     )
 
 
 def filters_of(folder: Path, layer: str) -> dict[str, Any]:
-    """The filters of a layer of a stored run, as the data of `filters` have them."""
+    """Return the filters of a layer of a stored run, as the data of `filters` have them."""
     whole = read_meme(folder / f"{layer}.untrimmed.meme")
     kept = read_meme(folder / f"{layer}.meme")
     matches = tomtom.match(kept, jaspar_2016(), STEPS[-1])
@@ -217,9 +224,12 @@ def filters_of(folder: Path, layer: str) -> dict[str, Any]:
         below = [
             replace(match, hits=tuple(hit for hit in match.hits if hit.evalue <= step)) for match in matches
         ]
-        found = runs.summary(below, classes)
+        fractions = runs.summary(below, classes)
         shares.append(
-            [f"{share:.3f}" for share in (found.jaspar, found.jaspar_without_gmeb1, found.relevant)]
+            [
+                f"{share:.3f}"
+                for share in (fractions.jaspar, fractions.jaspar_without_gmeb1, fractions.relevant)
+            ]
         )
     ids = {id for ids in relevant_ids(classes).values() for id in ids}
     rows = []
@@ -240,9 +250,62 @@ def filters_of(folder: Path, layer: str) -> dict[str, Any]:
 
 
 def _begin(whole: Motif, part: Motif) -> int:
-    """Where in a motif its trimmed part begins."""
+    """Return the position of a motif at which its trimmed part begins."""
     starts = range(whole.width - part.width + 1)
     return next(at for at in starts if np.array_equal(whole.pwm[at : at + part.width], part.pwm))
+
+
+# Filters over epochs
+
+
+def epochs(store: Path | str) -> Explorer | None:
+    """The filters of CNN-2 and CNN-25 after some epochs, with each activation; ``None`` if none were kept.
+
+    Of each network the first trial whose epochs were kept. Data: ``runs``, in the order of the names, with
+    the address of a run's ``page``; the ``epoch`` numbers, and for each of them the ``loss``, the
+    ``shares`` that match any motif and a relevant one, the mean ``bits``, and of the ``filters`` the heights
+    of letters, the factor, and whether it matches.
+    """
+    found = {}
+    for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
+        trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
+        for folder in sorted(trials, key=lambda each: int(each.name.removeprefix("trial-"))):
+            if over := read_epochs(folder):
+                found[f"{name.upper()}, {label}"] = epochs_of(folder, over)
+                break
+    if not found:
+        return None
+    last = max(len(run["epoch"]) for run in found.values()) - 1
+    return Explorer(
+        "epochs",
+        "Filters over epochs",
+        "Choose a network and move the epoch. Blue: share of relevant filters; orange: loss; grey: "
+        "the other networks' share. In which network do filters grow, and in which do they stop?",
+        (
+            Choice("network", "network", tuple(found)),
+            Slider("step", "epoch", 0, last, last),
+        ),
+        {"runs": list(found.values())},
+        logos=True,
+    )
+
+
+def epochs_of(folder: Path, over: Epochs) -> dict[str, Any]:
+    """The first layer of a stored run over epochs, as the data of `epochs` have it."""
+    return {
+        "page": f"../results/{address(Path(*folder.parts[-4:]))}",
+        "epoch": over.epoch,
+        "loss": [f"{loss:.3f}" for loss in over.loss],
+        "shares": [
+            (f"{fmean(matches):.3f}", f"{over.relevant(place):.3f}")
+            for place, matches in enumerate(over.matches)
+        ],
+        "bits": [f"{fmean(bits):.1f}" for bits in over.bits],
+        "filters": [
+            list(zip(map(heights, pwms), factors, map(int, matches), strict=True))
+            for pwms, factors, matches in zip(read_pwms(folder), over.factor, over.matches, strict=True)
+        ],
+    }
 
 
 # Architectures
@@ -257,8 +320,10 @@ MOTIFS = (6, 16)
 
 
 def strides(pool: int) -> tuple[int, ...]:
-    """Strides of a pool to choose from: 1 and 2, a fifth, a quarter, a half and all of it."""
-    return tuple(sorted({each for each in (1, 2, pool // 5, pool // 4, pool // 2, pool) if 0 < each <= pool}))
+    """List the strides of a pool to choose from: 1 and 2, a fifth, a quarter, a half and all of it."""
+    return tuple(
+        sorted({stride for stride in (1, 2, pool // 5, pool // 4, pool // 2, pool) if 0 < stride <= pool})
+    )
 
 
 def layers_of(filter: int, pool: int, stride: int, taps: int, dilation: int) -> str:
@@ -269,14 +334,14 @@ def layers_of(filter: int, pool: int, stride: int, taps: int, dilation: int) -> 
 
 
 def _shapes() -> Iterator[tuple[int, int, int, int]]:
-    """Pool, stride, taps and dilation, all that differ."""
+    """List pool, stride, taps and dilation, all that differ."""
     for pool, taps in product(POOL, TAPS):
         for stride, dilation in product(strides(pool), DILATION if taps > 1 else (1,)):
             yield pool, stride, taps, dilation
 
 
 def fields() -> Explorer:
-    """What neurons see in networks of two convolutions.
+    """Return the fields of neurons in networks of two convolutions.
 
     Data: ``rows``, the fields of conv1, pool1 and conv2, each under the numbers that it depends on: size,
     jump, start, neurons, uncertainty, overlap; the ``values`` that controls stand for, and of ``networks``.
@@ -285,8 +350,8 @@ def fields() -> Explorer:
     for shape, filter in product(_shapes(), FILTER):
         pool, stride, *_ = shape
         keys = (f"{filter}", f"{filter} {pool} {stride}", " ".join(map(str, (filter, *shape))))
-        found = receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH).rows
-        for key, row in zip(keys, found, strict=True):
+        layer_fields = receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH).rows
+        for key, row in zip(keys, layer_fields, strict=True):
             rows[key] = (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)
     networks: dict[tuple[int, ...], str] = {}
     for name, network in (VARIANTS | REGISTERED | SECOND).items():
@@ -320,7 +385,7 @@ def fields() -> Explorer:
 
 
 def architecture(store: Path | str) -> Explorer:
-    """What neurons see and, besides, what to expect of the first filters.
+    """Return the fields of neurons and, besides, what to expect of the first filters.
 
     Data, beside those of `fields`: ``expected``, the bits, the relevant fraction by the curve and its
     interval, the place of the most alike network that was trained, or -1, and why the fraction is not to be
@@ -328,23 +393,23 @@ def architecture(store: Path | str) -> Explorer:
     words, bits, mean, address of the runs' page, whether its filters are short.
     """
     seen, known = fields(), prediction.outcomes()
-    trained = [each for each in known.layers if each.view.name == "conv1"]
+    trained = [layer for layer in known.layers if layer.view.name == "conv1"]
     expected: dict[str, list[object]] = {}
     why = {"": 0}
     for shape in _shapes():
-        found = [
+        predictions = [
             prediction.predict(receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH))[0]
             for filter in FILTER
         ]
-        long = found[-1]
+        long = predictions[-1]
         near = prediction.nearest(long, trained)
         expected[" ".join(map(str, shape))] = [
             f"{long.bits:.3f}",
             *(f"{share:.2f}" for share in (long.curve, long.low, long.high)),
             trained.index(near) if near else -1,
-            *(why.setdefault(each.outside, len(why)) for each in found),
+            *(why.setdefault(layer.outside, len(why)) for layer in predictions),
         ]
-    most = max(each.view.bits for each in trained)
+    most = max(layer.view.bits for layer in trained)
     steps = [most * step / 60 for step in range(61)]
     return replace(
         seen,
@@ -359,12 +424,12 @@ def architecture(store: Path | str) -> Explorer:
             "why": list(why),
             "most": round(most, 3),
             "curve": [(round(bits, 3), round(known.curve.fraction(bits), 3)) for bits in steps],
-            "trained": [_trained(Path(store), each) for each in trained],
+            "trained": [_trained_shares(Path(store), layer) for layer in trained],
         },
     )
 
 
-def _trained(store: Path, outcome: prediction.Outcome) -> list[object]:
+def _trained_shares(store: Path, outcome: prediction.Outcome) -> list[object]:
     place = Path("synthetic", outcome.network, "released")
     page = f"../results/{address(place)}" if (store / place).exists() else ""
     short = outcome.letters < prediction.SHORTEST
@@ -378,6 +443,7 @@ def explorer(name: str, store: Path | str) -> Html:
     makers: dict[str, Callable[[], Explorer | None]] = {
         "toy": toys,
         "filters": lambda: filters(store),
+        "epochs": lambda: epochs(store),
         "fields": fields,
         "architecture": lambda: architecture(store),
     }

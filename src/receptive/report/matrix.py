@@ -21,7 +21,7 @@ from receptive.evidence.claims import Statement
 from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
 from receptive.evidence.verdicts import Comparison, Judgement
-from receptive.files import kind, packaged, read_text
+from receptive.files import kind, read_packaged, read_text
 from receptive.report import tables
 from receptive.report.tables import COLUMNS_IN_VIVO, evidence_line, mark, plus_minus
 
@@ -66,7 +66,7 @@ class Row:
 
     @property
     def explanation(self) -> str:
-        """Why it is undecided or not reproduced, if it is; empty too where nobody has said."""
+        """The reason that it is undecided or not reproduced; empty if it is neither, or nobody has said."""
         return self.statement.explanation or (self.judgement.explanation if self.judgement else "")
 
 
@@ -97,7 +97,7 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
     Returns:
         A row for every claim, in the order of the specification.
     """
-    judged = {each.claim.id: each for each in reversed(verdicts.judge_all(DECIDED, results))}
+    judged = {judgement.claim.id: judgement for judgement in reversed(verdicts.judge_all(DECIDED, results))}
     return tuple(
         _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()
@@ -111,24 +111,26 @@ def _row(
     tests: tuple[Test, ...],
 ) -> Row:
     if judgement:
-        numbers = _compared(verdicts.leans_on(judgement.claim, judgement.task), results)
+        numbers = _comparison(verdicts.leans_on(judgement.claim, judgement.task), results)
         return Row(statement, tests, numbers, judgement, judgement.verdict)
-    numbers = _compared([cell for cell in claims.published() if cell.id == statement.id], results)
+    numbers = _comparison([cell for cell in claims.published_numbers() if cell.id == statement.id], results)
     if not numbers:
         return Row(statement, tests, (), None, "tested" if tests else "not measured")
-    found = {each.verdict for each in numbers}
-    worst = next(each for each in ("not reproduced", "not measured", "reproduced") if each in found)
+    verdicts_ = {number.verdict for number in numbers}
+    worst = next(
+        verdict for verdict in ("not reproduced", "not measured", "reproduced") if verdict in verdicts_
+    )
     return Row(statement, tests, numbers, None, worst)
 
 
-def _compared(cells: Sequence[claims.Cell], results: Mapping[str, Results]) -> tuple[Comparison, ...]:
+def _comparison(cells: Sequence[claims.Cell], results: Mapping[str, Results]) -> tuple[Comparison, ...]:
     return tuple(verdicts.compare(cell, results.get(cell.task, NOTHING).of(cell.key)) for cell in cells)
 
 
 def summary(matrix: Sequence[Row]) -> dict[str, int]:
     """Count the claims of every verdict."""
-    found = Counter(row.verdict for row in matrix)
-    return {verdict: found[verdict] for verdict in VERDICTS}
+    counts = Counter(row.verdict for row in matrix)
+    return {verdict: counts[verdict] for verdict in VERDICTS}
 
 
 def document(row: Row) -> dict[str, Any]:
@@ -154,8 +156,8 @@ def load_shipped() -> list[dict[str, Any]]:
 
     ``receptive claims --json`` in a checkout makes the file, and a test holds it to the runs.
     """
-    found: list[dict[str, Any]] = json.loads(packaged("verdicts.json"))
-    return found
+    documents: list[dict[str, Any]] = json.loads(read_packaged("verdicts.json"))
+    return documents
 
 
 def _shipped_tests() -> dict[str, list[Test]]:
@@ -166,10 +168,10 @@ def _shipped_tests() -> dict[str, list[Test]]:
 def number_lines(row: Row) -> list[str]:
     """Return a line for every published number of a claim, with the measured one and its verdict."""
     return [
-        f"{mark(each)} {quantity(each.cell)}: "
-        f"published {plus_minus(each.cell.mean, each.cell.sd)}, "
-        f"measured {measured_text(each)}"
-        for each in row.numbers
+        f"{mark(number)} {quantity(number.cell)}: "
+        f"published {plus_minus(number.cell.mean, number.cell.sd)}, "
+        f"measured {measured_text(number)}"
+        for number in row.numbers
     ]
 
 
@@ -206,17 +208,17 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
     Raises:
         ReceptiveError: a test names a claim that there is not, or a file is not Python.
     """
-    found: dict[str, list[Test]] = {}
+    tests: dict[str, list[Test]] = {}
     for path in sorted(folder.rglob("test_*.py")):
         text = read_text(path, "Python", "utf-8")
         try:
-            marked = list(_marked(ast.parse(text)))
+            marked = list(_claim_marks(ast.parse(text)))
         except SyntaxError as error:
             raise ReceptiveError(f"{path}: not Python: {error.msg}, line {error.lineno}") from None
         except (ValueError, RecursionError, MemoryError) as error:
             raise ReceptiveError(f"{path}: cannot be read as Python: {error}") from None
         for function, marks in marked:
-            first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
+            first = min([function.lineno, *(decorator.lineno for decorator in function.decorator_list)])
             source = "\n".join(text.splitlines()[first - 1 : function.end_lineno])
             test = Test(path.relative_to(folder.parent).as_posix(), function.name, source)
             for pattern in marks:
@@ -224,19 +226,21 @@ def tests_in(folder: Path) -> dict[str, list[Test]]:
                 if not names:
                     raise ReceptiveError(f"{test} is marked with the claim {pattern!r}, which there is not")
                 for name in names:
-                    found.setdefault(name, []).append(test)
-    return found
+                    tests.setdefault(name, []).append(test)
+    return tests
 
 
-def _marked(tree: ast.AST, above: tuple[str, ...] = ()) -> Iterator[tuple[ast.FunctionDef, tuple[str, ...]]]:
-    """The functions of a module with the claims that they and the classes around them name."""
+def _claim_marks(
+    tree: ast.AST, above: tuple[str, ...] = ()
+) -> Iterator[tuple[ast.FunctionDef, tuple[str, ...]]]:
+    """Return the functions of a module with the claims that they and the classes around them name."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             marks = (*above, *_claims_of(node))
             if isinstance(node, ast.FunctionDef) and marks:
                 yield node, tuple(dict.fromkeys(marks))
             elif isinstance(node, ast.ClassDef):
-                yield from _marked(node, marks)
+                yield from _claim_marks(node, marks)
 
 
 def _claims_of(node: ast.ClassDef | ast.FunctionDef) -> Iterator[str]:

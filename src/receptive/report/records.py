@@ -48,8 +48,8 @@ def record(report: Report) -> Record:
                 for task in report.controls
             },
         },
-        "ablations": [_switched(row) for row in report.switches.ablations],
-        "protocols": [_switched(row) for row in report.switches.protocols],
+        "ablations": [_switch_record(row) for row in report.switches.ablations],
+        "protocols": [_switch_record(row) for row in report.switches.protocols],
     }
 
 
@@ -102,7 +102,7 @@ def _claim(judged: Judged) -> Record:
 def _evidence(inequality: Evidence) -> Record:
     return {
         "what": inequality.what,
-        **asdict(inequality.found),
+        **asdict(inequality.interval),
         "expected": inequality.expected,
         "closest_of": inequality.closest_of,
         "holds": inequality.holds,
@@ -142,7 +142,7 @@ def _factors(layer: Layer) -> Record:
 
 
 def _authors(variant: str) -> Record:
-    """The authors' in vivo filters of a variant, beside what Table 2 says of theirs."""
+    """Return the authors' in vivo filters of a variant, beside what Table 2 says of theirs."""
     cells = {column: claims.cell(variant, column, "invivo") for column in ("jaspar", "relevant")}
     return {
         "variant": variant,
@@ -152,23 +152,23 @@ def _authors(variant: str) -> Record:
     }
 
 
-def _switched(row: Row) -> Record:
-    """The runs of a network under a protocol: each number with its difference from ``released``."""
+def _switch_record(row: Row) -> Record:
+    """Return the runs of a network under a protocol: each number with its difference from ``released``."""
     return {
         "variant": row.variant,
         "protocol": row.protocol.name,
         "switches": {name: list(v) if isinstance(v, tuple) else v for name, v in row.switches.items()},
         "discrepancies": list(row.discrepancies),
         "n": row.n,
-        **{column: _switched_number(row, column) for column in COLUMNS},
+        **{column: _switch_number(row, column) for column in COLUMNS},
     }
 
 
-def _switched_number(row: Row, column: str) -> Record:
-    difference, comparison = row.differences[column], row.compared(column)
+def _switch_number(row: Row, column: str) -> Record:
+    difference, comparison = row.differences[column], row.comparison(column)
     published = comparison.cell if comparison else None
     return {
-        **_number(row.measured(column)),
+        **_number(row.sample_of(column)),
         "difference": asdict(difference) if difference else None,
         "published": {"mean": published.mean, "sd": published.sd} if published else None,
         "verdict": comparison.verdict if comparison else None,

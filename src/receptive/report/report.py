@@ -80,7 +80,7 @@ class Networks(NamedTuple):
                 layer,
                 len(trials),
                 {column: sample(results.of(key(variant, column, layer))) for column in measured.FRACTIONS},
-                sample(results.covered(variant, layer)),
+                sample(results.factors_covered(variant, layer)),
                 _by_name(trials),
             )
             for (variant, layer), trials in sorted(
@@ -112,7 +112,7 @@ class Judged(NamedTuple):
 
     @property
     def explanation(self) -> str:
-        """Why it is undecided or not reproduced, if it is."""
+        """The reason that it is undecided or not reproduced, if it is."""
         return self.judgement.explanation or claims.statements()[self.id].explanation
 
 
@@ -170,7 +170,7 @@ def judge_results(
 ) -> Report:
     """Judge the published numbers and claims by results under a protocol, by task."""
     results = {"synthetic": NOTHING, **results}
-    pairs = {task: replace(found, by_trial=True) for task, found in results.items()}
+    pairs = {task: replace(results_, by_trial=True) for task, results_ in results.items()}
     judged = zip(judge_all(DECIDED, results), judge_all(DECIDED, pairs), strict=True)
     networks = {task: Networks.of(results.get(task, NOTHING)) for task in ("synthetic", "chipseq")}
     networks |= {task: Networks.of(results[task]) for task in CONTROLS if task in results}
@@ -179,14 +179,16 @@ def judge_results(
     return Report(
         protocol,
         results,
-        _compared(results["synthetic"], "synthetic"),
+        _comparisons(results["synthetic"], "synthetic"),
         tuple(Judged(judgement, other.verdict) for judgement, other in judged),
-        _compared(results.get("invivo", NOTHING), "invivo"),
+        _comparisons(results.get("invivo", NOTHING), "invivo"),
         networks,
         best["auroc"] if same else {},
         switches,
     )
 
 
-def _compared(results: Results, task: str) -> tuple[Comparison, ...]:
-    return tuple(compare(cell, results.of(cell.key)) for cell in claims.published() if cell.task == task)
+def _comparisons(results: Results, task: str) -> tuple[Comparison, ...]:
+    return tuple(
+        compare(cell, results.of(cell.key)) for cell in claims.published_numbers() if cell.task == task
+    )

@@ -109,7 +109,7 @@ def _table(published: Sequence[Comparison], columns: Mapping[str, str]) -> Table
 
 
 def _three(number: Comparison | None) -> list[str]:
-    """A published number, the measured one and the mark of the verdict."""
+    """Return a published number, the measured one and the mark of the verdict."""
     if number is None:
         return ["", "", ""]
     return [plus_minus(number.cell.mean, number.cell.sd), of_sample(number.measured), mark(number)]
@@ -123,7 +123,7 @@ def mark(number: Comparison) -> str:
 def tally(report: Report) -> str:
     """Count the verdicts in one sentence."""
 
-    def counted(entries: Sequence[Comparison] | Sequence[Judged], *verdicts: str) -> str:
+    def count(entries: Sequence[Comparison] | Sequence[Judged], *verdicts: str) -> str:
         counts = Counter[str](entry.verdict for entry in entries)
         return ", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts)
 
@@ -131,18 +131,18 @@ def tally(report: Report) -> str:
     shown = sum(number.shown is True for number in cells)
     twice = " (each data set by itself)" if len({claim.id for claim in judged}) < len(judged) else ""
     return (
-        f"Of {len(cells)} numbers {counted(cells, 'reproduced', 'not reproduced', 'not measured')}; "
+        f"Of {len(cells)} numbers {count(cells, 'reproduced', 'not reproduced', 'not measured')}; "
         f"agreement is shown of {shown} of those reproduced, and the others are not contradicted. "
         f"Of {len(judged)} claims{twice} "
-        f"{counted(judged, 'reproduced', 'trend only', 'undecided', 'not reproduced', 'not measured')}."
+        f"{count(judged, 'reproduced', 'trend only', 'undecided', 'not reproduced', 'not measured')}."
     )
 
 
 def evidence_line(inequality: Evidence) -> str:
     """Say one inequality of a claim."""
     closest = f", the closest of {inequality.closest_of}" if inequality.closest_of > 1 else ""
-    found = inequality.found
-    interval = f"{found.estimate:.3f} [{found.low:.3f}, {found.high:.3f}]"
+    measured = inequality.interval
+    interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
     sign = "✓" if inequality.holds else "✗" if inequality.contradicted else "?"
     return f"{sign} {inequality.what}: {interval}, to be {inequality.expected}{closest}"
 
@@ -330,7 +330,7 @@ def switch_table(rows: Sequence[Row]) -> Table:
     lines, last = [], ""
     for row in rows:
         numbers = [
-            (number, row.differences[column]) for column in COLUMNS if (number := row.compared(column))
+            (number, row.differences[column]) for column in COLUMNS if (number := row.comparison(column))
         ]
         if row.variant != last:
             line = [row.variant, "published", "", str(PUBLISHED_TRIALS)]

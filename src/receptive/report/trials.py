@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from receptive.evidence import measured
 from receptive.evidence.statistics import sample
-from receptive.files import packaged, read_text, write_text
+from receptive.files import read_packaged, read_text, write_text
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import relevant_ids
 from receptive.motifs.meme import read_meme
@@ -60,13 +60,13 @@ def write(store: Path | str, out: Path | str, home: str = "") -> None:
     store, out = Path(store), Path(out)
     groups: list[Group] = []
     for group, folders in groupby(measured.folders(store), key=lambda folder: folder.parent):
-        found = [(folder, runs.load(folder)) for folder in folders]
-        for folder, run in found:
+        runs_ = [(folder, runs.load(folder)) for folder in folders]
+        for folder, run in runs_:
             place = out / folder.relative_to(store)
             _copy(folder, place)
             if not _fresh(place / "index.html", folder):
                 write_text(place / "index.html", page(run, folder, home))
-        groups.append((group.relative_to(store), [run for _, run in found]))
+        groups.append((group.relative_to(store), [run for _, run in runs_]))
         write_text(out / group.relative_to(store) / "index.html", trials(groups[-1][1], home))
     write_text(out / "index.html", contents(groups, home))
 
@@ -86,7 +86,7 @@ def _copy(folder: Path, place: Path) -> None:
 
 
 def _fresh(page: Path, folder: Path) -> bool:
-    """Whether a page was made of the files as they are, by the code as it is."""
+    """Tell whether a page was made of the files as they are, by the code as it is."""
     sources = (*folder.iterdir(), Path(__file__), *(Path(__file__).parents[1] / "data").glob("*.html"))
     return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in sources)
 
@@ -106,13 +106,13 @@ def page(run: Run, folder: Path, home: str = "") -> str:
         threshold=tomtom.THRESHOLD,
         layers=[Layer.read(run, folder, name) for name in run.filters],
         files=table(["file", "bytes"], files),
-        script=Html(packaged("logos.js").decode()),
+        script=Html(read_packaged("logos.js").decode()),
     )
 
 
-def trials(found: Sequence[Run], home: str = "") -> str:
+def trials(finished: Sequence[Run], home: str = "") -> str:
     """Return the page of all trials of one network by one protocol, with the numbers that they average to."""
-    first = found[0]
+    first = finished[0]
     columns = _columns(first)
     rows: list[list[object]] = [
         [
@@ -123,19 +123,19 @@ def trials(found: Sequence[Run], home: str = "") -> str:
             run.recipe,
             "" if _counts(run) else "shortened: not counted",
         ]
-        for run in found
+        for run in finished
     ]
-    if counted := [run for run in found if _counts(run)]:
+    if counted := [run for run in finished if _counts(run)]:
         known = ([value for run in counted if (value := take(run)) is not None] for take in columns.values())
         samples = [sample(values) for values in known]
-        rows.append(["mean", *(_number(one.mean) for one in samples)])
-        rows.append(["± deviation", *("–" if isnan(one.sd) else _number(one.sd) for one in samples)])
+        rows.append(["mean", *(_number(sample.mean) for sample in samples)])
+        rows.append(["± deviation", *("–" if isnan(sample.sd) else _number(sample.sd) for sample in samples)])
     return render(
         "trials.html",
         title=_title(first),
         way=_way(first.plan.folder("").parent, home),
         network=_network(first),
-        n=len(found),
+        n=len(finished),
         table=table(["", *columns, "best epoch", "minutes", "recipe", ""], rows),
     )
 
@@ -152,21 +152,21 @@ def contents(groups: Sequence[Group], home: str = "") -> str:
     )
 
 
-def _line(place: Path, found: Sequence[Run]) -> list[object]:
-    scores = [run.auroc_mean for run in found if run.auroc_mean is not None]
-    relevant = [run.filters["conv1"].relevant for run in found if "conv1" in run.filters]
-    network = found[0].plan.network
+def _line(place: Path, finished: Sequence[Run]) -> list[object]:
+    scores = [run.auroc_mean for run in finished if run.auroc_mean is not None]
+    relevant = [run.filters["conv1"].relevant for run in finished if "conv1" in run.filters]
+    network = finished[0].plan.network
     return [
         piece("link", address(place), network.name.upper()),
         str(network),
-        _protocol(found[0]),
-        len(found),
+        _protocol(finished[0]),
+        len(finished),
         *(_number(sample(values).mean if values else None) for values in (scores, relevant)),
     ]
 
 
 def _in_order(group: Group) -> list[tuple[bool, int, str]]:
-    """By task, network and protocol, numbers in them as numbers: CNN-4 before CNN-10."""
+    """Order runs by task, network and protocol, numbers in them as numbers: CNN-4 before CNN-10."""
     words = re.findall(r"\d+|\D+", group[0].as_posix())
     return [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words]
 
@@ -177,7 +177,7 @@ def address(place: Path) -> str:
 
 
 def _way(place: Path, home: str) -> Html:
-    """Links to what is above a page."""
+    """Link a page to those above it."""
     depth = len(place.parts)
     up = "../" * depth
     links = [(f"{up}{home}", "receptive")] if home else []
@@ -197,7 +197,7 @@ def _counts(run: Run) -> bool:
 
 
 def _protocol(run: Run) -> str:
-    """The protocol in words: its base and what is switched."""
+    """Return the protocol in words: its base and what is switched."""
     protocol = run.plan.protocol
     base = PROTOCOLS[protocol.base]
     switched = [f"{name} = {value}" for name, value in protocol.differences(base).items()]
@@ -205,7 +205,7 @@ def _protocol(run: Run) -> str:
 
 
 def _network(run: Run) -> Html:
-    """A network as its layers and their sizes."""
+    """Return a network as its layers and their sizes."""
     network = run.plan.network
     filters = ", ".join(map(str, network.filters))
     rest = f", filters {filters}, {network.units} hidden units, {run.parameters:,} parameters"
@@ -213,7 +213,7 @@ def _network(run: Run) -> Html:
 
 
 def _facts(run: Run) -> Iterator[tuple[str, object]]:
-    """What was trained on what, by which code, when and where."""
+    """Describe a training: network, data, code, time and place."""
     plan, protocol = run.plan, run.plan.protocol
     yield "network", _network(run)
     yield "data", f"{plan.task}, sha256 {plan.data_sha256}"
@@ -327,7 +327,7 @@ def heights(pwm: NDArray[np.float64]) -> str:
 
 
 def _columns(run: Run) -> dict[str, Callable[[Run], float | None]]:
-    """The numbers of a run, with what stands above them."""
+    """Return the numbers of a run, with what stands above them."""
 
     def share(layer: str, column: str) -> Callable[[Run], float | None]:
         return lambda run: float(getattr(run.filters[layer], column))

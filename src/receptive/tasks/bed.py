@@ -89,13 +89,13 @@ def read(
     check_file(genome, "a genome in FASTA format")
     try:
         with pyfaidx.Fasta(str(genome), as_raw=True, sequence_always_upper=True) as opened:
-            found = [_cut(opened, region, length, path, genome) for region in regions]
+            letters = [_cut(opened, region, length, path, genome) for region in regions]
     except (OSError, ValueError, pyfaidx.FastaIndexingError) as error:
         raise ReceptiveError(f"cannot read {genome}: {next(iter(str(error).splitlines()), '')}") from None
-    if over := sum(sequence.startswith("N") or sequence.endswith("N") for sequence in found):
+    if over := sum(sequence.startswith("N") or sequence.endswith("N") for sequence in letters):
         warnings.warn(f"{path}: {over} sequences begin or end with unknown letters", ReceptiveWarning, 2)
-    names = tuple(f"{each.chromosome}:{each.start}-{each.end}" for each in regions)
-    text = "".join(f">{name}\n{sequence}\n" for name, sequence in zip(names, found, strict=True))
+    names = tuple(f"{region.chromosome}:{region.start}-{region.end}" for region in regions)
+    text = "".join(f">{name}\n{sequence}\n" for name, sequence in zip(names, letters, strict=True))
     return names, one_hot([sequence for _, sequence in fasta.parse(text, str(genome))])
 
 
@@ -103,7 +103,7 @@ _OTHER = str.maketrans("ACGTRYKMBVDH", "TGCAYRMKVBHD")
 
 
 def _cut(opened: Any, region: Region, length: int | None, path: Path | str, genome: Path | str) -> str:
-    """The letters of a region; N beyond the ends of the chromosome."""
+    """Return the letters of a region; N beyond the ends of the chromosome."""
     if region.chromosome not in opened:
         raise ReceptiveError(f"{path}: {region.chromosome} is not in {genome}; are they of one genome?")
     sequence = opened[region.chromosome]

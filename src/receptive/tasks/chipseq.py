@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.files import packaged
-from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.files import read_packaged
+from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.motifs.motif import Motif, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
 from receptive.tasks.synthetic import FRACTIONS
@@ -48,7 +48,7 @@ def load(seed: int = 0) -> Dataset:
     return _dataset("chipseq", CLASSES, labels(sources), seed)
 
 
-def shuffled(seed: int = 0) -> Dataset:
+def shuffle_labels(seed: int = 0) -> Dataset:
     """Exchange labels at random within each split: a control in which nothing can be learned.
 
     Whole rows of labels are exchanged, so that each split keeps its labels, those that go together and those
@@ -93,9 +93,9 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
     """Split the packaged loci, always the same way, and leave out those without a label."""
     check_seed(seed)
     sequences, sources = table()
-    names = sorted({source for each in sources for source in each})
+    names = sorted({source for own in sources for source in own})
     index = {name: number for number, name in enumerate(names)}
-    X, source = one_hot(sequences), np.array([index[each[0]] for each in sources], np.int16)
+    X, source = one_hot(sequences), np.array([index[own[0]] for own in sources], np.int16)
     ends = np.rint(np.cumsum(FRACTIONS) * len(X)).astype(int)[:-1]
     parts = np.split(np.random.default_rng(seed).permutation(len(X)), ends)
     labelled = [rows[(Y[rows] != UNKNOWN).any(axis=1)] for rows in parts]
@@ -108,7 +108,7 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
 
 def table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     """Read the packaged loci: their sequences, and the sources of each, that of the sequence first."""
-    packed = packaged("chipseq.tsv.gz")
+    packed = read_packaged("chipseq.tsv.gz")
     rows = [line.split("\t") for line in gzip.decompress(packed).decode().splitlines()[1:]]
     return tuple(row[1] for row in rows), tuple(tuple(row[0].split(",")) for row in rows)
 
@@ -126,10 +126,10 @@ def labels(sources: Sequence[Sequence[str]]) -> NDArray[np.int8]:
     column = {factor.upper(): number for number, factor in enumerate(CLASSES)}
     Y = np.full((len(sources), len(CLASSES)), UNKNOWN, np.int8)
     Y[:, [CLASSES.index(factor) for factor in GENOME_WIDE]] = 0
-    for row, each in zip(Y, sources, strict=True):
-        if any(TOP in source for source in each):
+    for row, own in zip(Y, sources, strict=True):
+        if any(TOP in source for source in own):
             row[:] = 0
-        row[[column[_factor(source)] for source in each]] = 1
+        row[[column[_factor(source)] for source in own]] = 1
     return Y
 
 
@@ -142,14 +142,14 @@ def list_labels(sources: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], NDAr
     Returns:
         The lists that are not the only one of their factor, sorted, and int8 (N, lists).
     """
-    every = sorted({source for each in sources for source in each})
+    every = sorted({source for own in sources for source in own})
     lists = Counter(map(_factor, every))
     names = tuple(name for name in every if lists[_factor(name)] > 1)
     Y = np.full((len(sources), len(names)), UNKNOWN, np.int8)
-    for row, each in zip(Y, sources, strict=True):
-        bound = set(map(_factor, each))
+    for row, own in zip(Y, sources, strict=True):
+        bound = set(map(_factor, own))
         row[[_factor(name) in bound for name in names]] = 0
-        row[[name in each for name in names]] = 1
+        row[[name in own for name in names]] = 1
     return names, Y
 
 
@@ -170,7 +170,9 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
         (N, M) bits; their AU-ROC is :func:`receptive.networks.training.metrics` of labels and them.
     """
     if motifs is None:
-        motifs = [motif for factor, motif in zip(FACTORS, embedded(), strict=True) if factor in CLASSES]
+        motifs = [
+            motif for factor, motif in zip(FACTORS, embedded_motifs(), strict=True) if factor in CLASSES
+        ]
     best = np.empty((len(X), len(motifs)), np.float32)
     for column, motif in zip(best.T, motifs, strict=True):
         bits = np.log2((motif.pwm * motif.nsites + 0.25) / (motif.nsites + 1) / 0.25)

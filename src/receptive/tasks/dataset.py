@@ -109,7 +109,7 @@ def write(dataset: Dataset, path: Path | str) -> str:
     Raises:
         ReceptiveError: the file cannot be written.
     """
-    with writing(path) as file:
+    with hdf5_writer(path) as file:
         for name, value in {"task": dataset.task, "version": __version__, **dataset.attributes}.items():
             file.attrs[name] = value
         file.attrs["classes"] = list(dataset.classes)
@@ -133,7 +133,7 @@ def add_to_hash(
 
 
 @contextmanager
-def writing(path: Path | str) -> Iterator[h5py.File]:
+def hdf5_writer(path: Path | str) -> Iterator[h5py.File]:
     """Yield an HDF5 file in memory, and write it to ``path`` when the block succeeds.
 
     HDF5 itself crashes the process if a disk is full.
@@ -201,7 +201,7 @@ def read_split(path: Path | str, name: str = "test") -> tuple[Split, tuple[str, 
 
 
 def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], dict[str, Any]]:
-    """The splits of a file, and its attributes."""
+    """Return the splits of a file, and its attributes."""
     check_file(path, "an HDF5 file", f"; `receptive data synthetic --out {path}` makes one")
     try:
         with h5py.File(path, "r") as file:
@@ -216,7 +216,7 @@ def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], di
 
 
 def _classes(named: Any, split: Split, path: Path) -> tuple[str, ...]:
-    """The names of the labels, by default ``class 0``, …"""
+    """Return the names of the labels, by default ``class 0``, …"""
     count = split.Y.shape[1]
     classes = named or [f"class {index}" for index in range(count)]
     if not isinstance(classes, list) or len(classes) != count:
@@ -243,7 +243,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         value = value.tolist()
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     plain = isinstance(value, str | int) or (isinstance(value, float) and np.isfinite(value))
@@ -284,9 +284,9 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         wrong = ~(((block == 0) | (block == 1)).all(1) & (block.sum(1) <= 1))
         if wrong.any():
             row, position = np.argwhere(wrong)[0]
-            found = block[row, :, position].tolist()
+            numbers = block[row, :, position].tolist()
             raise ReceptiveError(
-                f"{path}: X_{name} is not one-hot: sequence {start + row}, position {position} is {found}"
+                f"{path}: X_{name} is not one-hot: sequence {start + row}, position {position} is {numbers}"
             )
         encoded[start : start + len(block)] = block.transpose(0, 2, 1)
     return Split(encoded, labels.astype(np.int8), {key: array[:] for key, array in truth.items()})

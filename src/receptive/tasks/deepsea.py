@@ -32,8 +32,8 @@ from scipy.io.matlab import MatReadError
 
 from receptive import __version__
 from receptive.errors import ReceptiveError
-from receptive.files import check_file, check_writable, packaged
-from receptive.tasks.dataset import PACKED, SPLITS, add_to_hash, file_hash, writing
+from receptive.files import check_file, check_writable, read_packaged
+from receptive.tasks.dataset import PACKED, SPLITS, add_to_hash, file_hash, hdf5_writer
 
 CLASSES = 919
 LENGTH = 1000
@@ -82,7 +82,7 @@ class Track:
 @cache
 def tracks() -> tuple[Track, ...]:
     """Return the twelve experiments in the order of the labels (S1 Table, D-13)."""
-    text = packaged("deepsea_tracks.tsv").decode()
+    text = read_packaged("deepsea_tracks.tsv").decode()
     return tuple(
         Track(
             index=int(row["class"]),
@@ -120,38 +120,38 @@ class Conversion:
 
     @property
     def validation(self) -> str | None:
-        """Which of the paper's totals counts the validation rows: neither, train or test; None if unclear."""
+        """The one of the paper's totals with the validation rows: neither, train or test; None if unclear."""
         train, valid, test = (self.sequences[split] for split in SPLITS)
         readings = {"neither": (train, test), "train": (train + valid, test), "test": (train, test + valid)}
         fitting = (name for name, totals in readings.items() if totals == (TRAIN_TOTAL, TEST_TOTAL))
         return next(fitting, None)
 
 
-def differences(found: Conversion) -> tuple[str, ...]:
+def differences(conversion: Conversion) -> tuple[str, ...]:
     """Say in a sentence each where a bundle is not the one that the paper used; no sentence if it is."""
     lines = [
-        f"{split}.mat has {found.rows[split]:,} rows, the bundle of DeepSEA {rows:,}"
+        f"{split}.mat has {conversion.rows[split]:,} rows, the bundle of DeepSEA {rows:,}"
         for split, rows in BUNDLE_ROWS.items()
-        if found.rows[split] != rows
+        if conversion.rows[split] != rows
     ]
     for place, track in enumerate(tracks()):
         for split, expected in (("train", track.train_positives), ("test", track.test_positives)):
-            count = found.positives[split][place]
+            count = conversion.positives[split][place]
             if count != expected:
                 lines.append(
                     f"{split}.mat has {count:,} rows with a peak of {track.factor} (class {track.index}), "
                     f"expected {expected:,}"
                 )
-    if found.validation is None:
-        train, valid, test = (found.sequences[split] for split in SPLITS)
+    if conversion.validation is None:
+        train, valid, test = (conversion.sequences[split] for split in SPLITS)
         lines.append(
             f"{train:,} training, {valid:,} validation and {test:,} test sequences are kept; the paper has "
             f"{TRAIN_TOTAL:,} and {TEST_TOTAL:,}, with the validation sequences in one of them or in neither"
         )
-    if found.cg >= found.gc:
+    if conversion.cg >= conversion.gc:
         lines.append(
-            f"the training sequences have {found.cg:,} CG and {found.gc:,} GC; human DNA has fewer CG, so "
-            "the channels of trainxdata may not be in the order A, G, C, T"
+            f"the training sequences have {conversion.cg:,} CG and {conversion.gc:,} GC; human DNA has "
+            "fewer CG, so the channels of trainxdata may not be in the order A, G, C, T"
         )
     return tuple(lines)
 
@@ -188,7 +188,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
 
     digest = hashlib.sha256()
     cg = gc = 0
-    with writing(out) as file:
+    with hdf5_writer(out) as file:
         file.attrs["task"] = "invivo"
         file.attrs["version"] = __version__
         file.attrs["source"] = "DeepSEA training bundle (Zhou & Troyanskaya 2015)"
@@ -201,8 +201,8 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
             del codes
     return Conversion(
         rows,
-        {split: len(found) for split, found in kept.items()},
-        {split: tuple(map(int, found.sum(0, dtype=np.int64))) for split, found in labels.items()},
+        {split: len(rows) for split, rows in kept.items()},
+        {split: tuple(map(int, rows.sum(0, dtype=np.int64))) for split, rows in labels.items()},
         cg,
         gc,
         file_hash(out),
@@ -214,7 +214,7 @@ def convert(source: Path | str, out: Path | str, progress: Progress | None = Non
 
 
 @contextmanager
-def _reading(path: Path, what: str) -> Iterator[None]:
+def _explain_damage(path: Path, what: str) -> Iterator[None]:
     """Turn what the readers raise on damaged files into an error that names file and field."""
     try:
         yield
@@ -230,16 +230,14 @@ def _reading(path: Path, what: str) -> Iterator[None]:
 def _check(path: Path, split: str) -> int:
     """Refuse a file of the wrong format, split or shape; return its number of rows."""
     check_file(path, "a MATLAB file", "; the bundle has train.mat, valid.mat and test.mat")
-    with _reading(path, "the file"), path.open("rb") as raw:
+    with _explain_damage(path, "the file"), path.open("rb") as raw:
         start = raw.read(19)
     form = "v7.3" if h5py.is_hdf5(path) else "v5" if start == b"MATLAB 5.0 MAT-file" else "unknown"
     expected = "v7.3" if split == "train" else "v5"
     if form != expected:
-        found = "no MATLAB file" if form == "unknown" else f"MATLAB {form}"
-        raise ReceptiveError(
-            f"{path}: expected MATLAB {expected}, as DeepSEA's {split}.mat is, found {found}"
-        )
-    with _reading(path, "its fields"):
+        what = "no MATLAB file" if form == "unknown" else f"MATLAB {form}"
+        raise ReceptiveError(f"{path}: expected MATLAB {expected}, as DeepSEA's {split}.mat is, found {what}")
+    with _explain_damage(path, "its fields"):
         if split == "train":
             with h5py.File(path, "r") as file:
                 held = {key: item for key, item in file.items() if isinstance(item, h5py.Dataset)}
@@ -281,7 +279,7 @@ def _labels(path: Path, split: str, rows: int, tell: Progress) -> NDArray[np.uin
         array = file[key]
         for tile in _tiles(array, tell, what):
             classes, at = tile
-            with _reading(path, key):
+            with _explain_damage(path, key):
                 block = array[tile]
             for column, index in enumerate(columns):
                 if classes.start <= index < classes.stop:
@@ -305,7 +303,7 @@ def _codes(path: Path, split: str, kept: NDArray[np.int64], tell: Progress) -> N
             first, last = np.searchsorted(kept, (at.start, at.stop))
             if first == last:
                 continue
-            with _reading(path, key):
+            with _explain_damage(path, key):
                 block = array[positions, :, at]
             channels = block[:, :, kept[first:last] - at.start].transpose(1, 2, 0)
             codes[first:last, positions] = _code(channels, path, key)
@@ -313,7 +311,7 @@ def _codes(path: Path, split: str, kept: NDArray[np.int64], tell: Progress) -> N
 
 
 def _load(path: Path, key: str) -> NDArray[np.generic]:
-    with _reading(path, key):
+    with _explain_damage(path, key):
         return np.asarray(scipy.io.loadmat(path, variable_names=[key])[key])
 
 

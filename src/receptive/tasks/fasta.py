@@ -80,9 +80,9 @@ def parse(text: str, source: str) -> list[tuple[str, str]]:
             )
     if unknown:
         total = sum(len(sequence) for _, sequence in joined)
-        each = ", ".join(f"{letter} {count:,}" for letter, count in unknown.most_common())
+        letters = ", ".join(f"{letter} {count:,}" for letter, count in unknown.most_common())
         warnings.warn(
-            f"{source}: {unknown.total():,} of {total:,} letters are read as unknown: {each}",
+            f"{source}: {unknown.total():,} of {total:,} letters are read as unknown: {letters}",
             ReceptiveWarning,
             2,
         )

@@ -47,7 +47,7 @@ def read(path: Path | str, names: Sequence[str]) -> tuple[NDArray[np.int8], tupl
             f"{path}: expected a header line with an id and the names of the classes, apart by tabs or "
             f"commas, no name twice, found {content[0][:80]!r}"
         )
-    found: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = {}
     for id, *cells in body:
         if len(cells) != len(classes):
             raise ReceptiveError(f"{path}: id {id}: expected {len(classes)} labels, found {len(cells)}")
@@ -56,19 +56,19 @@ def read(path: Path | str, names: Sequence[str]) -> tuple[NDArray[np.int8], tupl
                 raise ReceptiveError(
                     f"{path}: id {id}, class {name}: expected 0, 1 or nothing (not measured), found {cell!r}"
                 )
-        if id in found:
+        if id in places:
             raise ReceptiveError(f"{path}: id {id}: expected one row, found several")
-        found[id] = [VALUES[cell.lower()] for cell in cells]
+        places[id] = [VALUES[cell.lower()] for cell in cells]
     known = Counter(names)
     for where, ids in (
-        ("without a row of labels", [name for name in names if name not in found]),
-        ("in the table but not among the sequences", [id for id in found if id not in known]),
+        ("without a row of labels", [name for name in names if name not in places]),
+        ("in the table but not among the sequences", [id for id in places if id not in known]),
         ("of more than one sequence", [name for name, count in known.items() if count > 1]),
     ):
         if ids:
             more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
             raise ReceptiveError(f"{path}: ids {where}: {', '.join(ids[:3])}{more}")
-    Y = np.array([found[name] for name in names], np.int8)
+    Y = np.array([places[name] for name in names], np.int8)
     if (Y == UNKNOWN).all():
         raise ReceptiveError(f"{path}: expected labels 0 and 1, found none that is measured")
     return Y, tuple(classes)

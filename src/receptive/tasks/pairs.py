@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import FACTORS, embedded
+from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks.dataset import SPLITS, Dataset, Split, check_seed
 from receptive.tasks.synthetic import FRACTIONS, LENGTH, NONE, SEQUENCES, models, pool, sample
@@ -45,7 +45,7 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
     if sequences < 10:
         raise UsageError(f"--sequences is {sequences}: at least 10 are needed for three splits")
     check_seed(seed)
-    rng, table = np.random.default_rng(seed), pool(embedded())
+    rng, table = np.random.default_rng(seed), pool(embedded_motifs())
     shape = (sequences, HALVES)
     which = rng.integers(len(PAIRS), size=shape)
     form = rng.choice(len(FORMS), size=shape, p=list(FORMS.values()))
@@ -80,6 +80,6 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
         for name, rows in zip(SPLITS, np.split(rng.permutation(sequences), ends), strict=True)
     }
     names = list(FACTORS)
-    classes = tuple(f"{names[one]}+{names[other]}" for one, other in PAIRS)
+    classes = tuple(f"{names[first]}+{names[other]}" for first, other in PAIRS)
     origin = {"seed": seed, "protocol": protocol.name, "gap": GAP}
     return Dataset("synthetic-pairs", classes, **splits, attributes=origin)

@@ -6,7 +6,7 @@ from json import dumps
 from pathlib import Path
 
 from receptive.errors import UsageError
-from receptive.protocols import Protocol, drawing
+from receptive.protocols import Protocol, task_fields
 from receptive.tasks import chipseq, dataset, pairs, synthetic
 from receptive.tasks.dataset import Dataset
 
@@ -31,23 +31,23 @@ class Task:
     sister: bool = False
 
 
-def _drawn(name: str, seed: int = 0, sequences: int = synthetic.SEQUENCES) -> Callable[[Protocol], Dataset]:
+def _draw(name: str, seed: int = 0, sequences: int = synthetic.SEQUENCES) -> Callable[[Protocol], Dataset]:
     return lambda protocol: synthetic.generate(seed, protocol, sequences, task=name)
 
 
 TASKS = {
-    "synthetic": Task(_drawn("synthetic")),
-    "synthetic-draw1": Task(_drawn("synthetic-draw1", 1), sister=True),
-    "synthetic-draw2": Task(_drawn("synthetic-draw2", 2), sister=True),
-    "synthetic-quarter": Task(_drawn("synthetic-quarter", 0, synthetic.SEQUENCES // 4), sister=True),
-    "synthetic-fourfold": Task(_drawn("synthetic-fourfold", 0, 4 * synthetic.SEQUENCES), sister=True),
+    "synthetic": Task(_draw("synthetic")),
+    "synthetic-draw1": Task(_draw("synthetic-draw1", 1), sister=True),
+    "synthetic-draw2": Task(_draw("synthetic-draw2", 2), sister=True),
+    "synthetic-quarter": Task(_draw("synthetic-quarter", 0, synthetic.SEQUENCES // 4), sister=True),
+    "synthetic-fourfold": Task(_draw("synthetic-fourfold", 0, 4 * synthetic.SEQUENCES), sister=True),
     "synthetic-pairs": Task(lambda protocol: pairs.generate(0, protocol), sister=True),
     "invivo": Task(None, "on DeepSEA's sequences, the paper's own", real=True),
     "chipseq": Task(
         lambda _: chipseq.load(), "on the ChIP-seq task, which is not the paper's data", real=True
     ),
     "chipseq-shuffled": Task(
-        lambda _: chipseq.shuffled(),
+        lambda _: chipseq.shuffle_labels(),
         "Labels are exchanged at random within each split: there is nothing to learn, and AU-ROC should be "
         "0.5.",
         real=True,
@@ -98,12 +98,12 @@ def load(path: Path | str | None, name: str | None, protocol: Protocol) -> Datas
         if task is None or task.make is None:
             raise UsageError(f"--task {name} needs --data FILE; {', '.join(PACKAGED)} do without")
         return task.make(protocol)
-    found = dataset.read(path, name)
-    for field, asked in drawing(protocol).items():
-        drawn = found.attributes.get(field, asked)
+    data = dataset.read(path, name)
+    for field, asked in task_fields(protocol).items():
+        drawn = data.attributes.get(field, asked)
         if drawn != asked:
             raise UsageError(
                 f"{path} was drawn with {field} {drawn}, the protocol {protocol.name} has {asked}: "
                 f"draw it anew, or --set {field}={dumps(drawn)}"
             )
-    return found
+    return data

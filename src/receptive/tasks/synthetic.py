@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded, jaspar_2016
+from receptive.motifs.jaspar import FACTORS, RELEVANT, embedded_motifs, jaspar_2016
 from receptive.motifs.motif import Motif, information_content, reverse_complement, scan
 from receptive.motifs.tomtom import match
-from receptive.protocols import RELEASED, Protocol, drawing
+from receptive.protocols import RELEASED, Protocol, task_fields
 from receptive.tasks.dataset import ROWS_READ, SPLITS, Dataset, Split, check_seed
 
 SEQUENCES = 25_000
@@ -86,7 +86,7 @@ def generate(
     if sequences > MOST:
         raise UsageError(f"--sequences is {sequences}: expected at most {MOST}")
     check_seed(seed)
-    motifs = embedded() if motifs is None else motifs
+    motifs = embedded_motifs() if motifs is None else motifs
     most = len(protocol.motif_counts)
     table = pool(motifs)
     if most * table.widths.max() + (most + 1) * protocol.buffer >= LENGTH:
@@ -118,7 +118,7 @@ def generate(
     }
     names = {identifier: factor for factor, identifier in FACTORS.items()}
     classes = tuple(names.get(motif.id, motif.name or motif.id) for motif in motifs)
-    origin = {"seed": seed, "protocol": protocol.name, **drawing(protocol)}
+    origin = {"seed": seed, "protocol": protocol.name, **task_fields(protocol)}
     return Dataset(task, classes, **splits, attributes=origin)
 
 
@@ -218,7 +218,7 @@ def sequence_models(split: Split, motifs: Sequence[Motif] | None = None) -> NDAr
     Returns:
         float32 (N, 4, L), as the released file keeps them under ``model_train`` and so on.
     """
-    table = pool(embedded() if motifs is None else motifs)
+    table = pool(embedded_motifs() if motifs is None else motifs)
     motif, strand, start = (split.truth[key].astype(np.int64) for key in ("motif", "strand", "start"))
     chosen = np.where(motif == NONE, NONE, 2 * motif + strand)
     rows = models(table, chosen, start, split.X.shape[1])
@@ -235,25 +235,25 @@ def with_models(data: Dataset) -> Dataset:
 
 
 def chance_sites(
-    split: Split, motifs: Sequence[Motif] | None = None, found: float = 0.5
+    split: Split, motifs: Sequence[Motif] | None = None, share: float = 0.5
 ) -> NDArray[np.float64]:
     """Measure the false negatives among the labels (SYN-6).
 
     Labels tell of embedded motifs alone, but random DNA holds sites as well. For each motif: the share of the
     sequences labelled 0 that hold, on either strand, a site scoring at least as high (log-odds) as the
-    weakest of the best ``found`` of the sites embedded on purpose; by default, as the median site.
+    weakest of the best ``share`` of the sites embedded on purpose; by default, as the median site.
 
     Returns:
         (M,) shares.
     """
-    motifs = embedded() if motifs is None else motifs
+    motifs = embedded_motifs() if motifs is None else motifs
     shares = []
     for index, motif in enumerate(motifs):
         scores = _log_odds(split.X, motif)
         sequence, slot = np.nonzero(split.truth["motif"] == index)
         true = scores[sequence, split.truth["start"][sequence, slot], split.truth["strand"][sequence, slot]]
         best = scores.max(axis=(1, 2))
-        shares.append(np.mean(best[split.Y[:, index] == 0] >= np.quantile(true, 1 - found)))
+        shares.append(np.mean(best[split.Y[:, index] == 0] >= np.quantile(true, 1 - share)))
     return np.array(shares)
 
 
@@ -332,12 +332,12 @@ def draw_motifs(seed: int) -> tuple[Motif, ...]:
         if 6 <= motif.width <= 19 and not {":", "("} & {*motif.name} and motif.name not in known
     ]
     drawn: list[Motif] = []
-    for bits in sorted(float(information_content(motif.pwm).sum()) for motif in embedded()):
+    for bits in sorted(float(information_content(motif.pwm).sum()) for motif in embedded_motifs()):
         free = [
             motif
             for motif in candidates
             if not any(frozenset((motif.id, id)) in alike for id in taken)
-            and motif.name not in {each.name for each in drawn}
+            and motif.name not in {other.name for other in drawn}
         ]
         distances = np.array([abs(float(information_content(motif.pwm).sum()) - bits) for motif in free])
         near = np.flatnonzero(distances <= max(BITS_APART, float(distances.min())))

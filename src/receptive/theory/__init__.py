@@ -1,1 +1,1 @@
-"""What follows from an architecture alone: layers, receptive fields, the toy model, assembly."""
+"""Theory: what follows from an architecture alone: layers, receptive fields, the toy model, assembly."""

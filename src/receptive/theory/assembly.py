@@ -41,7 +41,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.errors import UsageError
-from receptive.files import packaged
+from receptive.files import read_packaged
 from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import INPUT, Node
 
@@ -97,7 +97,7 @@ def bits(
     offsets = 2 * reach + 1
     mean, mean_rest, doubt = np.zeros((patterns.shape[1],) * 2), 0.0, 0.0
     for offset in range(reach + 1):
-        seen = _seen(runs, offset, stride * step, patterns)
+        seen = _joint_patterns(runs, offset, stride * step, patterns)
         rest = 1 - float(seen.sum())
         # An offset of -d shows what d does with the channels exchanged.
         twice = 2 if offset else 1
@@ -112,7 +112,7 @@ Run = tuple[int, int, int]
 
 
 def _runs(pool: int, spacing: int, taps: int) -> list[Run]:
-    """The positions under a filter, from its first window's start, in runs that the same windows hold."""
+    """Part the positions under a filter, from its first window's start, into runs of the same windows."""
     windows = [(i * spacing, i * spacing + pool) for i in range(taps)]
     edges = sorted({edge for window in windows for edge in window})
     runs = []
@@ -124,7 +124,7 @@ def _runs(pool: int, spacing: int, taps: int) -> list[Run]:
 
 
 def _by_chance(runs: Sequence[Run], chance: float) -> dict[int, float]:
-    """The probability of every pattern of windows that chance alone lights."""
+    """Return the probability of every pattern of windows that chance alone lights."""
     patterns = {0: 1.0}
     for low, high, mask in runs:
         dark = (1 - chance) ** (high - low)
@@ -141,7 +141,7 @@ def _by_chance(runs: Sequence[Run], chance: float) -> dict[int, float]:
 
 
 def _with_part(patterns: Mapping[int, float], runs: Sequence[Run]) -> FloatArray:
-    """The probability (runs, patterns) of every pattern if a part lies in a run and lights its windows."""
+    """Return the probability (runs, patterns) of every pattern if a part in a run lights its windows."""
     masks = [mask for *_, mask in runs]
     index = {pattern: i for i, pattern in enumerate(sorted({p | mask for p in patterns for mask in masks}))}
     table = np.zeros((len(masks), len(index)))
@@ -151,8 +151,8 @@ def _with_part(patterns: Mapping[int, float], runs: Sequence[Run]) -> FloatArray
     return table
 
 
-def _seen(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> FloatArray:
-    """The probability (patterns of A, patterns of B) of what the filter sees; the rest is that of nothing.
+def _joint_patterns(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> FloatArray:
+    """Return the joint distribution of the two channels' patterns; 1 - sum is the chance of neither.
 
     The filter's places are ``step`` apart, so of all positions of A under it those with the same remainder
     share a phase, and within a phase all that leave B under it, too, are equally likely.
@@ -167,7 +167,7 @@ def _seen(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> 
         (i, j, max(a[0], b[0] - offset), min(a[1], b[1] - offset))
         for (i, a), (j, b) in product(enumerate(runs), repeat=2)
     ]
-    i, j, low, high = np.array([each for each in both if each[2] < each[3]] or np.empty((0, 4), int)).T
+    i, j, low, high = np.array([pair for pair in both if pair[2] < pair[3]] or np.empty((0, 4), int)).T
     # Remainders between two cuts are met equally often in every range of positions.
     cuts = np.unique([0, *(low % step), *(high % step)])
     met = (high[:, None] - 1 - cuts) // step - (low[:, None] - 1 - cuts) // step
@@ -179,9 +179,9 @@ def _seen(runs: Sequence[Run], offset: int, step: int, patterns: FloatArray) -> 
 
 
 def _entropy(table: FloatArray, rest: float) -> float:
-    """Entropy in bits of a table of probabilities and one more."""
-    found = table[table > 0]
-    return float(-(found * np.log2(found)).sum()) - (rest * log2(rest) if rest > 0 else 0.0)
+    """Compute the entropy in bits of a table of probabilities and one more."""
+    positive = table[table > 0]
+    return float(-(positive * np.log2(positive)).sum()) - (rest * log2(rest) if rest > 0 else 0.0)
 
 
 @cache
@@ -244,7 +244,7 @@ def kind_of(fraction: float) -> Kind:
 
 @dataclass(frozen=True)
 class Curve:
-    """What turns assembly information into a relevant fraction, in the first registration.
+    """The curve of the first registration, from assembly information to a relevant fraction.
 
     Attributes:
         chance: how often a filter fires by chance, in `bits`.
@@ -262,9 +262,9 @@ class Curve:
 
 
 @cache
-def fitted() -> Curve:
+def fitted_curve() -> Curve:
     """Return the curve fitted to the relevant fractions of the paper's Table 1 (`predictions.fit`)."""
-    text = packaged("assembly.json")
+    text = read_packaged("assembly.json")
     return Curve(**json.loads(text))
 
 
@@ -287,7 +287,7 @@ class Logistic:
 
 @dataclass(frozen=True)
 class View:
-    """What the next convolution, or dense layers, see of a convolution.
+    """A convolution as the next convolution, or dense layers, see it.
 
     Attributes:
         name: the convolution.
@@ -340,11 +340,11 @@ def views(fields: ReceptiveFields) -> tuple[View, ...]:
     Args:
         fields: the network's receptive fields.
     """
-    return tuple(max(found, key=lambda each: each.bits) for found in _readers(fields).values())
+    return tuple(max(seen, key=lambda view: view.bits) for seen in _readers(fields).values())
 
 
 def _readers(fields: ReceptiveFields) -> dict[str, list[View]]:
-    """What is seen of every convolution by each of its readers, dense layers after all convolutions.
+    """Return the views that each reader has of every convolution, dense layers after all convolutions.
 
     Where branches meet, a map comes through the one that has lost least of its places, whatever the others
     have: a gate that has pooled everything takes nothing from what it multiplies.
@@ -355,7 +355,7 @@ def _readers(fields: ReceptiveFields) -> dict[str, list[View]]:
     # Of every node the convolutions it carries, each with its window and what is peculiar about the way.
     maps: dict[str, dict[str, tuple[int, frozenset[str]]]] = {INPUT: {}}
     for node in nodes:
-        layer, lost = node.layer, _lost(fields, node)
+        layer, lost = node.layer, _added_uncertainty(fields, node)
         sharpest[layer.name] = min(sharpest[below] for below in node.inputs) + lost
         came: dict[str, str] = {}  # of every convolution: the input that has lost least of its places
         for below in node.inputs:
@@ -387,10 +387,10 @@ def _readers(fields: ReceptiveFields) -> dict[str, list[View]]:
             row = fields.row(layer.name)
             for name, (window, way) in maps[layer.name].items():
                 ends[name].append(View(name, "", window, row.jump, row.length, 1, 1, way | {"dense"}))
-    return {name: found + ends[name] for name, found in readers.items()}
+    return {name: seen + ends[name] for name, seen in readers.items()}
 
 
-def covered(fields: ReceptiveFields) -> dict[str, int]:
+def letters_covered(fields: ReceptiveFields) -> dict[str, int]:
     """Count the letters that a neuron of each layer can check at once.
 
     Gaps that dilation leaves do not count, and a pool checks no more than the one neuron that it passes on.
@@ -406,7 +406,7 @@ def covered(fields: ReceptiveFields) -> dict[str, int]:
     return covered
 
 
-def _lost(fields: ReceptiveFields, node: Node) -> int:
-    """Positions that a layer itself leaves open, beyond those that what it reads does."""
+def _added_uncertainty(fields: ReceptiveFields, node: Node) -> int:
+    """Return the positional uncertainty that a layer adds to that of its input."""
     read = [fields.row(below).uncertainty for below in node.inputs if below != INPUT]
     return fields.row(node.layer.name).uncertainty - max(read, default=1)

@@ -1,4 +1,4 @@
-"""Which input positions a neuron sees: receptive fields of 1-D networks, exactly.
+"""Receptive fields of 1-D networks, exactly: the input positions that a neuron sees.
 
 A network is a tuple of `Layer`s, or a `Graph` where branches meet. Every layer maps the fields of its inputs
 by three recurrences (`grown_size`, `grown_jump`, `grown_start`) and one for lengths (`output_length`), so
@@ -25,38 +25,38 @@ MOST_FOLLOWED = 2 * 10**8
 
 
 def span(size: int, dilation: int = 1) -> int:
-    """Neurons from the first to the last tap of a filter, both counted."""
+    """Count the neurons from the first to the last tap of a filter, both included."""
     return (size - 1) * dilation + 1
 
 
 def grown_size(size: int, jump: int, span: int) -> int:
-    """Positions in the field of a neuron whose window spans ``span`` neurons, ``jump`` apart."""
+    """Return the size of a field whose window spans ``span`` neurons, ``jump`` positions apart."""
     return size + (span - 1) * jump
 
 
 def grown_jump(jump: int, stride: int) -> int:
-    """Input positions between the fields of neighbouring neurons, after a stride."""
+    """Return the input positions between the fields of neighbouring neurons, after a stride."""
     return jump * stride
 
 
 def grown_start(start: int, jump: int, left: int) -> int:
-    """Left edge of the first neuron's field, after ``left`` neurons of padding."""
+    """Return the left edge of the first neuron's field, after ``left`` neurons of padding."""
     return start - left * jump
 
 
 def grown_uncertainty(uncertainty: int, jump: int, span: int) -> int:
-    """Positions among which pooling over ``span`` neurons leaves the place of a feature open (RF-3)."""
+    """Count the positions among which pooling over ``span`` neurons leaves a feature's place open (RF-3)."""
     return uncertainty + (span - 1) * jump
 
 
 def same_padding(length: int, span: int, stride: int) -> tuple[int, int]:
-    """Neurons that TensorFlow's "same" adds at the left and right; an odd one goes to the right."""
+    """Return the neurons that TensorFlow's "same" adds at the left and right; an odd one goes right."""
     total = max((-(-length // stride) - 1) * stride + span - length, 0)
     return total // 2, total - total // 2
 
 
 def output_length(length: int, span: int, stride: int, ends: tuple[int, int]) -> int:
-    """Windows of ``span`` neurons, ``stride`` apart, that fit in ``length`` neurons and their padding."""
+    """Count the windows of ``span`` neurons, ``stride`` apart, that fit in ``length`` neurons and padding."""
     return max((length + sum(ends) - span) // stride + 1, 0)
 
 
@@ -117,11 +117,11 @@ class LayerField:
 
 
 def interval(row: LayerField, neuron: int, clipped: bool = True) -> range:
-    """The input positions from the first to the last that a neuron sees.
+    """Return the input positions from the first to the last that a neuron sees.
 
-    Clipped to what the layer can reach, this is exactly what the neuron sees (`seen`) as long as no layer is
-    dilated, leaves gaps by a stride beyond its field, or has padding as wide as its window. Otherwise the
-    neuron sees a part of it.
+    Clipped to what the layer can reach, this is exactly what the neuron sees (`positions_seen`) as long as no
+    layer is dilated, leaves gaps by a stride beyond its field, or has padding as wide as its window.
+    Otherwise the neuron sees a part of it.
 
     Args:
         row: the neuron's layer.
@@ -150,7 +150,7 @@ class ReceptiveFields:
     rows: tuple[LayerField, ...]
 
     def row(self, name: str) -> LayerField:
-        """The row of the layer of this name.
+        """Return the row of the layer of this name.
 
         Raises:
             UsageError: there is no such layer.
@@ -168,16 +168,16 @@ class ReceptiveFields:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
         outputs = (row for row in self.rows if row.name not in read)
-        reached = _reached(self, {row.name: range(row.length) for row in outputs})
+        reached = _mark_below(self, {row.name: range(row.length) for row in outputs})
         return len(reached) if isinstance(reached, range) else int(reached.sum())
 
     @property
     def unaligned(self) -> tuple[str, ...]:
-        """Why branches do not look at the same place, one sentence for each join where they do not."""
+        """Reasons that branches do not look at the same place, a sentence for each join where they do not."""
         return tuple(row.unaligned for row in self.rows if row.unaligned)
 
     def json(self) -> dict[str, Any]:
-        """The fields as ``receptive field --json`` prints them."""
+        """Return the fields as ``receptive field --json`` prints them."""
         layers = [
             {
                 "name": row.name,
@@ -204,7 +204,7 @@ class ReceptiveFields:
         return self.text({})
 
     def text(self, columns: Mapping[str, Mapping[str, str]]) -> str:
-        """The fields as a table, with more columns: by their heads, what to write for which layers.
+        """Return the fields as a table, with more columns: by their heads, what to write for which layers.
 
         The last of these holds words, the others numbers.
         """
@@ -255,9 +255,9 @@ def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> Rec
     for node in graph.nodes:
         below = [rows[name] for name in node.inputs]
         if node.layer.kind in JOINS:
-            rows[node.layer.name] = _joined(graph, node, below)
+            rows[node.layer.name] = _join(graph, node, below)
         else:
-            rows[node.layer.name] = _grown(node.layer, below[0], input_length)
+            rows[node.layer.name] = _grow(node.layer, below[0], input_length)
     return ReceptiveFields(graph, input_length, tuple(rows[node.layer.name] for node in graph.nodes))
 
 
@@ -268,17 +268,17 @@ def unreadable(fields: ReceptiveFields) -> dict[str, str]:
     inputs come: all layers below move by one position, none of them pools, and branches that meet look at the
     same place (Results, "Distributed representations…"). The convolution itself may be strided or dilated.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     blurred: dict[str, tuple[int, str]] = {}  # of every node that loses places: the first that does, and why
     for place, (node, row) in enumerate(zip(fields.graph.nodes, fields.rows, strict=True)):
         below = [blurred[name] for name in node.inputs if name in blurred]
         if row.kind == "conv":
-            found[row.name] = min(below)[1] if below else ""
+            reasons[row.name] = min(below)[1] if below else ""
         if why := _blurs(row):
             below.append((place, why))
         if below:
             blurred[row.name] = min(below)
-    return found
+    return reasons
 
 
 def _blurs(row: LayerField) -> str:
@@ -298,8 +298,10 @@ def _blurs(row: LayerField) -> str:
     return ""
 
 
-def seen(fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = None) -> npt.NDArray[np.intp]:
-    """Exactly the input positions that some neurons of a layer see, in order.
+def positions_seen(
+    fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = None
+) -> npt.NDArray[np.intp]:
+    """Return exactly the input positions that some neurons of a layer see, in order.
 
     Where dilation or strides leave gaps, or a field reaches into padding, this is less than `interval`. It
     follows every tap down to the sequence instead of using the recurrences.
@@ -318,7 +320,9 @@ def seen(fields: ReceptiveFields, name: str, neurons: Sequence[int] | None = Non
     row = fields.row(name)
     if neurons is not None and not all(0 <= neuron < row.length for neuron in neurons):
         raise UsageError(f"layer {name} has neurons 0 to {row.length - 1}, not all of {list(neurons)}")
-    return np.flatnonzero(_mask(_reached(fields, {name: _marks(row.length, neurons)}), fields.input_length))
+    return np.flatnonzero(
+        _mask(_mark_below(fields, {name: _marks(row.length, neurons)}), fields.input_length)
+    )
 
 
 Marks = range | npt.NDArray[np.bool_]
@@ -335,7 +339,7 @@ def _marks(length: int, neurons: Sequence[int] | None) -> Marks:
 
 
 def _mask(marks: Marks, length: int) -> npt.NDArray[np.bool_]:
-    """The mask of some of ``length`` neurons."""
+    """Return the mask of some of ``length`` neurons."""
     if not isinstance(marks, range):
         return marks
     mask = np.zeros(length, bool)
@@ -343,7 +347,7 @@ def _mask(marks: Marks, length: int) -> npt.NDArray[np.bool_]:
     return mask
 
 
-def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
+def _mark_below(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
     """Mark the input positions that the marked neurons of some layers see, in one walk down.
 
     Raises:
@@ -361,8 +365,8 @@ def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
             size, stride, dilation, (left, _) = _window(layer, length)
             if _broadcast(length, lengths[layer.name], layer):
                 stride = 0
-            found = _seen_range(marks, size, stride, dilation, left, length)
-            if found is None:
+            touched = _seen_range(marks, size, stride, dilation, left, length)
+            if touched is None:
                 followed += length
                 if followed > MOST_FOLLOWED:
                     raise UsageError(
@@ -370,16 +374,16 @@ def _reached(fields: ReceptiveFields, marked: dict[str, Marks]) -> Marks:
                         f"{fields.input_length:,}"
                     )
                 above = np.flatnonzero(_mask(marks, lengths[layer.name]))
-                found = _tapped(above * stride - left, size, dilation, length)
-            marked[below] = _both(found, marked[below], length) if below in marked else found
+                touched = _mark_taps(above * stride - left, size, dilation, length)
+            marked[below] = _both(touched, marked[below], length) if below in marked else touched
     return marked[INPUT]
 
 
-def _both(one: Marks, other: Marks, length: int) -> Marks:
+def _both(marks: Marks, other: Marks, length: int) -> Marks:
     """Mark what either marks of ``length`` neurons."""
-    if isinstance(one, range) and isinstance(other, range) and one == other:
-        return one
-    return _mask(one, length) | _mask(other, length)
+    if isinstance(marks, range) and isinstance(other, range) and marks == other:
+        return marks
+    return _mask(marks, length) | _mask(other, length)
 
 
 def _seen_range(marks: Marks, size: int, stride: int, dilation: int, left: int, length: int) -> Marks | None:
@@ -393,7 +397,7 @@ def _seen_range(marks: Marks, size: int, stride: int, dilation: int, left: int, 
     return range(start, max(start, min(last + span(size, dilation), length)))
 
 
-def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
+def _mark_taps(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) -> npt.NDArray[np.bool_]:
     """Mark the neurons, of ``length``, that filters of ``size`` taps touch whose first taps are at ``first``.
 
     Every filter opens at its first tap and closes one step after its last, both of which leave the same
@@ -410,12 +414,12 @@ def _tapped(first: npt.NDArray[np.intp], size: int, dilation: int, length: int) 
 
 
 def _broadcast(below: int, length: int, layer: Layer) -> bool:
-    """Whether the one neuron of a branch is added to each of the ``length`` neurons of the others."""
+    """Tell whether the one neuron of a branch is added to each of the ``length`` neurons of the others."""
     return layer.kind == "add" and below == 1 < length
 
 
 def _window(layer: Layer, length: int) -> tuple[int, int, int, tuple[int, int]]:
-    """Size, stride, dilation and padding (negative: cropping) of a layer's windows on ``length`` neurons."""
+    """Return size, stride, dilation and padding (negative: cropping) of windows on ``length`` neurons."""
     if layer.kind == "global":
         return length, length, 1, (0, 0)
     if layer.padding == "same":
@@ -435,12 +439,12 @@ def windows(layer: Layer, length: int) -> int:
 
 
 def _reach(row: LayerField) -> tuple[int, int]:
-    """First position, and the one after the last, that a layer's neurons see."""
+    """Return the first position that a layer's neurons see, and the one after the last."""
     return max(row.within[0], row.start), min(row.within[1], row.stop)
 
 
-def _grown(layer: Layer, below: LayerField, input_length: int) -> LayerField:
-    """The row of a layer that reads one other, on sequences of ``input_length``."""
+def _grow(layer: Layer, below: LayerField, input_length: int) -> LayerField:
+    """Return the row of a layer that reads one other, on sequences of ``input_length``."""
     size, stride, dilation, ends = _window(layer, below.length)
     spanned = span(size, dilation)
     length = output_length(below.length, spanned, stride, ends)
@@ -466,8 +470,8 @@ def _grown(layer: Layer, below: LayerField, input_length: int) -> LayerField:
     )
 
 
-def _joined(graph: Graph, node: Node, branches: list[LayerField]) -> LayerField:
-    """The row of a layer where branches meet: the smallest moving window that holds all of them."""
+def _join(graph: Graph, node: Node, branches: list[LayerField]) -> LayerField:
+    """Return the row of a layer where branches meet: the smallest moving window that holds all of them."""
     name, why = node.layer.name, ""
     longest = max(branches, key=lambda row: row.length)
     for i, row in enumerate(branches):
@@ -482,14 +486,14 @@ def _joined(graph: Graph, node: Node, branches: list[LayerField]) -> LayerField:
     for row in branches[1:]:
         astride = row.jump != first.jump and row.length > 1
         if not why and (astride or row.centre != first.centre):
-            one, other = _paths(graph, first.name, row.name)
+            here, other = _paths(graph, first.name, row.name)
             if astride:
                 differ = f"move by {first.jump} and {row.jump} positions"
                 if 0 in (first.jump, row.jump):
                     differ += "; every neuron sees all of the one that stands still"
             else:
                 differ = f"have their first fields centred on {first.centre:g} and {row.centre:g}"
-            why = f"{name} is unaligned: its branches through {one} and through {other} {differ}."
+            why = f"{name} is unaligned: its branches through {here} and through {other} {differ}."
     jump = max(row.jump for row in branches)
     start = min(
         row.start - (row.length - 1) * (jump - row.jump) for row in branches
@@ -509,8 +513,8 @@ def _joined(graph: Graph, node: Node, branches: list[LayerField]) -> LayerField:
     )
 
 
-def _paths(graph: Graph, one: str, other: str) -> tuple[str, str]:
-    """Two branches as texts, each from where they part (following every layer's first input) to its end."""
+def _paths(graph: Graph, this: str, other: str) -> tuple[str, str]:
+    """Write two branches as text, each from where they part (by every layer's first input) to its end."""
     above = {node.layer.name: node.inputs[0] for node in graph.nodes}
 
     def back(name: str) -> list[str]:
@@ -519,8 +523,8 @@ def _paths(graph: Graph, one: str, other: str) -> tuple[str, str]:
             path.append(above[path[-1]])
         return path[::-1]
 
-    paths = back(one), back(other)
-    same = (each == its for each, its in zip(*paths, strict=False))
+    paths = back(this), back(other)
+    same = (step == its for step, its in zip(*paths, strict=False))
     shared = next((i for i, both in enumerate(same) if not both), min(map(len, paths)))
     fork = paths[0][shared - 1]
     return tuple(" → ".join(path[shared:]) or f"{fork} itself" for path in paths)  # type: ignore[return-value]

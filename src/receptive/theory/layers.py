@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from receptive.errors import UsageError, shown
+from receptive.errors import UsageError, printable
 
 Kind = Literal["conv", "pool", "mean", "pad", "crop", "global", "add", "concat"]
 Padding = Literal["same", "valid"] | tuple[int, int]
@@ -93,7 +93,7 @@ class Layer:
 
 
 def _defaults(kind: str, size: int) -> tuple[int, Padding]:
-    """Stride and padding that the text form leaves out: the paper's convolution, Keras's pooling."""
+    """Return stride and padding that the text form leaves out: the paper's, or Keras's for pooling."""
     return (1, "same") if kind == "conv" else (size, "valid")
 
 
@@ -132,41 +132,41 @@ def parse_layers(text: str) -> tuple[Layer, ...]:
 
 
 def _parse_layer(text: str, begin: int, end: int) -> Layer:
-    """The layer that is written at ``text[begin:end]``."""
+    """Return the layer that is written at ``text[begin:end]``."""
     head = _HEAD.match(text, begin, end)
     if head is None:
         kinds = _HEAD.pattern.replace("|", ", ")
         raise _misread(text, begin, f'expected one of {kinds}, found "{text[begin:end]}"')
     kind, at = head.group(), head.end()
-    size, found = 1, dict[str, int | Padding]()
+    size, settings = 1, dict[str, int | Padding]()
     if kind in _EDGES:
-        found["padding"], at = _read_ends(text, at, end)
+        settings["padding"], at = _read_ends(text, at, end)
     elif kind != "global":
         size, at = _read_number(text, at, end, f"the size of {kind}")
         stride, padding = _defaults(kind, size)
         while suffix := _SUFFIX.match(text, at, end):
             what = {"s": "stride", "d": "dilation"}.get(suffix.group(), "padding")
-            if what in found:
+            if what in settings:
                 raise _misread(text, at, f"the {what} is given twice")
             at = suffix.end()
             if what != "padding":
-                found[what], at = _read_number(text, at, end, f"the {what}")
+                settings[what], at = _read_number(text, at, end, f"the {what}")
             elif suffix.group() == "p":
-                found[what], at = _read_ends(text, at, end)
+                settings[what], at = _read_ends(text, at, end)
             else:
-                found[what] = "same" if suffix.group() == "same" else "valid"
-        found = {"stride": stride, "padding": padding} | found
+                settings[what] = "same" if suffix.group() == "same" else "valid"
+        settings = {"stride": stride, "padding": padding} | settings
     if at != end:
         rest = "the end of the layer" if kind in (*_EDGES, "global") else "s1, d1, p1, p1,0, same or valid"
         raise _misread(text, at, f'expected {rest}, found "{text[at:end]}"')
     try:
-        return Layer(kind, size, **found)  # type: ignore[arg-type]
+        return Layer(kind, size, **settings)  # type: ignore[arg-type]
     except UsageError as error:
         raise _misread(text, begin, str(error)) from None
 
 
 def _read_number(text: str, at: int, end: int, what: str) -> tuple[int, int]:
-    """The number at ``at`` and where it stops."""
+    """Return the number at ``at`` and where it stops."""
     number = _NUMBER.match(text, at, end)
     if number is None:
         raise _misread(text, at, f'expected {what}, a number of up to six digits, found "{text[at:end]}"')
@@ -174,7 +174,7 @@ def _read_number(text: str, at: int, end: int, what: str) -> tuple[int, int]:
 
 
 def _read_ends(text: str, at: int, end: int) -> tuple[tuple[int, int], int]:
-    """One or two numbers at ``at``, as (left, right), and where they stop."""
+    """Return one or two numbers at ``at``, as (left, right), and where they stop."""
     ends = _ENDS.match(text, at, end)
     if ends is None:
         raise _misread(text, at, f'expected a number, or left,right, found "{text[at:end]}"')
@@ -182,8 +182,8 @@ def _read_ends(text: str, at: int, end: int) -> tuple[tuple[int, int], int]:
 
 
 def _misread(text: str, at: int, why: str) -> UsageError:
-    """An error that shows the text with a caret under character ``at``."""
-    before, after = (shown(re.sub(r"\s", " ", part)) for part in (text[:at], text[at:]))
+    """Return an error that shows the text with a caret under character ``at``."""
+    before, after = (printable(re.sub(r"\s", " ", part)) for part in (text[:at], text[at:]))
     before = before if len(before) <= _SHOWN else f"…{before[-_SHOWN:]}"
     after = after if len(after) <= _SHOWN else f"{after[:_SHOWN]}…"
     return UsageError(
@@ -248,7 +248,7 @@ class Graph:
 
 
 def chain(layers: Sequence[Layer]) -> Graph:
-    """The graph in which each layer reads the one before; nameless layers are called conv1, pool1, ..."""
+    """Chain layers into a graph, each reading the one before; nameless ones become conv1, pool1, ..."""
     count, below, nodes = Counter[str](), INPUT, list[Node]()
     for layer in layers:
         count[layer.kind] += 1

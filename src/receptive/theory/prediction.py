@@ -1,4 +1,4 @@
-"""What to expect of the filters of every convolution, before training: parts or whole motifs, how surely.
+"""Predictions before training: parts or whole motifs in every convolution, and how surely.
 
 Coincidence information (`assembly.coincidence`) is turned into a share of relevant filters by a curve that
 was fitted to the paper's published Table 1 alone. What came of such forecasts, network by network, ships with
@@ -10,12 +10,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cache
+from itertools import chain
 from math import inf, sqrt
 from statistics import fmean
 from typing import Any
 
-from receptive.files import packaged
-from receptive.theory.assembly import FEATURES, REACH, Kind, Logistic, View, covered, kind_of, views
+from receptive.files import read_packaged
+from receptive.theory.assembly import FEATURES, REACH, Kind, Logistic, View, kind_of, letters_covered, views
 from receptive.theory.fields import ReceptiveFields, unreadable
 
 SHORTEST = 11
@@ -45,6 +46,7 @@ class Outcome:
         forecast: the relevant fraction by the curve.
         trials: the measured ones.
         auroc: of the network, mean and standard deviation over these trials.
+        activation: behind the layer.
     """
 
     network: str
@@ -54,6 +56,7 @@ class Outcome:
     forecast: float
     trials: tuple[float, ...]
     auroc: tuple[float, float]
+    activation: str = "relu"
 
     @property
     def mean(self) -> float:
@@ -69,39 +72,43 @@ class Outcomes:
         curve: from bits to a relevant fraction.
         ceiling: the mean relevant fraction of networks with large pools on the ChIP-seq task.
         layers: every layer that was measured three times or more on the synthetic task.
+        switched: first layers with other activations than ReLU, of which the curve says nothing; likewise.
     """
 
     curve: Logistic
     ceiling: float
     layers: tuple[Outcome, ...]
+    switched: tuple[Outcome, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """Return them as JSON has them; `read` is the inverse."""
-        rows = [asdict(each) for each in self.layers]
-        for row in rows:
+        rows = {name: [asdict(outcome) for outcome in getattr(self, name)] for name in ("layers", "switched")}
+        for row in chain.from_iterable(rows.values()):
             row["view"]["features"] = sorted(row["view"]["features"])
-        return {"curve": asdict(self.curve), "ceiling": self.ceiling, "layers": rows}
+        return {"curve": asdict(self.curve), "ceiling": self.ceiling, **rows}
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Outcomes":
         """Return the outcomes of a JSON document."""
-        layers = []
-        for row in document["layers"]:
-            view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
-            trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
-            layers.append(Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)}))
-        return cls(Logistic(**document["curve"]), document["ceiling"], tuple(layers))
+        layers = dict[str, tuple[Outcome, ...]]()
+        for name in ("layers", "switched"):
+            for row in document[name]:
+                view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
+                trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
+                outcome = Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)})
+                layers[name] = (*layers.get(name, ()), outcome)
+        return cls(Logistic(**document["curve"]), document["ceiling"], **layers)
 
 
 @cache
 def outcomes() -> Outcomes:
     """Return what came of the forecasts in the runs that this version was released with."""
-    return Outcomes.read(json.loads(packaged("outcomes.json")))
+    return Outcomes.read(json.loads(read_packaged("outcomes.json")))
 
 
 @dataclass(frozen=True)
 class Prediction(View):
-    """What is expected of the filters of one convolution, beside what is seen of it.
+    """The prediction for the filters of one convolution, with the view that its reader has.
 
     Attributes:
         curve: the share of filters that are relevant motifs by the curve, whether or not it can be trusted.
@@ -178,21 +185,21 @@ def predict(fields: ReceptiveFields, known: Outcomes | None = None) -> tuple[Pre
         One prediction for each convolution, in the order of the network.
     """
     known = known or outcomes()
-    letters, spread, blurred = covered(fields), width(known.layers), unreadable(fields)
+    letters, spread, blurred = letters_covered(fields), width(known.layers), unreadable(fields)
 
     @cache
     def why(view: View, letters: int, activation: str) -> str:
-        return outside(view, letters, activation, known.layers)
+        return outside(view, letters, activation, known.layers, known.switched)
 
-    found = []
+    predictions = []
     for view in views(fields):
         fraction = known.curve.fraction(view.bits)
         low, high = interval(fraction, spread)
         activation = fields.graph.activations.get(view.name, "relu")
         reason = why(replace(view, name="", read_by=""), min(letters[view.name], SHORTEST), activation)
         said = Prediction(**vars(view), curve=fraction, low=low, high=high, outside=reason)
-        found.append(replace(said, unreadable=blurred[view.name]))
-    return tuple(found)
+        predictions.append(replace(said, unreadable=blurred[view.name]))
+    return tuple(predictions)
 
 
 # --- how surely ----------------------------------------------------------------------------------------
@@ -217,11 +224,11 @@ def width(layers: Iterable[Outcome], level: float = LEVEL) -> float:
     Returns:
         The multiple; infinite with too few networks.
     """
-    first = [each for each in layers if each.registered and each.view.name == "conv1"]
+    first = [outcome for outcome in layers if outcome.registered and outcome.view.name == "conv1"]
     misses = sorted(
-        (abs(trial - each.forecast) / scale(each.forecast), 1 / len(each.trials))
-        for each in first
-        for trial in each.trials
+        (abs(trial - outcome.forecast) / scale(outcome.forecast), 1 / len(outcome.trials))
+        for outcome in first
+        for trial in outcome.trials
     )
     held = 0.0
     for miss, weight in misses:
@@ -240,33 +247,39 @@ def interval(fraction: float, spread: float) -> tuple[float, float]:
 # --- where -----------------------------------------------------------------------------------------------
 
 
-def alike(one: View, other: View) -> bool:
-    """Whether two layers are read in the same way, with windows, spacings and taps that differ little."""
-    return one.features == other.features and all(
-        max(x, y) <= LIKE * min(x, y) for x, y in zip(_shape(one), _shape(other), strict=True)
+def alike(view: View, other: View) -> bool:
+    """Tell whether two layers are read alike, with windows, spacings and taps that differ little."""
+    return view.features == other.features and all(
+        max(x, y) <= LIKE * min(x, y) for x, y in zip(_shape(view), _shape(other), strict=True)
     )
 
 
 def _shape(view: View) -> tuple[int, int, int]:
-    """The window, the distance of neighbouring taps in positions, and the taps that two parts can reach."""
+    """Return the window, the distance of neighbouring taps, and the taps that two parts can reach."""
     apart = view.stride * view.dilation
     return view.pool, apart, min(view.taps, (view.pool + REACH) // apart + 1)
 
 
 def nearest(view: View, layers: Iterable[Outcome]) -> Outcome | None:
     """Return the measured layer most alike to another, if any is alike: least by the product of factors."""
-    near = [each for each in layers if each.letters >= SHORTEST and alike(view, each.view)]
-    return min(near, key=lambda each: _apart(view, each.view)) if near else None
+    near = [outcome for outcome in layers if outcome.letters >= SHORTEST and alike(view, outcome.view)]
+    return min(near, key=lambda outcome: _apart(view, outcome.view)) if near else None
 
 
-def _apart(one: View, other: View) -> float:
+def _apart(view: View, other: View) -> float:
     apart = 1.0
-    for x, y in zip(_shape(one), _shape(other), strict=True):
+    for x, y in zip(_shape(view), _shape(other), strict=True):
         apart *= max(x, y) / min(x, y)
     return apart
 
 
-def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]) -> str:
+def outside(
+    view: View,
+    letters: int,
+    activation: str,
+    layers: Iterable[Outcome],
+    switched: Iterable[Outcome] = (),
+) -> str:
     """Say why the curve is not to be trusted of a layer; "" if it is.
 
     That is so where no network like it was trained, and where the curve was wrong about those that were, or
@@ -277,22 +290,26 @@ def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]
         letters: that one of its filters sees.
         activation: behind it, ``relu`` if nothing else is known.
         layers: those measured.
+        switched: those measured with other activations.
     """
     if letters < SHORTEST:
         return f"its filters see {letters} letters, and most motifs have {SHORTEST} or more"
+    if activation == "linear":
+        return "no activation follows it at once, and the forecast is made for ReLU"
     if activation != "relu":
-        return (
-            "no activation follows it at once, and only ReLU was tested"
-            if activation == "linear"
-            else f"its activation is {activation}, and only ReLU was tested"
-        )
-    tested = [each for each in layers if each.letters >= SHORTEST]
-    near = [each for each in tested if alike(view, each.view)]
+        trained = [outcome for outcome in switched if outcome.activation == activation]
+        said = f"its activation is {activation}, and the forecast is made for ReLU"
+        if not trained:
+            return said
+        closest = min(trained, key=lambda outcome: _apart(view, outcome.view))
+        return f"{said}; {closest.network} with {activation} came out at {closest.mean:.2f}"
+    tested = [outcome for outcome in layers if outcome.letters >= SHORTEST]
+    near = [outcome for outcome in tested if alike(view, outcome.view)]
     if not near:
-        return _untested(view, tested)
-    same = [each for each in near if _shape(each.view) == _shape(view)]
-    if fmean(abs(each.mean - each.forecast) for each in same or near) > WRONG:
-        worst = max(same or near, key=lambda each: abs(each.mean - each.forecast))
+        return _say_new(view, tested)
+    same = [outcome for outcome in near if _shape(outcome.view) == _shape(view)]
+    if fmean(abs(outcome.mean - outcome.forecast) for outcome in same or near) > WRONG:
+        worst = max(same or near, key=lambda outcome: abs(outcome.mean - outcome.forecast))
         return (
             f"{worst.network}, which is like it, came out at {worst.mean:.2f} where the curve says "
             f"{worst.forecast:.2f}"
@@ -300,13 +317,13 @@ def outside(view: View, letters: int, activation: str, layers: Iterable[Outcome]
     return ""
 
 
-def _untested(view: View, tested: Iterable[Outcome]) -> str:
+def _say_new(view: View, tested: Iterable[Outcome]) -> str:
     """Say what is new about a layer that is like none that was tested."""
-    same = [each for each in tested if each.view.features == view.features]
+    same = [outcome for outcome in tested if outcome.view.features == view.features]
     if not same:
         said = [words for name, words in FEATURES.items() if name in view.features]
         return f"no network like it was trained, as {' and '.join(said)}"
-    closest = min(same, key=lambda each: _apart(view, each.view))
+    closest = min(same, key=lambda outcome: _apart(view, outcome.view))
     return f"no network like it was trained; the nearest is {closest.network} with {_words(closest.view)}"
 
 
@@ -319,7 +336,10 @@ def whole_motifs_in(predictions: Iterable[Prediction]) -> str | None:
 
     ``None`` if none is, or if one before it is outside what was tested: whether that one does is then open.
     """
-    first = next((each for each in predictions if each.outside or each.kind == "localist"), None)
+    first = next(
+        (prediction for prediction in predictions if prediction.outside or prediction.kind == "localist"),
+        None,
+    )
     return first.name if first and not first.outside else None
 
 
@@ -328,7 +348,11 @@ def document(predictions: Iterable[Prediction]) -> dict[str, Any]:
     every = tuple(predictions)
     names = ("read_by", "pool", "stride", "taps", "dilation", "step")
     layers = [
-        {"name": each.name, **each.record(), **{name: getattr(each, name) for name in names}}
-        for each in every
+        {
+            "name": prediction.name,
+            **prediction.record(),
+            **{name: getattr(prediction, name) for name in names},
+        }
+        for prediction in every
     ]
     return {"layers": layers, "whole_motifs_in": whole_motifs_in(every), "level": LEVEL}

@@ -109,7 +109,7 @@ def one_hot(sequence: str) -> FloatArray:
 
 
 def part_filter(part: str, size: int = FILTER_SIZE) -> FloatArray:
-    """A first-layer filter (size, 4): weight 1 for each letter of the part, in its middle, else 0."""
+    """Return a first-layer filter (size, 4): weight 1 for each letter of the part, in its middle, else 0."""
     weights = np.zeros((size, 4))
     left = size // 2 - len(part) // 2
     weights[left : left + len(part)] = one_hot(part)
@@ -159,13 +159,13 @@ def _at_least_one(**sizes: int) -> None:
 
 
 def lit_bins(position: int, pool: int, stride: int) -> range:
-    """The bins whose window holds ``position``: bin b covers b * stride to b * stride + pool - 1."""
+    """Return the bins whose window holds ``position``: bin b covers b * stride to b * stride + pool - 1."""
     _at_least_one(pool=pool, stride=stride)
     return range(-((pool - 1 - position) // stride), position // stride + 1)
 
 
 def lit_units(pattern: Pattern, start: int, pool: int, stride: int) -> Lit:
-    """The (bin, channel) pairs lit by a pattern that starts at ``start``, on a map without ends."""
+    """Return the (bin, channel) pairs lit by a pattern that starts at ``start``, on a map without ends."""
     return frozenset(
         (b, channel)
         for channel, offset in pattern.features
@@ -179,7 +179,7 @@ def window(lit: Lit, first: int, width: int) -> Lit:
 
 
 def signature(pattern: Pattern, phase: int, pool: int, stride: int) -> Lit:
-    """The lit units of a pattern that starts at ``phase``, counted from its first lit bin.
+    """Return the lit units of a pattern that starts at ``phase``, counted from its first lit bin.
 
     Empty if the pool stride is longer than the pool and every part falls between two windows.
     """
@@ -203,7 +203,7 @@ def views(lit: Lit, width: int | None) -> frozenset[Lit]:
 def signatures(
     pattern: Pattern, pool: int, stride: int, width: int | None = None
 ) -> dict[frozenset[Lit], Fraction]:
-    """The share of the phases in which a pattern gives each signature (or set of views of ``width`` bins)."""
+    """Return the share of phases that give each signature of a pattern (or set of views, ``width`` bins)."""
     _at_least_one(stride=stride, width=1 if width is None else width)
     count = Counter(views(signature(pattern, phase, pool, stride), width) for phase in range(stride))
     return {seen: Fraction(n, stride) for seen, n in count.items()}
@@ -225,7 +225,7 @@ def bin_difference(distance: int, pool: int) -> dict[int, Fraction]:
 
 
 def confusion(first: Pattern, second: Pattern, pool: int, stride: int, width: int | None = None) -> Fraction:
-    """The share of the second pattern's phases whose signature the first pattern can give as well."""
+    """Return the share of the second pattern's phases whose signature the first pattern can give as well."""
     possible = signatures(first, pool, stride, width)
     return sum(
         (share for seen, share in signatures(second, pool, stride, width).items() if seen in possible),
@@ -234,20 +234,28 @@ def confusion(first: Pattern, second: Pattern, pool: int, stride: int, width: in
 
 
 def information(patterns: Sequence[Pattern], pool: int, stride: int, width: int | None = None) -> float:
-    """Mutual information in bits between pattern and signature.
+    """Compute the mutual information in bits between pattern and signature.
 
     Patterns and phases are equally likely, and there is no background. With ``width``, between pattern and
     the set of views of that width. Nothing is lost when the result is log2 of the number of patterns.
     """
     given = [signatures(pattern, pool, stride, width) for pattern in patterns]
-    overall: dict[frozenset[Lit], Fraction] = {}
-    for shares in given:
-        for seen, share in shares.items():
-            overall[seen] = overall.get(seen, Fraction(0)) + share / len(patterns)
-    return sum(
-        share * log2(share / overall[seen]) / len(patterns)
-        for shares in given
-        for seen, share in shares.items()
+    return told([{seen: int(share * stride) for seen, share in shares.items()} for shares in given])
+
+
+def told(given: Sequence[Mapping[Any, int]]) -> float:
+    """How many bits what is seen tells about which of several equally likely things it is of.
+
+    >>> told([{"left": 4}, {"left": 2, "right": 2}, {"right": 4}])
+    0.6666666666666666
+
+    Args:
+        given: for each thing, how often it is seen as what; of all things equally often.
+    """
+    overall = sum(map(Counter[Any], given), Counter[Any]())
+    return (
+        sum(n * log2(len(given) * n / overall[seen]) for counts in given for seen, n in counts.items())
+        / overall.total()
     )
 
 
@@ -267,14 +275,14 @@ class SecondLayerFilter:
     bias: float
 
     def respond(self, pooled: FloatArray) -> FloatArray:
-        """Responses (bins - width + 1) to a pooled map (bins, channels), before the ReLU, without padding."""
+        """Compute the responses (bins - width + 1) to a pooled map (bins, channels), before the ReLU."""
         fields = np.lib.stride_tricks.sliding_window_view(pooled, len(self.weights), axis=0)
         responses: FloatArray = np.einsum("ncw,wc->n", fields, self.weights) + self.bias
         return responses
 
 
 def interval_filter(least: Lit, most: Lit, width: int, channels: int) -> SecondLayerFilter:
-    """The filter that answers 1 to every window between ``least`` and ``most`` and 0 or less to any other.
+    """Make the filter that answers 1 to windows between ``least`` and ``most``, and 0 or less to others.
 
     Weight 1 on the units that must be lit, 0 on those that may be, -1 on those that must be dark: each unit
     that is not as it should be costs 1. Units being lit or dark, this shows that a filter which fires on all
@@ -289,7 +297,7 @@ def interval_filter(least: Lit, most: Lit, width: int, channels: int) -> SecondL
 
 
 def whole_views(pattern: Pattern, start: int, pool: int, stride: int, width: int) -> dict[int, Lit]:
-    """The views in which every part of the pattern is lit, by the first bin of the window."""
+    """Return the views in which every part of the pattern is lit, by the first bin of the window."""
     runs = [lit_bins(start + offset, pool, stride) for _, offset in pattern.features]
     if not all(runs):
         return {}
@@ -301,7 +309,7 @@ def whole_views(pattern: Pattern, start: int, pool: int, stride: int, width: int
 def resolving_filter(
     starts: Mapping[Pattern, int], pattern: Pattern, length: int, pool: int, stride: int, width: int
 ) -> SecondLayerFilter | None:
-    """A second-layer filter that fires on one pattern of a sequence and on no other, or None.
+    """Return a second-layer filter that fires on one pattern of a sequence and on no other, or None.
 
     It must fire in a window that holds every part of the pattern, whether or not the other patterns light
     their units in that window. It must be silent on each of the others alone, wherever in its view that one
@@ -319,7 +327,7 @@ def resolving_filter(
     """
     bins = len(_windows(length, pool, stride))
     width = min(width, bins)
-    lit = {each: lit_units(each, start, pool, stride) for each, start in starts.items()}
+    lit = {name: lit_units(name, start, pool, stride) for name, start in starts.items()}
     everything = frozenset().union(*lit.values())
     without = frozenset().union(*(lit[other] for other in starts if other != pattern))
     windows = range(bins - width + 1)
@@ -337,7 +345,7 @@ def resolving_filter(
 def separating_filter(
     fire: Sequence[Collection[Lit]], silent: Collection[Lit], width: int, channels: int
 ) -> SecondLayerFilter | None:
-    """A filter that fires on at least one view of each group and on none of the silent ones, or None.
+    """Return a filter that fires on at least one view of each group and on none of the silent ones, or None.
 
     One view of each group is chosen, and a linear programme asks for weights and a bias with a response of 1
     or more on the chosen views and -1 or less on the silent ones; a filter that fires on the former and not
@@ -346,9 +354,9 @@ def separating_filter(
     """
 
     def search(chosen: list[Lit], rest: Sequence[Collection[Lit]]) -> SecondLayerFilter | None:
-        found = _programme(chosen, silent, width, channels)
-        if found is None or not rest:
-            return found
+        solution = _programme(chosen, silent, width, channels)
+        if solution is None or not rest:
+            return solution
         tried = (search([*chosen, view], rest[1:]) for view in rest[0])
         return next((filter_ for filter_ in tried if filter_ is not None), None)
 
@@ -358,7 +366,7 @@ def separating_filter(
 def _programme(
     fire: Collection[Lit], silent: Collection[Lit], width: int, channels: int
 ) -> SecondLayerFilter | None:
-    """The filter of least total weight with a response >= 1 on ``fire`` and <= -1 on ``silent``, or None."""
+    """Find the filter of least total weight that is >= 1 on ``fire`` and <= -1 on ``silent``, or None."""
     from scipy.optimize import linprog  # half a second to import, needed only here
 
     def rows(lit: Collection[Lit]) -> FloatArray:
@@ -380,7 +388,7 @@ def _programme(
 def filter_for_every_phase(
     pattern: Pattern, others: Sequence[Pattern], pool: int, stride: int, width: int
 ) -> SecondLayerFilter | None:
-    """A second-layer filter that fires on a pattern in every phase and on the others in none, or None.
+    """Return a second-layer filter that fires on a pattern in every phase and on the others in none, or None.
 
     Stricter than `resolving_filter`, which asks about one place in one sequence. The pattern must be in view
     whole where the filter fires; no view of another pattern, however partial, nor an empty one may make it
@@ -430,7 +438,7 @@ class ToyModel:
     @property
     def resolved(self) -> dict[str, bool]:
         """Whether a second-layer filter fires on the pattern and on neither of the other two."""
-        return {name: found is not None for name, found in self.filters.items()}
+        return {name: filter_ is not None for name, filter_ in self.filters.items()}
 
     @property
     def most_bits(self) -> float:
@@ -438,7 +446,7 @@ class ToyModel:
         return log2(len(self.filters))
 
     def document(self) -> dict[str, Any]:
-        """The model as the JSON document of ``receptive toy --json``."""
+        """Return the model as the JSON document of ``receptive toy --json``."""
         return {
             "pool": self.pool,
             "stride": self.stride,
@@ -452,20 +460,20 @@ class ToyModel:
 
 
 def signature_bins(lit: Lit) -> list[list[str]]:
-    """A signature of Fig 1's parts: those lit in each bin, as in ``[["CAC"], [], ["GTG"]]``."""
+    """Return a signature of Fig 1's parts: those lit in each bin, as in ``[["CAC"], [], ["GTG"]]``."""
     span = 1 + max((b for b, _ in lit), default=-1)
     return [[part for channel, part in enumerate(PARTS) if (b, channel) in lit] for b in range(span)]
 
 
 def signature_text(lit: Lit) -> str:
-    """A signature on one line: ``CAC | - | GTG+CAC x3`` is CAC in a bin, nothing, three bins with both."""
+    """Write a signature on a line: ``CAC | - | GTG+CAC x3`` is CAC in a bin, nothing, three bins of both."""
     bins = ["+".join(parts) or "-" for parts in signature_bins(lit)]
     runs = [(held, len(list(run))) for held, run in groupby(bins)]
     return " | ".join(held if n == 1 else f"{held} x{n}" for held, n in runs)
 
 
 def toy_model(pool: int, stride: int | None = None, width: int = 3) -> ToyModel:
-    """Fig 1's model at a pool size, pool stride (by default the pool size) and second-layer filter size.
+    """Compute Fig 1's model at a pool size, pool stride (by default the pool size) and filter size.
 
     Raises:
         UsageError: a size below 1 or above the length of the sequence.
@@ -499,7 +507,7 @@ def toy_model(pool: int, stride: int | None = None, width: int = 3) -> ToyModel:
 
 
 def chance_in_window(part: str, pool: int) -> Fraction:
-    """The exact probability that a part starts at one or more of ``pool`` successive positions by chance.
+    """Compute the probability that by chance a part starts at one of ``pool`` successive positions.
 
     Letters are independent and equally likely. The part is written in A, C, G, T and N (any letter). Exact
     for parts that overlap themselves, too: the strings without the part are counted, letter by letter, by
@@ -522,7 +530,7 @@ def chance_in_window(part: str, pool: int) -> Fraction:
 
 
 def letters_needed(pool: int, rate: float) -> int:
-    """The exact counterpart for words: the least k for which chance lights CA...A at most at ``rate``.
+    """Return the exact counterpart for words: the least k for which chance lights CA...A at most at ``rate``.
 
     A word that cannot overlap itself, as CA...A, occurs by chance in the largest share of the windows among
     all words of its length; so k letters suffice for every word.
