@@ -225,7 +225,7 @@ def test_the_command_counts_what_it_mutates(grouped, tmp_path, command):
 
 
 def test_where_no_letter_matters_nothing_recurs():
-    assert attribution.recurring(np.zeros((3, 60, 4), np.uint8), np.zeros((3, 60, 4), np.float32)) == []
+    assert attribution.find_patterns(np.zeros((3, 60, 4), np.uint8), np.zeros((3, 60, 4), np.float32)) == []
 
 
 def test_short_sequences_are_refused(grouped):
@@ -236,11 +236,7 @@ def test_short_sequences_are_refused(grouped):
 def test_what_tf_modisco_says_when_it_fails_is_said(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ReceptiveError, match="TF-MoDISco fails: it exits with 1"):
-<<<<<<< HEAD
-        attribution.recurring(np.zeros((1, 60, 4), np.uint8), np.ones((1, 60, 4), np.float32))
-=======
-        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.zeros((1, 60, 4), np.float32))
->>>>>>> main
+        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.ones((1, 60, 4), np.float32))
 
 
 # --- where filters are parts ---------------------------------------------------------------------------

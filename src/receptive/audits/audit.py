@@ -241,7 +241,7 @@ def load(path: Path | str, threads: int | None = None) -> Any:
     if operations:
         raise ReceptiveError(
             f"{path}: made by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not "
-            f"have; convert it: {saved.converting(path)}; `receptive field` reads it as it is"
+            f"have; convert it: {saved.conversion_lines(path)}; `receptive field` reads it as it is"
         )
     keras_graph.check_connected(file.model, str(path))
     if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):

@@ -352,11 +352,7 @@ def _fold_shape(entry: Entry, size: int | None) -> Shape | None:
     layers: list[Entry] = entry["config"]["layers"]
     for layer in layers:
         if layer["class_name"] == "Reshape" and size is not None:
-<<<<<<< HEAD
-            target = filled(_target(layer["config"]), size)
-=======
-            target = fill_sizes(layer["config"]["target_shape"], size)
->>>>>>> main
+            target = fill_sizes(_target(layer["config"]), size)
             return (None, *target) if prod(target) == size and len(target) > 1 else None
         if layer["class_name"] in MODELS:
             return _fold_shape(layer, size)
@@ -615,41 +611,27 @@ def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | 
             for number in (given if isinstance(given, list) else [given])
         ]
         return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
-<<<<<<< HEAD
-    found = regrouped(axes, _target(config), length)
-    if found is None:
-=======
-    target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
-    folded = regroup(axes, target, length)
+    folded = regroup(axes, _target(config), length)
     if folded is None:
->>>>>>> main
         raise _unknown(name, kind, MOVED)
     return folded
 
 
-<<<<<<< HEAD
 def _target(config: Entry) -> list[int]:
     """The sizes, without the batch, that a layer Reshape or ``keras.ops.reshape`` asks for."""
-    found: list[int] = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
-    return found
+    sizes: list[int] = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
+    return sizes
 
 
-def _sliced(name: str, source: Tensor, call: Any, found: Found) -> Tensor:
+def _slice(name: str, source: Tensor, call: Any, trail: Trail) -> Tensor:
     """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
     if isinstance(call, dict):
         (key,) = call["args"][1:] or [call["kwargs"]["key"]]
         keys = [*key] if isinstance(key, list) else [key]
     else:  # as Keras 2 describes it
-        given = call[-1]["slice_spec"]
-        keys = [{"config": key} if isinstance(key, dict) and "start" in key else key for key in given]
-    if any(not isinstance(each, int | dict | None) for each in keys):
-=======
-def _slice(name: str, source: Tensor, call: Any, trail: Trail) -> Tensor:
-    """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
-    (key,) = call["args"][1:] or [call["kwargs"]["key"]]
-    keys = [*key] if isinstance(key, list) else [key]
+        spec = call[-1]["slice_spec"]
+        keys = [{"config": key} if isinstance(key, dict) and "start" in key else key for key in spec]
     if any(not isinstance(entry, int | dict | None) for entry in keys):
->>>>>>> main
         raise _unknown(name, "GetItem", "its slice is not made of constants")
     names = [entry.get("class_name") if isinstance(entry, dict) else "" for entry in keys]
     if "__ellipsis__" in names:

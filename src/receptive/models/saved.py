@@ -180,33 +180,19 @@ def _folder(path: Path) -> Saved:
         return _from_description(path, from_json(text, str(path)), "")
     if kind(path / "saved_model.pb") != "file":
         raise ReceptiveError(f"{path}: a folder; expected a model that Keras saved as .keras or .h5")
-<<<<<<< HEAD
     raise ReceptiveError(
         f"{path}: a folder, a TensorFlow SavedModel, which holds no layers to read: save the Keras model "
         f'itself where it was made, model.save("model.keras"), or '
-        f"convert it: {converting(path, 'saved-model')}"
-=======
-    way = (
-        'save the Keras model itself where it was made, model.save("model.keras")'
-        if kind(path / "keras_metadata.pb") != "file"
-        else f"convert it with Keras 2: {conversion_lines(path)}"
->>>>>>> main
+        f"convert it: {conversion_lines(path, 'saved-model')}"
     )
 
 
-<<<<<<< HEAD
-def converting(path: Path | str, form: Literal["keras", "saved-model"] = "keras") -> str:
+def conversion_lines(path: Path | str, form: Literal["keras", "saved-model"] = "keras") -> str:
     """Return the two lines that write a model of TensorFlow, or of Keras 2, as ONNX."""
     return (
         "pip install tf-keras tf2onnx; "
         f"TF_USE_LEGACY_KERAS=1 python -m tf2onnx.convert --{form} {path} --output model.onnx"
     )
-=======
-def conversion_lines(path: Path | str) -> str:
-    """Return the two lines that load a file with Keras 2 and save it anew."""
-    lines = f"import tensorflow as tf; tf.keras.models.load_model('{path}', compile=False).save('model.h5')"
-    return f'pip install tf-keras; TF_USE_LEGACY_KERAS=1 python -c "{lines}"'
->>>>>>> main
 
 
 def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
@@ -331,7 +317,7 @@ def _operation(entry: Entry) -> tuple[str, Entry]:
     kind = _OPERATIONS.get(function) or _OPERATIONS.get(function.rpartition(".")[2])
     if kind is None:
         return entry["class_name"], config
-    given = next((each[3] for each in _references(entry["inbound_nodes"]) if len(each) > 3), {})
+    given: Entry = next((call[3] for call in _references(entry["inbound_nodes"]) if len(call) > 3), {})
     names = {"axis": "axis", "keepdims": "keepdims", "perm": "axes", "shape": "newshape"}
     return kind, config | {ours: given[name] for name, ours in names.items() if name in given}
 

@@ -110,14 +110,9 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
 
     if isinstance(module, torch.export.ExportedProgram):
         return onnx.Onnx(_proto(module, name), name, passthrough=tuple(passthrough))
-<<<<<<< HEAD
-    modes = {each: each.training for each in module.modules()}
+    modes = {part: part.training for part in module.modules()}
     with suppress(NotImplementedError):  # what torch.export.load gives is as it was exported
         module.eval()
-=======
-    modes = {part: part.training for part in module.modules()}
-    module.eval()
->>>>>>> main
     try:
         x = _example(module, length, name)
         with _silent():
