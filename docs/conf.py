@@ -122,8 +122,8 @@ def layer(name: str) -> int:
 
 def modules() -> list[str]:
     """Every public module of the library, in the order in which the data flow through them."""
-    found = (module.name for module in walk_packages(receptive.__path__, "receptive."))
-    return sorted((name for name in found if not re.search(r"\._|^receptive\.cli", name)), key=layer)
+    names = (module.name for module in walk_packages(receptive.__path__, "receptive."))
+    return sorted((name for name in names if not re.search(r"\._|^receptive\.cli", name)), key=layer)
 
 
 def commands(command: object, path: str = "receptive") -> Iterator[str]:

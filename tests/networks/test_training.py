@@ -34,30 +34,30 @@ labels_and_scores = st.integers(1, 30).flatmap(
 @given(labels_and_scores)
 def test_auroc_is_the_chance_to_rank_a_pair_right(drawn):
     Y, scores = drawn
-    found = metrics(Y, scores)
+    scores_ = metrics(Y, scores)
     expected = []
     for labels, p in zip(Y.T, scores.T, strict=True):
         pairs = [(a > b) + 0.5 * (a == b) for a in p[labels == 1] for b in p[labels == 0]]
         expected.append(np.mean(pairs) if pairs else None)
-    assert found["auroc"] == [pytest.approx(e) if e is not None else None for e in expected]
+    assert scores_["auroc"] == [pytest.approx(e) if e is not None else None for e in expected]
     known = [e for e in expected if e is not None]
-    assert found["auroc_mean"] == (pytest.approx(np.mean(known)) if known else None)
+    assert scores_["auroc_mean"] == (pytest.approx(np.mean(known)) if known else None)
 
 
 @given(labels_and_scores)
 def test_aupr_joins_the_points_of_the_precision_recall_curve(drawn):
     Y, scores = drawn
-    for labels, p, found in zip(Y.T, scores.T, metrics(Y, scores)["aupr"], strict=True):
+    for labels, p, aupr in zip(Y.T, scores.T, metrics(Y, scores)["aupr"], strict=True):
         labels, p = labels[labels >= 0], p[labels >= 0]
         if len(set(labels)) < 2:
-            assert found is None
+            assert aupr is None
             continue
         points = [(0.0, 1.0)]
         for threshold in sorted(set(p), reverse=True):
             called = p >= threshold
             points.append((labels[called].sum() / labels.sum(), labels[called].mean()))
         area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
-        assert found == pytest.approx(area)
+        assert aupr == pytest.approx(area)
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +127,13 @@ def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_ou
         return [[(x.numpy(), y.numpy()) for x, y in examples] for _ in range(2)]
 
     arguments, again = (backend.fit_arguments(train, valid, batch_size, seed) for _ in range(2))
-    (one, two), (_, same) = epochs(arguments["x"]), epochs(again["x"])
-    for batches in (one, two, same):
+    (first, two), (_, same) = epochs(arguments["x"]), epochs(again["x"])
+    for batches in (first, two, same):
         assert [len(x) for x, _ in batches[:-1]] == [batch_size] * (len(batches) - 1)
         for x, y in batches:
             assert x.dtype == y.dtype == np.float32
             np.testing.assert_array_equal(x[:, 0, 0], 4 * y[:, 0])
-    orders = [np.concatenate([y for _, y in batches])[:, 0] for batches in (one, two, same)]
+    orders = [np.concatenate([y for _, y in batches])[:, 0] for batches in (first, two, same)]
     assert all(sorted(order) == list(range(n)) for order in orders)
     np.testing.assert_array_equal(orders[1], orders[2])
     assert n < 9 or list(orders[0]) != list(orders[1])
@@ -196,11 +196,11 @@ def test_the_same_program_trains_reads_and_audits_on_jax(small, tmp_path):
     assert find_spec("tensorflow") is None
     backend.configure()
     plan = runs.plan(SMALL, small, RELEASED, 0, 2)
-    found = runs.run(plan, small, tmp_path, keep=True)
-    assert (found.backend, found.device, len(found.loss)) == ("jax", "CPU", 2)
+    whole = runs.run(plan, small, tmp_path, keep=True)
+    assert (whole.backend, whole.device, len(whole.loss)) == ("jax", "CPU", 2)
     motifs = read_meme(plan.folder(tmp_path) / "conv1.meme")
     assert len(motifs) == 3
     model = auditing.load(plan.folder(tmp_path) / "model.keras")
     audited = auditing.audit(model, auditing.Sequences(small.test.X, small.test.Y, small.classes))
     assert len(audited.matches) == 3
-    assert audited.importance.auroc == pytest.approx(found.auroc_mean, abs=1e-6)
+    assert audited.importance.auroc == pytest.approx(whole.auroc_mean, abs=1e-6)

@@ -378,7 +378,15 @@ def audit(
     held: int | None = None,
     attributions: int | None = None,
 ) -> Audit:
-    """Audit a model.
+    """Audit a model: read the filters of a convolution, compare them, and measure how much each matters.
+
+    >>> import keras
+    >>> maps = keras.layers.Conv1D(4, 8, activation="relu", name="conv")(sequence := keras.Input((60, 4)))
+    >>> output = keras.layers.Dense(1, activation="sigmoid")(keras.layers.GlobalMaxPooling1D()(maps))
+    >>> X = np.eye(4, dtype=np.uint8)[np.random.default_rng(0).integers(4, size=(100, 60))]
+    >>> result = audit(keras.Model(sequence, output), X)
+    >>> result.layer, len(result.reading.motifs), result.importance
+    ('conv', 4, 'the sequences have no labels')
 
     Args:
         model: a Sequential or functional Keras model, a ``torch.nn.Module`` or an ONNX model, whose input is

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from receptive.evidence.kept import Epochs, read_epochs, read_pwms
+from receptive.evidence.kept import Epochs, read_pwms, read_record
 from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
@@ -270,7 +270,7 @@ def epochs(store: Path | str) -> Explorer | None:
     for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
         trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
         for folder in sorted(trials, key=lambda each: int(each.name.removeprefix("trial-"))):
-            if over := read_epochs(folder):
+            if over := read_record(folder, Epochs):
                 found[f"{name.upper()}, {label}"] = epochs_of(folder, over)
                 break
     if not found:
