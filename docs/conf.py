@@ -1,5 +1,6 @@
 """The documentation and, beside it, the specification: ``sphinx-build -W -c docs . OUT`` from the root."""
 
+import gc
 import re
 import sys
 import tomllib
@@ -30,6 +31,9 @@ import specification
 
 root = Path(__file__).parent.parent
 pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+# A build makes millions of nodes and drops few: to look for garbage as often as Python does costs time.
+gc.set_threshold(200_000, 20, 20)
 
 # Runs stay as they are while pages are built: each is read once, and not by every chapter again.
 runs.load = cache(runs.load)

@@ -297,7 +297,7 @@ def test_every_control_of_an_explorer_has_a_name_and_moves_by_keyboard(name, win
         assert control.evaluate("(it) => it.labels.length === 1 && it.labels[0].textContent.trim() !== ''")
         before = control.input_value()
         control.focus()
-        for key in ("ArrowUp", "ArrowDown"):
+        for key in ("ArrowUp", "ArrowDown", "Backspace"):
             window.keyboard.press(key)
             if control.input_value() != before:
                 break
@@ -454,6 +454,40 @@ def test_a_network_that_is_chosen_sets_the_numbers_and_its_dot_leads_to_its_runs
     dot.focus()
     window.keyboard.press("Enter")
     window.wait_for_url("**/cnn-25/released/index.html")
+
+
+@pytest.mark.parametrize("name", ["fields", "architecture"])
+def test_a_network_can_be_typed(name, window):
+    form = open_explorer(window, EXPLORERS[name], name)
+    numbers, said, text = form.locator("output"), form.locator(".said"), form.locator("[name=layers]")
+    assert text.input_value() == "conv19 pool2 conv5"
+    for typed, expected in (
+        ("conv9 pool4s2same conv3d2", ["9", "4", "2", "3", "2"]),
+        (" CONV19  pool50s2same conv5 pool50", ["19", "50", "2", "5", "1"]),
+        ("conv3 pool100 conv1", ["3", "100", "100", "1", "1"]),
+    ):
+        text.fill(typed)
+        assert numbers.all_inner_texts() == expected
+        assert text.input_value() == typed
+        layers = [int(number) for number in expected]
+        row = receptive_fields(parse_layers(explorers.layers_of(*layers)), 200).row("conv2")
+        assert f"A neuron of conv2 sees {row.size} positions" in said.inner_text()
+    for typed in (
+        "conv19 pool3x conv5",
+        "conv7 pool2 conv5",
+        "nonsense",
+        "conv19 pool4s4same conv5",
+        "conv19 pool4s2 conv5",
+        "",
+    ):
+        text.fill(typed)
+        assert numbers.all_inner_texts() == expected
+        assert f'"{typed}" cannot be shown here' in said.inner_text()
+        assert "Still shown: conv3 pool100 conv1." in said.inner_text()
+    set_controls(form, taps=2)
+    assert text.input_value() == "conv3 pool100 conv3"
+    form.locator("[name=network]").select_option(label="CNN-50-2")
+    assert text.input_value() == "conv19 pool50s2same conv5"
 
 
 @pytest.mark.parametrize("name", ["toy", "filters"])

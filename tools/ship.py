@@ -15,7 +15,7 @@ FIRST = "*/*/released/trial-0/conv?.*"
 def shipped(store: Path) -> list[Path]:
     """Return the files of a store that ship, relative to it."""
     paths = [path for name in NUMBERS for path in store.rglob(name)]
-    paths += [path for path in store.glob(FIRST) if not path.name.endswith(".untrimmed.meme")]
+    paths += store.glob(FIRST)
     return sorted(path.relative_to(store) for path in paths)
 
 

@@ -14,7 +14,7 @@ import pytest
 from keras import layers
 
 from receptive.audits import audit as auditing
-from receptive.audits.audit import Sequences
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
 from receptive.models import saved

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models.model import read_model
 from receptive.motifs.jaspar import embedded_motifs

@@ -54,6 +54,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A control to type into."""
+
+    name: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Explorer:
     """A figure that can be moved.
 
@@ -70,7 +79,7 @@ class Explorer:
     name: str
     title: str
     about: str
-    controls: tuple[Slider | Choice, ...]
+    controls: tuple[Slider | Choice | Entry, ...]
     data: dict[str, Any]
     logos: bool = False
     replaces: bool = False
@@ -372,6 +381,7 @@ def fields() -> Explorer:
             Slider("stride", "its stride", 0, len(strides(2)) - 1, 1, tuple(map(str, strides(2)))),
             Slider("taps", "second filter", 0, len(TAPS) - 1, 3, tuple(map(str, TAPS))),
             Slider("dilation", "its dilation", 0, len(DILATION) - 1, 0, tuple(map(str, DILATION))),
+            Entry("layers", "or type its layers", layers_of(19, 2, 2, 5, 1)),
         ),
         {
             "rows": rows,
