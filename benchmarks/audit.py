@@ -14,8 +14,9 @@ import time
 
 import numpy as np
 
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
 from receptive.audits.importance import enough
+from receptive.audits.inputs import Sequences
 from receptive.models.model import live
 from receptive.models.probe import Probe
 

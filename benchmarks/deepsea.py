@@ -93,8 +93,8 @@ def converted(rows: int, test_rows: int) -> dict[str, Any]:
         peak, seconds, kept = subprocess.run(
             command, check=True, capture_output=True, text=True
         ).stdout.split()
-    found = {"train_rows": rows, "test_rows": test_rows, "train_kept": int(kept)}
-    return {**found, "peak_mib": int(peak) / 2**20, "seconds": float(seconds)}
+    document = {"train_rows": rows, "test_rows": test_rows, "train_kept": int(kept)}
+    return {**document, "peak_mib": int(peak) / 2**20, "seconds": float(seconds)}
 
 
 def main() -> None:

@@ -71,7 +71,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> NDArray[np.fl
     columns = np.concatenate(strands)
     widths = np.array([target.width for target in targets])
     starts = 2 * np.concatenate([[0], np.cumsum(widths)[:-1]])
-    found = np.empty((len(queries), len(targets)))
+    array = np.empty((len(queries), len(targets)))
     for row, query in enumerate(queries):
         w = query.width
         a, c, g, t = ((smoothed(query)[:, None, base] - columns[None, :, base]) ** 2 for base in range(4))
@@ -81,7 +81,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> NDArray[np.fl
         floor = np.floor(raw.min())
         scale = np.floor(100 / (raw.max() - floor))
         scores, zero = np.floor((raw - floor) * scale + 0.5).astype(np.int64), int(-floor * scale)
-        chances = [np.bincount(each, minlength=101) / len(columns) for each in scores]
+        chances = [np.bincount(score, minlength=101) / len(columns) for score in scores]
         below = {}
         for begin in range(w):
             run = np.ones(1)
@@ -101,5 +101,5 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> NDArray[np.fl
             for offset in range(1 - w, v):
                 begin, end = max(-offset, 0), min(v - offset, w)
                 logs += 2 * below[begin, end].take(best - zero * (w - end + begin), mode="clip")
-            found[row, where] = -np.expm1(logs).max(axis=1)
-    return found
+            array[row, where] = -np.expm1(logs).max(axis=1)
+    return array

@@ -54,7 +54,7 @@ def steps_in_torch(variant: networks.Variant, X: Any, Y: Any) -> Callable[[], No
     """Return a job of as many steps as there are batches."""
     model = in_torch(variant)
     expected = networks.parameters(variant, LENGTH, CLASSES)
-    assert sum(each.numel() for each in model.parameters()) == expected, "not the same network"
+    assert sum(parameter.numel() for parameter in model.parameters()) == expected, "not the same network"
     optimizer = torch.optim.Adam(model.parameters(), lr=RELEASED.learning_rate)
     loss = torch.nn.BCEWithLogitsLoss()
     batches = [

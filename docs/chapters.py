@@ -34,12 +34,12 @@ SHOWN = DisplayFormatter()
 @cache
 def digest(*patterns: str) -> str:
     """A hash of the files of some patterns, from the root."""
-    found = hashlib.blake2b()
+    hashed = hashlib.blake2b()
     for pattern in patterns:
         for path in sorted(ROOT.glob(pattern)):
             if path.is_file() and path.suffix not in (".pyc", ".keras"):
-                found.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
-    return found.hexdigest()
+                hashed.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return hashed.hexdigest()
 
 
 def fingerprint() -> str:
@@ -52,8 +52,8 @@ def kept(name: str, key: str, make: Callable[[], Any]) -> Any:
     """Return what JSON can hold and was made before by this name and key, or make it and keep it."""
     path = KEPT / f"{name}.json"
     key = hashlib.blake2b(f"{fingerprint()} {key}".encode()).hexdigest()
-    if path.exists() and (found := json.loads(path.read_text("utf-8")))["key"] == key:
-        return found["value"]
+    if path.exists() and (document := json.loads(path.read_text("utf-8")))["key"] == key:
+        return document["value"]
     value = make()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"key": key, "value": value}), "utf-8")
@@ -74,10 +74,10 @@ class Chapter(NotebookClientBase):
             for code in ([cell.source] if cell.cell_type == "code" else EXPRESSION.findall(cell.source))
         ]
         with shown.folder() if self.path.parent.name == "docs" else nullcontext():
-            found = kept("-".join(self.path.parts[-2:]), json.dumps(self.steps), self.run)
+            stored = kept("-".join(self.path.parts[-2:]), json.dumps(self.steps), self.run)
         self.cells: dict[int, Any] = {}
         self.said: dict[str, list[Any]] = {}  # of each expression, what it still has to say
-        for (at, code), outputs in zip(self.steps, found, strict=True):
+        for (at, code), outputs in zip(self.steps, stored, strict=True):
             if self.notebook.cells[at].cell_type == "code":
                 self.cells[at] = outputs
             else:
@@ -94,11 +94,11 @@ class Chapter(NotebookClientBase):
 
     def code_cell_outputs(self, cell_index: int) -> tuple[int | None, list[nbformat.NotebookNode]]:
         """Return the outputs of a cell."""
-        return None, [nbformat.from_dict(each) for each in self.cells[cell_index]]
+        return None, [nbformat.from_dict(cell) for cell in self.cells[cell_index]]
 
     def eval_variable(self, name: str) -> list[nbformat.NotebookNode]:
         """Return the value of an expression as an output: myst-nb asks for them in their order."""
-        return [nbformat.from_dict(each) for each in self.said[name].pop(0)]
+        return [nbformat.from_dict(cell) for cell in self.said[name].pop(0)]
 
 
 def run(code: str, where: str, names: dict[str, Any]) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The documentation and, beside it, the specification: ``sphinx-build -W -c docs . OUT`` from the root."""
 
+import gc
 import re
 import sys
 import tomllib
@@ -30,6 +31,9 @@ import specification
 
 root = Path(__file__).parent.parent
 pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+
+# A build makes millions of nodes and drops few: to look for garbage as often as Python does costs time.
+gc.set_threshold(200_000, 20, 20)
 
 # Runs stay as they are while pages are built: each is read once, and not by every chapter again.
 runs.load = cache(runs.load)
@@ -122,8 +126,8 @@ def layer(name: str) -> int:
 
 def modules() -> list[str]:
     """Every public module of the library, in the order in which the data flow through them."""
-    found = (module.name for module in walk_packages(receptive.__path__, "receptive."))
-    return sorted((name for name in found if not re.search(r"\._|^receptive\.cli", name)), key=layer)
+    names = (module.name for module in walk_packages(receptive.__path__, "receptive."))
+    return sorted((name for name in names if not re.search(r"\._|^receptive\.cli", name)), key=layer)
 
 
 def commands(command: object, path: str = "receptive") -> Iterator[str]:

@@ -54,8 +54,10 @@ def groups() -> dict[tuple[str, str, str], str]:
 @cache
 def layers(task: str) -> dict[str, str]:
     """The network, with runs of a task, that a list of layers is; of several the one with fewest filters."""
-    found = [run.plan.network for run in measured.read_runs(STORE, task, "released")]
-    return {str(network): network.name for network in sorted(found, key=lambda each: -each.filters[0])}
+    networks = [run.plan.network for run in measured.read_runs(STORE, task, "released")]
+    return {
+        str(network): network.name for network in sorted(networks, key=lambda network: -network.filters[0])
+    }
 
 
 def runs(text: str, network: str, task: str = "synthetic", protocol: str = "released") -> str:
@@ -67,8 +69,8 @@ def runs(text: str, network: str, task: str = "synthetic", protocol: str = "rele
 @cache
 def names(task: str) -> re.Pattern[str]:
     """Names of the networks of a task that have runs, in small letters or large ones."""
-    found = sorted({network for of, network, _ in groups() if of == task}, key=len, reverse=True)
-    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, found))})(?![\w-])", re.IGNORECASE)
+    ranked = sorted({network for of, network, _ in groups() if of == task}, key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, ranked))})(?![\w-])", re.IGNORECASE)
 
 
 def named(text: str, task: str = "synthetic") -> str:
@@ -121,14 +123,14 @@ def section(name: str) -> str:
 def source(text: str) -> str:
     """Where the paper or the released code says something, with links."""
 
-    def target(found: re.Match[str]) -> str:
-        kind, value = next((kind, value) for kind, value in found.groupdict().items() if value)
+    def target(match: re.Match[str]) -> str:
+        kind, value = next((kind, value) for kind, value in match.groupdict().items() if value)
         if kind == "heading":
-            return link(found[0], section(value), "paper")
+            return link(match[0], section(value), "paper")
         if kind == "code":
-            return link(found[0], CODE + value, "paper")
+            return link(match[0], CODE + value, "paper")
         letter = {"table": "t", "other": "t", "figure": "g", "supplement": "s"}[kind]
-        return link(found[0], f"https://doi.org/{DOI}.{letter}00{value}", "paper")
+        return link(match[0], f"https://doi.org/{DOI}.{letter}00{value}", "paper")
 
     return PLACES.sub(target, text)
 
@@ -150,18 +152,18 @@ def in_computed(body: str, task: str) -> str:
     these, and under a figure at the networks of its caption, or else at those of its description.
     """
 
-    def linked(found: re.Match[str]) -> str:
-        if name := found["name"]:
+    def linked(document: re.Match[str]) -> str:
+        if name := document["name"]:
             network = layers(task).get(name) or (name.lower() if names(task).fullmatch(name) else "")
-            return f"{found['cell']}{runs(name, network, task)}{found['layer'] or ''}{found['end']}"
-        if found["code"]:
-            return runs(found["code"], found["coded"], task)
-        if found["value"]:
-            return named(found["value"], task)
-        caption = named(found["caption"], task)
-        shown = dict.fromkeys(name.lower() for name in names(task).findall(found["alt"]))
-        if caption == found["caption"] and shown:
+            return f"{document['cell']}{runs(name, network, task)}{document['layer'] or ''}{document['end']}"
+        if document["code"]:
+            return runs(document["code"], document["coded"], task)
+        if document["value"]:
+            return named(document["value"], task)
+        caption = named(document["caption"], task)
+        shown = dict.fromkeys(name.lower() for name in names(task).findall(document["alt"]))
+        if caption == document["caption"] and shown:
             caption += f" Runs: {every(tuple(shown), task)}."
-        return f'alt="{found["alt"]}"{found["between"]}{caption}</figcaption>'
+        return f'alt="{document["alt"]}"{document["between"]}{caption}</figcaption>'
 
     return COMPUTED.sub(linked, body)

@@ -15,8 +15,8 @@ ROWS = 8
 
 motifs, labels = [], []
 for name in ("cnn-2", "cnn-25"):
-    found, matches = runs.stored_matches(ROOT / "results" / "synthetic" / name / "released" / "trial-0")
-    motifs += found[:ROWS]
+    stored, matches = runs.stored_matches(ROOT / "results" / "synthetic" / name / "released" / "trial-0")
+    motifs += stored[:ROWS]
     labels += best_factors(matches, relevant_ids())[:ROWS]
 title = "Filters 0 to 7 of CNN-2 (left) and CNN-25 (right), trial 0; names where a true motif matches"
 sheet = logo_sheet(motifs, labels, title, columns=2)

@@ -15,18 +15,18 @@ from receptive.report.report import Report
 
 def contents(store: Path) -> str:
     """Every table of the page, in Markdown."""
-    found = report.read(store)
+    report_ = report.read(store)
     return "\n\n".join(
         [
             "## Table 1, published and measured",
-            f"By the protocol `released`. {tables.tally(found)}",
-            table(*table_1(found)),
+            f"By the protocol `released`. {tables.tally(report_)}",
+            table(*table_1(report_)),
             tables.RULES,
             "## What is undecided or not reproduced",
-            *failed_claims(found),
-            by_trial(found),
-            *not_reproduced(found),
-            *(framed(part) for part in tables.switch_sections(found.switches)),
+            *failed_claims(report_),
+            by_trial(report_),
+            *not_reproduced(report_),
+            *(framed(part) for part in tables.switch_sections(report_.switches)),
             "## What it took",
             *times(store),
         ]
@@ -124,13 +124,13 @@ def times(store: Path) -> Iterator[str]:
     epochs: dict[str, list[int]] = {name: [] for name in names}
     machines = set()
     for folder in measured.folders(store, "synthetic", "released"):
-        found = runs.load(folder)
-        if found.full_protocol and found.plan.network.name in minutes:
-            minutes[found.plan.network.name].append(found.seconds / 60)
-            epochs[found.plan.network.name].append(found.epochs)
-            machines.add(f"{found.device} ({found.machine}, {found.backend})")
-    of_the_paper = [one for name in VARIANTS for one in minutes[name]]
-    ours = [one for name in OWN for one in minutes[name]]
+        stored = runs.load(folder)
+        if stored.full_protocol and stored.plan.network.name in minutes:
+            minutes[stored.plan.network.name].append(stored.seconds / 60)
+            epochs[stored.plan.network.name].append(stored.epochs)
+            machines.add(f"{stored.device} ({stored.machine}, {stored.backend})")
+    of_the_paper = [minute for name in VARIANTS for minute in minutes[name]]
+    ours = [minute for name in OWN for minute in minutes[name]]
     yield (
         f"The paper's networks: {len(of_the_paper)} trainings, {sum(of_the_paper) / 60:.1f} hours in all; "
         f"the registered ones: {len(ours)}, {sum(ours) / 60:.1f} hours. Each was trained on one thread, "

@@ -60,18 +60,18 @@ def with_claims(page: str, rows: dict[str, Row]) -> str:
 
 def table(rows: Sequence[Row]) -> str:
     """Rows of Table 1 or 2 as one table; each as a claim, with its tests, is folded away below it."""
-    columns = dict.fromkeys(each.cell.column for row in rows for each in row.numbers)
+    columns = dict.fromkeys(number.cell.column for row in rows for number in row.numbers)
     named = [COLUMNS_IN_VIVO[column] for column in columns]
     lines = [
         f"| claim | | {' | '.join(f'{name}:<br>published, measured' for name in named)} | |",
         "|---" * (len(named) + 3) + "|",
     ]
     for row in rows:
-        by_column = {each.cell.column: each for each in row.numbers}
+        by_column = {number.cell.column: number for number in row.numbers}
         cells = [
-            f"{links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)}"
-            f"<br>{measured_link(each)} {mark(each)}"
-            for each in map(by_column.__getitem__, columns)
+            f"{links.published(plus_minus(number.cell.mean, number.cell.sd), number.cell)}"
+            f"<br>{measured_link(number)} {mark(number)}"
+            for number in map(by_column.__getitem__, columns)
         ]
         title = f"{{need}}`{row.statement.id}` | {row.statement.title}"
         lines.append(f"| {title} | {' | '.join(cells)} | {MARKS[row.verdict]} {row.verdict} |")
@@ -113,8 +113,8 @@ def _runs(row: Row) -> str:
     if row.judgement is None:
         return ""
     networks = tuple(quantity.variant for quantity in row.judgement.claim.needs)
-    found = links.every(networks, row.judgement.task)
-    return f" · Runs: {found}" if found else ""
+    linked = links.every(networks, row.judgement.task)
+    return f" · Runs: {linked}" if linked else ""
 
 
 def _inequalities(row: Row) -> list[str]:
@@ -129,17 +129,18 @@ def _numbers(row: Row) -> list[str]:
         return []
     few = row.judgement is None
     grid = ["| | published | measured | |", "|---|---|---|---|"] + [
-        f"| {matrix.quantity(each.cell, with_variant=not few)} "
-        f"| {links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)} | {measured_link(each)} "
-        f"| {mark(each)} {in_words(each)} |"
-        for each in row.numbers
+        f"| {matrix.quantity(number.cell, with_variant=not few)} "
+        f"| {links.published(plus_minus(number.cell.mean, number.cell.sd), number.cell)} "
+        f"| {measured_link(number)} "
+        f"| {mark(number)} {in_words(number)} |"
+        for number in row.numbers
     ]
     if few:
         return [*grid, ""]
-    found = Counter(each.verdict for each in row.numbers)
-    verdicts = ", ".join(f"{found[verdict]} {verdict}" for verdict in matrix.VERDICTS if found[verdict])
-    if found["reproduced"]:
-        verdicts += f"; agreement shown of {sum(each.shown is True for each in row.numbers)}"
+    counts = Counter(number.verdict for number in row.numbers)
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in matrix.VERDICTS if counts[verdict])
+    if counts["reproduced"]:
+        verdicts += f"; agreement shown of {sum(number.shown is True for number in row.numbers)}"
     summary = f"The {len(row.numbers)} published numbers it leans on: {verdicts}"
     return ["<details>", f"<summary>{summary}</summary>", "", *grid, "", "</details>", ""]
 
@@ -202,22 +203,22 @@ def the_matrix(rows: Sequence[Row]) -> str:
 def published(row: Row) -> str:
     """The published numbers of a row of a table, or the rows that a claim leans on."""
     if row.judgement is not None:
-        ids = dict.fromkeys(each.cell.id for each in row.numbers if each.cell.id != row.statement.id)
+        ids = dict.fromkeys(number.cell.id for number in row.numbers if number.cell.id != row.statement.id)
         return " ".join(f"{{need}}`{name}`" for name in ids if name in claims.statements())
     return "<br>".join(
-        f"{COLUMNS_IN_VIVO[each.cell.column]} "
-        + links.published(plus_minus(each.cell.mean, each.cell.sd), each.cell)
-        for each in row.numbers
+        f"{COLUMNS_IN_VIVO[number.cell.column]} "
+        + links.published(plus_minus(number.cell.mean, number.cell.sd), number.cell)
+        for number in row.numbers
     )
 
 
 def measured(row: Row) -> str:
     """The measured numbers of a row of a table, or how many inequalities of a claim hold."""
     if row.judgement is not None:
-        hold = [each.holds for each in row.judgement.evidence]
+        hold = [inequality.holds for inequality in row.judgement.evidence]
         box = f"{row.statement.chapter}.html#{row.statement.id}"
         return links.link(f"{sum(hold)} of {len(hold)} inequalities hold", box, "box") if hold else ""
-    return "<br>".join(f"{measured_link(each)} {mark(each)}" for each in row.numbers)
+    return "<br>".join(f"{measured_link(number)} {mark(number)}" for number in row.numbers)
 
 
 def the_tests(rows: Sequence[Row]) -> str:

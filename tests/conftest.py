@@ -33,24 +33,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--runs", help="folder to keep the runs in and to go on from; by default a temporary one")
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With ``--quick`` leave out claims that six networks cannot decide."""
-    left_out = []
-    for item in items:
-        callspec = getattr(item, "callspec", None)
-        claim = callspec and callspec.params.get("claim")
-        if claim is None or not hasattr(claim, "needs"):
-            continue
-        if config.getoption("--quick") and "fresh" in getattr(item, "fixturenames", ()):
-            from tests.evidence.test_trends import QUICK
-
-            if not {variant for variant, *_ in claim.needs} <= set(QUICK):
-                left_out.append(item)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-
-
 @pytest.fixture
 def command(monkeypatch, capsys) -> Callable[..., tuple[str | int, str, str]]:
     """Run the command line in this process; returns exit code, standard output and standard error."""
@@ -84,7 +66,7 @@ def judgements(committed):
     from receptive.evidence.decided import DECIDED
     from receptive.evidence.verdicts import judge_all
 
-    return {each.claim.id: each for each in judge_all(DECIDED, committed)}
+    return {judgement.claim.id: judgement for judgement in judge_all(DECIDED, committed)}
 
 
 @contextmanager

@@ -77,15 +77,17 @@ def graphs(draw: Any) -> tuple[Graph, int]:
     length = draw(st.integers(8, 30))
     graph, lengths = None, {INPUT: length}
     for i in range(draw(st.integers(2, 8))):
-        one = draw(st.sampled_from(sorted(lengths)))
-        fitting = [name for name in sorted(lengths) if lengths[name] in (1, lengths[one]) and name != one]
+        chosen = draw(st.sampled_from(sorted(lengths)))
+        fitting = [
+            name for name in sorted(lengths) if lengths[name] in (1, lengths[chosen]) and name != chosen
+        ]
         if fitting and draw(st.booleans()):
             meeting: list[Kind] = ["add", "concat"]
             kind = draw(st.sampled_from(meeting))
-            branches = draw(st.permutations([one, draw(st.sampled_from(fitting))]))
+            branches = draw(st.permutations([chosen, draw(st.sampled_from(fitting))]))
             node = Node(Layer(kind, name=f"n{i}"), tuple(branches))
         else:
-            node = Node(replace(draw(layers()), name=f"n{i}"), (one,))
+            node = Node(replace(draw(layers()), name=f"n{i}"), (chosen,))
         try:
             grown = Graph((*(graph.nodes if graph else ()), node))
             lengths[f"n{i}"] = receptive_fields(grown, length).rows[-1].length

@@ -21,31 +21,31 @@ def audited(name):
 
 
 def by_importance(name):
-    return sorted(audited(name)["filters"], key=lambda each: -each["importance"])
+    return sorted(audited(name)["filters"], key=lambda entry: -entry["importance"])
 
 
 @pytest.mark.parametrize("name", ["basset", "basset-pool25", "bpnet", "bpnet-plain"])
 def test_the_table_has_the_numbers_of_the_audits(name):
-    found = audited(name)
-    n = len(found["filters"])
-    (layer,) = (layer for layer in found["layers"] if layer["name"] == found["layer"])
-    jaspar, relevant = (round(found["fractions"][column] * n) for column in ("jaspar", "relevant"))
+    document = audited(name)
+    n = len(document["filters"])
+    (layer,) = (layer for layer in document["layers"] if layer["name"] == document["layer"])
+    jaspar, relevant = (round(document["fractions"][column] * n) for column in ("jaspar", "relevant"))
     row = (
-        f"| `{name}` | {layer['assembly_bits']:.2f} | {layer['prediction']} | {found['auroc']:.3f} | "
+        f"| `{name}` | {layer['assembly_bits']:.2f} | {layer['prediction']} | {document['auroc']:.3f} | "
         f'{jaspar} of {n} | {relevant} of {n} | <a href="../_static/audits/{name}.html">audit</a> |'
     )
     assert row in LINES
-    assert f"over {found['sequences']:,} test sequences" in WORDS
+    assert f"over {document['sequences']:,} test sequences" in WORDS
 
 
 def test_what_is_said_of_bassets_filters():
-    assert [bool(each["best"]) for each in by_importance("basset")].index(True) == 16
+    assert [bool(entry["best"]) for entry in by_importance("basset")].index(True) == 16
     assert "sixteen most important filters match nothing" in WORDS
     shares = []
     for name in ("basset", "basset-pool25", "bpnet"):
         every = by_importance(name)
-        matched = sum(each["importance"] for each in every if each["best"])
-        shares.append(round(100 * matched / sum(each["importance"] for each in every)))
+        matched = sum(entry["importance"] for entry in every if entry["best"])
+        shares.append(round(100 * matched / sum(entry["importance"] for entry in every)))
     less, more, most = shares
     assert f"{less}% of the summed importance ({more}% in `basset-pool25`, {most}% in `bpnet`)" in WORDS
     flat = [

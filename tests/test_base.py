@@ -76,8 +76,8 @@ def test_a_wheel_reports_the_numbers_of_the_runs_it_was_released_with(command, t
 def test_fields_and_predictions_of_saved_models_need_no_framework(command, saved):
     code, out, err = command("field", saved, "--json")
     assert (code, err) == (0, "")
-    found = {row["name"]: row for row in json.loads(out)["layers"]}
-    assert (found["conv"]["size"], found["pool"]["size"], found["pool"]["jump"]) == (19, 43, 25)
+    document = {row["name"]: row for row in json.loads(out)["layers"]}
+    assert (document["conv"]["size"], document["pool"]["size"], document["pool"]["jump"]) == (19, 43, 25)
     code, out, err = command("predict", saved, "--json")
     assert (code, err) == (0, "")
     assert [row["name"] for row in json.loads(out)["layers"]] == ["conv"]
@@ -109,11 +109,11 @@ def test_what_trains_and_runs_nothing_needs_no_framework(command, tmp_path, line
 def brought_by(extra):
     """The packages that an extra installs, as pyproject.toml says."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
-    found = set()
+    names = set()
     for line in extras[extra]:
         own = re.match(r"receptive\[(.+)\]", line)
-        found |= brought_by(own[1]) if own else {re.split(r"[\[<>=]", line)[0]}
-    return found
+        names |= brought_by(own[1]) if own else {re.split(r"[\[<>=]", line)[0]}
+    return names
 
 
 @pytest.mark.parametrize(
@@ -154,5 +154,5 @@ def test_what_is_missing_is_said_in_a_line(command, tmp_path, monkeypatch, saved
     )
     assert said, err
     missing = {"Dask": "dask"}
-    assert {missing.get(each, each) for each in said[1].split(" and ")} <= brought_by(extra)
+    assert {missing.get(package, package) for package in said[1].split(" and ")} <= brought_by(extra)
     assert sorted(path for path in tmp_path.iterdir() if path.name not in ("results", "a")) == before

@@ -12,7 +12,7 @@ CHAPTERS = sorted(path for path in SPEC.glob("*.md") if "{code-cell}" in path.re
 
 def sentences(chapter: Path) -> list[str]:
     """The strings of a chapter's cells, without docstrings; the parts of an f-string one by one."""
-    found = []
+    sentences_ = []
     for cell in re.findall(r"^```\{code-cell\} python\n(.*?)^```", chapter.read_text("utf-8"), re.M | re.S):
         tree = ast.parse(re.sub(r"^:tags:.*\n", "", cell))
         docs = {
@@ -21,13 +21,15 @@ def sentences(chapter: Path) -> list[str]:
             if isinstance(node, ast.FunctionDef)
         }
         strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant))
-        found += [each for each in strings if isinstance(each, str) and each not in docs]
-    return found
+        sentences_ += [string for string in strings if isinstance(string, str) and string not in docs]
+    return sentences_
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_computed_sentences_hold_no_markup(chapter):
     """What a cell returns is shown letter by letter: stars, dollars and backticks would be seen."""
-    found = sentences(chapter)
-    assert found
-    assert not [each for each in found if re.search(r"(?<!\*)\*\w[^*]*\w\*|\$[^$]+\$|`[^`]+`", each)]
+    prose = sentences(chapter)
+    assert prose
+    assert not [
+        sentence for sentence in prose if re.search(r"(?<!\*)\*\w[^*]*\w\*|\$[^$]+\$|`[^`]+`", sentence)
+    ]

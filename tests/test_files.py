@@ -29,7 +29,7 @@ def test_a_folder_replaces_one_only_if_asked(tmp_path):
     with files.atomic_write(place, replace=True) as part:
         put(part, "new")
     assert (place / "text").read_text() == "new"
-    assert [each.name for each in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 @pytest.mark.parametrize("error", [OSError("full"), KeyboardInterrupt()])
@@ -47,7 +47,7 @@ def test_what_stops_a_replacement_leaves_the_old_folder(tmp_path, monkeypatch, e
     with pytest.raises((ReceptiveError, KeyboardInterrupt)), files.atomic_write(place, replace=True) as part:
         put(part, "new")
     assert (place / "text").read_text() == "old"
-    assert [each.name for each in tmp_path.iterdir()] == ["run"]
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_what_is_being_written_is_not_tidied_away(tmp_path):
@@ -56,7 +56,7 @@ def test_what_is_being_written_is_not_tidied_away(tmp_path):
         files.tidy(tmp_path)
         files.tidy(tmp_path, "a")
         files.write_text(tmp_path / "a", "another's")
-    assert [(each.name, each.read_text()) for each in tmp_path.iterdir()] == [("a", "new")]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "new")]
 
 
 def test_without_a_lock_only_what_is_ours_and_old_is_tidied_away(tmp_path):
@@ -72,14 +72,14 @@ def test_without_a_lock_only_what_is_ours_and_old_is_tidied_away(tmp_path):
         if "new" not in name:
             os.utime(tmp_path / name, (0, time.time() - 2 * files.STALE_SECONDS))
     files.write_text(tmp_path / "a", "whole")
-    assert sorted(each.name for each in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
         ".a.new_1234",
         ".a.not_ours",
         ".b.old_1234",
         "a",
     ]
     files.tidy(tmp_path)
-    assert sorted(each.name for each in tmp_path.iterdir()) == [".a.new_1234", ".a.not_ours", "a"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".a.new_1234", ".a.not_ours", "a"]
 
 
 def test_temporary_files_go_beside_the_store_unless_its_name_is_no_text(tmp_path):

@@ -38,10 +38,10 @@ def test_a_logo_stacks_letters_as_high_as_their_share_of_the_information(pwm):
     uses = re.findall(r'#(\w)" transform="translate\((\S+) (\S+)\)scale\(\S+ (\S+)\)', drawn)
     information = 2 + np.sum(pwm * np.log2(np.where(pwm > 0, pwm, 1)), axis=1)
     expected = (pwm * information[:, None]) / 2 * page.HEIGHT
-    found = np.zeros_like(expected)
+    drawn_letters = np.zeros_like(expected)
     for letter, x, _, tall in uses:
-        found[int(float(x) // page.COLUMN), ALPHABET.index(letter)] = float(tall)
-    np.testing.assert_allclose(found, expected, rtol=0.01, atol=page.LEAST * page.HEIGHT / 2 + 1e-9)
+        drawn_letters[int(float(x) // page.COLUMN), ALPHABET.index(letter)] = float(tall)
+    np.testing.assert_allclose(drawn_letters, expected, rtol=0.01, atol=page.LEAST * page.HEIGHT / 2 + 1e-9)
     for column in range(len(pwm)):
         stack = [(float(y), float(tall)) for _, x, y, tall in uses if float(x) // page.COLUMN == column]
         bottoms = [y + tall for y, tall in stack]

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from receptive.evidence.kept import read_epochs
+from receptive.evidence.kept import Epochs, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
@@ -297,7 +297,7 @@ def test_every_control_of_an_explorer_has_a_name_and_moves_by_keyboard(name, win
         assert control.evaluate("(it) => it.labels.length === 1 && it.labels[0].textContent.trim() !== ''")
         before = control.input_value()
         control.focus()
-        for key in ("ArrowUp", "ArrowDown"):
+        for key in ("ArrowUp", "ArrowDown", "Backspace"):
             window.keyboard.press(key)
             if control.input_value() != before:
                 break
@@ -318,19 +318,19 @@ def test_the_toy_says_what_the_library_says(window):
         )
         row, phase = choose.randrange(3), choose.randrange(stride)
         names = ["CACGTG", "GTGCAC", f"CAC{'N' * (apart - 3)}GTG"]
-        patterns = [toy.parse_pattern(each) for each in names]
+        patterns = [toy.parse_pattern(name) for name in names]
         said = set_controls(form, pool=pool, stride=stride, width=6 if width is None else width - 1,
                             distance=apart - 4, pattern=row, phase=phase)  # fmt: skip
         seen = [toy.views(toy.signature(patterns[row], at, pool, stride), width) for at in range(stride)]
         others = {
-            each: toy.signatures(pattern, pool, stride, width)
-            for each, pattern in zip(names, patterns, strict=True)
-            if each != names[row]
+            name: toy.signatures(pattern, pool, stride, width)
+            for name, pattern in zip(names, patterns, strict=True)
+            if name != names[row]
         }
         known = sum(all(view not in given for given in others.values()) for view in seen)
-        like = [each for each, given in others.items() if seen[phase] in given]
+        like = [name for name, given in others.items() if seen[phase] in given]
         now = f"it may as well be {' or '.join(like)}" if like else "it is known"
-        bits = [toy.information(patterns, pool, stride, each) for each in (width, None)]
+        bits = [toy.information(patterns, pool, stride, view_width) for view_width in (width, None)]
         assert said == (
             f"{names[row]} is known in {known} of {stride} phases. In this phase {now}. Bits about "
             f"which of the three it is: {bits[0]:.2f} through the filter, {bits[1]:.2f} in the map."
@@ -365,7 +365,7 @@ def test_filters_match_as_often_as_tomtom_says(window):
             assert shares.jaspar == run.filters[layer].jaspar
         numbers = [shares.jaspar, shares.jaspar_without_gmeb1, shares.relevant]
         counts = [round(share * len(matches)) for share in numbers]
-        assert [int(found) for found in re.findall(r"\d+", said.replace("Gmeb1", ""))] == [
+        assert [int(number) for number in re.findall(r"\d+", said.replace("Gmeb1", ""))] == [
             len(matches),
             *counts,
         ]
@@ -389,7 +389,7 @@ def test_filters_over_epochs_are_what_was_kept(window):
     for number in range(len(names)):
         set_controls(form, network=number)
         page = unquote(form.locator(".stage a").evaluate("(link) => link.href")).partition("/html/")[2]
-        kept = read_epochs(ROOT / Path(page).parent)
+        kept = read_record(ROOT / Path(page).parent, Epochs)
         for step, epoch in enumerate(kept.epoch):
             said = set_controls(form, step=step)
             factors, n = kept.factor[step], len(kept.factor[step])
@@ -400,7 +400,7 @@ def test_filters_over_epochs_are_what_was_kept(window):
                 f"{relevant} a relevant one; a filter holds {sum(kept.bits[step]) / n:.1f} bits on average."
             )
             assert form.locator("output").inner_text() == str(epoch)
-            assert form.locator(".logos strong").all_inner_texts() == [each for each in factors if each]
+            assert form.locator(".logos strong").all_inner_texts() == [factor for factor in factors if factor]
             assert form.locator(".logos li:not(.no)").count() == any_
             assert float(form.locator(".meters b").last.inner_text()) == round(kept.relevant(step), 3)
     # A network with fewer epochs does not leave the slider beyond its end.
@@ -434,13 +434,13 @@ def test_architectures_say_what_the_library_says(name, window):
             sees = f"A neuron of {row.name} sees {row.size} positions, {row.overlap} of them with its"
             assert f"{sees} neighbour, and leaves {row.uncertainty} open." in said
         if name == "architecture":
-            found = prediction.predict(fields)[0]
-            assert f"Bits about the offset of two parts: {found.bits:.3f}." in said
-            if found.outside:
-                assert f"No prediction: {found.outside}." in said
+            expected = prediction.predict(fields)[0]
+            assert f"Bits about the offset of two parts: {expected.bits:.3f}." in said
+            if expected.outside:
+                assert f"No prediction: {expected.outside}." in said
             else:
-                assert f"{found.curve:.2f} of the first filters relevant, " in said
-                assert f"{found.low:.2f} to {found.high:.2f}." in said
+                assert f"{expected.curve:.2f} of the first filters relevant, " in said
+                assert f"{expected.low:.2f} to {expected.high:.2f}." in said
 
 
 def test_a_network_that_is_chosen_sets_the_numbers_and_its_dot_leads_to_its_runs(window):
@@ -454,6 +454,40 @@ def test_a_network_that_is_chosen_sets_the_numbers_and_its_dot_leads_to_its_runs
     dot.focus()
     window.keyboard.press("Enter")
     window.wait_for_url("**/cnn-25/released/index.html")
+
+
+@pytest.mark.parametrize("name", ["fields", "architecture"])
+def test_a_network_can_be_typed(name, window):
+    form = open_explorer(window, EXPLORERS[name], name)
+    numbers, said, text = form.locator("output"), form.locator(".said"), form.locator("[name=layers]")
+    assert text.input_value() == "conv19 pool2 conv5"
+    for typed, expected in (
+        ("conv9 pool4s2same conv3d2", ["9", "4", "2", "3", "2"]),
+        (" CONV19  pool50s2same conv5 pool50", ["19", "50", "2", "5", "1"]),
+        ("conv3 pool100 conv1", ["3", "100", "100", "1", "1"]),
+    ):
+        text.fill(typed)
+        assert numbers.all_inner_texts() == expected
+        assert text.input_value() == typed
+        layers = [int(number) for number in expected]
+        row = receptive_fields(parse_layers(explorers.layers_of(*layers)), 200).row("conv2")
+        assert f"A neuron of conv2 sees {row.size} positions" in said.inner_text()
+    for typed in (
+        "conv19 pool3x conv5",
+        "conv7 pool2 conv5",
+        "nonsense",
+        "conv19 pool4s4same conv5",
+        "conv19 pool4s2 conv5",
+        "",
+    ):
+        text.fill(typed)
+        assert numbers.all_inner_texts() == expected
+        assert f'"{typed}" cannot be shown here' in said.inner_text()
+        assert "Still shown: conv3 pool100 conv1." in said.inner_text()
+    set_controls(form, taps=2)
+    assert text.input_value() == "conv3 pool100 conv3"
+    form.locator("[name=network]").select_option(label="CNN-50-2")
+    assert text.input_value() == "conv19 pool50s2same conv5"
 
 
 @pytest.mark.parametrize("name", ["toy", "filters"])

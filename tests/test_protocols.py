@@ -42,8 +42,8 @@ def test_switching_a_field_to_its_own_value_changes_nothing(name):
 
 
 def test_motif_counts_are_probabilities():
-    for each in PROTOCOLS.values():
-        assert sum(each.motif_counts) == pytest.approx(1, abs=1e-12)
+    for chosen in PROTOCOLS.values():
+        assert sum(chosen.motif_counts) == pytest.approx(1, abs=1e-12)
 
 
 def test_unknown_names_are_refused():
@@ -92,8 +92,8 @@ def test_an_ablation_switches_one_field_to_the_papers_value():
     }
 
 
-@pytest.mark.parametrize("one", [*PROTOCOLS.values(), protocol("released", beta_1=0.9, threshold=0.7)])
-def test_the_other_reading_keeps_the_training(one):
-    other = PAPER if one.name.startswith("released") else RELEASED
-    for name, value in vars(reread(one)).items():
-        assert name == "name" or value == getattr(other if name in READING else one, name)
+@pytest.mark.parametrize("chosen", [*PROTOCOLS.values(), protocol("released", beta_1=0.9, threshold=0.7)])
+def test_the_other_reading_keeps_the_training(chosen):
+    other = PAPER if chosen.name.startswith("released") else RELEASED
+    for name, value in vars(reread(chosen)).items():
+        assert name == "name" or value == getattr(other if name in READING else chosen, name)

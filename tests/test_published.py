@@ -19,9 +19,12 @@ pytestmark = pytest.mark.models
 
 def printed(command):
     """What a line for the shell prints, on either stream, with this Python's commands."""
-    found = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "COLUMNS": "120"}
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "COLUMNS": "120",
+    }
     shell = ["bash", "-o", "pipefail", "-c", command]
-    run = subprocess.run(shell, env=found, capture_output=True, text=True, check=False)
+    run = subprocess.run(shell, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stderr + run.stdout
 

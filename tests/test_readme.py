@@ -30,23 +30,23 @@ RUNNING = " ".join(README.split())
 def test_the_table_has_the_numbers_of_the_runs_and_of_the_paper(variant, committed):
     cells = []
     for column in ("auroc", "jaspar", "relevant"):
-        one, cell = sample(committed["synthetic"].of(key(variant, column))), claims.cell(variant, column)
-        cells += [plus_minus(one.mean, one.sd), plus_minus(cell.mean, cell.sd)]
+        quoted, cell = sample(committed["synthetic"].of(key(variant, column))), claims.cell(variant, column)
+        cells += [plus_minus(quoted.mean, quoted.sd), plus_minus(cell.mean, cell.sd)]
     row = f"| {variant.upper()} | {' | '.join(cells)} |".replace("±", " ± ")
     assert row in README.splitlines()
 
 
 def test_how_many_published_numbers_agree(committed):
     cells = [cell for cell in claims.published_numbers() if cell.task == "synthetic"]
-    found = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
-    (missed,) = (each for each in found if each.verdict != "reproduced")
+    comparisons = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
+    (missed,) = (judgement for judgement in comparisons if judgement.verdict != "reproduced")
     words = (
         f"{len(cells) - 1} of all {len(cells)} numbers (the exception: the JASPAR share of "
         f"{missed.cell.variant.upper()}, {missed.measured.mean:.3f} instead of {missed.cell.mean:.3f})"
     )
     assert missed.cell.column == "jaspar"
     assert words in RUNNING
-    shown = sum(each.shown is True for each in found)
+    shown = sum(number.shown is True for number in comparisons)
     assert (
         f"is shown of {shown}, by two one-sided tests at 5%; of the other {len(cells) - 1 - shown}" in RUNNING
     )
@@ -54,18 +54,20 @@ def test_how_many_published_numbers_agree(committed):
 
 def test_how_narrowly_pool_1_holds(committed, judgements):
     paired = judge(judgements["POOL-1"].claim, replace(committed["synthetic"], by_trial=True))
-    ends = [each.evidence[0].interval.high for each in (judgements["POOL-1"], paired)]
+    ends = [judgement.evidence[0].interval.high for judgement in (judgements["POOL-1"], paired)]
     assert f"the widest interval ends at {ends[0]:.3f}; with trials of one seed taken as pairs" in RUNNING
     assert f"it ends at {ends[1]:.3f}, and POOL-1 would be {paired.verdict} (and VIVO-4 in trend" in RUNNING
-    by_trial = {task: replace(found, by_trial=True) for task, found in committed.items()}
-    pairs = {each.claim.id: each.verdict for each in judge_all(DECIDED, by_trial)}
-    changed = {name: pairs[name] for name, each in judgements.items() if pairs[name] != each.verdict}
+    by_trial = {task: replace(results_, by_trial=True) for task, results_ in committed.items()}
+    pairs = {judgement.claim.id: judgement.verdict for judgement in judge_all(DECIDED, by_trial)}
+    changed = {
+        name: pairs[name] for name, judgement in judgements.items() if pairs[name] != judgement.verdict
+    }
     assert changed == {"POOL-1": "undecided", "VIVO-4": "trend only"}
 
 
 def test_no_claim_of_the_paper_is_contradicted(judgements):
     assert "*not reproduced* means contradicted, which no claim of the paper is" in RUNNING
-    contradicted = {name for name, each in judgements.items() if each.verdict == "not reproduced"}
+    contradicted = {name for name, judgement in judgements.items() if judgement.verdict == "not reproduced"}
     assert all(claims.statements()[name].source.startswith("Ours") for name in contradicted)
 
 
@@ -73,7 +75,9 @@ def test_the_example_of_a_prediction_came_true():
     (text,) = re.findall(r'receptive predict "([^"]+)"', README)
     first = predict(receptive_fields(parse_layers(text), 200))[0]
     names = {str(network): name for name, network in REGISTERED.items()}
-    (came,) = (each for each in outcomes().layers if (each.network, each.view.name) == (names[text], "conv1"))
+    (came,) = (
+        layer for layer in outcomes().layers if (layer.network, layer.view.name) == (names[text], "conv1")
+    )
     assert kind_of(came.mean) == first.kind
     assert all(first.low <= trial <= first.high for trial in came.trials)
     assert abs(came.mean - came.forecast) < 0.05
@@ -81,7 +85,7 @@ def test_the_example_of_a_prediction_came_true():
 
 def test_the_sentence_behind_vivo_1_holds(judgements):
     assert "VIVO-6 judges the sentence alone, and it holds" in RUNNING
-    assert all(each.holds for each in judgements["VIVO-6"].evidence)
+    assert all(inequality.holds for inequality in judgements["VIVO-6"].evidence)
     assert judgements["VIVO-6"].verdict == "trend only"
 
 
@@ -92,8 +96,8 @@ def test_what_the_activation_does_to_cnn_2(committed):
 
 
 def test_the_step_with_pool_size_on_real_sequences(committed):
-    found = committed["chipseq"]
-    small, large = ([sample(found.of(key(v, "relevant"))).mean for v in group] for group in (SMALL, LARGE))
+    chipseq = committed["chipseq"]
+    small, large = ([sample(chipseq.of(key(v, "relevant"))).mean for v in group] for group in (SMALL, LARGE))
     words = (
         f"relevant: {min(small):.2f} to {max(small):.2f} of the filters with small pools, "
         f"{min(large):.2f} to {max(large):.2f} with large ones"
@@ -103,7 +107,7 @@ def test_the_step_with_pool_size_on_real_sequences(committed):
 
 def test_what_trimming_does_to_the_matches_of_cnn_2():
     readings = (AGAIN, protocol("released", trim_bits=None))
-    pairs = [(variant, one) for variant in ("cnn-2", "cnn-25") for one in readings]
+    pairs = [(variant, reading) for variant in ("cnn-2", "cnn-25") for reading in readings]
     trimmed, whole, *localist = ablations.rows(ROOT / "results", pairs)
     jaspar, relevant = (
         [fmean(row.values[column].values()) for row in (trimmed, whole)] for column in ("jaspar", "relevant")
@@ -118,15 +122,15 @@ def test_what_trimming_does_to_the_matches_of_cnn_2():
 
 
 def test_the_protocol_of_the_text():
-    pairs = [(variant, one) for variant in ablations.BY_THE_PAPER for one in (PAPER, reread(PAPER))]
+    pairs = [(variant, chosen) for variant in ablations.BY_THE_PAPER for chosen in (PAPER, reread(PAPER))]
     trials = {
         (row.variant, row.protocol): row.values["relevant"].values()
         for row in ablations.rows(ROOT / "results", pairs)
     }
-    assert {len(each) for each in trials.values()} == {3}
-    shares = {pair: fmean(each) for pair, each in trials.items()}
+    assert {len(trial) for trial in trials.values()} == {3}
+    shares = {pair: fmean(shares_) for pair, shares_ in trials.items()}
     small, large = (
-        [share for (variant, one), share in shares.items() if variant in group and one != PAPER]
+        [share for (variant, chosen), share in shares.items() if variant in group and chosen != PAPER]
         for group in (SMALL, LARGE)
     )
     words = (
@@ -148,7 +152,7 @@ def test_cnn_50_2_in_both_sizes():
     assert words in RUNNING
     assert f"Of the large one {fmean(large['relevant'].values()):.3f} of the filters" in RUNNING
     assert published
-    verdicts = [compare(published, list(each["auroc"].values())).verdict for each in (small, large)]
+    verdicts = [compare(published, list(entry["auroc"].values())).verdict for entry in (small, large)]
     assert verdicts == ["reproduced", "not reproduced"]
 
 
@@ -165,6 +169,6 @@ def test_the_score_of_the_registered_predictions(committed):
 
 
 def test_the_lists_of_claims_have_their_verdicts(judgements):
-    verdicts = {name: each.verdict for name, each in judgements.items()}
+    verdicts = {name: judgement.verdict for name, judgement in judgements.items()}
     with_lists = runpy.run_path(str(ROOT / "tools" / "refresh.py"))["with_lists"]
     assert with_lists(README, verdicts) == README, "python tools/refresh.py makes them anew"

@@ -60,10 +60,10 @@ def over_epochs(folder: Path, run: Run) -> tuple[Epochs, np.ndarray]:
     for place in range(len(kept["epoch"])):
         motifs = snapshots.read(kept, place, data_of(run.plan.task).test.X, protocol)
         trimmed = filters.trim_all(motifs, protocol)
-        found = tomtom.match(trimmed, database())
+        matches_ = tomtom.match(trimmed, database())
         bits.append([0.0 if motif.dead else information_content(motif.pwm).sum() for motif in trimmed])
-        factor.append(tomtom.best_factors(found, relevant))
-        matches.append([bool(each.hits) for each in found])
+        factor.append(tomtom.best_factors(matches_, relevant))
+        matches.append([bool(match.hits) for match in matches_])
         pwms.append([motif.pwm for motif in motifs])
     _, final = runs.stored_matches(folder)
     return Epochs(
@@ -83,16 +83,16 @@ def what_matters(folder: Path, run: Run) -> Importance:
     network = model.live(audit.load(folder / "model.keras"), data.length)
     place, _, axis = network.activation("conv1")
     probe = Probe(network, place, data.test.X, axis)
-    found = importance.measure(probe, probe.levels(), data.test.Y)
+    measured = importance.measure(probe, probe.levels(), data.test.Y)
     _, matches = runs.stored_matches(folder)
     return Importance(
-        loss=rounded(found.loss),
-        auroc=rounded(found.auroc),
-        loss_change=rounded(found.loss_change),
-        auroc_change=rounded(found.auroc_change),
-        by_class=rounded(found.class_change),
+        loss=rounded(measured.loss),
+        auroc=rounded(measured.auroc),
+        loss_change=rounded(measured.loss_change),
+        auroc_change=rounded(measured.auroc_change),
+        by_class=rounded(measured.class_change),
         factor=tomtom.best_factors(matches, relevant_ids(run.plan.classes)),
-        matches=[bool(each.hits) for each in matches],
+        matches=[bool(match.hits) for match in matches],
         classes=run.plan.classes,
     )
 
@@ -103,12 +103,12 @@ def what_is_found(folder: Path, run: Run) -> Truth:
     X, Y = test.X[:MUTATED], test.Y[:MUTATED]
     network = model.live(audit.load(folder / "model.keras"), X.shape[1])
     place, _, axis = network.activation("conv1")
-    found = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
+    acting = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
     sites = truth.mark_planted(
-        {name: each[:MUTATED] for name, each in test.truth.items()}, X.shape[1], embedded_motifs()
+        {name: array[:MUTATED] for name, array in test.truth.items()}, X.shape[1], embedded_motifs()
     )
-    aupr, chance = truth.localisation(found, X, sites)
-    motifs = attribution.attribute(found, X, run.plan.classes, database(), relevant)
+    aupr, chance = truth.localisation(acting, X, sites)
+    motifs = attribution.attribute(acting, X, run.plan.classes, database(), relevant)
     raising = [match for match, sign in zip(motifs.matches, motifs.signs, strict=True) if sign > 0]
     filters_found = truth.recover(runs.stored_matches(folder)[1], relevant)
     motifs_found = truth.recover(raising, relevant)

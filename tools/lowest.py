@@ -16,8 +16,8 @@ def constraints(pyproject: dict) -> list[str]:
         lines += [line for line in group if isinstance(line, str)]
     bounds: dict[str, str] = {}
     for line in lines:
-        if found := BOUND.match(line):
-            name, version = found.groups()
+        if matches := BOUND.match(line):
+            name, version = matches.groups()
             bounds[name] = max(
                 version, bounds.get(name, version), key=lambda text: [*map(int, text.split("."))]
             )

@@ -87,10 +87,10 @@ def merge(sequences: Sequence[str], size: int = WORD) -> NDArray[np.int64]:
     Returns:
         int64 (N,), numbered from 0 in the order of first appearance.
     """
-    found, owner = words(sequences, size)
-    order = np.argsort(found, kind="stable")
-    found, owner = found[order], owner[order]
-    same = found[1:] == found[:-1]
+    words_, owner = words(sequences, size)
+    order = np.argsort(words_, kind="stable")
+    words_, owner = words_[order], owner[order]
+    same = words_[1:] == words_[:-1]
     pairs = (np.ones(same.sum(), bool), (owner[:-1][same], owner[1:][same]))
     _, labels = connected_components(
         coo_matrix(pairs, shape=(len(sequences), len(sequences))), directed=False
@@ -135,7 +135,7 @@ def loci(peaks: Iterable[Peak], size: int = WORD) -> tuple[tuple[Locus, ...], di
     members: dict[int, list[Peak]] = {}
     for peak, number in zip(kept, merge([peak.sequence for peak in kept], size), strict=True):
         members.setdefault(int(number), []).append(peak)
-    found: list[tuple[Peak, Locus]] = []
+    peaks_: list[tuple[Peak, Locus]] = []
     for cluster in members.values():
         by_source = Counter(peak.source for peak in cluster)
         if max(by_source.values()) > MOST:
@@ -144,12 +144,12 @@ def loci(peaks: Iterable[Peak], size: int = WORD) -> tuple[tuple[Locus, ...], di
             continue
         best = min(cluster, key=lambda peak: (peak.rank, peak.source))
         others = sorted(set(by_source) - {best.source})
-        found.append((best, Locus(centre(best.sequence), (best.source, *others))))
+        peaks_.append((best, Locus(centre(best.sequence), (best.source, *others))))
         counts[best.source]["sequence"] += 1
         for source in by_source:
             counts[source]["loci"] += 1
-    found.sort(key=lambda pair: (pair[0].source, pair[0].rank))
-    return tuple(locus for _, locus in found), counts
+    peaks_.sort(key=lambda pair: (pair[0].source, pair[0].rank))
+    return tuple(locus for _, locus in peaks_), counts
 
 
 def read(folder: Path | str) -> tuple[tuple[Peak, ...], str]:
@@ -193,8 +193,8 @@ def build(folder: Path | str, out: Path | str) -> None:
         ReceptiveError: :func:`read` refuses the folder, or ``out`` cannot be written.
     """
     peaks, provenance = read(folder)
-    found, counts = loci(peaks)
-    lines = ["sources\tsequence", *(f"{','.join(locus.sources)}\t{locus.sequence}" for locus in found)]
+    loci_, counts = loci(peaks)
+    lines = ["sources\tsequence", *(f"{','.join(locus.sources)}\t{locus.sequence}" for locus in loci_)]
     with atomic_write(Path(out) / "chipseq.tsv.gz") as part:
         part.write_bytes(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
     columns = ["source", *next(iter(counts.values()), {})]

@@ -14,9 +14,9 @@ FIRST = "*/*/released/trial-0/conv?.*"
 
 def shipped(store: Path) -> list[Path]:
     """Return the files of a store that ship, relative to it."""
-    found = [path for name in NUMBERS for path in store.rglob(name)]
-    found += [path for path in store.glob(FIRST) if not path.name.endswith(".untrimmed.meme")]
-    return sorted(path.relative_to(store) for path in found)
+    paths = [path for name in NUMBERS for path in store.rglob(name)]
+    paths += store.glob(FIRST)
+    return sorted(path.relative_to(store) for path in paths)
 
 
 class Runs(BuildHookInterface):

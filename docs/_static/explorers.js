@@ -199,12 +199,25 @@ function drawFields(data, shown, wide) {
   return shapes;
 }
 
-// What the controls of a network stand for; a network that was chosen sets them.
+// A network as a list of layers, and back; nothing where it is none of the plan that the controls have.
+const listOf = ([filter, pool, stride, taps, dilation]) =>
+  `conv${filter} pool${pool}${stride < pool ? `s${stride}same` : ""} conv${taps}${dilation > 1 ? `d${dilation}` : ""}`;
+
+function numbersOf(text) {
+  const found = text.trim().toLowerCase().match(/^conv(\d+)\s+pool(\d+)(?:s(\d+)same)?\s+conv(\d+)(?:d(\d+))?(?:\s|$)/);
+  if (!found || +found[3] >= +found[2]) return null;
+  return [found[1], found[2], found[3] ?? found[2], found[4], found[5] ?? 1].map(Number);
+}
+
+// What the controls of a network stand for; a network that was chosen, or typed, sets them.
 function network(data, values, form) {
   const names = ["filter", "pool", "stride", "taps", "dilation"];
   const of = (name) => (name === "stride" ? data.strides[+form.elements.pool.value] : data.values[name]);
-  if (values.changed === "network" && values.network) {
-    data.networks[values.network - 1].forEach((value, n) => {
+  const text = form.elements.layers;
+  const typed = values.changed === "layers" && numbersOf(text.value);
+  const known = typed && typed.every((value, n) => (n === 2 ? data.strides[data.values.pool.indexOf(typed[1])] ?? [] : data.values[names[n]]).includes(value));
+  if (known || (values.changed === "network" && values.network)) {
+    (known ? typed : data.networks[values.network - 1]).forEach((value, n) => {
       const steps = of(names[n]);
       form.elements[names[n]].max = steps.length - 1;
       form.elements[names[n]].value = steps.indexOf(value);
@@ -216,6 +229,7 @@ function network(data, values, form) {
   form.elements.stride.dataset.words = of("stride").join("|");
   const found = names.map((name) => of(name)[+form.elements[name].value]);
   if (found[3] === 1) found[4] = 1;
+  if (values.changed !== "layers") text.value = listOf(found);
   form.elements.network.value = 1 + data.networks.findIndex((each) => each.join(" ") === found.join(" "));
   const [filter, pool, stride] = found;
   const keys = [filter, `${filter} ${pool} ${stride}`, found.join(" ")];
@@ -224,6 +238,7 @@ function network(data, values, form) {
     ([name, [size, , , , uncertainty, overlap]]) =>
       `A neuron of ${name} sees ${size} positions, ${overlap} of them with its neighbour, and leaves ${uncertainty} open.`,
   );
+  if (values.changed === "layers" && !known) said.unshift(`"${text.value}" cannot be shown here; receptive field prints any network. Still shown: ${listOf(found)}.`);
   return { found, shown, said: said.join(" ") };
 }
 

@@ -31,8 +31,10 @@ def filters(results, networks=NETWORKS):
     """The PWMs of first layers, trial 0: those that match nothing, and those that match."""
     paths = [Path(results) / network / "released/trial-0/conv1.untrimmed.meme" for network in networks]
     pwms = [motif.pwm for path in paths for motif in read_meme(path) if not motif.dead]
-    found = matched(pwms)
-    return tuple([pwm for pwm, hit in zip(pwms, found, strict=True) if hit == side] for side in (False, True))
+    shares = matched(pwms)
+    return tuple(
+        [pwm for pwm, hit in zip(pwms, shares, strict=True) if hit == side] for side in (False, True)
+    )
 
 
 def share(pwms, sites, seed=0):

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import layers
 
-from receptive.audits import attribution
-from receptive.audits import audit as auditing
+from receptive.audits import attribution, record
 from receptive.audits import page as audits
 from receptive.audits.attribution import choose_outputs, enough, logits, mutagenesis, mutants
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs.jaspar import embedded_motifs
 
@@ -46,25 +46,25 @@ def curved(weights):
 def test_mutagenesis_is_one_letter_put_in_at_a_time(codes, seed):
     X = one_hot(codes)
     run = curved(np.random.default_rng(seed).normal(size=(X.shape[1], 4, 3)))
-    for sequence, found in zip(X, mutagenesis(run, X), strict=True):
-        assert found.shape == (*sequence.shape, 2)
+    for sequence, effects in zip(X, mutagenesis(run, X), strict=True):
+        assert effects.shape == (*sequence.shape, 2)
         for position, letter in enumerate(sequence):
             if not letter.any():
-                assert (found[position] == 0).all()
+                assert (effects[position] == 0).all()
                 continue
             scores = []
             for base in range(4):
                 changed = sequence.copy()
                 changed[position] = np.eye(4)[base]
                 scores.append(run(changed[None])[0])
-            np.testing.assert_allclose(found[position], scores - np.mean(scores, axis=0), atol=1e-5)
+            np.testing.assert_allclose(effects[position], scores - np.mean(scores, axis=0), atol=1e-5)
 
 
 @given(SEQUENCES)
 def test_mutants_are_all_that_differ_in_one_letter(codes):
     for sequence in one_hot(np.minimum(codes, 3)):
         changed, position, letter = mutants(sequence)
-        words = {tuple(each) for each in changed.argmax(2).tolist()}
+        words = {tuple(word) for word in changed.argmax(2).tolist()}
         assert len(words) == len(changed) == 3 * len(sequence) + 1
         assert (changed.sum(2) == 1).all()
         assert ((changed[1:] != sequence).any(2).sum(1) == 1).all()
@@ -75,8 +75,8 @@ def test_mutants_are_all_that_differ_in_one_letter(codes):
 def test_of_a_sum_of_letters_the_effects_are_its_weights(codes, seed):
     X = one_hot(np.minimum(codes, 3))
     weights = np.random.default_rng(seed).normal(size=(X.shape[1], 4, 2)).astype(np.float32)
-    for found in mutagenesis(lambda X: np.einsum("nlb,lbk->nk", X, weights), X):
-        np.testing.assert_allclose(found, weights - weights.mean(1, keepdims=True), atol=1e-5)
+    for mutagenesi in mutagenesis(lambda X: np.einsum("nlb,lbk->nk", X, weights), X):
+        np.testing.assert_allclose(mutagenesi, weights - weights.mean(1, keepdims=True), atol=1e-5)
 
 
 def test_what_is_looked_at():
@@ -93,7 +93,7 @@ def test_what_is_looked_at():
     assert choose_outputs(np.ones((2, 3), np.int8), outputs[:, :1]).tolist() == [[True], [True]]
     np.testing.assert_allclose(1 / (1 + np.exp(-logits(outputs))), outputs, rtol=1e-6)
     assert np.isfinite(logits(np.array([0, 1], np.float32))).all()
-    assert [enough(each) for each in (200, 600, 5000)] == [2500, 277, 200]
+    assert [enough(positions) for positions in (200, 600, 5000)] == [2500, 277, 200]
 
 
 # --- from there to motifs ------------------------------------------------------------------------------
@@ -142,11 +142,11 @@ def test_effects_are_those_of_the_model_for_the_classes_of_each_sequence(grouped
     model, data = network(2), planted()
     Y = np.concatenate([data.Y, 1 - data.Y], axis=1)
     Y[0] = 1
-    found = audit(
+    attributions = audit(
         model, Sequences(data.X, Y, ("a", "b")), targets=embedded_motifs(), attributions=60
     ).attributions
     rows, columns = np.nonzero(Y)
-    assert (found.sequences, found.pairs, found.classes) == (60, 61, ("a", "b"))
+    assert (attributions.sequences, attributions.pairs, attributions.classes) == (60, 61, ("a", "b"))
     np.testing.assert_array_equal(grouped["X"], data.X[rows])
 
     def run(X):
@@ -155,29 +155,29 @@ def test_effects_are_those_of_the_model_for_the_classes_of_each_sequence(grouped
     for i in (0, 1, 40):
         (expected,) = mutagenesis(run, data.X[[rows[i]]])
         np.testing.assert_allclose(grouped["effects"][i], expected[..., columns[i]], atol=1e-4)
-    assert found.sites.tolist() == [3, 1, 2]
-    assert found.signs.tolist() == [1, 1, -1]
-    assert found.by_class[0].tolist() == np.bincount(columns[[0, 1, 2]], minlength=2).tolist()
-    assert found.by_class.sum(1).tolist() == found.sites.tolist()
+    assert attributions.sites.tolist() == [3, 1, 2]
+    assert attributions.signs.tolist() == [1, 1, -1]
+    assert attributions.by_class[0].tolist() == np.bincount(columns[[0, 1, 2]], minlength=2).tolist()
+    assert attributions.by_class.sum(1).tolist() == attributions.sites.tolist()
 
 
 def test_motifs_stand_on_the_page_and_in_json(grouped):
     data = planted()
-    found = audit(network(), data, targets=embedded_motifs(), attributions=20)
-    shown = auditing.document(found)["attributions"]
+    audited = audit(network(), data, targets=embedded_motifs(), attributions=20)
+    shown = record.document(audited)["attributions"]
     assert shown["sequences"] == 20
     assert shown["scale"] == "the logit of the output"
-    assert [each["best"]["name"] for each in shown["motifs"]] == ["Arid3a", "CEBPB", "Arid3a"]
-    assert [each["sign"] for each in shown["motifs"]] == [1, 1, -1]
+    assert [entry["best"]["name"] for entry in shown["motifs"]] == ["Arid3a", "CEBPB", "Arid3a"]
+    assert [entry["sign"] for entry in shown["motifs"]] == [1, 1, -1]
     assert shown["fractions"]["jaspar"] == 1
-    assert all(len(each["pwm"]) < 30 for each in shown["motifs"])  # trimmed
-    page = html.unescape(audits.render(found))
+    assert all(len(entry["pwm"]) < 30 for entry in shown["motifs"])  # trimmed
+    page = html.unescape(audits.render(audited))
     assert page.count("Sequence logo of motif") == 3
     assert "raises the output at 3 sites: bound 3" in page
     assert "lowers the output at 2 sites: bound 2" in page
     assert "None of" not in page
     without = audit(network(), data, targets=embedded_motifs())
-    assert auditing.document(without)["attributions"] is None
+    assert record.document(without)["attributions"] is None
     assert "motifs that the network uses" not in audits.render(without)
 
 
@@ -196,8 +196,8 @@ def test_outputs_for_each_position_are_averaged(grouped):
     inputs = keras.Input((LENGTH, 4))
     x = layers.Conv1D(4, 7, padding="same", activation="relu", name="conv")(inputs)
     model = keras.Model(inputs, layers.Conv1D(2, 1)(x))
-    found = audit(model, planted().X, targets=embedded_motifs(), attributions=5)
-    assert (found.attributions.classes, found.attributions.scale) == (("0", "1"), "the output")
+    audited = audit(model, planted().X, targets=embedded_motifs(), attributions=5)
+    assert (audited.attributions.classes, audited.attributions.scale) == (("0", "1"), "the output")
 
 
 def test_the_extra_is_asked_for_before_any_work(monkeypatch, tmp_path, command):
@@ -265,28 +265,28 @@ def conv(name, **options):
 )
 def test_a_deeper_layer_is_read_where_the_first_holds_parts(more, read):
     model, data = stacked(*more), planted()
-    found = audit(model, data, targets=embedded_motifs()[:1])  # almost nothing matches
-    assert found.fractions.jaspar < 1 / 3
-    assert "first is distributed" in found.distributed
-    assert "--attributions finds" in found.distributed
-    page = html.unescape(audits.render(found))
-    assert found.distributed in page
-    shown = auditing.document(found)
-    assert (found.deeper is not None) == (shown["deeper"] is not None) == read
+    audited = audit(model, data, targets=embedded_motifs()[:1])  # almost nothing matches
+    assert audited.fractions.jaspar < 1 / 3
+    assert "first is distributed" in audited.distributed
+    assert "--attributions finds" in audited.distributed
+    page = html.unescape(audits.render(audited))
+    assert audited.distributed in page
+    shown = record.document(audited)
+    assert (audited.deeper is not None) == (shown["deeper"] is not None) == read
     assert ("A later convolution" in page) == read
     if read:
-        assert found.deeper.layer in ("second", "third")
-        alone = audit(model, data, layer=found.deeper.layer, targets=embedded_motifs()[:1])
+        assert audited.deeper.layer in ("second", "third")
+        alone = audit(model, data, layer=audited.deeper.layer, targets=embedded_motifs()[:1])
         assert (alone.distributed, alone.deeper) == ("", None)  # it was asked for
         assert shown["deeper"]["filters"][0]["sites"] == alone.reading.sites[0]
-        np.testing.assert_array_equal(found.deeper.reading.motifs[0].pwm, alone.reading.motifs[0].pwm)
+        np.testing.assert_array_equal(audited.deeper.reading.motifs[0].pwm, alone.reading.motifs[0].pwm)
         assert shown["deeper"]["fractions"] == alone.fractions._asdict()
 
 
 def test_branches_beside_the_first_layer_are_no_deeper_ones():
     inputs = keras.Input((LENGTH, 4))
-    one, two = (conv(name)(inputs) for name in ("first", "beside"))
-    x = layers.GlobalMaxPooling1D()(layers.Concatenate()([one, two]))
-    found = audit(keras.Model(inputs, layers.Dense(1)(x)), planted(), targets=embedded_motifs()[:1])
-    assert found.distributed
-    assert found.deeper is None
+    first, two = (conv(name)(inputs) for name in ("first", "beside"))
+    x = layers.GlobalMaxPooling1D()(layers.Concatenate()([first, two]))
+    audited = audit(keras.Model(inputs, layers.Dense(1)(x)), planted(), targets=embedded_motifs()[:1])
+    assert audited.distributed
+    assert audited.deeper is None

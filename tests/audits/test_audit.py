@@ -1,5 +1,6 @@
 """Auditing models of many kinds, against numpy and against the definitions written out."""
 
+import doctest
 import gzip
 import html
 import json
@@ -22,8 +23,10 @@ from scipy.stats import chisquare
 from tests.made import read_layer
 
 from receptive.audits import audit as auditing
+from receptive.audits import inputs, record
 from receptive.audits import page as audits
-from receptive.audits.audit import FEW_SITES, Sequences, audit
+from receptive.audits.audit import FEW_SITES, audit
+from receptive.audits.inputs import Sequences
 from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
@@ -116,11 +119,11 @@ LOSSES = {
 @pytest.mark.parametrize("head", LOSSES)
 def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     model, data = network(head=head), dna()
-    found = run(model, data).importance
+    importance = run(model, data).importance
     name, loss = LOSSES[head]
-    assert found.loss_name.startswith(name)
+    assert importance.loss_name.startswith(name)
     before = loss(by_hand(model, data.X), data.Y)
-    assert found.loss == pytest.approx(before, rel=1e-4)
+    assert importance.loss == pytest.approx(before, rel=1e-4)
     # AU-ROC goes by ranks, which softmax of two keeps for the difference of the two numbers alone.
     rank = (lambda z: z - z[:, ::-1]) if head == "softmax" else (lambda z: z)
     areas = np.array(
@@ -129,14 +132,29 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
             for z in (by_hand(model, data.X, held) for held in (None, 0, 1, 2))
         ]
     )
-    assert found.auroc == pytest.approx(areas[0].mean(), abs=1e-9)
-    np.testing.assert_allclose(found.auroc_change, areas[1:].mean(1) - areas[0].mean(), atol=1e-9)
-    np.testing.assert_allclose(found.class_auroc, areas[0], atol=1e-9)
-    np.testing.assert_allclose(found.class_change, areas[1:] - areas[0], atol=1e-9)
-    assert found.classes == ("a", "b")
+    assert importance.auroc == pytest.approx(areas[0].mean(), abs=1e-9)
+    np.testing.assert_allclose(importance.auroc_change, areas[1:].mean(1) - areas[0].mean(), atol=1e-9)
+    np.testing.assert_allclose(importance.class_auroc, areas[0], atol=1e-9)
+    np.testing.assert_allclose(importance.class_change, areas[1:] - areas[0], atol=1e-9)
+    assert importance.classes == ("a", "b")
     changes = [loss(by_hand(model, data.X, held), data.Y) - before for held in range(3)]
-    np.testing.assert_allclose(found.loss_change, changes, atol=2e-6)
+    np.testing.assert_allclose(importance.loss_change, changes, atol=2e-6)
     assert np.abs(changes).max() > 1e-4
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_progress_of_every_work_goes_step_by_step_to_its_end(labelled, activation):
+    told: dict[str, list[tuple[int, int]]] = {}
+    data = dna() if labelled else Sequences(dna().X, None)
+    run(
+        network(activation=activation),
+        data,
+        progress=lambda work, *step: told.setdefault(work, []).append(step),
+    )
+    assert len(told) == 1 + labelled
+    for steps in told.values():
+        assert steps == [(done, len(steps)) for done in range(1, len(steps) + 1)]
 
 
 def test_errors_are_what_other_sequences_would_change():
@@ -145,23 +163,23 @@ def test_errors_are_what_other_sequences_would_change():
     drawn = [
         run(model, Sequences(part.X, part.Y)).importance for part in (dna(200, seed=s) for s in range(1, 9))
     ]
-    spread = np.std([each.loss_change for each in drawn], axis=0, ddof=1)
-    found = run(model, data).importance
-    assert (found.loss_error < 2.5 * spread).all()
-    assert (spread < 2.5 * found.loss_error).all()
-    means = np.std([each.auroc_change for each in drawn], axis=0, ddof=1)
-    assert (found.auroc_error < 2.5 * means).all()
-    assert (means < 2.5 * found.auroc_error).all()
+    spread = np.std([importance.loss_change for importance in drawn], axis=0, ddof=1)
+    importance = run(model, data).importance
+    assert (importance.loss_error < 2.5 * spread).all()
+    assert (spread < 2.5 * importance.loss_error).all()
+    means = np.std([importance.auroc_change for importance in drawn], axis=0, ddof=1)
+    assert (importance.auroc_error < 2.5 * means).all()
+    assert (means < 2.5 * importance.auroc_error).all()
 
 
 def test_filters_are_held_on_as_many_sequences_as_are_asked_for():
     model, data = network(), dna(300)
-    part = auditing.sample(data, 70)
-    found, alone = run(model, data, held=70).importance, run(model, part).importance
-    assert (found.sequences, run(model, data).importance.sequences) == (70, 300)
-    assert found.loss == pytest.approx(alone.loss)
+    part = inputs.sample(data, 70)
+    importance, alone = run(model, data, held=70).importance, run(model, part).importance
+    assert (importance.sequences, run(model, data).importance.sequences) == (70, 300)
+    assert importance.loss == pytest.approx(alone.loss)
     # The filter is held at its mean over all sequences.
-    np.testing.assert_allclose(found.loss_change, alone.loss_change, atol=1e-3)
+    np.testing.assert_allclose(importance.loss_change, alone.loss_change, atol=1e-3)
     page = audits.render(run(model, data, held=70))
     assert "on 70 of the sequences, drawn at random" in page
     assert "drawn at random" not in audits.render(run(model, data))
@@ -170,8 +188,8 @@ def test_filters_are_held_on_as_many_sequences_as_are_asked_for():
 def test_the_page_shows_which_class_needs_which_filter():
     data = dna(300)
     data = replace(data, Y=np.column_stack([data.Y, np.ones(300, np.int8)]), classes=("a", "<b>", "all"))
-    found = run(network(outputs=3), data)
-    shown, known = auditing.document(found)["by_class"], found.importance
+    audited = run(network(outputs=3), data)
+    shown, known = record.document(audited)["by_class"], audited.importance
     assert shown["classes"] == ["a", "<b>", "all"]
     np.testing.assert_allclose(shown["auroc"][:2], known.class_auroc[:2])
     np.testing.assert_allclose(
@@ -179,7 +197,7 @@ def test_the_page_shows_which_class_needs_which_filter():
     )
     assert [row[2] for row in (*shown["auroc_change"], *shown["error"])] == [None] * 6
     assert shown["auroc"][2] is None
-    page = audits.render(found)
+    page = audits.render(audited)
     cell = r'<td class="(fall|rise)" style="--s:(\d+)%" title="(\S+), (\S+): \S+ ± \S+">(.*?)</td>'
     cells = re.findall(cell, page)
     assert len(cells) == 6  # of the class whose labels are all the same nothing is known
@@ -190,8 +208,8 @@ def test_the_page_shows_which_class_needs_which_filter():
         assert text == (f"{1000 * value:.0f}".replace("-", "−") if clear else "·")
         assert (int(share) > 0) == clear
         assert side == ("fall" if value < 0 else "rise")
-    one = run(network(outputs=1), Sequences(data.X, data.Y[:, :1]))
-    assert (one.importance.classes, "Which classes need" in audits.render(one)) == (("0",), False)
+    first = run(network(outputs=1), Sequences(data.X, data.Y[:, :1]))
+    assert (first.importance.classes, "Which classes need" in audits.render(first)) == (("0",), False)
 
 
 def test_a_filter_that_nothing_reads_or_that_never_fires_has_importance_zero():
@@ -202,11 +220,11 @@ def test_a_filter_that_nothing_reads_or_that_never_fires_has_importance_zero():
     kernel, bias = model.get_layer("conv").get_weights()
     kernel[..., 2], bias[2] = 0, -1
     model.get_layer("conv").set_weights([kernel, bias])
-    found = run(model, data)
-    assert found.importance.loss_change[0] != 0
-    assert found.importance.loss_change[1:].tolist() == pytest.approx([0, 0], abs=1e-7)
-    assert found.importance.auroc_change[1:].tolist() == pytest.approx([0, 0], abs=1e-7)
-    assert [match.dead for match in found.matches] == [False, False, True]
+    audited = run(model, data)
+    assert audited.importance.loss_change[0] != 0
+    assert audited.importance.loss_change[1:].tolist() == pytest.approx([0, 0], abs=1e-7)
+    assert audited.importance.auroc_change[1:].tolist() == pytest.approx([0, 0], abs=1e-7)
+    assert [match.dead for match in audited.matches] == [False, False, True]
 
 
 def skip(nested=False):
@@ -248,17 +266,17 @@ def test_several_outputs_are_taken_side_by_side():
     double = keras.Model(single.inputs, {name: head(pooled) for name, head in heads.items()}, name="double")
     for column, head in enumerate(heads.values()):
         head.set_weights([weights[:, [column]], bias[[column]]])
-    one, two = run(single).importance, run(double).importance
-    np.testing.assert_allclose(one.loss_change, two.loss_change, atol=1e-6)
+    single_importance, two = run(single).importance, run(double).importance
+    np.testing.assert_allclose(single_importance.loss_change, two.loss_change, atol=1e-6)
 
 
 def test_the_models_own_loss_is_taken_where_it_fits_the_labels():
     model, data = network(), dna()
     model.compile(loss="mse")
-    found = run(model, data).importance
-    assert found.loss_name == "the model's own loss, mean_squared_error"
+    importance = run(model, data).importance
+    assert importance.loss_name == "the model's own loss, mean_squared_error"
     scores = sigmoid(by_hand(model, data.X))
-    assert found.loss == pytest.approx(np.mean((scores - data.Y) ** 2), rel=1e-4)
+    assert importance.loss == pytest.approx(np.mean((scores - data.Y) ** 2), rel=1e-4)
     unmeasured = data.Y.copy()
     unmeasured[::2, 1] = -1
     masked = run(model, Sequences(data.X, unmeasured)).importance
@@ -281,12 +299,12 @@ def test_half_precision_changes_importance_by_no_more_than_it_rounds(policy):
     default = keras.config.dtype_policy()
     try:
         keras.config.set_dtype_policy(policy)
-        found = run(network()).importance
+        importance = run(network()).importance
     finally:
         keras.config.set_dtype_policy(default)
-    assert found.loss == pytest.approx(expected.loss, abs=0.01)
-    np.testing.assert_allclose(found.loss_change, expected.loss_change, atol=0.01)
-    assert found.auroc is not None
+    assert importance.loss == pytest.approx(expected.loss, abs=0.01)
+    np.testing.assert_allclose(importance.loss_change, expected.loss_change, atol=0.01)
+    assert importance.auroc is not None
 
 
 def infinite():
@@ -321,10 +339,10 @@ def cancelling():
     ],
 )
 def test_without_fitting_labels_filters_are_read_and_importance_is_not_known(model, data, why):
-    found = run(model(), data)
-    assert why in found.importance
-    assert [each["importance"] for each in auditing.document(found)["filters"]] == [None] * 3
-    assert why.split(",")[0] in audits.render(found)
+    audited = run(model(), data)
+    assert why in audited.importance
+    assert [entry["importance"] for entry in record.document(audited)["filters"]] == [None] * 3
+    assert why.split(",")[0] in audits.render(audited)
 
 
 def test_one_output_that_is_a_track_is_unlike_labels():
@@ -340,8 +358,8 @@ def test_one_output_that_is_always_1_is_no_softmax():
     kernel, bias = model.get_layer("head").get_weights()
     model.get_layer("head").set_weights([kernel * 0, bias + 20])
     data = dna()
-    found = run(model, Sequences(data.X, data.Y[:, :1]))
-    assert found.importance.loss_name.startswith("binary cross-entropy")
+    audited = run(model, Sequences(data.X, data.Y[:, :1]))
+    assert audited.importance.loss_name.startswith("binary cross-entropy")
 
 
 # --- reading -------------------------------------------------------------------------------------------
@@ -361,8 +379,8 @@ def test_strided_maps_are_read_as_maps_with_nothing_in_between(maps, jump, left,
     protocol = RELEASED.__class__(**{**vars(RELEASED), "ends": ends})
     strided = filters.count(lambda: [(0, maps)], X, protocol, Window(width, left, jump))
     plain = filters.count(lambda: [(0, spread)], X, protocol, Window(width, left))
-    for one, other in zip(strided, plain, strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, other in zip(strided, plain, strict=True):
+        np.testing.assert_array_equal(first, other)
 
 
 @pytest.mark.claim("VIS-1")
@@ -379,8 +397,8 @@ def test_a_planted_word_is_read_back_through_strides_and_dilation(options):
     kernel[[0, 1, 2], [1, 0, 3]] = 1
     conv.set_weights([kernel, np.array([-2.0])])
     gap = options.get("dilation_rate", 1)
-    found = run(model, dna(400))
-    (motif,) = found.reading.motifs
+    audited = run(model, dna(400))
+    (motif,) = audited.reading.motifs
     assert motif.width == 2 * gap + 1
     np.testing.assert_array_equal(motif.pwm[::gap], np.eye(4)[[1, 0, 3]])
     assert gap == 1 or motif.pwm[1].max() < 0.6
@@ -389,7 +407,7 @@ def test_a_planted_word_is_read_back_through_strides_and_dilation(options):
         for row in dna(400).X
         for start in range(0, LENGTH - 2 * gap, options.get("strides", 1))
     )
-    assert found.reading.sites.tolist() == [expected]
+    assert audited.reading.sites.tolist() == [expected]
 
 
 @settings(max_examples=6)  # every example builds a Keras model
@@ -404,11 +422,11 @@ def test_the_order_of_channels_and_axes_does_not_matter(order, turns):
     x = conv(turns(inputs) if turns else inputs)
     conv.set_weights([kernel[:, ["ACGT".index(letter) for letter in order]], np.zeros(3)])
     x = model.get_layer("head")(layers.GlobalAveragePooling1D()(x))
-    one, other = run(model), run(keras.Model(inputs, x), alphabet="".join(order))
-    assert one.reading.sites.tolist() == other.reading.sites.tolist()
-    for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
+    first, other = run(model), run(keras.Model(inputs, x), alphabet="".join(order))
+    assert first.reading.sites.tolist() == other.reading.sites.tolist()
+    for ours, theirs in zip(first.reading.motifs, other.reading.motifs, strict=True):
         np.testing.assert_array_equal(ours.pwm, theirs.pwm)
-    np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=1e-6)
+    np.testing.assert_allclose(first.importance.loss_change, other.importance.loss_change, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -473,15 +491,15 @@ def test_operations_are_found_and_branches_end_the_search():
 @pytest.mark.parametrize("norm", [False, True])
 def test_other_activations_are_read_from_their_mean_upwards(activation, norm):
     model, data = network(activation=activation, norm=norm), dna()
-    found = run(model, data)
+    audited = run(model, data)
     place = "active" if activation else "norm" if norm else "conv"
-    assert (found.read_from, found.activation) == (place, activation or "linear")
-    assert "from the filter's mean" in found.rule
+    assert (audited.read_from, audited.activation) == (place, activation or "linear")
+    assert "from the filter's mean" in audited.rule
     maps = np.asarray(keras.Model(model.input, model.get_layer(place).output)(data.X.astype("f")))
     level = maps.mean((0, 1), dtype=np.float64)
     above = maps - level > 0.5 * (maps.max((0, 1)) - level)
-    assert np.abs(found.reading.sites - above.sum((0, 1))).max() <= 1  # a tie at the threshold may round
-    assert not any(match.dead for match in found.matches)
+    assert np.abs(audited.reading.sites - above.sum((0, 1))).max() <= 1  # a tie at the threshold may round
+    assert not any(match.dead for match in audited.matches)
 
 
 def test_a_constant_on_a_linear_map_changes_nothing():
@@ -493,17 +511,21 @@ def test_a_constant_on_a_linear_map_changes_nothing():
     assert before.reading.sites.tolist() == after.reading.sites.tolist()
 
 
+def test_examples_in_docstrings_are_true():
+    assert doctest.testmod(auditing).failed == 0
+
+
 def test_a_network_of_the_paper_is_read_as_a_run_reads_it(small):
     """On sequences of 200 nt and the network's own test split: `receptive train` and the audit agree."""
     keras.utils.set_random_seed(0)
     model = build(VARIANTS["cnn-25"], 200, 12, RELEASED)
     X = small.test.X[:40]
     expected = read_layer(model, "conv1", X, RELEASED, Window(19, 9))
-    found = run(model, Sequences(X))
-    assert found.reading.sites.tolist() == expected.sites.tolist()
-    for ours, theirs in zip(found.reading.motifs, expected.motifs, strict=True):
+    audited = run(model, Sequences(X))
+    assert audited.reading.sites.tolist() == expected.sites.tolist()
+    for ours, theirs in zip(audited.reading.motifs, expected.motifs, strict=True):
         np.testing.assert_allclose(ours.pwm, theirs.pwm, atol=1e-9)
-    document = auditing.document(found)
+    document = record.document(audited)
     assert [row["prediction"] for row in document["layers"]][:2] == ["localist", None]
     assert document["whole_motifs_in"] == "conv1"
 
@@ -520,13 +542,13 @@ def test_an_audit_expects_nothing_of_filters_too_short_for_a_motif():
     """They have their bits; the page gives the reason."""
     inputs = keras.Input((LENGTH, 4))
     x = layers.GlobalMaxPooling1D()(layers.Conv1D(3, 5, activation="relu", name="conv")(inputs))
-    found = run(keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x)))
-    document = auditing.document(found)
+    audited = run(keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x)))
+    document = record.document(audited)
     (row,) = (row for row in document["layers"] if row["name"] == "conv")
     assert (row["prediction"], row["predicted_relevant"], document["whole_motifs_in"]) == (None, None, None)
     assert row["assembly_bits"] is not None
     assert "its filters see 5 letters" in row["outside"]
-    assert "its filters see 5 letters" in audits.render(found)
+    assert "its filters see 5 letters" in audits.render(audited)
 
 
 # --- which layers --------------------------------------------------------------------------------------
@@ -556,8 +578,8 @@ def test_why_a_deeper_layer_cannot_be_read(text, why):
 
 
 def test_a_deeper_layer_is_read_over_its_whole_field():
-    found = run(skip(), layer="second")
-    assert {motif.width for motif in found.reading.motifs} == {5}
+    audited = run(skip(), layer="second")
+    assert {motif.width for motif in audited.reading.motifs} == {5}
     assert len(run(skip(nested=True), layer="stem/first").matches) == 4
     pooled = keras.Sequential(
         [
@@ -579,10 +601,10 @@ def test_a_layer_that_comes_after_what_cannot_be_followed_is_named_with_why():
     model = keras.Model(inputs, layers.Conv1D(2, 3, name="second")(x))
     with pytest.raises(UsageError, match=r"--layer second: .* of the model: first; followed up to layer up"):
         run(model, layer="second")
-    found = run(model)
-    (note,) = auditing.document(found)["notes"]
+    audited = run(model)
+    (note,) = record.document(audited)["notes"]
     assert note.startswith("followed up to layer up (UpSampling1D): it stretches the sequence")
-    assert note in html.unescape(audits.render(found))
+    assert note in html.unescape(audits.render(audited))
 
 
 AFTER = {
@@ -605,9 +627,9 @@ def test_what_comes_after_the_layer_that_is_read_never_stops_it(after):
     x = layers.GlobalMaxPooling1D()(AFTER[after](conv(x)))
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x))
     conv.set_weights(plain.get_layer("conv").get_weights())
-    one, other = run(plain), run(model)
-    assert one.reading.sites.tolist() == other.reading.sites.tolist()
-    for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
+    first, other = run(plain), run(model)
+    assert first.reading.sites.tolist() == other.reading.sites.tolist()
+    for ours, theirs in zip(first.reading.motifs, other.reading.motifs, strict=True):
         np.testing.assert_array_equal(ours.pwm, theirs.pwm)
     assert len(other.importance.loss_change) == 3
     assert [note.startswith("followed up to layer") for note in other.notes] == [True]
@@ -633,12 +655,12 @@ def pointwise(*more):
     ],
 )
 def test_a_first_convolution_of_one_column_is_pointed_out(more, said):
-    found = run(pointwise(*more))
-    (note,) = found.notes
+    audited = run(pointwise(*more))
+    (note,) = audited.notes
     assert note.startswith(f"each filter of point sees one nucleotide, and can be no motif; {said}")
-    assert auditing.document(found)["notes"] == [note]
-    assert note in html.unescape(audits.render(found))
-    assert note in describe(auditing.document(found), Path("out"))
+    assert record.document(audited)["notes"] == [note]
+    assert note in html.unescape(audits.render(audited))
+    assert note in describe(record.document(audited), Path("out"))
     if "--layer" in said:
         assert run(pointwise(*more), layer="wide").notes == ()
 
@@ -691,11 +713,11 @@ def test_however_a_network_is_written_its_filters_and_their_importance_are_the_s
     shape = model.get_layer("conv").kernel.shape
     model.get_layer("conv").set_weights([kernel.reshape(shape), np.zeros(3)])
     model.get_layer("head").set_weights(plain.get_layer("head").get_weights())
-    one, other = run(plain), run(model)
-    assert one.reading.sites.tolist() == other.reading.sites.tolist()
-    for ours, theirs in zip(one.reading.motifs, other.reading.motifs, strict=True):
+    first, other = run(plain), run(model)
+    assert first.reading.sites.tolist() == other.reading.sites.tolist()
+    for ours, theirs in zip(first.reading.motifs, other.reading.motifs, strict=True):
         np.testing.assert_allclose(ours.pwm, theirs.pwm, atol=1e-9)
-    np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=2e-3)
+    np.testing.assert_allclose(first.importance.loss_change, other.importance.loss_change, atol=2e-3)
     assert other.fields.row("conv").size == 5
 
 
@@ -716,18 +738,18 @@ def test_a_sequential_model_is_audited_as_the_functional_one_of_its_layers(how, 
         model = auditing.load(tmp_path / f"model.{how}")
     if how == "nested":
         model = keras.Sequential([keras.Input((LENGTH, 4)), model])
-    one, other = run(plain), run(model)
+    first, other = run(plain), run(model)
     assert other.read_from == ("small/active" if how == "nested" else "active")
-    assert one.reading.sites.tolist() == other.reading.sites.tolist()
-    np.testing.assert_allclose(one.importance.loss_change, other.importance.loss_change, atol=1e-6)
+    assert first.reading.sites.tolist() == other.reading.sites.tolist()
+    np.testing.assert_allclose(first.importance.loss_change, other.importance.loss_change, atol=1e-6)
 
 
 # --- refusals ------------------------------------------------------------------------------------------
 
 
 def two_inputs():
-    one, two = keras.Input((LENGTH, 4)), keras.Input((3,))
-    return keras.Model([one, two], layers.Concatenate()([layers.Flatten()(one), two]))
+    first, two = keras.Input((LENGTH, 4)), keras.Input((3,))
+    return keras.Model([first, two], layers.Concatenate()([layers.Flatten()(first), two]))
 
 
 def diverged():
@@ -898,7 +920,7 @@ def noted(text):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         records = fasta.parse(text, "text")
-    return records, [str(each.message) for each in caught]
+    return records, [str(warning.message) for warning in caught]
 
 
 @given(
@@ -917,7 +939,7 @@ def test_fasta_is_read_whatever_its_letters_case_and_lines(written, wrap, ending
     sequences = [sequence.upper().replace("U", "T") for sequence in written]
     assert records == [(f"séquence{i}", sequence) for i, sequence in enumerate(sequences)]
     unknown = len([letter for sequence in sequences for letter in sequence if letter not in "ACGT"])
-    assert [each.split(" ")[1:5] for each in said if "unknown" in each] == [
+    assert [value.split(" ")[1:5] for value in said if "unknown" in value] == [
         [str(unknown), "of", str(7 * len(written)), "letters"]
     ] * (unknown > 0)
     assert ["text: the last record, last, is empty and left out"] * bool(last) == said[
@@ -935,9 +957,9 @@ def test_fasta_as_one_hot_plain_and_gzipped(tmp_path):
     expected = np.eye(5, 4, dtype=np.uint8)[[[0, 1, 2, 3], [3, 4, 0, 0]]]
     for name in ("x.fa", "x.fa.gz"):
         with pytest.warns(ReceptiveWarning, match="x.fa.*: 1 of 8 letters are read as unknown: R 1"):
-            found = auditing.sequences(tmp_path / name)
-        np.testing.assert_array_equal(found.X, expected)
-        assert found.Y is None
+            sequences = inputs.sequences(tmp_path / name)
+        np.testing.assert_array_equal(sequences.X, expected)
+        assert sequences.Y is None
 
 
 @pytest.mark.parametrize(
@@ -961,38 +983,38 @@ def test_fasta_that_is_refused(text, why, tmp_path):
 
 def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
-    named = auditing.sequences(tmp_path / "x.h5")
-    valid = auditing.sequences(tmp_path / "x.h5", split="valid")
+    named = inputs.sequences(tmp_path / "x.h5")
+    valid = inputs.sequences(tmp_path / "x.h5", split="valid")
     with h5py.File(tmp_path / "x.h5", "a") as file:
         del file.attrs["task"]
         for key in [key for key in file if not key.endswith("test")]:
             del file[key]
-    for found in (named, auditing.sequences(tmp_path / "x.h5")):
-        np.testing.assert_array_equal(found.X, small.test.X)
-        np.testing.assert_array_equal(found.Y, small.test.Y)
-        assert found.classes == small.classes
+    for sequences in (named, inputs.sequences(tmp_path / "x.h5")):
+        np.testing.assert_array_equal(sequences.X, small.test.X)
+        np.testing.assert_array_equal(sequences.Y, small.test.Y)
+        assert sequences.classes == small.classes
     np.testing.assert_array_equal(valid.X, small.valid.X)
     with pytest.raises(ReceptiveError, match=r"no array 'X_train'; found .*X_test"):
-        auditing.sequences(tmp_path / "x.h5", split="train")
+        inputs.sequences(tmp_path / "x.h5", split="train")
     with pytest.raises(UsageError, match="--split all: expected one of train, valid, test"):
-        auditing.sequences(tmp_path / "x.h5", split="all")
+        inputs.sequences(tmp_path / "x.h5", split="all")
     with pytest.raises(UsageError, match=r"--labels t.tsv: .*x.h5 is an HDF5 file"):
-        auditing.sequences(tmp_path / "x.h5", "t.tsv")
-    few = auditing.sample(named, 7)
-    again = auditing.sample(named, 7)
+        inputs.sequences(tmp_path / "x.h5", "t.tsv")
+    few = inputs.sample(named, 7)
+    again = inputs.sample(named, 7)
     assert few.Y is not None
     assert again.Y is not None
     assert len(few.X) == len(few.Y) == 7
     assert np.array_equal(few.X, again.X)
     assert np.array_equal(few.Y, again.Y)
-    assert len(auditing.sample(named, 10**6).X) == len(named.X)
+    assert len(inputs.sample(named, 10**6).X) == len(named.X)
 
 
 def test_hdf5_cut_short_is_refused(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
     (tmp_path / "x.h5").write_bytes((tmp_path / "x.h5").read_bytes()[:3000])
     with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
-        auditing.sequences(tmp_path / "x.h5")
+        inputs.sequences(tmp_path / "x.h5")
 
 
 # --- few sites, and the control ------------------------------------------------------------------------
@@ -1010,9 +1032,9 @@ def test_shuffling_keeps_ends_and_dinucleotides(written, seed, data):
     shuffled = dinucleotides(X, seed)
     np.testing.assert_array_equal(shuffled, dinucleotides(X, seed))
     again = np.where(shuffled.any(-1), shuffled.argmax(-1), 4)
-    for one, other in zip(codes.tolist(), again.tolist(), strict=True):
-        assert (one[0], one[-1]) == (other[0], other[-1])
-        assert Counter(pairwise(one)) == Counter(pairwise(other))
+    for first, other in zip(codes.tolist(), again.tolist(), strict=True):
+        assert (first[0], first[-1]) == (other[0], other[-1])
+        assert Counter(pairwise(first)) == Counter(pairwise(other))
 
 
 @pytest.mark.parametrize("word", ["ACACGTA", "AACGAAC", "AGAGCAGA", "CCGCACGC"])
@@ -1031,52 +1053,54 @@ def test_shuffles_are_all_there_and_equally_likely(word):
 
 def test_the_control_reads_the_same_filters_on_shuffled_sequences():
     model, data = network(), dna(300)
-    found = run(model, data)
+    audited = run(model, data)
     again = run(model, Sequences(dinucleotides(data.X, 0)))
-    assert found.control.sites.tolist() == again.reading.sites.tolist()
-    assert found.control.fractions == again.fractions
-    assert found.control.matched.tolist() == [bool(match.hits) for match in again.matches]
-    shown = auditing.document(found)
+    assert audited.control.sites.tolist() == again.reading.sites.tolist()
+    assert audited.control.fractions == again.fractions
+    assert audited.control.matched.tolist() == [bool(match.hits) for match in again.matches]
+    shown = record.document(audited)
     how = {"sequences": 300, "shuffle": "dinucleotides", "seed": 0}
     assert shown["control"] == {**how, "fractions": again.fractions._asdict()}
-    assert [each["control"]["sites"] for each in shown["filters"]] == again.reading.sites.tolist()
+    assert [entry["control"]["sites"] for entry in shown["filters"]] == again.reading.sites.tolist()
 
 
 def test_as_many_matches_on_shuffled_sequences_are_a_warning():
-    found = run(network(), dna(2000))
+    audited = run(network(), dna(2000))
     for here, there, warned in ((0.25, 0.3, True), (0.25, 0.25, True), (0.3, 0.25, False), (0, 0, False)):
-        chance = replace(found.control, fractions=found.control.fractions._replace(jaspar=there))
-        changed = replace(found, fractions=found.fractions._replace(jaspar=here), control=chance)
-        assert [f"({there:.0%}, here {here:.0%})" in each for each in changed.warnings] == [True] * warned
+        chance = replace(audited.control, fractions=audited.control.fractions._replace(jaspar=there))
+        changed = replace(audited, fractions=audited.fractions._replace(jaspar=here), control=chance)
+        assert [f"({there:.0%}, here {here:.0%})" in warning for warning in changed.warnings] == [
+            True
+        ] * warned
 
 
 def test_the_share_of_filters_with_many_sites_is_told_apart():
-    found = run(network(), dna(2000))
-    hits = [bool(match.hits) for match in found.matches]
+    audited = run(network(), dna(2000))
+    hits = [bool(match.hits) for match in audited.matches]
     for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 2], [FEW_SITES] * 3):
-        changed = replace(found, reading=replace(found.reading, sites=np.array(sites)))
+        changed = replace(audited, reading=replace(audited.reading, sites=np.array(sites)))
         many = [hit for hit, count in zip(hits, sites, strict=True) if count >= FEW_SITES]
-        shown = auditing.document(changed)["trusted"]
+        shown = record.document(changed)["trusted"]
         assert shown == {"filters": len(many), "jaspar": np.mean(many) if many else None}
-        said = [each for each in changed.warnings if "fewer than" in each]
+        said = [warning for warning in changed.warnings if "fewer than" in warning]
         assert len(said) == (min(sites) < FEW_SITES)
-        for each in said:
-            assert (f"of the other {len(many)} filters" in each) == bool(many)
+        for sentence in said:
+            assert (f"of the other {len(many)} filters" in sentence) == bool(many)
 
 
 def test_filters_of_few_sites_are_counted_with_their_matches():
     many, few = run(network(), dna(2000)), run(network(), dna(3))
     assert many.reading.sites.min() >= FEW_SITES > few.reading.sites.max()
-    assert (many.warnings, auditing.document(many)["warnings"]) == ((), [])
+    assert (many.warnings, record.document(many)["warnings"]) == ((), [])
     matched = sum(bool(match.hits) for match in few.matches)
     live = int((few.reading.sites > 0).sum())
     said = few.warnings[0]
     assert said.startswith(
         f"{live} of 3 filters were read from fewer than {FEW_SITES} sites, {matched} of which"
     )
-    assert auditing.document(few)["warnings"] == list(few.warnings)
+    assert record.document(few)["warnings"] == list(few.warnings)
     assert said in audits.render(few)
-    assert [each["few_sites"] for each in auditing.document(few)["filters"]] == (
+    assert [entry["few_sites"] for entry in record.document(few)["filters"]] == (
         few.reading.sites > 0
     ).tolist()
     assert audits.render(few).count("(few)") == live
@@ -1113,26 +1137,26 @@ def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
         documents.append(json.loads(printed))
         assert documents[-1] == json.loads((out / "audit.json").read_text())
         assert {path.name for path in out.iterdir()} == {"index.html", "audit.json", "filters.meme"}
-    one, other = (document["filters"] for document in documents)
-    assert one == other
+    first, other = (document["filters"] for document in documents)
+    assert first == other
     assert documents[0]["loss"]["name"] == "the model's own loss, binary_crossentropy"
     assert documents[1]["loss"] == documents[0]["loss"]
-    assert {"id", "sites", "best", "importance"} <= set(one[0])
+    assert {"id", "sites", "best", "importance"} <= set(first[0])
     assert {"jaspar", "relevant"} <= set(documents[0]["fractions"])
     assert documents[0]["layers"][0]["name"] == "conv"
     motifs = read_meme(tmp_path / "model.keras" / "filters.meme")
-    assert [motif.id for motif in motifs] == [each["id"] for each in one]
+    assert [motif.id for motif in motifs] == [entry["id"] for entry in first]
     page = (tmp_path / "model.keras" / "index.html").read_text()
     assert page.count("Sequence logo of filter") == 3
     assert not re.search(r"https?:|src=|\$", page)
     assert page.count("<svg ") == page.count('role="img"') + 1  # the outlines of the letters are hidden
-    dead = sum(each["dead"] for each in one)
+    dead = sum(entry["dead"] for entry in first)
     assert re.findall(r"(\d+) never found anything", page) == [str(dead)] * (dead > 0)
     widths = re.findall(r'class="lost" y="6" height="2" x="\S+" width="(\S+)"', page)
     rows = documents[0]["layers"]
     lost = [100 * (row["uncertainty"] - 1) / documents[0]["input_length"] for row in rows]
     assert list(map(float, widths)) == pytest.approx(lost, rel=1e-3)
-    ranked = [each["id"] for each in sorted(one, key=lambda each: -each["importance"])]
+    ranked = [entry["id"] for entry in sorted(first, key=lambda entry: -entry["importance"])]
     assert re.findall(r"Sequence logo of (filter\d+)", page) == ranked
 
     matched = command("match", tmp_path / "model.keras" / "filters.meme", "--json")
@@ -1161,22 +1185,22 @@ def test_the_command_without_labels(saved, tmp_path, command):
     again = command("audit", saved / "model.keras", "--data", saved / "x.fa", *few, "--json")
     assert again[0] == 0
     assert "receptive: 3 of 3 filters were read from fewer than 50 sites, 0 of which match" in again[2]
-    assert all(each["importance"] is None for each in json.loads(again[1])["filters"])
+    assert all(load["importance"] is None for load in json.loads(again[1])["filters"])
 
 
 def test_a_table_of_labels_gives_what_hdf5_gives(saved, tmp_path, command):
     data = dna()
     rows = [f"s{i},{a},{b}\n" for i, (a, b) in enumerate(data.Y)]
     (tmp_path / "labels.csv").write_text("id,a,b\n" + "".join(reversed(rows)))
-    found = [
+    expected = [
         json.loads(command("audit", saved / "model.keras", "--out", tmp_path / "a", "--json", *given)[1])
         for given in (
             ["--data", saved / "x.h5"],
             ["--data", saved / "x.fa", "--labels", tmp_path / "labels.csv"],
         )
     ]
-    assert found[0] == found[1]
-    assert found[0]["filters"][0]["importance"] is not None
+    assert expected[0] == expected[1]
+    assert expected[0]["filters"][0]["importance"] is not None
 
 
 def test_regions_of_a_genome_give_what_their_sequences_give(saved, tmp_path, command):
@@ -1185,11 +1209,11 @@ def test_regions_of_a_genome_give_what_their_sequences_give(saved, tmp_path, com
     ends = [f"chr1\t{start}\t{start + LENGTH}\n" for start in range(0, SHOWN * LENGTH, LENGTH)]
     (tmp_path / "x.bed").write_text("".join(ends))
     given = (["--data", saved / "x.fa"], ["--bed", tmp_path / "x.bed", "--genome", tmp_path / "genome.fa"])
-    one, other = (
-        json.loads(command("audit", saved / "model.keras", "--out", tmp_path / "a", "--json", *each)[1])
-        for each in given
+    first, other = (
+        json.loads(command("audit", saved / "model.keras", "--out", tmp_path / "a", "--json", *value)[1])
+        for value in given
     )
-    assert one == other
+    assert first == other
 
 
 @pytest.mark.parametrize(
@@ -1240,7 +1264,7 @@ def test_notes_on_the_data_are_lines_on_standard_error(saved, tmp_path, command)
 )
 def test_the_command_refuses_and_leaves_nothing(saved, tmp_path, command, options, code, why):
     arguments = ["audit", saved / "model.keras", "--data", saved / "x.fa", "--out", tmp_path / "a", *options]
-    found, printed, said = command(*arguments)
-    assert (found, printed) == (code, "")
+    out, printed, said = command(*arguments)
+    assert (out, printed) == (code, "")
     assert why in said
     assert not (tmp_path / "a").exists()

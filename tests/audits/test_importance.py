@@ -32,33 +32,33 @@ def test_auroc_and_its_error_are_delongs(data, classes, count):
     scores = data.draw(
         arrays.arrays(np.float32, (count, classes), elements=st.sampled_from([0, 0.25, 0.5, 1]))
     )
-    found = aurocs(Y, scores)
+    areas = aurocs(Y, scores)
     for c, (labels, column) in enumerate(zip(Y.T, scores.T, strict=True)):
         known = labels != -1
         if len(set(labels[known])) < 2:
-            assert np.isnan(found.values[c])
-            assert np.isnan(found.parts[known, c]).all()
+            assert np.isnan(areas.values[c])
+            assert np.isnan(areas.parts[known, c]).all()
             continue
         area, variance = by_definition(labels, column)
-        assert found.values[c] == pytest.approx(area)
-        assert found.values[c] == pytest.approx(roc_auc_score(labels[known], column[known]))
-        np.testing.assert_allclose((found.parts[:, c] ** 2).sum(), variance, atol=1e-12)
-        assert (found.parts[~known, c] == 0).all()
+        assert areas.values[c] == pytest.approx(area)
+        assert areas.values[c] == pytest.approx(roc_auc_score(labels[known], column[known]))
+        np.testing.assert_allclose((areas.parts[:, c] ** 2).sum(), variance, atol=1e-12)
+        assert (areas.parts[~known, c] == 0).all()
 
 
 @given(st.data(), st.integers(2, 8), st.integers(2, 8))
 def test_the_error_of_a_difference_is_delongs_of_the_differences(data, m, n):
     """Of two scores of the same sequences: variances less twice the covariance."""
     Y = np.repeat([1, 0], [m, n]).astype(np.int8)[:, None]
-    one, two = data.draw(
+    first, two = data.draw(
         arrays.arrays(np.float32, (2, m + n, 1), elements=st.sampled_from([0, 0.25, 0.5, 1]))
     )
     wins = [
         (s[:m, 0][:, None] > s[m:, 0]) + (s[:m, 0][:, None] == s[m:, 0]) / 2
-        for s in (one.astype(float), two.astype(float))
+        for s in (first.astype(float), two.astype(float))
     ]
     expected = (wins[1] - wins[0]).mean(1).var(ddof=1) / m + (wins[1] - wins[0]).mean(0).var(ddof=1) / n
-    difference = aurocs(Y, two).parts - aurocs(Y, one).parts
+    difference = aurocs(Y, two).parts - aurocs(Y, first).parts
     assert (difference**2).sum() == pytest.approx(expected, abs=1e-12)
 
 
@@ -118,14 +118,14 @@ def test_holding_one_after_another_is_holding_each_in_a_pass_of_its_own(above, o
     X = np.eye(4, dtype=np.uint8)[np.random.default_rng(seed).integers(4, size=(7, LENGTH))]
     probe = Probe(Keras(model), "first", X)
     before, values = probe.scores(), {0: 0.25, 3: 1.5, 5: 0.0}
-    found, ticks = {}, []
+    scores_held, ticks = {}, []
     for index, scores in probe.hold_each(values, before.shape[1], lambda: ticks.append(1)):
-        found[index] = scores
-    assert [*found] == [*values]
+        scores_held[index] = scores
+    assert [*scores_held] == [*values]
     assert len(ticks) == 3
     for index, value in values.items():
-        np.testing.assert_allclose(found[index], probe.scores({index: value}), atol=2e-6)
-    assert max(np.abs(scores - before).max() for scores in found.values()) > 1e-4
+        np.testing.assert_allclose(scores_held[index], probe.scores({index: value}), atol=2e-6)
+    assert max(np.abs(scores - before).max() for scores in scores_held.values()) > 1e-4
     np.testing.assert_array_equal(probe.scores(), before)  # and it is as before after that
 
 

@@ -17,9 +17,9 @@ def test_the_planted_motifs_themselves_recover_all_twelve_factors():
     flat = Motif("flat", "", np.full((12, 4), 0.25), 12)
     dead = Motif("dead", "", np.zeros((12, 4)), 12)
     matches = tomtom.match([*embedded_motifs(), flat, dead, embedded_motifs()[0]], jaspar_2016())
-    found = recover(matches, relevant_ids())
-    assert found.factors == tuple(sorted(relevant_ids()))
-    assert (found.motifs, found.spurious) == (14, 1)
+    recovery = recover(matches, relevant_ids())
+    assert recovery.factors == tuple(sorted(relevant_ids()))
+    assert (recovery.motifs, recovery.spurious) == (14, 1)
     assert recover([], relevant_ids()) == (0, (), 0)
 
 

@@ -37,10 +37,10 @@ def mistake(run):
 
 
 def test_variants(command):
-    found = document(command("variants", "--json"))
-    assert list(found) == list(VARIANTS)
-    assert found["cnn-25"]["layers"] == "conv19 pool25 conv5 pool4"
-    assert found["cnn-25"]["parameters"] == {"200": 160048, "1000": 684336}
+    record = document(command("variants", "--json"))
+    assert list(record) == list(VARIANTS)
+    assert record["cnn-25"]["layers"] == "conv19 pool25 conv5 pool4"
+    assert record["cnn-25"]["parameters"] == {"200": 160048, "1000": 684336}
     code, out, _ = command("variants")
     assert code == 0
     assert all(name in out for name in VARIANTS)
@@ -48,10 +48,10 @@ def test_variants(command):
 
 def test_data_synthetic(command, tmp_path):
     path = tmp_path / "s.h5"
-    found = document(command("data", "synthetic", "--out", path, "--seed", 3, "--sequences", 50, "--json"))
-    assert found["path"] == str(path)
-    assert found["sequences"] == {"train": 35, "valid": 5, "test": 10}
-    assert found["data_sha256"] == dataset.read(path).sha256
+    record = document(command("data", "synthetic", "--out", path, "--seed", 3, "--sequences", 50, "--json"))
+    assert record["path"] == str(path)
+    assert record["sequences"] == {"train": 35, "valid": 5, "test": 10}
+    assert record["data_sha256"] == dataset.read(path).sha256
     again = document(
         command(
             "data",
@@ -66,7 +66,7 @@ def test_data_synthetic(command, tmp_path):
             "--json",
         )
     )
-    assert again["data_sha256"] == found["data_sha256"]
+    assert again["data_sha256"] == record["data_sha256"]
     with h5py.File(tmp_path / "t.h5") as file:
         assert file["model_test"].shape == (10, 4, 200)
 
@@ -83,7 +83,7 @@ def train(command, tmp_path, small):
 def test_train_stores_a_run_and_does_not_repeat_it(train, command, tmp_path, small):
     record = document(train("--task", "synthetic", "--protocol", "released", "--json"))
     assert record["data"]["sha256"] == small.sha256
-    assert [each.name for each in (tmp_path / "runs").iterdir()] == ["synthetic"]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["synthetic"]
     folder = tmp_path / "runs" / "synthetic" / "cnn-100" / "released" / "trial-0"
     assert record == json.loads((folder / "run.json").read_text())
     assert {"auroc_mean", "auroc", "aupr_mean", "aupr"} <= set(record["metrics"])
@@ -118,7 +118,7 @@ def test_tasks_that_need_no_file(monkeypatch):
             registry.load(None, name, RELEASED)
 
 
-def test_train_switches_one_field_of_the_protocol(train):
+def test_train_switches_one_field_of_the_protocol(eagerly, train):
     record = document(train("--set", "beta_1=0.9", "--set", "window=null", "--json"))
     assert record["protocol"] == "released+beta_1=0.9+window=None"
     assert (record["plan"]["protocol"]["beta_1"], record["plan"]["protocol"]["window"]) == (0.9, None)
@@ -126,11 +126,11 @@ def test_train_switches_one_field_of_the_protocol(train):
 
 def test_match(command, tmp_path):
     (tmp_path / "twelve.meme").write_text(format_meme(embedded_motifs()))
-    found = document(command("match", tmp_path / "twelve.meme", "--relevant", "embedded", "--json"))
-    assert [each["id"] for each in found["filters"]] == [motif.id for motif in embedded_motifs()]
-    assert all(each["best"]["id"] == each["id"] for each in found["filters"])
-    assert all(each["matches"] == len(each["hits"]) >= 1 for each in found["filters"])
-    assert found["fractions"]["jaspar"] == found["fractions"]["relevant"] == 1
+    record = document(command("match", tmp_path / "twelve.meme", "--relevant", "embedded", "--json"))
+    assert [entry["id"] for entry in record["filters"]] == [motif.id for motif in embedded_motifs()]
+    assert all(entry["best"]["id"] == entry["id"] for entry in record["filters"])
+    assert all(entry["matches"] == len(entry["hits"]) >= 1 for entry in record["filters"])
+    assert record["fractions"]["jaspar"] == record["fractions"]["relevant"] == 1
     code, out, _ = command(
         "match", tmp_path / "twelve.meme", "--database", tmp_path / "twelve.meme", "--threshold", 1e-30
     )
@@ -229,9 +229,9 @@ def test_a_mistake_is_one_clear_sentence(command, tmp_path, small, arguments, co
     (tmp_path / "twelve.meme").write_text(format_meme(embedded_motifs()))
     (tmp_path / "wide.meme").write_text(format_meme([Motif("wide", "", np.full((3000, 4), 0.25), 19)]))
     before = sorted(tmp_path.iterdir())
-    found, err = mistake(command(*arguments.format(tmp=tmp_path).split()))
+    result, err = mistake(command(*arguments.format(tmp=tmp_path).split()))
     assert message in " ".join(err.replace("│", " ").split())
-    assert found == code
+    assert result == code
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -239,7 +239,7 @@ def test_ctrl_c_leaves_no_half_run(tmp_path, small):
     dataset.write(small, tmp_path / "small.h5")
     arguments = [
         "train",
-        "cnn-1",
+        "cnn-100",
         "--data",
         tmp_path / "small.h5",
         "--epochs",

@@ -33,7 +33,7 @@ def run(*arguments):
 
 
 def predictions_of(name):
-    return {each.name: each for each in predict(receptive_fields(VARIANTS[name].layers, 200))}
+    return {item.name: item for item in predict(receptive_fields(VARIANTS[name].layers, 200))}
 
 
 @pytest.fixture(scope="module")
@@ -57,24 +57,24 @@ def test_json_has_the_promised_fields():
     promised = ["name", "kind", "size", "jump", "start", "length", "uncertainty", "overlap"]
     layers = [[layer[key] for key in promised] for layer in document["layers"]]
     assert layers[1] == ["pool1", "pool", 43, 25, -9, 8, 25, 18]
-    found = predictions_of("cnn-25")
+    expected = predictions_of("cnn-25")
     for layer in document["layers"]:
         record = {name: layer.pop(name) for name in NOTHING}
-        assert record == (found[layer["name"]].record() if layer["kind"] == "conv" else NOTHING)
+        assert record == (expected[layer["name"]].record() if layer["kind"] == "conv" else NOTHING)
     assert document == receptive_fields(VARIANTS["cnn-25"].layers, 200).json()
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_is_understood_by_name_and_as_text(name):
     expected = receptive_fields(VARIANTS[name].layers, 200)
-    found, text = predictions_of(name), run(name)
+    by_layer, text = predictions_of(name), run(name)
     plain = expected.text({}).splitlines()
     assert text == run(str(VARIANTS[name]))
     for line, bare in zip(text.splitlines(), plain, strict=True):
         assert line.split()[: len(bare.split())] == bare.split()
-        if each := found.get(bare.split()[0]):
-            assert f"{each.bits:.3f}" in line
-            assert line.endswith(f"{each.share}  {each.expected}")
+        if view := by_layer.get(bare.split()[0]):
+            assert f"{view.bits:.3f}" in line
+            assert line.endswith(f"{view.share}  {view.expected}")
 
 
 def test_a_layer_list_may_be_longer_than_the_name_of_a_file():

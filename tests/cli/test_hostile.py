@@ -38,8 +38,8 @@ ESCAPE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 def refused(run, code, *words):
     """Make sure that a call was refused in a few readable lines."""
-    found, out, err = run
-    assert (found, out) == (code, "")
+    exit_code, out, err = run
+    assert (exit_code, out) == (code, "")
     assert err.startswith("receptive: ")
     assert not ESCAPE.search(err)
     assert len(err) <= MOST + 500
@@ -161,7 +161,7 @@ def test_a_device_or_a_pipe_is_never_replaced(command, tmp_path, writer):
     for path in (target, tmp_path / "link.svg"):
         refused(command(*WRITERS[writer].format(path).split()), 1, "cannot write", "found a pipe or a device")
     assert target.is_fifo()
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["link.svg", "pipe.svg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.svg", "pipe.svg"]
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -241,8 +241,8 @@ def test_the_work_of_a_stack_grows_no_faster_than_its_layers(middle):
         assert len(predict(fields)) == text.count("conv")
         assert fields.row(f"conv{layers // 2}").name == f"conv{layers // 2}"
 
-    one, two, four = (work.lines(partial(answered, layers)) for layers in (100, 200, 400))
-    assert four - two < 2.5 * (two - one)  # 4, if each layer looked at all
+    first, two, four = (work.lines(partial(answered, layers)) for layers in (100, 200, 400))
+    assert four - two < 2.5 * (two - first)  # 4, if each layer looked at all
     answered(5000)
 
 
@@ -382,13 +382,13 @@ def test_dollars_and_escapes_in_the_names_of_layers_are_drawn_as_they_are(comman
 
 @pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
 def test_a_figure_has_the_same_bytes_again(command, tmp_path, monkeypatch, ending):
-    found = []
+    contents = []
     for number, date in enumerate(("1", "x")):
         monkeypatch.setenv("SOURCE_DATE_EPOCH", date)
         path = tmp_path / f"{number}.{ending}"
         assert command("toy", "--figure", path)[0] == 0
-        found.append(path.read_bytes())
-    assert found[0] == found[1]
+        contents.append(path.read_bytes())
+    assert contents[0] == contents[1]
 
 
 def test_a_figure_too_large_for_its_format_is_refused(command, tmp_path):

@@ -33,17 +33,17 @@ def answer(command, *arguments):
 @pytest.mark.parametrize("name", [*VARIANTS, *REGISTERED])
 def test_json_for_every_network_by_name_and_as_text(command, name):
     network = (VARIANTS | REGISTERED)[name]
-    found = answer(command, name)
-    assert found == answer(command, str(network)) == document(predict(receptive_fields(network.layers, 200)))
-    for layer in found["layers"]:
+    record = answer(command, name)
+    assert record == answer(command, str(network)) == document(predict(receptive_fields(network.layers, 200)))
+    for layer in record["layers"]:
         assert {"name", "assembly_bits", "prediction"} <= set(layer)
 
 
 @pytest.mark.parametrize(("text", "whole"), CHAINS.items())
 def test_a_chain_of_layers_on_another_length(command, text, whole):
-    found = answer(command, text, "--input", 1000)
-    assert found == document(predict(receptive_fields(parse_layers(text), 1000)))
-    assert found["whole_motifs_in"] == whole
+    record = answer(command, text, "--input", 1000)
+    assert record == document(predict(receptive_fields(parse_layers(text), 1000)))
+    assert record["whole_motifs_in"] == whole
 
 
 def test_the_table(command):
@@ -61,8 +61,8 @@ def test_the_table(command):
 
 def test_a_network_known_to_fail_gets_no_number(command):
     """CNN3-50: the curve says 0.98, five runs have 0.00."""
-    found = answer(command, "conv3 pool50 conv5 pool2")
-    assert {layer["relevant"] for layer in found["layers"]} == {None}
+    document = answer(command, "conv3 pool50 conv5 pool2")
+    assert {layer["relevant"] for layer in document["layers"]} == {None}
     out = command("predict", "conv3 pool50 conv5 pool2")[1]
     assert "0.98" not in out
     assert "outside what was tested: its filters see 3 letters" in out
@@ -70,21 +70,21 @@ def test_a_network_known_to_fail_gets_no_number(command):
 
 
 def test_suggestions(command):
-    found = answer(command, "cnn-2", "--suggest")
-    assert found["network"] == "conv19 pool2 conv5 pool50"
+    document = answer(command, "cnn-2", "--suggest")
+    assert document["network"] == "conv19 pool2 conv5 pool50"
     needed = {"network", "change", "relevant", "low", "high", "parameters", "positions"}
-    assert all(needed <= each.keys() for each in found["suggestions"])
+    assert all(needed <= suggestion.keys() for suggestion in document["suggestions"])
     code, out, _ = command("predict", "cnn-2", "--suggest")
     lines = out.splitlines()
     assert code == 0
     assert lines[1].startswith("as it is")
-    for line, each in zip(lines[2:], found["suggestions"], strict=False):
-        assert line.startswith(each["change"])
-        assert each["network"] in line
-        assert f"{each['auroc']['mean']:.3f} ± " in line
+    for line, entry in zip(lines[2:], document["suggestions"], strict=False):
+        assert line.startswith(entry["change"])
+        assert entry["network"] in line
+        assert f"{entry['auroc']['mean']:.3f} ± " in line
     assert "predicted localist as it is" in command("predict", "cnn-25", "--suggest")[1]
     parts = answer(command, "cnn-25", "--suggest", "--towards", "parts")["suggestions"]
-    assert {each["prediction"] for each in parts} == {"distributed"}
+    assert {part["prediction"] for part in parts} == {"distributed"}
 
 
 def test_the_exponential_is_suggested_where_it_was_measured_to_help(command):
@@ -160,23 +160,25 @@ def test_no_prediction_that_is_given_was_refuted(committed):
 
     every = forecasts.outcomes((VARIANTS | REGISTERED | SECOND).values(), committed["synthetic"])
     assert len(every) > 30
-    for each in every:
-        first = predict(receptive_fields((VARIANTS | REGISTERED | SECOND)[each.network].layers, 200))[0]
-        kinds = {first.kind, kind_of(each.measured.mean)}
-        assert first.outside or each.measured.n < 3 or kinds != {"localist", "distributed"}, each.network
+    for outcome in every:
+        first = predict(receptive_fields((VARIANTS | REGISTERED | SECOND)[outcome.network].layers, 200))[0]
+        kinds = {first.kind, kind_of(outcome.measured.mean)}
+        assert first.outside or outcome.measured.n < 3 or kinds != {"localist", "distributed"}, (
+            outcome.network
+        )
 
 
 def test_the_registered_predictions(command):
-    found = answer(command, "--registered")
-    assert list(found["networks"]) == list(REGISTERED)
+    document = answer(command, "--registered")
+    assert list(document["networks"]) == list(REGISTERED)
     code, out, _ = command("predict", "--registered")
     assert code == 0
     assert [line.split()[0] for line in out.splitlines()[1:]] == list(REGISTERED)
 
 
 def test_their_score(command):
-    found = answer(command, "--registered", "--store", RESULTS)
-    registered, fitted = found["registered"], found["fitted"]
+    document = answer(command, "--registered", "--store", RESULTS)
+    registered, fitted = document["registered"], document["fitted"]
     assert registered["measured"] + len(registered["waits_for"]) == len(REGISTERED)
     assert {"cnn-2", "cnn-25"} <= set(fitted["networks"])
     code, out, _ = command("predict", "--registered", "--store", RESULTS)

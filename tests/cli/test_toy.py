@@ -136,15 +136,15 @@ def test_the_row_of_pool_sizes_shows_maps_and_verdicts():
 def test_the_figure_of_bin_differences_counts_phases():
     pools = range(1, 12)
     for axes, pattern in zip(bin_differences(pools=pools).axes, model.PATTERNS, strict=True):
-        one, other = (offset for _, offset in pattern.features)
+        first, other = (offset for _, offset in pattern.features)
         for apart, bars in enumerate(axes.containers):
             for pool, bar in zip(pools, bars, strict=True):
-                found = [
-                    abs((phase + one) // pool - (phase + other) // pool)
+                offsets = [
+                    abs((phase + first) // pool - (phase + other) // pool)
                     in ([apart] if apart < 3 else range(3, 9))
                     for phase in range(pool)
                 ]
-                assert bar.get_height() == pytest.approx(sum(found) / pool)
+                assert bar.get_height() == pytest.approx(sum(offsets) / pool)
 
 
 def test_the_toy_model_needs_no_tensorflow():

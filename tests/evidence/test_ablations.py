@@ -51,13 +51,13 @@ def test_what_was_trained_otherwise_differs_by_welchs_interval(tmp_path_factory,
     assume(min(len(set(base)), len(set(other))) > 1)
     base, other = ([value / 1000 for value in values] for values in (base, other))
     store = tmp_path_factory.mktemp("store")
-    for each, values in ((RELEASED, base), (TRAINED, other)):
-        put(store, "cnn-2", each, values)
+    for chosen, values in ((RELEASED, base), (TRAINED, other)):
+        put(store, "cnn-2", chosen, values)
     released, trained = ablations.rows(store, [("cnn-2", RELEASED), ("cnn-2", TRAINED)])
     assert set(released.differences.values()) == {None}
     wanted = stats.ttest_ind(other, base, equal_var=False).confidence_interval()
-    found = trained.differences["auroc"]
-    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+    difference = trained.differences["auroc"]
+    assert (difference.low, difference.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 1000)] * 3), min_size=3, max_size=5), st.integers(0, 2))
@@ -69,17 +69,17 @@ def test_what_was_read_otherwise_is_compared_with_the_same_weights(tmp_path_fact
     assume(len(set(apart)) > 1 or pairs < 3)
     store = tmp_path_factory.mktemp("store")
     put(store, "cnn-2", RELEASED, [0.1, 0.9, 0.1])
-    put(store, "cnn-2", AGAIN, [score / 1000 for score in scores], [each / 1000 for each in base])
+    put(store, "cnn-2", AGAIN, [score / 1000 for score in scores], [score / 1000 for score in base])
     moved = [score / 1000 if trial < pairs else 1 - score / 2000 for trial, score in enumerate(scores)]
     assume(all(moved[trial] != scores[trial] / 1000 for trial in range(pairs, len(trials))))
-    put(store, "cnn-2", READ, moved, [each / 1000 for each in other])
+    put(store, "cnn-2", READ, moved, [score / 1000 for score in other])
     (read,) = ablations.rows(store, [("cnn-2", READ)])
     if pairs < 3:
         assert set(read.differences.values()) == {None}
         return
     assert vars(read.differences["auroc"]) == {"estimate": 0, "low": 0, "high": 0}
-    found, wanted = read.differences["jaspar"], stats.ttest_1samp(apart, 0).confidence_interval()
-    assert (found.low, found.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+    interval, wanted = read.differences["jaspar"], stats.ttest_1samp(apart, 0).confidence_interval()
+    assert (interval.low, interval.high) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
 
 
 def test_what_was_not_measured_often_enough_has_no_difference_and_no_verdict(tmp_path):
@@ -147,7 +147,9 @@ def test_a_reading_explains_only_what_the_released_reading_of_its_weights_misses
     """CNN-2's published JASPAR fraction is 0.240; every filter set matches by 0.1 less when read so."""
     put(tmp_path, "cnn-2", RELEASED, [0.9] * 5, [0.40, 0.41, 0.42, 0.43, 0.44])
     put(tmp_path, "cnn-2", AGAIN, [0.9] * 3, again)
-    put(tmp_path, "cnn-2", READ, [0.9] * 3, [each - 0.16 + place / 1000 for place, each in enumerate(again)])
+    put(
+        tmp_path, "cnn-2", READ, [0.9] * 3, [score - 0.16 + place / 1000 for place, score in enumerate(again)]
+    )
     switched = ablations.read(tmp_path).ablations
     assert explain("cnn-2", "jaspar", switched) == reasons
 
@@ -167,8 +169,8 @@ def test_a_damaged_run_is_refused_under_any_protocol(tmp_path, value):
 
 
 def test_a_protocol_is_named_by_what_is_switched():
-    def named(one):
-        return ablations.in_words(ablations.Row("cnn-2", one, {}, {}))
+    def named(row):
+        return ablations.in_words(ablations.Row("cnn-2", row, {}, {}))
 
     assert named(AGAIN) == "released, again"
     assert named(protocol("released", beta_1=0.9)) == "beta_1=0.9"

@@ -42,12 +42,12 @@ def test_the_package_has_the_filters_of_their_file(variant: str) -> None:
 
 
 def test_the_decision_agrees_with_theirs() -> None:
-    matches = [(variant, found) for variant in authors.INVIVO for found in authors.matches(variant)]
+    matches = [(variant, match) for variant in authors.INVIVO for match in authors.matches(variant)]
     assert len(matches) == 270
     differ = [
-        (variant, found.id)
-        for variant, found in matches
-        if bool(found.hits) != (found.id in printed(variant))
+        (variant, match.id)
+        for variant, match in matches
+        if bool(match.hits) != (match.id in printed(variant))
     ]
     assert differ == []
 
@@ -56,10 +56,10 @@ def test_the_decision_agrees_with_theirs() -> None:
 def test_the_fractions_are_those_of_their_tables(variant: str) -> None:
     hits = printed(variant).values()
     ids = {id for factor in FACTORS for id in RELEVANT["released"][factor]}
-    found = authors.fractions(variant)
-    assert found["jaspar"] == pytest.approx(len(hits) / 30)
-    assert found["relevant"] == pytest.approx(sum(bool(each & ids) for each in hits) / 30)
-    assert found["relevant_embedded"] <= found["relevant"] <= found["jaspar"]
+    fractions = authors.fractions(variant)
+    assert fractions["jaspar"] == pytest.approx(len(hits) / 30)
+    assert fractions["relevant"] == pytest.approx(sum(bool(hit & ids) for hit in hits) / 30)
+    assert fractions["relevant_embedded"] <= fractions["relevant"] <= fractions["jaspar"]
 
 
 def test_table_2_has_every_variant_in_this_order() -> None:
@@ -72,12 +72,12 @@ def test_table_2_has_every_variant_in_this_order() -> None:
 @pytest.mark.claim("VIVO-1")
 def test_their_real_filters_show_the_trend_with_pool_size() -> None:
     """What the table says of five trials, one trial of another version shows too."""
-    found = {variant: authors.fractions(variant) for variant in authors.INVIVO}
+    document = {variant: authors.fractions(variant) for variant in authors.INVIVO}
     for column in ("jaspar", "relevant"):
         low, *high = (
-            found[variant][column] for variant in ("cnn-2", "cnn-10", "cnn-25", "cnn-50", "cnn-100")
+            document[variant][column] for variant in ("cnn-2", "cnn-10", "cnn-25", "cnn-50", "cnn-100")
         )
-        assert low < found["cnn-4"][column] < min(high)
+        assert low < document["cnn-4"][column] < min(high)
 
 
 def test_the_constants_that_ship_are_what_the_data_say() -> None:

@@ -80,13 +80,13 @@ def test_the_text_repeats_numbers_of_table_1_with_others():
         "cnn-50-2",
         "cnn19-1-2",
     ]
-    (quote,) = (each for each in QUOTES if each.variant == "cnn19-1-2")
+    (quote,) = (quote_ for quote_ in QUOTES if quote_.variant == "cnn19-1-2")
     assert round(claims.cell("cnn19-1-2", "jaspar").mean, 2) == quote.mean, "it is the other column's"
 
 
 @pytest.mark.claim("D-1", "D-3")
 def test_the_score_of_cnn3_50_in_the_text_is_that_of_an_earlier_single_trial_over_classes():
-    (quote,) = (each for each in QUOTES if each.variant == "cnn3-50")
+    (quote,) = (quote_ for quote_ in QUOTES if quote_.variant == "cnn3-50")
     assert [f"{quote.mean:.3f}", f"{quote.sd:.3f}"] == authors("synthetic")["cnn3-50"]
 
 

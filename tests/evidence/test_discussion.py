@@ -14,17 +14,7 @@ from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims, discussion, measured
-from receptive.evidence.kept import (
-    EPOCHS,
-    IMPORTANCE,
-    TRUTH,
-    Epochs,
-    Importance,
-    Truth,
-    read_epochs,
-    read_importance,
-    read_truth,
-)
+from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth, read_record
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.verdicts import judge
@@ -67,9 +57,9 @@ AS_CLAIMED = {
     },
     "DISC-3": {("cnn-2" + EXPONENTIAL, "relevant"): 0.9}
     | {(f"cnn-2+activation={a}", "relevant"): 0.3 for a in ("softplus", "squared_relu", "sigmoid")},
-    "DISC-4": {(f"cnn-2+{one}", "relevant"): 0.1 for one in CONDITIONS}
-    | {(f"cnn-25+{one}", "relevant"): 0.9 for one in CONDITIONS}
-    | {(f"cnn-25+{one}", "auroc"): 0.96 for one in CONDITIONS},
+    "DISC-4": {(f"cnn-2+{condition}", "relevant"): 0.1 for condition in CONDITIONS}
+    | {(f"cnn-25+{condition}", "relevant"): 0.9 for condition in CONDITIONS}
+    | {(f"cnn-25+{condition}", "auroc"): 0.96 for condition in CONDITIONS},
     "DISC-5": {
         ("cnn-25", "gradient_left"): 0.2,
         ("cnn-2", "gradient_left"): 0.3,
@@ -103,7 +93,7 @@ BESIDE = {
     "DISC-3": [
         {(f"cnn-2+activation={a}", "relevant"): 0.85} for a in ("softplus", "squared_relu", "sigmoid")
     ],
-    "DISC-4": [{(f"cnn-2+{one}", "relevant"): 0.45} for one in CONDITIONS],
+    "DISC-4": [{(f"cnn-2+{condition}", "relevant"): 0.45} for condition in CONDITIONS],
     "DISC-5": [
         {(name, column): mean}
         for (name, column), mean in (
@@ -153,14 +143,16 @@ def evidence(name: str, means: Means, sd: float = 0.002):
 
 
 def test_every_registered_claim_is_there_with_its_title():
-    wanted = {name: each["title"] for name, each in REGISTERED.items() if name in BY_ID}
+    wanted = {name: entry["title"] for name, entry in REGISTERED.items() if name in BY_ID}
     assert wanted == {name: claims.statements()[name].title for name in BY_ID}
     assert set(REGISTERED) - set(wanted) == {"POOL-3-ten"}
 
 
 @pytest.mark.parametrize("name", BY_ID)
 def test_the_limits_are_those_of_the_registration(name):
-    assert [(each.side, each.limit) for each in evidence(name, AS_CLAIMED[name])] == LIMITS[name]
+    assert [(inequality.side, inequality.limit) for inequality in evidence(name, AS_CLAIMED[name])] == LIMITS[
+        name
+    ]
 
 
 @pytest.mark.claim("DISC-*")
@@ -176,11 +168,11 @@ def test_runs_as_claimed_bear_a_claim_out_and_scattered_ones_leave_it_open(name)
 )
 def test_one_inequality_on_the_wrong_side_contradicts_a_claim(name, moved):
     assert moved.keys() <= AS_CLAIMED[name].keys()
-    found = judge(BY_ID[name], made_up({**AS_CLAIMED[name], **moved}))
-    assert found.verdict == "not reproduced"
-    wrong = [each.what for each in found.evidence if each.contradicted]
+    judgement = judge(BY_ID[name], made_up({**AS_CLAIMED[name], **moved}))
+    assert judgement.verdict == "not reproduced"
+    wrong = [inequality.what for inequality in judgement.evidence if inequality.contradicted]
     assert wrong
-    assert all(f"rong is {what}, " in found.explanation for what in wrong)
+    assert all(f"rong is {what}, " in judgement.explanation for what in wrong)
 
 
 @pytest.mark.parametrize("name", BY_ID)
@@ -189,15 +181,15 @@ def test_a_claim_waits_for_every_number_that_its_rule_takes(name):
     for missing in AS_CLAIMED[name]:
         few = made_up(AS_CLAIMED[name])
         short = {key(*missing): few.of(key(*missing))[: trials - 1]}
-        found = judge(BY_ID[name], replace(few, values={**few.values, **short}))
-        assert found.verdict == "not measured", missing
+        judgement = judge(BY_ID[name], replace(few, values={**few.values, **short}))
+        assert judgement.verdict == "not measured", missing
 
 
 @pytest.mark.claim("DISC-4")
 def test_a_condition_under_which_cnn_25_fails_is_not_judged_and_six_have_to_be():
     failing: dict[tuple[str, str], float] = {}
-    for judged, one in zip((7, 6), CONDITIONS, strict=False):
-        failing |= {(f"cnn-25+{one}", "auroc"): 0.89, (f"cnn-25+{one}", "relevant"): 0.0}
+    for judged, condition in zip((7, 6), CONDITIONS, strict=False):
+        failing |= {(f"cnn-25+{condition}", "auroc"): 0.89, (f"cnn-25+{condition}", "relevant"): 0.0}
         means = {**AS_CLAIMED["DISC-4"], **failing}
         assert len(evidence("DISC-4", means)) == judged
         assert judge(BY_ID["DISC-4"], made_up(means)).verdict == "reproduced"
@@ -222,8 +214,8 @@ def test_runs_of_switches_and_of_other_data_are_named_side_by_side(tmp_path):
         ("synthetic", "released+threshold=0.7", 0, 0.9),  # read otherwise, and not another network
     ):
         put_run(tmp_path, make_run("cnn-2", trial, relevant=relevant, protocol=protocol, task=task))
-    found = measured.conditions(tmp_path)
-    shares = {name: found.of(key(name, "relevant")) for name in found.trials}
+    by_condition = measured.conditions(tmp_path)
+    shares = {name: by_condition.of(key(name, "relevant")) for name in by_condition.trials}
     assert shares == {
         "cnn-2": (0.1,),
         "cnn-2+activation=exponential": (0.2,),
@@ -231,9 +223,9 @@ def test_runs_of_switches_and_of_other_data_are_named_side_by_side(tmp_path):
         "chipseq/cnn-2": (0.3,),
         "draws/cnn-2": (0.4, 0.5, 0.6, 0.7),
     }
-    assert found.trials["draws/cnn-2"] == (0, 1, 2, 3)
-    assert found.trials["chipseq/cnn-2"] == (1,)
-    assert measured.read_others(tmp_path)["conditions"].values == found.values
+    assert by_condition.trials["draws/cnn-2"] == (0, 1, 2, 3)
+    assert by_condition.trials["chipseq/cnn-2"] == (1,)
+    assert measured.read_others(tmp_path)["conditions"].values == by_condition.values
 
 
 def kept_epochs(gradient, factors, final) -> Epochs:
@@ -303,7 +295,7 @@ def test_what_was_kept_counts_in_the_registered_trials(tmp_path):
         folder = put_run(tmp_path, make_run("cnn-2", trial, task=task))
         (folder / EPOCHS).write_text(to_json(vars(kept)))
         (folder / IMPORTANCE).write_text(to_json(vars(mattering)))
-        assert (read_epochs(folder), read_importance(folder)) == (kept, mattering)
+        assert (read_record(folder, Epochs), read_record(folder, Importance)) == (kept, mattering)
     others = measured.read_others(tmp_path)
     assert others["epochs"].trials == others["importance"].trials == {"cnn-2": (5, 7), "chipseq/cnn-2": (3,)}
     assert others["epochs"].of(key("cnn-2", "gradient_left")) == pytest.approx((1 / 3, 1 / 3))
@@ -314,7 +306,7 @@ def test_what_was_kept_counts_in_the_registered_trials(tmp_path):
 
 def test_a_damaged_file_is_named(tmp_path):
     folder = put_run(tmp_path, make_run("cnn-2", 5))
-    assert read_epochs(folder) is None
+    assert read_record(folder, Epochs) is None
     (folder / EPOCHS).write_text('{"epoch": [1]}')
     with pytest.raises(ReceptiveError, match=r"epochs\.json: expected the fields epoch, loss, gradient"):
         measured.read_others(tmp_path)
@@ -328,7 +320,7 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
     chosen = ("activation", "activation-2", "conditions", "draws", "pairs", "sizes")
     for target in (target for name in chosen for target in TARGETS[name]):
         for network, protocols in target.networks.items():
-            names = [f"+{one.suffix}" for one in protocols] or [""]
+            names = [f"+{protocol.suffix}" for protocol in protocols] or [""]
             planned |= {f"{measured.SIDE[target.task]}{network}{name}" for name in names}
     asked = {
         what.variant for claim in discussion.CLAIMS if claim.tasks == ("conditions",) for what in claim.needs
@@ -338,10 +330,10 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
 
 
 def test_what_was_found_of_the_truth_is_read_as_it_was_written(tmp_path):
-    found = Truth(30, ("SP1",), 20, 250, 12, ("MAX", "SP1"), 1, 3, 0.5, 0.06)
-    assert read_truth(tmp_path) is None
-    (tmp_path / TRUTH).write_text(to_json(vars(found)))
-    assert read_truth(tmp_path) == found
+    truth = Truth(30, ("SP1",), 20, 250, 12, ("MAX", "SP1"), 1, 3, 0.5, 0.06)
+    assert read_record(tmp_path, Truth) is None
+    (tmp_path / TRUTH).write_text(to_json(vars(truth)))
+    assert read_record(tmp_path, Truth) == truth
     (tmp_path / TRUTH).write_text("{}")
     with pytest.raises(ReceptiveError, match=r"truth.json: expected the fields filters, filter_factors"):
-        read_truth(tmp_path)
+        read_record(tmp_path, Truth)

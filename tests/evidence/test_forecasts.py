@@ -59,17 +59,17 @@ def by_enumeration(pool, stride, taps, dilation, reach):
 
 @given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 6), st.integers(1, 4), st.integers(0, 5))
 def test_coincidence_information_is_that_of_every_phase_and_pair(pool, stride, taps, dilation, reach):
-    found = coincidence(pool, stride, taps, dilation, reach)
-    assert found == pytest.approx(by_enumeration(pool, stride, taps, dilation, reach), abs=1e-9)
+    information = coincidence(pool, stride, taps, dilation, reach)
+    assert information == pytest.approx(by_enumeration(pool, stride, taps, dilation, reach), abs=1e-9)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 9), st.integers(1, 9), st.integers(0, 6))
 def test_coincidence_information_is_bounded_and_grows_with_taps(pool, stride, taps, dilation, reach):
-    found = coincidence(pool, stride, taps, dilation, reach)
+    information = coincidence(pool, stride, taps, dilation, reach)
     share = 1 / (2 * reach + 1)
     most = -sum(p * log2(p) for p in (share, 1 - share) if p)
-    assert 0 <= found <= most + 1e-9
-    assert found <= coincidence(pool, stride, taps + 1, dilation, reach) + 1e-9
+    assert 0 <= information <= most + 1e-9
+    assert information <= coincidence(pool, stride, taps + 1, dilation, reach) + 1e-9
 
 
 @pytest.mark.parametrize("wrong", [(0, 1, 1, 1), (1, 0, 1, 1), (1, 1, 0, 1), (1, 1, 1, 0), (1, 1, 1, 1, -1)])
@@ -102,8 +102,8 @@ def test_the_registered_forecasts_stand():
 
 
 def git(*words):
-    found = subprocess.run(["git", "-C", RESULTS, *words], capture_output=True, text=True, check=False)
-    return found.stdout.split() if found.returncode == 0 else None
+    audited = subprocess.run(["git", "-C", RESULTS, *words], capture_output=True, text=True, check=False)
+    return audited.stdout.split() if audited.returncode == 0 else None
 
 
 def put_down(name):
@@ -138,7 +138,7 @@ def test_the_forecasts_are_older_than_every_run_of_their_networks():
 @needs_history
 def test_the_experiments_are_older_than_every_run_of_theirs():
     switched = [folder for folder in measured.folders(RESULTS) if "activation=" in folder.parts[-2]]
-    last = {f"released+{one.suffix}" for one in targets.LATER["cnn-2"]}
+    last = {f"released+{switched.suffix}" for switched in targets.LATER["cnn-2"]}
     activation = [folder for folder in switched if folder.parts[-2] not in last]
     draws = [folder for task in ("synthetic-draw1", "synthetic-draw2") for folder in of_task(task)]
     for folder, begin in begun([*activation, *draws]).items():
@@ -178,8 +178,8 @@ def test_nobody_had_trained_these_networks():
     ours = {**SECOND, **DEPTH, **SISTERS}
     assert len(SECOND) == 16
     assert not ours.keys() & (REGISTERED.keys() | VARIANTS.keys())
-    older = {(str(each), each.filters) for each in (*VARIANTS.values(), *REGISTERED.values())}
-    assert not {(str(each), each.filters) for each in ours.values()} & older
+    older = {(str(network), network.filters) for network in (*VARIANTS.values(), *REGISTERED.values())}
+    assert not {(str(our), our.filters) for our in ours.values()} & older
 
 
 @pytest.mark.parametrize("network", [*SECOND.values(), *DEPTH.values()], ids=lambda network: network.name)
@@ -193,12 +193,12 @@ def test_the_last_pool_leaves_about_two_positions(network):
 def test_the_outcomes_that_ship_are_those_of_the_committed_runs(committed):
     now = forecasts.shipped_outcomes(committed["synthetic"], committed["chipseq"], committed["conditions"])
     assert prediction.outcomes() == now, "python tools/refresh.py makes them anew"
-    registered = {each.network for each in now.layers if each.registered}
+    registered = {layer.network for layer in now.layers if layer.registered}
     assert registered <= {*REGISTERED, *SECOND, *DEPTH}
-    for each in now.layers:
-        assert len(each.trials) >= 3
-        assert each.view.bits == pytest.approx(forecasts.bits_of(each.view))
-        assert each.forecast == pytest.approx(now.curve.fraction(each.view.bits), abs=1e-4)
+    for layer in now.layers:
+        assert len(layer.trials) >= 3
+        assert layer.view.bits == pytest.approx(forecasts.bits_of(layer.view))
+        assert layer.forecast == pytest.approx(now.curve.fraction(layer.view.bits), abs=1e-4)
 
 
 # --- the other motifs ---------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ def test_the_other_motifs_are_unlike_the_papers_and_each_other():
     bits = [
         sorted(information_content(m.pwm).sum() for m in motifs) for motifs in (others, embedded_motifs())
     ]
-    assert all(abs(one - other) < 2 for one, other in zip(*bits, strict=True))
+    assert all(abs(first - other) < 2 for first, other in zip(*bits, strict=True))
 
 
 def test_a_sister_task_names_its_own_factors():
@@ -280,13 +280,15 @@ def measured_as(task, networks, values, layers=("conv1",)):
 def forecast_of(network, layer="conv1", task="synthetic"):
     at_zero = measured_as(task, [network], lambda *_: 0.5, (layer,))
     (outcome,) = [
-        each for each in forecasts.outcomes([network], at_zero, first_only=False) if each.layer == layer
+        outcome
+        for outcome in forecasts.outcomes([network], at_zero, first_only=False)
+        if outcome.layer == layer
     ]
     return outcome
 
 
 def claim(name):
-    return next(each for each in forecasts.CLAIMS if each.id == name)
+    return next(motif for motif in forecasts.CLAIMS if motif.id == name)
 
 
 FIRST = forecasts.NETWORKS["first"][0]
@@ -307,11 +309,11 @@ def test_asm_4_is_reproduced_by_true_forecasts_and_contradicted_by_true_pool_siz
     true = measured_as("synthetic", FIRST, lambda network, _: forecast_of(network).forecast)
     assert judge(claim("ASM-4"), true).verdict == "reproduced"
     pools = measured_as("synthetic", FIRST, lambda network, _: forecast_of(network).baseline)
-    found = judge(claim("ASM-4"), pools)
-    assert found.verdict == "not reproduced"
-    assert all(each.contradicted for each in found.evidence)
-    worst = max(forecasts.outcomes(FIRST, pools), key=lambda each: each.distance)
-    assert found.explanation.startswith(f"Furthest from the forecast: {worst.network} conv1 (")
+    judgement = judge(claim("ASM-4"), pools)
+    assert judgement.verdict == "not reproduced"
+    assert all(inequality.contradicted for inequality in judgement.evidence)
+    worst = max(forecasts.outcomes(FIRST, pools), key=lambda outcome: outcome.distance)
+    assert judgement.explanation.startswith(f"Furthest from the forecast: {worst.network} conv1 (")
 
 
 @pytest.mark.claim("ASM-4")
@@ -322,13 +324,13 @@ def test_asm_4_asks_for_fourteen_networks_and_passes_over_those_with_fewer_trial
     far_off = {
         key(network.name, "relevant"): (1 - forecast_of(network).forecast,) * 4 for network in left_out
     }
-    found = judge(claim("ASM-4"), replace(results, values={**results.values, **far_off}))
+    judgement = judge(claim("ASM-4"), replace(results, values={**results.values, **far_off}))
     if len(kept) >= 14:
-        assert found.verdict == "reproduced"
-        assert found.evidence[0].interval.estimate == pytest.approx(0, abs=1e-6)
+        assert judgement.verdict == "reproduced"
+        assert judgement.evidence[0].interval.estimate == pytest.approx(0, abs=1e-6)
     else:
-        assert found.verdict == "not measured"
-        assert set(found.waits_for) == {network.name for network in left_out}
+        assert judgement.verdict == "not measured"
+        assert set(judgement.waits_for) == {network.name for network in left_out}
 
 
 @pytest.mark.claim("ASM-4")
@@ -378,8 +380,8 @@ def test_asm_6_and_7_ask_for_order_and_nearness(name, task):
         (outcome,) = forecasts.outcomes([network], measured_as(task, [network], lambda *_: 0.5))
         return top * outcome.forecast
 
-    found = judge(claim(name), measured_as(task, networks, near))
-    assert found.verdict == "reproduced", [str(each) for each in found.evidence]
+    judgement = judge(claim(name), measured_as(task, networks, near))
+    assert judgement.verdict == "reproduced", [str(inequality) for inequality in judgement.evidence]
     turned = measured_as(task, networks, lambda network, layer: top - near(network, layer))
     assert judge(claim(name), turned).verdict == "not reproduced"
 

@@ -24,9 +24,9 @@ def put(store, variant, trial, mean, *, task="chipseq", relevant=0.2, **changes)
 def test_trials_keep_their_numbers(tmp_path):
     for variant, trial in (*zip(repeat("cnn-2"), (9, 0, 2)), *zip(repeat("cnn-4"), (9, 0))):
         put(tmp_path, variant, trial, 0.5 + trial / 100, task="synthetic")
-    found = measured.require_results(tmp_path)
-    assert dict(found.trials) == {"cnn-2": (0, 2, 9), "cnn-4": (0, 9)}
-    assert found.by_number("cnn-2", found.of(key("cnn-2", "auroc"))) == {0: 0.5, 2: 0.52, 9: 0.59}
+    results = measured.require_results(tmp_path)
+    assert dict(results.trials) == {"cnn-2": (0, 2, 9), "cnn-4": (0, 9)}
+    assert results.by_number("cnn-2", results.of(key("cnn-2", "auroc"))) == {0: 0.5, 2: 0.52, 9: 0.59}
 
 
 def test_by_trial_a_claim_pairs_trials_by_their_numbers(tmp_path):

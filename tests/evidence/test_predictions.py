@@ -50,8 +50,8 @@ def test_no_neighbour_of_the_fitted_curve_fits_better():
 
     def left_over(chance, midpoint, slope):
         other = assembly.Curve(chance, midpoint, slope)
-        found = [predictions.first_layer(VARIANTS[cell.variant], other).fraction for cell in cells]
-        return sum((one - cell.mean) ** 2 for one, cell in zip(found, cells, strict=True))
+        predicted = [predictions.first_layer(VARIANTS[cell.variant], other).fraction for cell in cells]
+        return sum((share - cell.mean) ** 2 for share, cell in zip(predicted, cells, strict=True))
 
     best = left_over(**asdict(curve))
     for name in asdict(curve):
@@ -68,8 +68,8 @@ def test_the_registered_predictions_stand():
 
 
 def git(*words):
-    found = subprocess.run(["git", "-C", FILE.parent, *words], capture_output=True, text=True, check=False)
-    return found.stdout.split() if found.returncode == 0 else None
+    audited = subprocess.run(["git", "-C", FILE.parent, *words], capture_output=True, text=True, check=False)
+    return audited.stdout.split() if audited.returncode == 0 else None
 
 
 @pytest.mark.claim("ASM-3")
@@ -132,23 +132,23 @@ def test_one_number_separates_the_papers_networks():
 
 
 def test_nothing_measured_yet():
-    found = predictions.score(results({"cnn-pool3": (0.1, 0.2)}))
-    assert found.outcomes == ()
-    assert found.waits_for == tuple(REGISTERED)
-    assert (found.rho, found.bias, found.error, found.baseline) == (None, None, None, None)
-    json.dumps(found.document())
+    score = predictions.score(results({"cnn-pool3": (0.1, 0.2)}))
+    assert score.outcomes == ()
+    assert score.waits_for == tuple(REGISTERED)
+    assert (score.rho, score.bias, score.error, score.baseline) == (None, None, None, None)
+    json.dumps(score.document())
 
 
 @pytest.mark.claim("ASM-3")
 def test_predictions_that_all_come_true():
     exact = {name: (predictions.first_layer(network).fraction,) * 3 for name, network in REGISTERED.items()}
-    found = predictions.score(results(exact))
-    assert found.hits == len(found.outcomes) == 18
-    assert found.rho.estimate == pytest.approx(-1)
-    assert (found.rho.low, found.rho.high) == pytest.approx((-1, -1))
-    assert found.bias == pytest.approx(0)
-    assert found.error == pytest.approx(0)
-    table = found.document()["classes"]
+    score = predictions.score(results(exact))
+    assert score.hits == len(score.outcomes) == 18
+    assert score.rho.estimate == pytest.approx(-1)
+    assert (score.rho.low, score.rho.high) == pytest.approx((-1, -1))
+    assert score.bias == pytest.approx(0)
+    assert score.error == pytest.approx(0)
+    table = score.document()["classes"]
     assert sum(table[kind][kind] for kind in table) == 18
     assert judge(predictions.CLAIM, results(exact)).verdict == "reproduced"
 
@@ -172,25 +172,27 @@ def test_more_than_half_takes_fourteen_of_eighteen(hits, verdict):
     missed = [i for i, kind in enumerate(kinds) if kind == "distributed"][: 18 - hits]
     levels = {"localist": 0.9, "mixed": 0.6, "distributed": 0.2}
     fractions = [0.5 if i in missed else levels[kind] for i, kind in enumerate(kinds)]
-    found = judge(predictions.CLAIM, results({n: (f,) * 3 for n, f in zip(ordered, fractions, strict=True)}))
-    order, share = found.evidence
+    judgement = judge(
+        predictions.CLAIM, results({n: (f,) * 3 for n, f in zip(ordered, fractions, strict=True)})
+    )
+    order, share = judgement.evidence
     assert order.holds
     assert share.interval.estimate == pytest.approx(hits / 18)
-    assert found.verdict == verdict
+    assert judgement.verdict == verdict
 
 
 def test_predictions_that_are_all_too_low():
     wrong = {"cnn-pool3": (0.9, 1.0, 1.0), "cnn-pool8s2": (0.5, 0.5, 0.5), "cnn-pool12": (1.0, 1.0, 1.0)}
-    found = predictions.score(results(wrong))
+    score = predictions.score(results(wrong))
     expected = {
         name: assembly.Curve.fraction(assembly.fitted_curve(), bits) for name, bits in bits_of(wrong).items()
     }
-    assert [each.hit for each in found.outcomes] == [False, True, False]
-    assert found.hits == 1
+    assert [outcome.hit for outcome in score.outcomes] == [False, True, False]
+    assert score.hits == 1
     misses = [np.mean(wrong[name]) - expected[name] for name in expected]
-    assert found.bias == found.error == pytest.approx(np.mean(misses))
-    assert found.document()["classes"]["distributed"] == {"distributed": 0, "mixed": 1, "localist": 1}
-    assert len(found.waits_for) == 15
+    assert score.bias == score.error == pytest.approx(np.mean(misses))
+    assert score.document()["classes"]["distributed"] == {"distributed": 0, "mixed": 1, "localist": 1}
+    assert len(score.waits_for) == 15
 
 
 def test_misses_on_either_side_cancel_in_the_bias_not_in_the_error():
@@ -199,9 +201,9 @@ def test_misses_on_either_side_cancel_in_the_bias_not_in_the_error():
         for name, bits in bits_of(["cnn-pool3", "cnn-pool8s2"]).items()
     }
     (low, a), (high, b) = expected.items()
-    found = predictions.score(results({low: (a + 0.1,) * 3, high: (b - 0.2,) * 3}))
-    assert found.bias == pytest.approx(-0.05)
-    assert found.error == pytest.approx(0.15)
+    score = predictions.score(results({low: (a + 0.1,) * 3, high: (b - 0.2,) * 3}))
+    assert score.bias == pytest.approx(-0.05)
+    assert score.error == pytest.approx(0.15)
 
 
 def bits_of(names):
@@ -210,7 +212,7 @@ def bits_of(names):
 
 def test_pool_size_alone_does_as_well(committed):
     """Fitted here by scipy's curve_fit, to the same twelve numbers, and scored on the same networks."""
-    found = predictions.score(committed["synthetic"])
+    score = predictions.score(committed["synthetic"])
 
     def logistic(x, midpoint, slope):
         return 1 / (1 + np.exp(-slope * (x - midpoint)))
@@ -219,39 +221,41 @@ def test_pool_size_alone_does_as_well(committed):
     pools = [np.log2(VARIANTS[cell.variant].layers[1].size) for cell in cells]
     shape, _ = curve_fit(logistic, pools, [cell.mean for cell in cells], p0=(2.5, 1.5))
     left_over = sum((logistic(x, *shape) - cell.mean) ** 2 for x, cell in zip(pools, cells, strict=True))
-    pool = {each.network: np.log2(REGISTERED[each.network].layers[1].size) for each in found.outcomes}
+    pool = {
+        outcome.network: np.log2(REGISTERED[outcome.network].layers[1].size) for outcome in score.outcomes
+    }
     expected = {name: logistic(x, *shape) for name, x in pool.items()}
-    measured = {each.network: each.measured.mean for each in found.outcomes}
+    measured = {outcome.network: outcome.measured.mean for outcome in score.outcomes}
     hits = [assembly.kind_of(expected[name]) == assembly.kind_of(measured[name]) for name in expected]
-    assert found.baseline.left_over == pytest.approx(left_over, abs=1e-6)
-    assert found.baseline.hits == sum(hits) == 11
-    assert found.baseline.error == pytest.approx(
+    assert score.baseline.left_over == pytest.approx(left_over, abs=1e-6)
+    assert score.baseline.hits == sum(hits) == 11
+    assert score.baseline.error == pytest.approx(
         np.mean([abs(expected[name] - measured[name]) for name in expected]), abs=1e-5
     )
-    assert found.baseline.rho == pytest.approx(
+    assert score.baseline.rho == pytest.approx(
         spearmanr(list(pool.values()), list(measured.values())).statistic
     )
-    assert found.baseline
-    assert found.error
-    assert (round(found.baseline.error, 3), round(found.error, 3)) == (0.164, 0.170)
-    assert found.document()["pool_alone"] == asdict(found.baseline)
+    assert score.baseline
+    assert score.error
+    assert (round(score.baseline.error, 3), round(score.error, 3)) == (0.164, 0.170)
+    assert score.document()["pool_alone"] == asdict(score.baseline)
 
 
 def test_a_rival_that_is_the_number_itself_does_as_the_number(committed):
     """The curve has its chance fixed, and the rest fitted again."""
-    found = predictions.score(committed["synthetic"])
-    same = predictions.rival(lambda first: first.bits, found.outcomes)
-    assert (same.hits, same.rho) == (found.hits, found.rho.estimate)
-    assert same.error == pytest.approx(found.error, abs=1e-4)
+    score = predictions.score(committed["synthetic"])
+    same = predictions.rival(lambda first: first.bits, score.outcomes)
+    assert (same.hits, same.rho) == (score.hits, score.rho.estimate)
+    assert same.error == pytest.approx(score.error, abs=1e-4)
 
 
 def test_the_papers_own_networks_are_shown_apart():
     exact = {cell.variant: (cell.mean,) * 3 for cell in predictions.fit_points()}
     measured = results(exact)
     assert predictions.score(measured).outcomes == ()
-    found = predictions.score(measured, predictions.paper_networks())
-    assert len(found.outcomes) == 12
-    assert found.hits == 12
+    score = predictions.score(measured, predictions.paper_networks())
+    assert len(score.outcomes) == 12
+    assert score.hits == 12
 
 
 def test_what_is_put_down_has_six_decimals():

@@ -17,48 +17,48 @@ spread = trials.filter(lambda values: np.std(values) > 1e-3)
 
 @given(spread, spread)
 def test_a_difference_has_welchs_interval(a, b):
-    found = contrast((1, sample(a)), (-1, sample(b)))
+    interval = contrast((1, sample(a)), (-1, sample(b)))
     oracle = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
-    assert found.estimate == pytest.approx(np.mean(a) - np.mean(b), abs=1e-12)
+    assert (interval.low, interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    assert interval.estimate == pytest.approx(np.mean(a) - np.mean(b), abs=1e-12)
 
 
 @given(spread)
 def test_a_single_mean_has_students_interval(values):
-    found = contrast((1, sample(values)))
+    interval = contrast((1, sample(values)))
     oracle = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    assert (interval.low, interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
 
 
 @given(st.lists(st.tuples(st.floats(-2, 2), spread), min_size=1, max_size=4), st.floats(0.1, 10))
 def test_a_contrast_scales_with_its_weights(terms, scale):
     assume(any(abs(weight) > 0.1 for weight, _ in terms))
-    one = contrast(*((weight, sample(values)) for weight, values in terms))
+    first = contrast(*((weight, sample(values)) for weight, values in terms))
     other = contrast(*((scale * weight, sample(values)) for weight, values in terms))
-    expected = [scale * end for end in (one.low, one.estimate, one.high)]
+    expected = [scale * end for end in (first.low, first.estimate, first.high)]
     assert [other.low, other.estimate, other.high] == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
 
 @given(st.lists(fractions, min_size=2, max_size=2), st.integers(2, 6))
 def test_samples_without_spread_give_an_interval_without_width(means, n):
     a, b = ([mean] * n for mean in means)
-    found = contrast((1, sample(a)), (-1, sample(b)))
-    assert found.high - found.low == pytest.approx(0, abs=1e-12)
-    assert found.estimate == pytest.approx(means[0] - means[1])
+    interval = contrast((1, sample(a)), (-1, sample(b)))
+    assert interval.high - interval.low == pytest.approx(0, abs=1e-12)
+    assert interval.estimate == pytest.approx(means[0] - means[1])
 
 
 @given(st.lists(trials, min_size=1, max_size=3), fractions)
 def test_with_a_single_trial_there_is_an_estimate_and_no_interval(several, only):
     terms = [(1, sample(values)) for values in (*several, [only])]
-    found = contrast(*terms)
-    assert np.isnan([found.low, found.high]).all()
-    assert found.estimate == pytest.approx(sum(map(np.mean, several)) + only)
+    interval = contrast(*terms)
+    assert np.isnan([interval.low, interval.high]).all()
+    assert interval.estimate == pytest.approx(sum(map(np.mean, several)) + only)
 
 
 @given(st.lists(st.booleans(), min_size=3, max_size=30))
 def test_a_bootstrap_interval_holds_the_mean_and_lies_among_the_values(hits):
-    found = statistics.bootstrap(np.mean, np.array(hits, dtype=float))
-    assert min(hits) <= found.low <= found.estimate <= found.high <= max(hits)
+    interval = statistics.bootstrap(np.mean, np.array(hits, dtype=float))
+    assert min(hits) <= interval.low <= interval.estimate <= interval.high <= max(hits)
 
 
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=30))
@@ -76,13 +76,13 @@ points = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=3, m
 
 @given(points)
 def test_spearman_is_scipys(pairs):
-    found = statistics.spearman(pairs)
-    one, other = map(set, zip(*pairs, strict=True))
-    if len(one) == 1 or len(other) == 1:
-        assert found is None
+    interval = statistics.spearman(pairs)
+    first, other = map(set, zip(*pairs, strict=True))
+    if len(first) == 1 or len(other) == 1:
+        assert interval is None
         return
-    assert found.estimate == pytest.approx(spearmanr(pairs).statistic)
-    assert -1 <= found.low <= found.high <= 1
+    assert interval.estimate == pytest.approx(spearmanr(pairs).statistic)
+    assert -1 <= interval.low <= interval.high <= 1
 
 
 def test_the_bootstrap_is_reproducible_and_wider_for_noise():

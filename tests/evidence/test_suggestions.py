@@ -68,15 +68,19 @@ def test_every_suggestion_is_predicted_as_asked_and_turns_one_knob(text, length,
     document = advice.document()
     assert document["network"] == format_layers(parse_layers(text))
     assert bool(advice.suggestions) == (not advice.note)
-    for each in document["suggestions"]:
-        found = first_of(each["network"], length)
-        assert found.kind == each["prediction"] == TOWARDS[towards]
-        assert (each["relevant"], each["low"], each["high"]) == (found.relevant, found.low, found.high)
-        after, same, shrunk = knobs(each["network"])
-        assert [knob for knob in before if before[knob] != after[knob]] == [each["knob"]]
+    for entry in document["suggestions"]:
+        prediction = first_of(entry["network"], length)
+        assert prediction.kind == entry["prediction"] == TOWARDS[towards]
+        assert (entry["relevant"], entry["low"], entry["high"]) == (
+            prediction.relevant,
+            prediction.low,
+            prediction.high,
+        )
+        after, same, shrunk = knobs(entry["network"])
+        assert [knob for knob in before if before[knob] != after[knob]] == [entry["knob"]]
         assert same == stay
         if shrunk != later:  # only where the knob alone leaves them too few positions
-            assert "later pools" in each["change"]
+            assert "later pools" in entry["change"]
             assert all(now <= then for now, then in zip(shrunk, later, strict=True))
 
 
@@ -92,20 +96,20 @@ def test_the_smallest_changes_come_first(text):
         return parameters(made, 600), design.positions, cost(made, 600)
 
     now, changes = numbers(advice.now), []
-    for each in advice.suggestions:
-        assert (each.parameters, each.multiply_adds) == numbers(each)[::2]
-        changes.append(sum(abs(log2(b / a)) for a, b in zip(now, numbers(each), strict=True)))
+    for suggestion in advice.suggestions:
+        assert (suggestion.parameters, suggestion.multiply_adds) == numbers(suggestion)[::2]
+        changes.append(sum(abs(log2(b / a)) for a, b in zip(now, numbers(suggestion), strict=True)))
     assert changes == sorted(changes)
 
 
 def of_knob(text, knob, towards="motifs", length=200):
-    found = suggest(chain(parse_layers(text)), length, towards).suggestions
-    return [each for each in found if each.knob == knob]
+    suggestions = suggest(chain(parse_layers(text)), length, towards).suggestions
+    return [suggestion for suggestion in suggestions if suggestion.knob == knob]
 
 
 def test_of_a_knob_the_nearest_value_counts_and_the_nearest_that_is_sure():
     """By trying every pool of CNN-2, with a second pool that always fits."""
-    sizes = sorted(each.layers[1].size for each in of_knob("conv19 pool2 conv5 pool1", "pool size"))
+    sizes = sorted(network.layers[1].size for network in of_knob("conv19 pool2 conv5 pool1", "pool size"))
     every = {size: first_of(f"conv19 pool{size} conv5 pool1", 200) for size in range(1, 101)}
     localist = [size for size in every if every[size].kind == "localist"]
     sure = [size for size in localist if every[size].low > 2 / 3]
@@ -114,21 +118,23 @@ def test_of_a_knob_the_nearest_value_counts_and_the_nearest_that_is_sure():
 
 def test_for_cnn_2_and_the_stack_of_basset_there_are_suggestions():
     for text, length in (("conv19 pool2 conv5 pool50", 200), ("conv19 pool3 conv11 pool4 conv7 pool4", 600)):
-        found = suggest(chain(parse_layers(text)), length)
-        assert "pool size" in {each.knob for each in found.suggestions}
-        for each in (found.now, *found.suggestions):
-            assert each.like in outcomes().layers
+        advice = suggest(chain(parse_layers(text)), length)
+        assert "pool size" in {suggestion.knob for suggestion in advice.suggestions}
+        for design in (advice.now, *advice.suggestions):
+            assert design.like in outcomes().layers
 
 
 def test_cnn_25_is_localist_as_it_is_and_can_be_led_to_parts():
     network = chain(VARIANTS["cnn-25"].layers)
     assert suggest(network, 200).note == "the first layer is predicted localist as it is"
-    assert {each.prediction.kind for each in suggest(network, 200, "parts").suggestions} == {"distributed"}
+    assert {suggestion.prediction.kind for suggestion in suggest(network, 200, "parts").suggestions} == {
+        "distributed"
+    }
 
 
 def test_filters_that_are_too_short_are_made_longer():
-    (found,) = of_knob("conv8 pool25 conv5 pool4", "first filter")
-    assert format_layers(found.layers) == "conv11 pool25 conv5 pool4"
+    (suggestion,) = of_knob("conv8 pool25 conv5 pool4", "first filter")
+    assert format_layers(suggestion.layers) == "conv11 pool25 conv5 pool4"
     nothing = suggest(chain(parse_layers("conv8 pool4 conv8 pool25")), 200)
     assert nothing.suggestions == ()
     assert "no single change is predicted to make it localist: its filters see 8 letters" in nothing.note
@@ -136,9 +142,9 @@ def test_filters_that_are_too_short_are_made_longer():
 
 def test_nothing_is_suggested_for_other_activations():
     network = replace(chain(parse_layers("conv19 pool2 conv5 pool50")), activations={"conv1": "exponential"})
-    found = suggest(network, 200)
-    assert found.suggestions == ()
-    assert "exponential" in found.note
+    advice = suggest(network, 200)
+    assert advice.suggestions == ()
+    assert "exponential" in advice.note
 
 
 BRANCHES = Graph(

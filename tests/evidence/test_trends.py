@@ -56,18 +56,26 @@ def fresh(request, tmp_path_factory):
         done = _python(MAIN, "replicate", *names, "--trials", trials, "--store", store)
     assert done.returncode == 0, "not all runs were trained; the reasons stand above"
     for folder in measured.folders(store, "synthetic", "released"):
-        found = runs.load(folder)
-        trained_on = found.backend, found.device
+        stored = runs.load(folder)
+        trained_on = stored.backend, stored.device
         assert trained_on == (here["backend"], here["device"]), f"{folder} was trained on {trained_on}"
     return measured.require_results(store)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask for every claim, or, with ``--quick``, for those that six networks decide."""
+    if "claim" in metafunc.fixturenames:
+        quick = metafunc.config.getoption("--quick")
+        asked = [c for c in CLAIMS if not quick or {variant for variant, *_ in c.needs} <= {*QUICK}]
+        metafunc.parametrize("claim", asked, ids=[claim.id for claim in asked])
+
+
 def assert_trend(judgement: Judgement) -> None:
     """Where an interval is known to miss (claims.toml says why), the estimates have to be on its side."""
-    shown = [str(each) for each in judgement.evidence]
+    shown = [str(inequality) for inequality in judgement.evidence]
     if claims.statements()[judgement.claim.id].explanation or judgement.explanation:
         assert shown, judgement.waits_for
-        assert all(each.margin > 0 for each in judgement.evidence), shown
+        assert all(inequality.margin > 0 for inequality in judgement.evidence), shown
     else:
         assert judgement.verdict in ("reproduced", "trend only"), shown or judgement.waits_for
 
@@ -75,11 +83,10 @@ def assert_trend(judgement: Judgement) -> None:
 @pytest.mark.gpu
 @pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-*", "STRIDE-1")
 @pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
-@pytest.mark.parametrize("claim", CLAIMS, ids=[claim.id for claim in CLAIMS])
 def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
     if pytestconfig.getoption("--quick"):
-        for each in claim.rule(fresh):
-            assert each.margin > 0, each
+        for inequality in claim.rule(fresh):
+            assert inequality.margin > 0, inequality
     else:
         assert_trend(judge(claim, fresh))
 
@@ -108,6 +115,6 @@ def holds_or_is_explained(judgement: Judgement) -> bool:
 @pytest.mark.parametrize("name", [claim.id for claim in DECIDED])
 def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, judgements):
     judgement = judgements[name]
-    assert holds_or_is_explained(judgement), [str(each) for each in judgement.evidence]
+    assert holds_or_is_explained(judgement), [str(inequality) for inequality in judgement.evidence]
     if judgement.claim in CLAIMS:
         assert_trend(judgement)

@@ -97,9 +97,9 @@ def test_rules_can_be_asked_of_single_trials(claim):
     """As ``tox -e gpu -- --quick`` does: the published means are on the claimed side, and nothing holds."""
     whole = as_published()
     single = replace(whole, values={quantity: (np.mean(v),) for quantity, v in whole.values.items()})
-    for each in claim.rule(single):
-        assert each.margin > 0
-        assert not each.holds
+    for inequality in claim.rule(single):
+        assert inequality.margin > 0
+        assert not inequality.holds
 
 
 @given(st.lists(fractions, min_size=5, max_size=5))
@@ -132,7 +132,7 @@ def test_a_number_is_judged_by_the_written_rule(cell, values):
 @given(cells, st.lists(fractions, min_size=3, max_size=8), st.floats(0, 1))
 def test_nearer_is_never_worse(cell, values, share):
     nearer = np.array(values) + share * (cell.mean - np.mean(values))
-    far, near = (ORDER.index(compare(cell, each).verdict) for each in (values, nearer.tolist()))
+    far, near = (ORDER.index(compare(cell, trials_).verdict) for trials_ in (values, nearer.tolist()))
     assert near <= far
 
 
@@ -157,7 +157,7 @@ def test_numbers_by_example(column, mean, sd, values, verdict):
 @given(cells, st.lists(fractions, min_size=3, max_size=8))
 def test_agreement_is_shown_by_two_one_sided_tests(cell, values):
     """Against scipy's t-test at either end of the tolerance; what is not reproduced is never shown."""
-    found, tolerance = compare(cell, values), TOLERANCE[cell.column]
+    judgement, tolerance = compare(cell, values), TOLERANCE[cell.column]
     assume(np.std(values) > 1e-6)
     ours, theirs = (np.mean(values), np.std(values, ddof=1), len(values)), cell.sd * np.sqrt(5 / 4)
     sides: tuple[tuple[float, Literal["greater", "less"]], ...] = (
@@ -169,8 +169,8 @@ def test_agreement_is_shown_by_two_one_sided_tests(cell, values):
         for end, side in sides
     ]
     assume(all(abs(end.pvalue - 0.05) > 1e-9 for end in ends))
-    assert found.shown == all(end.pvalue < 0.05 for end in ends)
-    assert found.verdict == "reproduced" or not found.shown
+    assert judgement.shown == all(end.pvalue < 0.05 for end in ends)
+    assert judgement.verdict == "reproduced" or not judgement.shown
 
 
 @pytest.mark.parametrize(
@@ -186,15 +186,15 @@ def test_agreement_is_shown_by_two_one_sided_tests(cell, values):
 )
 def test_what_is_shown_by_example(values, verdict, shown):
     cell = claims.Cell("T1-0", "synthetic", "cnn-2", "conv1", "relevant", 0.5, 0.0)
-    found = compare(cell, values)
-    assert (found.verdict, found.shown) == (verdict, shown)
+    comparison = compare(cell, values)
+    assert (comparison.verdict, comparison.shown) == (verdict, shown)
 
 
 def test_agreement_is_shown_of_thirty_of_the_fifty_six(committed):
     cells = [cell for cell in claims.published_numbers() if cell.task == "synthetic"]
-    found = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
-    assert (len(found), sum(each.verdict == "reproduced" for each in found)) == (56, 55)
-    shown = [each.cell.column for each in found if each.shown]
+    comparisons = [compare(cell, committed["synthetic"].of(cell.key)) for cell in cells]
+    assert (len(comparisons), sum(judgement.verdict == "reproduced" for judgement in comparisons)) == (56, 55)
+    shown = [number.cell.column for number in comparisons if number.shown]
     assert {column: shown.count(column) for column in set(shown)} == {
         "auroc": 9,
         "jaspar": 9,
@@ -230,10 +230,10 @@ def judged(*evidence, needs=()):
     ],
 )
 def test_an_inequality_holds_is_contradicted_or_open(side, low, estimate, high, status):
-    each = Evidence("it", Interval(estimate, low, high), side, 0.1)
-    assert (each.holds, each.contradicted) == (status == "holds", status == "contradicted")
+    inequality = Evidence("it", Interval(estimate, low, high), side, 0.1)
+    assert (inequality.holds, inequality.contradicted) == (status == "holds", status == "contradicted")
     verdict = {"holds": "reproduced", "open": "undecided", "contradicted": "not reproduced"}[status]
-    assert judged(each).verdict == verdict
+    assert judged(inequality).verdict == verdict
 
 
 intervals = st.lists(st.integers(-3, 3), min_size=3, max_size=3).map(sorted)
@@ -246,24 +246,27 @@ inequalities = st.builds(
 
 
 @given(inequalities)
-def test_how_far_an_inequality_holds_is_the_distance_from_its_limit(each):
+def test_how_far_an_inequality_holds_is_the_distance_from_its_limit(inequality):
     """The smallest shift of the limit that would take the estimate, or an end, to the other side."""
-    low, middle, high = each.interval.low, each.interval.estimate, each.interval.high
-    if each.side == "above":
-        expected = (middle - each.limit, low - each.limit, high - each.limit)
+    low, middle, high = inequality.interval.low, inequality.interval.estimate, inequality.interval.high
+    if inequality.side == "above":
+        expected = (middle - inequality.limit, low - inequality.limit, high - inequality.limit)
     else:
-        expected = (each.limit - middle, each.limit - high, each.limit - low)
-    assert (each.margin, each.clearance, each.reach) == expected
-    assert each.expected.split() == [each.side, f"{each.limit}"]
+        expected = (inequality.limit - middle, inequality.limit - high, inequality.limit - low)
+    assert (inequality.margin, inequality.clearance, inequality.reach) == expected
+    assert inequality.expected.split() == [inequality.side, f"{inequality.limit}"]
 
 
 @given(st.lists(inequalities, min_size=1, max_size=4))
 def test_a_claim_is_judged_by_what_its_intervals_allow(evidence):
     """By asking the ends of every interval, and nothing of estimates."""
     beyond = [
-        {(end > each.limit) if each.side == "above" else (end < each.limit) for end in (low, high)}
-        for each in evidence
-        for low, high in [(each.interval.low, each.interval.high)]
+        {
+            (end > inequality.limit) if inequality.side == "above" else (end < inequality.limit)
+            for end in (low, high)
+        }
+        for inequality in evidence
+        for low, high in [(inequality.interval.low, inequality.interval.high)]
     ]
     if any(ends == {False} for ends in beyond):
         expected = "not reproduced"
@@ -277,9 +280,9 @@ def test_a_claim_is_judged_by_what_its_intervals_allow(evidence):
 @given(st.lists(inequalities, min_size=1, max_size=4))
 def test_the_new_verdict_only_divides_what_was_not_reproduced(evidence):
     """Before, a claim was reproduced if every whole interval lay on the claimed side, else not reproduced."""
-    held = all(each.holds for each in evidence)
+    held = all(inequality.holds for inequality in evidence)
     assert (judged(*evidence).verdict == "reproduced") == held
-    assert not any(each.holds and each.contradicted for each in evidence)
+    assert not any(inequality.holds and inequality.contradicted for inequality in evidence)
 
 
 def test_without_an_interval_a_claim_is_not_measured():
@@ -334,17 +337,19 @@ LIMITS = {
 
 
 @pytest.mark.claim("POOL-*", "NUM-*", "SIZE-*", "STRIDE-*", "DEEP-*", "VIVO-*", "ASM-3", "DISC-*")
-@pytest.mark.parametrize("claim", [each for each in DECIDED if each.id in LIMITS], ids=lambda claim: claim.id)
+@pytest.mark.parametrize(
+    "claim", [motif for motif in DECIDED if motif.id in LIMITS], ids=lambda claim: claim.id
+)
 def test_every_inequality_has_its_limit_and_holds_on_one_side_of_it(claim, committed):
     results = committed["synthetic"] if claim.id == "ASM-3" else as_published(claim.tasks[0])
     made_up = dict.fromkeys(claim.needs, tuple(PATTERN)) if claim.id.startswith("DISC") else {}
     evidence = list(claim.rule(replace(results, values={**results.values, **made_up})))
-    assert [(each.side, each.limit) for each in evidence] == LIMITS[claim.id]
-    for each in evidence:
+    assert [(inequality.side, inequality.limit) for inequality in evidence] == LIMITS[claim.id]
+    for inequality in evidence:
         for beyond in (-1e-6, 1e-6):
-            at = each.limit + beyond
-            moved = replace(each, interval=Interval(at, at, at))
-            assert moved.holds == ((beyond > 0) == (each.side == "above")) == (not moved.contradicted)
+            at = inequality.limit + beyond
+            moved = replace(inequality, interval=Interval(at, at, at))
+            assert moved.holds == ((beyond > 0) == (inequality.side == "above")) == (not moved.contradicted)
 
 
 # The claims.
@@ -421,9 +426,9 @@ def test_the_published_numbers_bear_every_claim_out(claim):
     """With no more than the quantities that the claim says it needs."""
     every = as_published(claim.tasks[0])
     only = replace(every, values={quantity: every.values[quantity] for quantity in claim.needs})
-    found = judge(claim, only)
-    assert found.verdict == "reproduced", found.evidence
-    assert found.evidence
+    judgement = judge(claim, only)
+    assert judgement.verdict == "reproduced", judgement.evidence
+    assert judgement.evidence
 
 
 @pytest.mark.claim("POOL-*", "NUM-*", "SIZE-*", "STRIDE-*", "DEEP-*", "VIVO-*")
@@ -432,9 +437,11 @@ def test_the_published_numbers_bear_every_claim_out(claim):
 )
 def test_a_claim_fails_when_an_inequality_does(name, means):
     claim = BY_ID[name]
-    found = judge(claim, exact(as_published(claim.tasks[0]), means))
-    assert found.verdict == "not reproduced"
-    assert [each.contradicted for each in found.evidence] == [not each.holds for each in found.evidence]
+    judgement = judge(claim, exact(as_published(claim.tasks[0]), means))
+    assert judgement.verdict == "not reproduced"
+    assert [inequality.contradicted for inequality in judgement.evidence] == [
+        not inequality.holds for inequality in judgement.evidence
+    ]
     scattered = judge(claim, changed(as_published(claim.tasks[0]), means))
     assert scattered.verdict in ("undecided", "not reproduced")
 
@@ -462,9 +469,9 @@ def test_pool_4_fails_when_every_trial_spends_its_filters_alike():
 @pytest.mark.parametrize(("name", "means"), SHIFTING.items())
 def test_a_claim_without_its_numbers_is_a_trend_only(name, means):
     claim = BY_ID[name]
-    found = judge(claim, changed(as_published(claim.tasks[0]), means))
-    assert found.verdict == "trend only"
-    assert all(each.holds for each in found.evidence)
+    judgement = judge(claim, changed(as_published(claim.tasks[0]), means))
+    assert judgement.verdict == "trend only"
+    assert all(inequality.holds for inequality in judgement.evidence)
 
 
 @pytest.mark.claim("POOL-*", "NUM-*", "SIZE-*", "STRIDE-*", "DEEP-*", "VIVO-*")
@@ -480,9 +487,9 @@ def test_the_same_means_without_agreement_between_trials_show_nothing(claim):
     factors = covering({"cnn-25": [0, 12, 0, 12, 0], "cnn-25-120": [12, 0, 12, 0, 12]})
     factors |= covering({"cnn-1": [12, 0, 12, 0, 12]}, "conv2")
     factors = factors if claim.id in ("VIVO-5", "VIVO-7") else published.factors
-    found = judge(claim, replace(published, values=noise, factors=factors))
-    assert found.verdict == "undecided"
-    assert not any(each.contradicted for each in found.evidence)
+    judgement = judge(claim, replace(published, values=noise, factors=factors))
+    assert judgement.verdict == "undecided"
+    assert not any(inequality.contradicted for inequality in judgement.evidence)
 
 
 @pytest.mark.claim("POOL-*", "NUM-*", "SIZE-*", "STRIDE-*", "DEEP-*", "VIVO-*")
@@ -491,8 +498,12 @@ def test_a_claim_waits_for_each_of_its_networks(claim):
     every = as_published(claim.tasks[0])
     for variant in {quantity[0] for quantity in claim.needs}:
         short = {q: v[: claim.least - 1] if q[0] == variant else v for q, v in every.values.items()}
-        found = judge(claim, replace(every, values=short))
-        assert (found.verdict, found.waits_for, found.evidence) == ("not measured", (variant,), ())
+        judgement = judge(claim, replace(every, values=short))
+        assert (judgement.verdict, judgement.waits_for, judgement.evidence) == (
+            "not measured",
+            (variant,),
+            (),
+        )
 
 
 def test_every_claim_leans_on_published_numbers():
@@ -517,23 +528,25 @@ def test_claims_in_vivo_lean_on_table_2_but_not_on_what_was_copied_from_table_1(
 @pytest.mark.claim("VIVO-*")
 @pytest.mark.parametrize("claim", IN_VIVO, ids=[claim.id for claim in IN_VIVO])
 def test_other_data_than_the_papers_bear_out_a_trend_at_best(claim):
-    found = judge(claim, as_published("chipseq"))
-    assert (found.task, found.verdict) == ("chipseq", "trend only")
-    assert all(each.holds for each in found.evidence)
+    judgement = judge(claim, as_published("chipseq"))
+    assert (judgement.task, judgement.verdict) == ("chipseq", "trend only")
+    assert all(inequality.holds for inequality in judgement.evidence)
 
 
 @pytest.mark.claim("VIVO-*")
 def test_a_claim_is_judged_on_every_task_that_has_runs():
     papers, ours = as_published("invivo"), Results({}, {}, task="chipseq")
-    found = judge_all(BY_ID.values(), {"synthetic": as_published(), "invivo": papers, "chipseq": ours})
-    verdicts = {(each.claim.id, each.task): each.verdict for each in found}
-    assert len(verdicts) == len(found) == 12 + 8 * 2
+    judgements = judge_all(BY_ID.values(), {"synthetic": as_published(), "invivo": papers, "chipseq": ours})
+    verdicts = {(judgement.claim.id, judgement.task): judgement.verdict for judgement in judgements}
+    assert len(verdicts) == len(judgements) == 12 + 8 * 2
     for name, claim in BY_ID.items():
         assert verdicts[name, claim.tasks[0]] == "reproduced"
-    assert [each.verdict for each in found if each.task == "chipseq"] == ["not measured"] * 8
+    assert [judgement.verdict for judgement in judgements if judgement.task == "chipseq"] == [
+        "not measured"
+    ] * 8
     without = judge_all(BY_ID.values(), {"synthetic": as_published()})
     expected = [(name, claim.tasks[-1]) for name, claim in BY_ID.items()]
-    assert [(each.claim.id, each.task) for each in without] == expected
+    assert [(judgement.claim.id, judgement.task) for judgement in without] == expected
 
 
 @pytest.mark.claim("VIVO-1", "VIVO-3")
@@ -542,7 +555,7 @@ def test_groups_of_networks_are_compared_by_their_means(values):
     names = (*SMALL, *LARGE)
     results = Results({key(n, "auroc"): tuple(v) for n, v in zip(names, values, strict=True)}, {})
     (difference, _) = BY_ID["VIVO-3"].rule(results)
-    means = [np.mean(each) for each in values]
+    means = [np.mean(trial) for trial in values]
     assert difference.interval.estimate == pytest.approx(np.mean(means[:3]) - np.mean(means[3:]), abs=1e-9)
 
 
@@ -557,9 +570,11 @@ def test_degrees_of_freedom_are_as_the_module_says():
     assert stats.t.ppf(0.975, few) == pytest.approx(3.4, abs=0.05)
     expected = (("VIVO-3", 0, 1 / 3 + 1 / 4, 13), ("VIVO-4", 0, 0.2, 5), ("VIVO-4", 1, number.sum(), few))
     for name, place, squared_weights, freedom in expected:
-        found = tuple(BY_ID[name].rule(Results(values, {})))[place].interval
+        interval = tuple(BY_ID[name].rule(Results(values, {})))[place].interval
         error = np.sqrt(squared_weights * 0.1**2 / 3)
-        assert (found.high - found.low) / 2 / error == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.01)
+        assert (interval.high - interval.low) / 2 / error == pytest.approx(
+            stats.t.ppf(0.975, freedom), rel=0.01
+        )
 
 
 @pytest.mark.claim("VIVO-4", "D-2")
@@ -586,9 +601,9 @@ def test_the_number_of_relevant_filters_may_rise_while_their_fraction_falls():
 )
 def test_more_factors_with_a_filter_show_motifs_that_were_missed(few, many, holds):
     results = Results({}, covering({"cnn-25": few, "cnn-25-120": many}))
-    (found,) = BY_ID["VIVO-5"].rule(results)
-    assert found.holds == holds
-    assert found.interval.estimate == pytest.approx(np.mean(many) - np.mean(few))
+    (inequality,) = BY_ID["VIVO-5"].rule(results)
+    assert inequality.holds == holds
+    assert inequality.interval.estimate == pytest.approx(np.mean(many) - np.mean(few))
 
 
 @pytest.mark.claim("NUM-1")
@@ -596,10 +611,10 @@ def test_more_factors_with_a_filter_show_motifs_that_were_missed(few, many, hold
 def test_the_trend_with_filters_is_the_least_squares_slope(values):
     names = ("cnn-25", "cnn-25-60", "cnn-25-90", "cnn-25-120")
     results = Results(
-        {key(name, "relevant"): tuple(each) for name, each in zip(names, values, strict=True)}, {}
+        {key(name, "relevant"): tuple(trials_) for name, trials_ in zip(names, values, strict=True)}, {}
     )
     (slope,) = BY_ID["NUM-1"].rule(results)
-    expected = np.polyfit([1, 2, 3, 4], [np.mean(each) for each in values], 1)[0]
+    expected = np.polyfit([1, 2, 3, 4], [np.mean(trial) for trial in values], 1)[0]
     assert slope.interval.estimate == pytest.approx(expected, abs=1e-9)
 
 
@@ -611,19 +626,19 @@ def test_the_closest_inequality_speaks_for_all(parts):
         )
         for values, limit, up in parts
     ]
-    assert closest(evidence).holds == all(each.holds for each in evidence)
-    assert closest(evidence).contradicted == any(each.contradicted for each in evidence)
+    assert closest(evidence).holds == all(inequality.holds for inequality in evidence)
+    assert closest(evidence).contradicted == any(inequality.contradicted for inequality in evidence)
     assert closest(evidence).closest_of == len(parts)
 
 
 @given(st.lists(st.tuples(fractions, fractions), min_size=3, max_size=6))
 def test_quantities_of_the_same_networks_are_compared_trial_by_trial(pairs):
     assume(np.std([a - b for a, b in pairs]) > 1e-3)
-    one, other = key("cnn-4", "jaspar"), key("cnn-4", "relevant")
+    first, other = key("cnn-4", "jaspar"), key("cnn-4", "relevant")
     a, b = zip(*pairs, strict=True)
-    found = exceeds(Results({one: a, other: b}, {}), one, other).interval
+    interval = exceeds(Results({first: a, other: b}, {}), first, other).interval
     oracle = stats.ttest_rel(a, b).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    assert (interval.low, interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
 
 
 @given(st.lists(st.lists(fractions, min_size=3, max_size=5), min_size=7, max_size=7))
@@ -633,23 +648,23 @@ def test_by_trial_a_sum_is_taken_within_every_trial(values):
     quantities = {key(n, "auroc"): tuple(v) for n, v in zip(names, values, strict=True)}
     sums = [np.mean(trial[:3]) - np.mean(trial[3:]) for trial in zip(*values, strict=False)]
     assume(np.std(sums) > 1e-3)
-    (found, _) = BY_ID["VIVO-3"].rule(Results(quantities, {}, by_trial=True))
+    (inequality, _) = BY_ID["VIVO-3"].rule(Results(quantities, {}, by_trial=True))
     oracle = stats.ttest_1samp(sums, 0).confidence_interval(0.95)
-    assert (found.interval.low, found.interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
-    one, other = (key(name, "auroc") for name in names[:2])
-    pair = exceeds(Results(quantities, {}, by_trial=True), one, other).interval
+    assert (inequality.interval.low, inequality.interval.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    first, other = (key(name, "auroc") for name in names[:2])
+    pair = exceeds(Results(quantities, {}, by_trial=True), first, other).interval
     assert pair.estimate == pytest.approx(
         np.mean([a - b for a, b in zip(values[0], values[1], strict=False)]), abs=1e-9
     )
 
 
 def test_trials_are_pairs_by_their_numbers():
-    one, other = key("cnn-2", "jaspar"), key("cnn-4", "jaspar")
+    first, other = key("cnn-2", "jaspar"), key("cnn-4", "jaspar")
     numbers = {"cnn-2": (0, 1, 2, 3), "cnn-4": (1, 2, 3, 4)}
-    values = {one: (0.9, 0.2, 0.3, 0.5), other: (0.1, 0.3, 0.4, 0.8)}
-    found = exceeds(Results(values, {}, trials=numbers, by_trial=True), one, other).interval
-    oracle = stats.ttest_rel(values[one][1:], values[other][:3])
-    assert (found.low, found.high) == pytest.approx(tuple(oracle.confidence_interval()), abs=1e-9)
+    values = {first: (0.9, 0.2, 0.3, 0.5), other: (0.1, 0.3, 0.4, 0.8)}
+    interval = exceeds(Results(values, {}, trials=numbers, by_trial=True), first, other).interval
+    oracle = stats.ttest_rel(values[first][1:], values[other][:3])
+    assert (interval.low, interval.high) == pytest.approx(tuple(oracle.confidence_interval()), abs=1e-9)
 
 
 def test_factors_covered_are_compared_by_trial_too():
@@ -658,3 +673,9 @@ def test_factors_covered_are_compared_by_trial_too():
     (apart,) = BY_ID["VIVO-5"].rule(results)
     (together,) = BY_ID["VIVO-5"].rule(replace(results, by_trial=True))
     assert (apart.holds, together.holds) == (False, True)
+
+
+@given(st.lists(fractions, min_size=1, max_size=6))
+def test_one_trial_has_no_deviation(values):
+    found = sample(values)
+    assert found.deviation == (pytest.approx(np.std(values, ddof=1)) if len(values) > 1 else None)

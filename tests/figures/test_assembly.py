@@ -52,12 +52,12 @@ def test_the_line_parts_designs_at_a_half(design):
             view = View("conv1", "conv2", SIZES[round(column)], SIZES[round(row)], taps, 1, 1)
             return known.curve.fraction(view.bits)
 
-        (line,) = (each for each in axes.collections if isinstance(each, LineCollection))
+        (line,) = (collection for collection in axes.collections if isinstance(collection, LineCollection))
         assert line.get_segments() or taps == 1
         for (x0, y0), (x1, y1) in (np.asarray(edge).tolist() for edge in line.get_segments()):
             x, y = (x0 + x1) / 2, (y0 + y1) / 2
-            one, other = [(x - 0.5, y), (x + 0.5, y)] if x0 == x1 else [(x, y - 0.5), (x, y + 0.5)]
-            assert (share(*one) > 0.5) != (share(*other) > 0.5)
+            first, other = [(x - 0.5, y), (x + 0.5, y)] if x0 == x1 else [(x, y - 0.5), (x, y + 0.5)]
+            assert (share(*first) > 0.5) != (share(*other) > 0.5)
 
 
 def test_trained_networks_have_the_colour_of_what_came_out(design):
@@ -67,7 +67,7 @@ def test_trained_networks_have_the_colour_of_what_came_out(design):
         for disc in five.collections
         if isinstance(disc, PathCollection)
     }
-    came = {each.network: each.mean for each in prediction.outcomes().layers if each.view.name == "conv1"}
+    came = {layer.network: layer.mean for layer in prediction.outcomes().layers if layer.view.name == "conv1"}
     assert discs[1, 1] == pytest.approx(came["cnn-2"])
     assert discs[3, 2] == pytest.approx(came["cnn-pool8s4"])
 
@@ -89,21 +89,23 @@ def test_forecasts_stand_against_what_came_of_them(committed):
     known = prediction.outcomes()
     left, right = figures.forecast_and_measured(known, committed["synthetic"]).axes
     spread = prediction.width(known.layers)
-    registered = [each for each in known.layers if each.registered and each.view.name == "conv1"]
+    registered = [layer for layer in known.layers if layer.registered and layer.view.name == "conv1"]
     outcomes = predictions.score(committed["synthetic"]).outcomes
     expected = {
-        left: [(each.predicted.fraction, each.measured.mean) for each in outcomes],
-        right: [(each.forecast, each.mean) for each in registered],
+        left: [(outcome.predicted.fraction, outcome.measured.mean) for outcome in outcomes],
+        right: [(outcome.forecast, outcome.mean) for outcome in registered],
     }
     for axes, points in expected.items():
         discs = [line.get_xydata()[0] for line in axes.lines if line.get_marker() == "o"]
         np.testing.assert_allclose(discs, points, atol=1e-5)
     far = set()
-    for each in registered:
-        low, high = prediction.interval(each.forecast, spread)
-        far |= set() if low <= each.mean <= high else {each.network}
+    for outcome in registered:
+        low, high = prediction.interval(outcome.forecast, spread)
+        far |= set() if low <= outcome.mean <= high else {outcome.network}
     assert {text.get_text() for text in right.texts} == far
-    assert {text.get_text() for text in left.texts} == {each.network for each in outcomes if not each.hit}
+    assert {text.get_text() for text in left.texts} == {
+        outcome.network for outcome in outcomes if not outcome.hit
+    }
     band = right.collections[0].get_paths()[0].vertices
     middle = band[np.isclose(band[:, 0], 0.5)][:, 1]
     np.testing.assert_allclose([middle.min(), middle.max()], prediction.interval(0.5, spread))

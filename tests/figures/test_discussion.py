@@ -23,7 +23,7 @@ def results(numbers):
 
 
 def test_every_trained_activation_has_a_mark_of_its_own():
-    names = {one.suffix for every in (*ACTIVATIONS.values(), *LATER.values()) for one in every}
+    names = {condition.suffix for every in (*ACTIVATIONS.values(), *LATER.values()) for condition in every}
     assert {name.removeprefix("+") for name in discussion.ACTIVATIONS} == {"", *names}
     assert len(set(discussion.ACTIVATIONS.values())) == len(discussion.ACTIVATIONS)
 
@@ -57,7 +57,9 @@ def test_shares_stand_at_the_gain_of_their_activation_and_what_has_none_is_a_lin
 def test_a_condition_that_says_nothing_has_hollow_marks():
     learned, failed = CONDITIONS[:2]
     numbers = {
-        (f"{network}{one}", "relevant"): (0.5,) for network in discussion.TWO for one in (learned, failed)
+        (f"{network}{shares_}", "relevant"): (0.5,)
+        for network in discussion.TWO
+        for shares_ in (learned, failed)
     }
     numbers |= {(f"cnn-25{learned}", "auroc"): (0.95,), (f"cnn-25{failed}", "auroc"): (0.6,)}
     axes = discussion.under_conditions(results(numbers)).axes[0]
@@ -102,7 +104,7 @@ def test_filters_are_told_apart_by_how_they_end():
 
 
 def test_each_filter_has_a_mark_of_its_kind():
-    found = Importance(
+    importance = Importance(
         loss=0.1,
         auroc=0.9,
         loss_change=(0.3, 0.2, 0.1),
@@ -112,9 +114,9 @@ def test_each_filter_has_a_mark_of_its_kind():
         matches=(True, True, False),
         classes=("MAX", "SP1"),
     )
-    assert discussion.kinds(found) == ["relevant", "other", "none"]
-    axes = discussion.rises({"CNN-2": [found]}).axes[0]
-    for (_, _, marker), rise in zip(discussion.KINDS.values(), found.loss_change, strict=True):
+    assert discussion.kinds(importance) == ["relevant", "other", "none"]
+    axes = discussion.rises({"CNN-2": [importance]}).axes[0]
+    for (_, _, marker), rise in zip(discussion.KINDS.values(), importance.loss_change, strict=True):
         assert [y for _, y in marks(axes, marker)] == [rise]
-    (image,) = discussion.by_class(found).axes[0].images
+    (image,) = discussion.by_class(importance).axes[0].images
     assert image.get_array().tolist() == [[0.1, 0.0], [0.0, 0.2], [0.0, 0.0]]

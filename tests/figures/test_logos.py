@@ -64,8 +64,8 @@ def test_an_alignment_puts_a_fragment_over_the_positions_it_was_cut_from(strand)
 def test_a_filter_that_sticks_out_of_its_motif_is_drawn_whole(offset, overlap):
     target, width = Motif("t", "", np.full((10, 4), 0.25), 1), 14 if overlap == 10 else 10
     query = Motif("q", "", np.full((width, 4), 0.25), 1)
-    found = Hit("t", "", offset, 1e-3, 1e-3, overlap, "+")
-    upper, lower = logos.alignments([(query, target, found)], [""], ("", "")).axes
+    hit = Hit("t", "", offset, 1e-3, 1e-3, overlap, "+")
+    upper, lower = logos.alignments([(query, target, hit)], [""], ("", "")).axes
     assert lower.get_xlim() == (min(0, offset) - 0.5, max(10, offset + width) - 0.5)
     assert upper.get_xlim() == tuple(x - offset for x in lower.get_xlim())
 

@@ -10,7 +10,7 @@ def test_the_plan_shows_every_map_with_its_shape(name):
     (axes,) = plan([VARIANTS[name]]).axes
     maps = shapes(VARIANTS[name], 200)
     words = [text.get_text() for text in axes.texts]
-    numbers = [each for each in words if each.replace(" × ", "").isdigit()]
+    numbers = [word for word in words if word.replace(" × ", "").isdigit()]
     assert numbers == [*(f"{positions} × {channels}" for _, positions, channels in maps), "512", "12"]
     cells = [len(bars.get_paths()) for bars in axes.collections]
     # Of every map its positions and the one that stands out; above them the probabilities.

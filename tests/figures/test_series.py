@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 
@@ -102,6 +102,7 @@ def test_classes_are_drawn_at_their_mean_from_worst_to_best(trials):
     assert high == pytest.approx(np.max(trials, axis=0))
 
 
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.lists(st.lists(st.integers(-1, 11), min_size=30, max_size=30), min_size=1, max_size=5))
 def test_coverage_counts_every_filter_once(trials):
     names = list(FACTORS)

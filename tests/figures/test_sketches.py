@@ -56,13 +56,13 @@ def test_a_site_is_boxed_where_it_lies():
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_best_offset_of_a_sliding_motif_is_tomtoms(turned):
-    (motif,) = (each for each in embedded_motifs() if each.name == "SRF")
+    (motif,) = (motif for motif in embedded_motifs() if motif.name == "SRF")
     part = motif.pwm[3:12]
     query = Motif("q", "", reverse_complement(part) if turned else part, 9)
     lines = {line.get_label(): line for line in sketches.tomtom_offsets(query, motif).axes[1].lines}
-    found = compare([query], [motif])
-    assert lines["best"].get_xdata().tolist() == [found.offset[0, 0]]
-    strand = lines["strand −" if found.reverse[0, 0] else "strand +"]
+    comparison = compare([query], [motif])
+    assert lines["best"].get_xdata().tolist() == [comparison.offset[0, 0]]
+    strand = lines["strand −" if comparison.reverse[0, 0] else "strand +"]
     totals = dict(zip(strand.get_xdata(), strand.get_ydata(), strict=True))
     assert max(totals.values()) == pytest.approx(lines["best"].get_ydata()[0])
 
@@ -70,8 +70,8 @@ def test_the_best_offset_of_a_sliding_motif_is_tomtoms(turned):
 def test_networks_are_compared_over_one_axis():
     both = {name: receptive_fields(VARIANTS[name].layers, 200) for name in ("cnn-2", "cnn-25")}
     figure = compare_fields(both, 11)
-    one, other = figure.axes
-    assert one.get_xlim() == other.get_xlim()
+    first, other = figure.axes
+    assert first.get_xlim() == other.get_xlim()
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["cnn-2", "cnn-25"]
-    labels = [label.get_text().partition(":")[0] for label in one.get_yticklabels()]
+    labels = [label.get_text().partition(":")[0] for label in first.get_yticklabels()]
     assert labels == ["conv1", "pool1", "conv2"]

@@ -19,7 +19,9 @@ NETWORKS = ("cnn-2", "cnn-25")
 
 def entry(variant, switch, intervals):
     """Runs by a switch as far as the figure reads them; released without a switch."""
-    ends = [found and Interval(*(sorted(found)[place] for place in (1, 0, 2))) for found in intervals]
+    ends = [
+        interval and Interval(*(sorted(interval)[place] for place in (1, 0, 2))) for interval in intervals
+    ]
     name, _, value = switch.partition("=")
     switched = protocol("released", **({name: float(value)} if switch else {}))
     return Row(variant, switched, {}, dict(zip(ablations.COLUMNS, ends, strict=True)))
@@ -29,16 +31,21 @@ CASES = [(variant, name) for variant in NETWORKS for name in NAMES]
 intervals = st.none() | st.tuples(*[st.integers(-100, 100).map(lambda n: n / 100)] * 3).map(sorted)
 
 
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.tuples(*[st.tuples(*[intervals] * 3)] * len(CASES)))
 def test_every_difference_stands_in_its_row_with_its_interval(drawn):
     entries = [entry(variant, "", [None] * 3) for variant in NETWORKS]
-    entries += [entry(*case, found) for case, found in zip(CASES, drawn, strict=True)]
+    entries += [entry(*case, intervals) for case, intervals in zip(CASES, drawn, strict=True)]
     figure = effects(entries)
     rows = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
     assert rows == [f"{name}  ({reasons[0]})" for name, reasons in NAMES.items()]
     clear = []
     for column, axes in enumerate(figure.axes):
-        wanted = [(case, found[column]) for case, found in zip(CASES, drawn, strict=True) if found[column]]
+        wanted = [
+            (case, intervals[column])
+            for case, intervals in zip(CASES, drawn, strict=True)
+            if intervals[column]
+        ]
         for bar, ((variant, name), (low, middle, high)) in zip(axes.containers, wanted, strict=True):
             mark, caps, _ = bar.lines
             assert mark.get_color() == COLOURS[NETWORKS.index(variant)]
@@ -50,7 +57,7 @@ def test_every_difference_stands_in_its_row_with_its_interval(drawn):
             clear += [f"{variant.upper()}, {name}"] if leaves_0_out else []
     words = effects_in_words(entries).split("; ")
     assert len(words) == len(clear) or (words, clear) == (["none"], [])
-    assert all(any(word.startswith(each) for word in words) for each in clear)
+    assert all(any(word.startswith(case) for word in words) for case in clear)
 
 
 def test_nothing_is_drawn_of_what_was_not_measured():
@@ -66,14 +73,14 @@ numbers = st.fixed_dictionaries(dict.fromkeys(PANELS, shares))
 CELLS = [(variant, name) for variant in ("cnn-1", "cnn-10", "cnn-100") for name in PROTOCOLS]
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples // 4)
 @given(st.tuples(*[st.none() | numbers for _ in CELLS]))
 def test_every_share_stands_at_its_pool_size_in_the_line_of_its_protocol(values):
     drawn = dict(zip(CELLS, values, strict=True))
     nothing = dict.fromkeys(PANELS, ())
     entries = [
-        Row(variant, name, {column: dict(enumerate(v)) for column, v in (found or nothing).items()}, {})
-        for (variant, name), found in drawn.items()
+        Row(variant, name, {column: dict(enumerate(v)) for column, v in (intervals or nothing).items()}, {})
+        for (variant, name), intervals in drawn.items()
     ]
     words = by_protocol_in_words(entries)
     for axes, column in zip(by_protocol(entries).axes, PANELS, strict=True):
@@ -82,7 +89,9 @@ def test_every_share_stands_at_its_pool_size_in_the_line_of_its_protocol(values)
         for name, label in PROTOCOLS.items():
             mark, caps, _ = lines[label].lines
             shown = [
-                (variant, found and found[column]) for (variant, one), found in drawn.items() if one == name
+                (variant, intervals and intervals[column])
+                for (variant, protocol_name), intervals in drawn.items()
+                if protocol_name == name
             ]
             assert mark.get_xdata() == pytest.approx([POOLS[variant] for variant, _ in shown], rel=0.1)
             means, ends = mark.get_ydata(), caps[1].get_ydata()

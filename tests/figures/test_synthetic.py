@@ -31,7 +31,7 @@ def test_a_sequence_is_drawn_with_its_letters_and_the_names_of_its_motifs(split)
 
 def test_every_position_of_a_planted_motif_is_shaded_once(split):
     widths = np.array([motif.width for motif in embedded_motifs()])
-    for row in range(10):
+    for row in range(4):
         patches = [patch for axes in figures.one_sequence(split, row).axes for patch in axes.patches]
         shaded = sum(patch.get_width() for patch in patches if patch.get_alpha() == figures.SHADE)
         motifs = split.truth["motif"][row]

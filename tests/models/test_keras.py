@@ -195,9 +195,9 @@ def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length
     if turned:
         axes, numbers = axes[::-1], numbers.T
     rest = length * channels // np.prod(target)
-    found = regroup(axes, [*target, -1], length)
+    regrouped = regroup(axes, [*target, -1], length)
     if rest * np.prod(target) != length * channels:
-        assert found is None
+        assert regrouped is None
         return
     reshaped = numbers.reshape((*target, -1))
     alone = [
@@ -207,10 +207,12 @@ def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length
         and (np.moveaxis(reshaped, axis, -1).reshape(-1, length) == np.arange(length)).all()
     ]
     if length == 1:
-        assert found is not None
-        assert not any(POSITIONS in axis for axis in found)
+        assert regrouped is not None
+        assert not any(POSITIONS in axis for axis in regrouped)
     else:
-        assert [axis for axis in range(reshaped.ndim) if found and found[axis] == (POSITIONS,)] == alone
+        assert [
+            axis for axis in range(reshaped.ndim) if regrouped and regrouped[axis] == (POSITIONS,)
+        ] == alone
 
 
 @given(st.integers(5, 20), st.integers(-25, 25), st.integers(-25, 25), st.integers(1, 3), st.data())
@@ -634,12 +636,12 @@ def test_models_of_other_kinds_are_refused():
         def call(self, x):
             return x
 
-    one, two = keras.Input((20, 4), name="one"), keras.Input((20, 4), name="two")
+    first, two = keras.Input((20, 4), name="one"), keras.Input((20, 4), name="two")
     image = keras.Sequential([keras.Input((20, 20, 3)), layers.Dense(2)])
     for model, words in [
         (Own(), "expected a Sequential or functional Keras model, found Own"),
         (
-            keras.Model([one, two], layers.Add()([one, two])),
+            keras.Model([first, two], layers.Add()([first, two])),
             r"expected one input of one-hot DNA, found 2 of 2: one \(20, 4\), two \(20, 4\)",
         ),
         (image, r"expected an input of \(batch, positions, channels\), found \(None, 20, 20, 3\)"),

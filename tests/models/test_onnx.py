@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.keras import read as keras_graph
 from receptive.theory.fields import positions_seen, receptive_fields
@@ -82,7 +83,9 @@ def results(model, X):
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
-    return dict(zip([each.name for each in session.get_outputs()], session.run(None, {"x": X}), strict=True))
+    return dict(
+        zip([output.name for output in session.get_outputs()], session.run(None, {"x": X}), strict=True)
+    )
 
 
 def windowed(draw, pads):
@@ -121,7 +124,7 @@ def padding(draw, net):
 def slice_(draw, net):
     start, stop = draw(st.integers(0, 3)), draw(st.sampled_from([2**63 - 1, -1, -3, 1000]))
     step = draw(st.integers(1, 2))
-    constants = [net.constant([each], np.int64) for each in (start, stop, 2, step)]
+    constants = [net.constant([number], np.int64) for number in (start, stop, 2, step)]
     net.add("Slice", *constants, keep=False)
 
 
@@ -136,10 +139,10 @@ def residual(draw, net):
 def concatenation(draw, net):
     before = net.last
     net.add("Conv", net.weights(2, CHANNELS, 3), pads=[1, 1])
-    one = net.last
+    branch = net.last
     net.add("MaxPool", reads=[before], kernel_shape=[3], pads=[1, 1])
     net.add("Conv", net.weights(2, CHANNELS, 1))
-    net.add("Concat", reads=[one, net.last], axis=draw(st.sampled_from([1, -2])))
+    net.add("Concat", reads=[branch, net.last], axis=draw(st.sampled_from([1, -2])))
 
 
 def turned(draw, net):
@@ -173,8 +176,8 @@ def gated(draw, net):
 def split(draw, net):
     sizes = net.constant([3, 1], np.int64)
     net.add("Split", sizes, axis=1, keep=False, count=2)
-    one = net.last
-    net.add("Concat", reads=[one.replace(".0", ".1"), one], axis=1, keep=False)
+    branch = net.last
+    net.add("Concat", reads=[branch.replace(".0", ".1"), branch], axis=1, keep=False)
 
 
 def folded(draw, net):
@@ -206,7 +209,7 @@ def gathered(draw, net):
 
 def parted(draw, net):
     """The middle of three parts of the first nine positions."""
-    net.add("Slice", *(net.constant([each], np.int64) for each in (0, 9, 2)), keep=False)
+    net.add("Slice", *(net.constant([number], np.int64) for number in (0, 9, 2)), keep=False)
     sizes = draw(st.sampled_from([(1, 7, 1), (3, 6, 0), (0, 4, 5)]))
     whole = net.add("Split", net.constant(sizes, np.int64), axis=2, count=3, keep=False)
     net.add("Identity", reads=[whole.replace(".0", ".1")], keep=False)
@@ -262,12 +265,12 @@ def test_a_neuron_sees_the_positions_that_change_it(net):
     rows = {row.name: row for row in fields.rows}
     assert set(rows) >= set(net.kept)
     for name, tensor in net.kept.items():
-        found = (after[tensor] != before[tensor]).any(1)  # (position changed, neuron)
-        assert found.shape[1] == rows[name].length
-        expected = np.zeros_like(found)
-        for neuron in range(found.shape[1]):
+        differs = (after[tensor] != before[tensor]).any(1)  # (position changed, neuron)
+        assert differs.shape[1] == rows[name].length
+        expected = np.zeros_like(differs)
+        for neuron in range(differs.shape[1]):
             expected[positions_seen(fields, name, [neuron]), neuron] = True
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(differs, expected)
 
 
 # --- audits ---------------------------------------------------------------------------------------------
@@ -328,20 +331,20 @@ def test_one_network_in_keras_and_in_onnx_has_the_same_filters_and_importances(a
     X = np.eye(4, dtype=np.uint8)[rng.integers(4, size=(300, LENGTH))]
     Y = np.stack([X[:, :20, 0].sum(1) > 5, X[:, :, 2].sum(1) > 10], axis=1).astype(np.int8)
     model, data = in_keras(activation), Sequences(X, Y, ("a", "b"))
-    expected, found = audit(model, data), audit(in_onnx(model, activation), data)
-    assert [replace(row, name="") for row in found.fields.rows] == [
+    expected, audited = audit(model, data), audit(in_onnx(model, activation), data)
+    assert [replace(row, name="") for row in audited.fields.rows] == [
         replace(row, name="") for row in expected.fields.rows
     ]
     known = {"exponential": "exp"}
-    assert found.activation == known.get(activation, activation)
-    np.testing.assert_array_equal(found.reading.sites, expected.reading.sites)
-    for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
+    assert audited.activation == known.get(activation, activation)
+    np.testing.assert_array_equal(audited.reading.sites, expected.reading.sites)
+    for mine, other in zip(audited.reading.motifs, expected.reading.motifs, strict=True):
         np.testing.assert_allclose(mine.pwm, other.pwm, atol=1e-5)
-    assert [[hit.target for hit in match.hits] for match in found.matches] == [
+    assert [[hit.target for hit in match.hits] for match in audited.matches] == [
         [hit.target for hit in match.hits] for match in expected.matches
     ]
     assert expected.importance.loss_change.any()
-    np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-5)
+    np.testing.assert_allclose(audited.importance.loss_change, expected.importance.loss_change, atol=1e-5)
 
 
 # --- filters that are held -----------------------------------------------------------------------------
@@ -430,9 +433,9 @@ def test_a_kernel_over_all_letters_is_one_over_positions():
         model = net.model([net.add("Sigmoid")])
         rows = read_model_rows(model)
         assert [(row.name, row.size, row.jump) for row in rows] == [("conv", 5, 1), ("pool", 8, 4)]
-        found = audit(model, Sequences(dna()))
-        assert found.reading.motifs[0].pwm.shape == (5, 4)
-        assert (found.read_from, found.activation) == ("relu", "relu")
+        audited = audit(model, Sequences(dna()))
+        assert audited.reading.motifs[0].pwm.shape == (5, 4)
+        assert (audited.read_from, audited.activation) == ("relu", "relu")
 
 
 def read_model_rows(model, length=LENGTH):
@@ -462,7 +465,9 @@ def within(net):
 def op(kind, *constants, dtype=np.int64, **attributes):
     """A step that adds a node."""
     return lambda net: net.add(
-        kind, *("" if each is None else net.constant(each, dtype) for each in constants), **attributes
+        kind,
+        *("" if constant is None else net.constant(constant, dtype) for constant in constants),
+        **attributes,
     )
 
 
@@ -521,7 +526,7 @@ def test_what_depends_on_the_length_is_read_where_that_is_known(step, why):
     (note,) = read(convolved(step, shape=("N", 4, "L"))).notes
     assert why in note
     assert "open" in note
-    assert not any("open" in each for each in read(convolved(step)).notes)
+    assert not any("open" in note for note in read(convolved(step)).notes)
 
 
 def test_recurrent_layers_end_the_spatial_part_without_a_note():
@@ -543,11 +548,11 @@ def test_the_length_may_be_open():
 
 def test_a_model_of_a_fixed_batch_is_audited_as_one_of_any():
     X = dna(45)
-    found, expected = (
+    audited, expected = (
         audit(convolved(op("Relu"), shape=(batch, 4, LENGTH)), Sequences(X)) for batch in (7, "N")
     )
-    np.testing.assert_array_equal(found.reading.sites, expected.reading.sites)
-    for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
+    np.testing.assert_array_equal(audited.reading.sites, expected.reading.sites)
+    for mine, other in zip(audited.reading.motifs, expected.reading.motifs, strict=True):
         np.testing.assert_array_equal(mine.pwm, other.pwm)
 
 
@@ -562,10 +567,10 @@ def test_operators_of_old_versions_give_by_attributes_what_new_ones_are_fed():
 
     def new(net):
         net.add("Pad", net.constant([0, 0, 2, 0, 0, 1], np.int64), name="pad")
-        net.add("Slice", *(net.constant([each], np.int64) for each in (3, -1, 2)), name="slice")
+        net.add("Slice", *(net.constant([number], np.int64) for number in (3, -1, 2)), name="slice")
 
-    found, expected = (read_model_rows(convolved(way, opset=opset)) for way, opset in ((old, 9), (new, 20)))
-    assert [row for row in found if row.kind != "concat"] == [*expected]
+    result, expected = (read_model_rows(convolved(way, opset=opset)) for way, opset in ((old, 9), (new, 20)))
+    assert [row for row in result if row.kind != "concat"] == [*expected]
 
 
 def test_weights_that_are_computed_or_nodes_keep_their_shape():
@@ -696,11 +701,11 @@ def test_weights_in_a_file_beside_the_model_are_read(external, command, tmp_path
         "".join(f">{i}\n{''.join('ACGT'[j] for j in x.argmax(1))}\n" for i, x in enumerate(dna()))
     )
     monkeypatch.chdir(tmp_path)
-    found, expected = (
-        command("audit", each, "--data", "s.fa", "--out", f"{each.stem}-out", "--json")[1]
-        for each in external
+    result, expected = (
+        command("audit", tensor, "--data", "s.fa", "--out", f"{tensor.stem}-out", "--json")[1]
+        for tensor in external
     )
-    assert found.replace("m.onnx", "whole.onnx") == expected
+    assert result.replace("m.onnx", "whole.onnx") == expected
     code, rows, err = command("field", whole)
     (path.parent / "w.data").unlink()
     assert command("field", path) == (code, rows, err) == (0, rows, "")

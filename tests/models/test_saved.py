@@ -14,7 +14,7 @@ import pytest
 from keras import layers
 
 from receptive.audits import audit as auditing
-from receptive.audits.audit import Sequences
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
@@ -49,8 +49,8 @@ def stack(recurrent=True):
 
 def as_keras_2(model, listed):
     """The description of `stack` as Keras 2 wrote it, until 2.2 with a list for its config."""
-    found = json.loads(model.to_json())
-    first, *rest = found["config"]["layers"]
+    document = json.loads(model.to_json())
+    first, *rest = document["config"]["layers"]
     rest[0]["config"]["batch_input_shape"] = first["config"]["batch_shape"]
     for layer in rest:
         plain(layer)
@@ -114,8 +114,8 @@ def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed):
     np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, atol=1e-6)
     assert loaded.loss.__name__ == "mean_squared_error"
     assert path.read_bytes() == before
-    found = auditing.audit(loaded, Sequences(X), targets=embedded_motifs())
-    assert (found.layer, found.read_from, found.activation) == ("conv", "conv", "relu")
+    audited = auditing.audit(loaded, Sequences(X), targets=embedded_motifs())
+    assert (audited.layer, audited.read_from, audited.activation) == ("conv", "conv", "relu")
 
 
 def functional():
@@ -141,14 +141,14 @@ def functional_as_keras_2(zipped):
     config = model["config"]
     for layer in config["layers"]:
         layer["inbound_nodes"] = [listed(call) for call in layer["inbound_nodes"]]
-        for each in (layer, *layer["config"].get("layers", ())):
+        for entry in (layer, *layer["config"].get("layers", ())):
             if zipped:
-                each["module"] = each["module"].replace("keras.src.models", "tf_keras.src.engine")
-                each["config"]["dtype"] = "float32"
+                entry["module"] = entry["module"].replace("keras.src.models", "tf_keras.src.engine")
+                entry["config"]["dtype"] = "float32"
             else:
-                plain(each)
-            if each["class_name"] == "InputLayer":
-                each["config"]["batch_input_shape"] = each["config"].pop("batch_shape")
+                plain(entry)
+            if entry["class_name"] == "InputLayer":
+                entry["config"]["batch_input_shape"] = entry["config"].pop("batch_shape")
     for ends in ("input_layers", "output_layers"):
         config[ends] = [config[ends]]
     model["module"] = "tf_keras.src.engine.functional"
@@ -662,7 +662,7 @@ def test_weights_that_lie_in_another_file_are_not_read(tmp_path, ending, how):
 
     def steal(described, file):
         names = []
-        file.visititems(lambda name, found: names.append(name) if getattr(found, "ndim", 0) == 3 else None)
+        file.visititems(lambda name, part: names.append(name) if getattr(part, "ndim", 0) == 3 else None)
         how(file, names[0], other)
 
     edit(path, steal)

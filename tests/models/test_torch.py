@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models.model import read_model
 from receptive.motifs.jaspar import embedded_motifs
@@ -149,9 +150,9 @@ def three(request, tmp_path_factory):
 def test_one_network_has_the_same_fields_in_every_framework(three):
     model, folder, module = three
     ways = (model, module, folder / "model.onnx", folder / "model.pt2")
-    graphs = [read_model(each, LENGTH) for each in ways]
-    found = [receptive_fields(each, LENGTH).rows for each in graphs]
-    expected, *others = ([replace(row, name="") for row in rows] for rows in found)
+    graphs = [read_model(way, LENGTH) for way in ways]
+    layer_rows = [receptive_fields(graph, LENGTH).rows for graph in graphs]
+    expected, *others = ([replace(row, name="") for row in rows] for rows in layer_rows)
     assert len(expected) >= 4
     for other in others:
         assert other == expected
@@ -164,19 +165,19 @@ def test_one_network_has_the_same_filters_and_importances_in_every_framework(thr
     data = dna()
     expected = audit(model, data)
     assert any(match.hits for match in expected.matches)
-    for each in (onnx.load(folder / "model.onnx"), module):
-        found = audit(each, data)
-        np.testing.assert_array_equal(found.reading.sites, expected.reading.sites)
-        for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
+    for form in (onnx.load(folder / "model.onnx"), module):
+        audited = audit(form, data)
+        np.testing.assert_array_equal(audited.reading.sites, expected.reading.sites)
+        for mine, other in zip(audited.reading.motifs, expected.reading.motifs, strict=True):
             np.testing.assert_allclose(mine.pwm, other.pwm, atol=1e-5)
-        for ours, theirs in zip(found.matches, expected.matches, strict=True):
+        for ours, theirs in zip(audited.matches, expected.matches, strict=True):
             assert [hit.target for hit in ours.hits] == [hit.target for hit in theirs.hits]
             np.testing.assert_allclose(
                 [hit.evalue for hit in ours.hits], [hit.evalue for hit in theirs.hits], 1e-3
             )
-        assert found.activation == expected.activation == "relu"
-        np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-5)
-        changes: list[Any] = [each.importance.auroc_change for each in (found, expected)]
+        assert audited.activation == expected.activation == "relu"
+        np.testing.assert_allclose(audited.importance.loss_change, expected.importance.loss_change, atol=1e-5)
+        changes: list[Any] = [audited_.importance.auroc_change for audited_ in (audited, expected)]
         np.testing.assert_allclose(*changes, atol=1e-3)
 
 
@@ -229,21 +230,21 @@ def as_is():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_whichever_way_a_module_wants_its_axes_its_filters_are_the_same(form, as_is):
-    expected, found = as_is, audit(wrapped(FORMS[form], sequential()), dna(60), targets=FEW)
-    assert (expected.layer, found.layer) == ("0", "body.0")
-    assert (found.read_from, found.activation) == ("body.2", "relu")
-    for mine, other in zip(found.reading.motifs, expected.reading.motifs, strict=True):
+    expected, audited = as_is, audit(wrapped(FORMS[form], sequential()), dna(60), targets=FEW)
+    assert (expected.layer, audited.layer) == ("0", "body.0")
+    assert (audited.read_from, audited.activation) == ("body.2", "relu")
+    for mine, other in zip(audited.reading.motifs, expected.reading.motifs, strict=True):
         np.testing.assert_array_equal(mine.pwm, other.pwm)
-    np.testing.assert_allclose(found.importance.loss_change, expected.importance.loss_change, atol=1e-6)
+    np.testing.assert_allclose(audited.importance.loss_change, expected.importance.loss_change, atol=1e-6)
 
 
 def test_a_module_stays_in_the_mode_that_it_was_in():
     module = sequential()
     module[0].eval()
-    before = [each.training for each in module.modules()]
+    before = [module.training for module in module.modules()]
     assert len({*before}) == 2
     read_model(module, LENGTH)
-    assert [each.training for each in module.modules()] == before
+    assert [module.training for module in module.modules()] == before
 
 
 def test_layers_are_called_by_the_path_of_their_module():
@@ -432,7 +433,7 @@ ENUM = json.dumps(json.dumps([{"__enum__": True, "fqn": "antigravity:x", "name":
 )
 def test_what_more_than_computes_is_named_and_refused(program, kind, text, why, tmp_path):
     described = part(program, "models/model.json")
-    place = next(each for each in places(described) if each[-1] == kind)
+    place = next(place for place in places(described) if place[-1] == kind)
     other = changed(described, place, text)[0]
     path = rewritten(program, tmp_path / "m.pt2", {"models/model.json": json.dumps(other)})
     with pytest.raises(ReceptiveError, match="code in a file is never run") as caught:
@@ -452,16 +453,16 @@ def test_pickles_and_compiled_code_in_a_program_are_refused(program, how, tmp_pa
     monkeypatch.chdir(tmp_path)
     evil = pickle.dumps(Evil())
     weights = part(program, "data/weights/model_weights_config.json")
-    one = {"path_name": "custom_obj_0", "is_param": False, "use_pickle": False, "tensor_meta": None}
+    custom = {"path_name": "custom_obj_0", "is_param": False, "use_pickle": False, "tensor_meta": None}
     changes = {
         "weights": {
             "data/weights/model_weights_config.json": pickled(weights),
             "data/weights/weight_0": evil,
         },
-        "constants": {"data/constants/model_constants_config.json": pickled({"config": {"c": dict(one)}})},
+        "constants": {"data/constants/model_constants_config.json": pickled({"config": {"c": dict(custom)}})},
         "compiled": {"data/aotinductor/model/model.so": b"\x7fELF"},
         "object": {
-            "data/constants/model_constants_config.json": json.dumps({"config": {"c": one}}),
+            "data/constants/model_constants_config.json": json.dumps({"config": {"c": custom}}),
             "data/constants/custom_obj_0": evil,
         },
     }

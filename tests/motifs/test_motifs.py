@@ -20,7 +20,15 @@ from receptive.errors import MOST, ReceptiveError, ReceptiveWarning, UsageError
 from receptive.motifs.formats import parse_motifs, read_motifs
 from receptive.motifs.jaspar import FACTORS, RELEVANT, database, embedded_motifs, jaspar_2016, relevant_ids
 from receptive.motifs.meme import format_meme, parse_meme, read_meme
-from receptive.motifs.motif import ALPHABET, Motif, from_counts, information_content, reverse_complement, trim
+from receptive.motifs.motif import (
+    ALPHABET,
+    Motif,
+    from_counts,
+    information_content,
+    reverse_complement,
+    scan,
+    trim,
+)
 
 AUTHORS = Path(__file__).parents[1] / "data" / "authors" / "synthetic"
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
@@ -368,11 +376,11 @@ def test_a_file_cut_short_is_refused_or_gives_the_motifs_before_the_cut(length: 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ReceptiveWarning)  # a last number cut short
-            found = parse_meme(cut, "cut")
+            motifs = parse_meme(cut, "cut")
     except ReceptiveError:
         return
-    assert len(found) >= complete
-    for before, after in zip(whole, found, strict=False):
+    assert len(motifs) >= complete
+    for before, after in zip(whole, motifs, strict=False):
         assert after.width == before.width
         assert np.abs(before.pwm - after.pwm).max() < 0.1
 
@@ -380,8 +388,8 @@ def test_a_file_cut_short_is_refused_or_gives_the_motifs_before_the_cut(length: 
 @pytest.mark.parametrize("count", range(1, 13))
 def test_a_file_cut_behind_a_motif_gives_the_motifs_before_the_cut(count: int) -> None:
     parts = format_meme(embedded_motifs()).split("\nMOTIF")
-    found = parse_meme("\nMOTIF".join(parts[: count + 1]) + "\n", "cut")
-    assert [motif.id for motif in found] == list(FACTORS.values())[:count]
+    motifs = parse_meme("\nMOTIF".join(parts[: count + 1]) + "\n", "cut")
+    assert [motif.id for motif in motifs] == list(FACTORS.values())[:count]
 
 
 @given(motif_sets(), st.data())
@@ -409,8 +417,8 @@ def test_spaces_case_blank_lines_and_rules_change_nothing(
         rule = [RULE] if line.startswith("MOTIF") and data.draw(st.booleans()) else []
         changed += [*gap, *rule, data.draw(st.sampled_from(["", " ", "\t"])) + spaced(line)]
     ending = data.draw(st.sampled_from(["\n", "\r\n", "\r"]))
-    found = parse_motifs(ending.join(changed), "changed")
-    assert format_meme(found) == format_meme(motifs)
+    read_back = parse_motifs(ending.join(changed), "changed")
+    assert format_meme(read_back) == format_meme(motifs)
 
 
 def test_rows_rounded_badly_are_normalised_and_ids_kept_once_with_one_note_each(tmp_path: Path) -> None:
@@ -425,7 +433,7 @@ def test_rows_rounded_badly_are_normalised_and_ids_kept_once_with_one_note_each(
         np.abs(first.pwm - [[1 / 3, 1 / 3, 1 / 3, 0], np.array([0.1, 0.2, 0.3, 0.49]) / 1.09]).max() < 1e-12
     )
     assert second.pwm.tolist() == [[0.1, 0.2, 0.3, 0.4]] * 2
-    said = [str(each.message) for each in caught]
+    said = [str(warning.message) for warning in caught]
     assert [message.split(": ", 1)[0] for message in said] == [str(tmp_path / "two")] * 2
     assert "1 of 3 motifs have rows whose sum is off 1" in said[0]
     assert "1 of 3 motifs have the id of an earlier one and are left out: M1" in said[1]
@@ -442,12 +450,12 @@ def counted(draw: st.DrawFn) -> tuple[list[str], list[NDArray[np.int64]]]:
     return [f"MA{number:04}.1" for number in range(len(tables))], [np.array(table) for table in tables]
 
 
-def same(found: Sequence[Motif], ids: Sequence[str], tables: Sequence[NDArray[np.int64]]) -> bool:
+def same(motifs: Sequence[Motif], ids: Sequence[str], tables: Sequence[NDArray[np.int64]]) -> bool:
     """Whether motifs are what frequencies of these counts, and their mean number, are."""
-    return [motif.id for motif in found] == list(ids) and all(
+    return [motif.id for motif in motifs] == list(ids) and all(
         np.allclose(motif.pwm, table / table.sum(1, keepdims=True), atol=1e-12)
         and math.isclose(motif.nsites, table.sum() / len(table))
-        for motif, table in zip(found, tables, strict=True)
+        for motif, table in zip(motifs, tables, strict=True)
     )
 
 
@@ -468,9 +476,9 @@ def test_jaspars_matrices_are_read(
             letter = "u" if rna and letter == "T" else letter
             text += {"plain": cells, "brackets": f"{letter}  [{cells} ]", "bars": f"{letter} | {cells}"}[form]
             text += "\n" + gap
-    found = parse_motifs(text, "text")
-    assert same(found, *motifs)
-    assert {motif.name for motif in found} == {"MAX::MYC"}
+    read_back = parse_motifs(text, "text")
+    assert same(read_back, *motifs)
+    assert {motif.name for motif in read_back} == {"MAX::MYC"}
 
 
 @given(counted(), st.permutations("ACGT"), st.sampled_from(["P0", "PO"]), st.booleans())
@@ -485,9 +493,9 @@ def test_transfac_is_read(
             cells = "  ".join(f"{row['ACGT'.index(letter)]}.0" for letter in order)
             text += f"{number:02}  {cells}" + ("      N\n" if full else "\n")
         text += "XX\nCC  program: x\n//\n"
-    found = parse_motifs(text, "text")
-    assert same(found, *motifs)
-    assert {motif.name for motif in found} == {"MyoD" if full else ""}
+    read_back = parse_motifs(text, "text")
+    assert same(read_back, *motifs)
+    assert {motif.name for motif in read_back} == {"MyoD" if full else ""}
     assert parse_motifs(text.removesuffix("//\n"), "text")[-1].id == motifs[0][-1]
 
 
@@ -497,9 +505,9 @@ def test_homers_motifs_are_read(motifs: tuple[Motif, ...]) -> None:
     for motif in motifs:
         text += f">NNN\t{motif.id} x/Homer\t6.049537\t-1782.9\t0\tT:12.0(1.2%),B:3(0.1%)\n"
         text += "".join("\t".join(f"{p:.6f}" for p in row) + "\n" for row in motif.pwm)
-    found = parse_motifs(text, "text")
-    assert [motif.id for motif in found] == [f"{motif.id}_x/Homer" for motif in motifs]
-    for before, after in zip(motifs, found, strict=True):
+    read_back = parse_motifs(text, "text")
+    assert [motif.id for motif in read_back] == [f"{motif.id}_x/Homer" for motif in motifs]
+    for before, after in zip(motifs, read_back, strict=True):
         assert np.abs(before.pwm - after.pwm).max() < 1e-6
         assert (after.nsites, after.name) == (20, after.id.partition("/")[0])
 
@@ -592,8 +600,8 @@ def test_the_released_list_counts_relatives_and_files_two_mef2_under_stat1() -> 
     names = {motif.id: motif.name for motif in jaspar_2016()}
     released = {factor: [names[id] for id in ids] for factor, ids in RELEVANT["released"].items()}
     assert {factor: (id,) for factor, id in FACTORS.items()} == RELEVANT["embedded"]
-    assert {factor: found[0] for factor, found in released.items()} == {name: name for name in FACTORS}
-    assert {factor: found[1:] for factor, found in released.items() if found[1:]} == {
+    assert {factor: ids[0] for factor, ids in released.items()} == {name: name for name in FACTORS}
+    assert {factor: ids[1:] for factor, ids in released.items() if ids[1:]} == {
         "Arid3a": ["Arid3b"],
         "NFYB": ["NFYA"],
         "STAT1": ["MEF2B", "MEF2D"],
@@ -610,8 +618,10 @@ def test_in_another_database_any_version_is_relevant() -> None:
     flat = np.full((3, 4), 0.25)
     ids = ("MA0601.1", "MA0151.3", "MA0151.2", "MA01511.1", "MA0095", "MAX", "MA0060.4")
     later = [Motif(id, "", flat, 1) for id in ids]
-    found = {factor: ids for factor, ids in relevant_ids(which="released", motifs=later).items() if ids}
-    assert found == {
+    ids_by_factor = {
+        factor: ids for factor, ids in relevant_ids(which="released", motifs=later).items() if ids
+    }
+    assert ids_by_factor == {
         "Arid3a": ("MA0151.3", "MA0151.2", "MA0601.1"),
         "NFYB": ("MA0060.4",),
         "YY1": ("MA0095",),
@@ -655,3 +665,20 @@ def test_a_release_comes_from_pyjaspar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert motif.pwm.tolist() == [[0.1, 0.2, 0.3, 0.4], [1, 0, 0, 0]]
     with pytest.raises(UsageError, match="JASPAR1999: pyjaspar has JASPAR2026"):
         database("JASPAR1999")
+
+
+@given(st.lists(st.text(ALPHABET, min_size=6, max_size=6), min_size=1, max_size=3), pwms(max_width=6))
+def test_a_scan_adds_what_each_letter_of_a_window_adds_on_either_strand(
+    sequences: list[str], weights: NDArray[np.float64]
+) -> None:
+    X = np.array([[[letter == base for base in ALPHABET] for letter in each] for each in sequences], np.uint8)
+    found = scan(X, weights)
+    width = len(weights)
+    assert found.shape == (len(sequences), 7 - width, 2)
+    for row, sequence in enumerate(sequences):
+        for start in range(7 - width):
+            window = sequence[start : start + width]
+            other = window[::-1].translate(str.maketrans("ACGT", "TGCA"))
+            for strand, read in enumerate((window, other)):
+                score = sum(weights[place, ALPHABET.index(letter)] for place, letter in enumerate(read))
+                assert found[row, start, strand] == pytest.approx(score)

@@ -66,13 +66,17 @@ def compared(path: Path) -> tuple[tuple[Motif, ...], Comparison]:
 
 def cell(path: Path, row: Mapping[str, str]) -> tuple[float, Alignment]:
     """What is found here for a query and target that MEME printed: p as MEME stores it, and alignment."""
-    queries, found = compared(path)
+    queries, comparison = compared(path)
     at = (
         [query.id for query in queries].index(row["Query_ID"]),
         [target.id for target in jaspar_2016()].index(row["Target_ID"]),
     )
-    strand = "-" if found.reverse[at] else "+"
-    return float(np.float32(found.p[at])), (int(found.offset[at]), int(found.overlap[at]), strand)
+    strand = "-" if comparison.reverse[at] else "+"
+    return float(np.float32(comparison.p[at])), (
+        int(comparison.offset[at]),
+        int(comparison.overlap[at]),
+        strand,
+    )
 
 
 def assert_agrees(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
@@ -104,11 +108,11 @@ def test_every_row_that_meme_printed(queries: str, table: str, size: int) -> Non
 def test_numbers_are_those_of_the_plain_version() -> None:
     """All digits of what the version of commit 91033e2, a loop over queries, widths and offsets, gave."""
     queries = [*read_meme(GOLDEN / "gt24.meme"), *read_meme(GOLDEN / "edge.meme")]
-    found = compare([*queries[:-6:9], *queries[-6:]], jaspar_2016())
+    comparison = compare([*queries[:-6:9], *queries[-6:]], jaspar_2016())
     expected = np.load(GOLDEN / "loops.npz")
-    np.testing.assert_allclose(found.p, expected["p"], rtol=1e-12)
+    np.testing.assert_allclose(comparison.p, expected["p"], rtol=1e-12)
     for name in ("offset", "overlap", "reverse"):
-        np.testing.assert_array_equal(getattr(found, name), expected[name])
+        np.testing.assert_array_equal(getattr(comparison, name), expected[name])
 
 
 @pytest.mark.parametrize(
@@ -117,15 +121,15 @@ def test_numbers_are_those_of_the_plain_version() -> None:
 def test_the_hits_are_those_of_meme(queries: str, table: str) -> None:
     expected = {(row["Query_ID"], row["Target_ID"]) for row in printed(GOLDEN / table)}
     matches = match(read_meme(GOLDEN / queries), jaspar_2016())
-    assert {(found.id, hit.target) for found in matches for hit in found.hits} == expected
+    assert {(match.id, hit.target) for match in matches for hit in match.hits} == expected
 
 
 def test_the_decision_agrees_on_the_authors_filters_but_for_two() -> None:
     count, differ = 0, []
     for variant in VARIANTS:
         hit = {row["Query_ID"] for row in printed(AUTHORS / f"{variant}.tomtom.tsv")}
-        queries, found = compared(AUTHORS / f"{variant}.clip.meme")
-        decided = np.any(found.evalue <= 0.1, axis=1).tolist()
+        queries, comparison = compared(AUTHORS / f"{variant}.clip.meme")
+        decided = np.any(comparison.evalue <= 0.1, axis=1).tolist()
         count += len(queries)
         for query, ours in zip(queries, decided, strict=True):
             if ours != (query.id in hit):
@@ -198,7 +202,7 @@ def definition(query: Motif, targets: Sequence[Motif]) -> list[tuple[Fraction, A
 
     results = []
     for both in strands:
-        found = []
+        best_scores = []
         for sign, strand in zip("+-", both, strict=True):
             offsets = range(1 - len(rows), len(strand))
             aligned = []
@@ -210,28 +214,28 @@ def definition(query: Motif, targets: Sequence[Motif]) -> list[tuple[Fraction, A
             none = Fraction(1)
             for offset in offsets:
                 none *= (1 - reaches(total, offset, len(strand))) ** 2
-            found.append((1 - none, (-minus, overlap, sign)))
-        order = [(np.float32(float(p)), -place[1], place[2] == "-") for p, place in found]
-        _, place = found[order.index(min(order))]
-        results.append((min(p for p, _ in found), place))
+            best_scores.append((1 - none, (-minus, overlap, sign)))
+        order = [(np.float32(float(p)), -place[1], place[2] == "-") for p, place in best_scores]
+        _, place = best_scores[order.index(min(order))]
+        results.append((min(p for p, _ in best_scores), place))
     return results
 
 
 @given(motif_sets(max_size=1, max_width=4), motif_sets(max_size=3, max_width=4))
 def test_compare_is_the_definition(queries: tuple[Motif, ...], targets: tuple[Motif, ...]) -> None:
-    found = compare(queries, targets)
+    comparison = compare(queries, targets)
     for column, (p, place) in enumerate(definition(queries[0], targets)):
-        assert found.p[0, column] == pytest.approx(float(p), rel=1e-9)
-        strand = "-" if found.reverse[0, column] else "+"
-        assert (found.offset[0, column], found.overlap[0, column], strand) == place
+        assert comparison.p[0, column] == pytest.approx(float(p), rel=1e-9)
+        strand = "-" if comparison.reverse[0, column] else "+"
+        assert (comparison.offset[0, column], comparison.overlap[0, column], strand) == place
 
 
 def test_no_sites_are_an_unknown_number_of_sites_and_not_a_flat_motif() -> None:
     """With 0 sites every column would be uniform, and match what is nearly so; MEME takes 20 (motif.c)."""
     tgagtca = np.full((7, 4), 0.03) + 0.88 * np.eye(4)[[3, 2, 0, 2, 3, 1, 0]]
     queries = [Motif(str(nsites), "", tgagtca, nsites) for nsites in (20, 0, 0.5)]
-    found = compare(queries, jaspar_2016())
-    assert np.array_equal(found.p[[1, 2]], found.p[[0, 0]])
+    comparison = compare(queries, jaspar_2016())
+    assert np.array_equal(comparison.p[[1, 2]], comparison.p[[0, 0]])
     targets = [[Motif(t.id, "", t.pwm, nsites) for t in jaspar_2016()[:20]] for nsites in (20, 0)]
     assert np.array_equal(compare(queries[:1], targets[0]).p, compare(queries[:1], targets[1]).p)
 
@@ -240,12 +244,12 @@ def test_no_sites_are_an_unknown_number_of_sites_and_not_a_flat_motif() -> None:
 def test_p_is_a_probability_and_the_alignment_is_possible(
     queries: tuple[Motif, ...], targets: tuple[Motif, ...]
 ) -> None:
-    found = compare(queries, targets)
-    assert ((found.p > 0) & (found.p <= 1)).all()
-    assert np.array_equal(found.evalue, found.p * len(targets))
-    for (row, column), offset in np.ndenumerate(found.offset):
+    comparison = compare(queries, targets)
+    assert ((comparison.p > 0) & (comparison.p <= 1)).all()
+    assert np.array_equal(comparison.evalue, comparison.p * len(targets))
+    for (row, column), offset in np.ndenumerate(comparison.offset):
         faced = {offset + i for i in range(queries[row].width)} & set(range(targets[column].width))
-        assert len(faced) == found.overlap[row, column] > 0
+        assert len(faced) == comparison.overlap[row, column] > 0
 
 
 @given(motif_sets(), motif_sets())
@@ -256,12 +260,12 @@ def test_p_is_the_same_for_the_other_strand(queries: tuple[Motif, ...], targets:
         return [Motif(m.id, m.name, reverse_complement(m.pwm), m.nsites) for m in motifs]
 
     p = compare(queries, targets).p
-    for found in (
+    for comparison in (
         compare(turned(queries), targets),
         compare(queries, turned(targets)),
         compare(turned(queries), turned(targets)),
     ):
-        np.testing.assert_allclose(found.p, p, rtol=1e-9)
+        np.testing.assert_allclose(comparison.p, p, rtol=1e-9)
 
 
 @given(motif_sets(), motif_sets(), st.data())
@@ -270,10 +274,10 @@ def test_the_order_of_queries_and_targets_is_only_an_order(
 ) -> None:
     rows = data.draw(st.permutations(range(len(queries))))
     columns = data.draw(st.permutations(range(len(targets))))
-    found = compare(queries, targets)
+    comparison = compare(queries, targets)
     shuffled = compare([queries[row] for row in rows], [targets[column] for column in columns])
     for name in ("p", "offset", "overlap", "reverse"):
-        assert np.array_equal(getattr(shuffled, name), getattr(found, name)[np.ix_(rows, columns)])
+        assert np.array_equal(getattr(shuffled, name), getattr(comparison, name)[np.ix_(rows, columns)])
 
 
 @pytest.mark.claim("D-18")
@@ -284,7 +288,7 @@ def test_a_dead_filter_matches_nothing_and_disturbs_no_other(
     targets = jaspar_2016()[:20]
     dead = Motif("dead", "", np.zeros((width, 4)), width)
     alive = match(queries, targets, threshold=20)
-    assert all(len(found.hits) == 20 and not found.dead for found in alive)
+    assert all(len(match_.hits) == 20 and not match_.dead for match_ in alive)
     mixed = match((*queries[:place], dead, *queries[place:]), targets, threshold=20)
     assert mixed == (*alive[:place], Match("dead", True, ()), *alive[place:])
 
@@ -297,12 +301,12 @@ def test_all_filters_may_be_dead() -> None:
 
 @pytest.mark.claim("D-19")
 def test_a_flat_filter_hits_gmeb1() -> None:
-    (found,) = match([FLAT], jaspar_2016())
-    assert found.best is not None
-    assert found.best.target == GMEB1
-    assert found.best.name == "Gmeb1"
-    assert found.best.evalue == pytest.approx(0.007, abs=5e-4)
-    assert fractions([found], RELEVANT["embedded"]) == (1, 0, 0)
+    (matches,) = match([FLAT], jaspar_2016())
+    assert matches.best is not None
+    assert matches.best.target == GMEB1
+    assert matches.best.name == "Gmeb1"
+    assert matches.best.evalue == pytest.approx(0.007, abs=5e-4)
+    assert fractions([matches], RELEVANT["embedded"]) == (1, 0, 0)
 
 
 def theirs(variant: str) -> list[Match]:
@@ -386,14 +390,14 @@ def test_a_layer_without_filters_has_no_fractions() -> None:
 @given(motif_sets(), st.floats(0, 5))
 def test_hits_are_those_under_the_threshold_best_first(queries: tuple[Motif, ...], threshold: float) -> None:
     targets = jaspar_2016()[:5]
-    found = compare(queries, targets)
-    for row, one in enumerate(match(queries, targets, threshold)):
+    comparison = compare(queries, targets)
+    for row, match_ in enumerate(match(queries, targets, threshold)):
         expected = sorted(
-            (p, column) for column, p in enumerate(found.p[row]) if p * len(targets) <= threshold
+            (p, column) for column, p in enumerate(comparison.p[row]) if p * len(targets) <= threshold
         )
-        assert [hit.target for hit in one.hits] == [targets[column].id for _, column in expected]
-        assert [(hit.p, hit.evalue) for hit in one.hits] == [(p, p * len(targets)) for p, _ in expected]
-        assert one.best == (one.hits[0] if expected else None)
+        assert [hit.target for hit in match_.hits] == [targets[column].id for _, column in expected]
+        assert [(hit.p, hit.evalue) for hit in match_.hits] == [(p, p * len(targets)) for p, _ in expected]
+        assert match_.best == (match_.hits[0] if expected else None)
 
 
 def test_the_table_names_every_hit_and_the_dead() -> None:
@@ -459,9 +463,9 @@ def test_a_table_of_hits_is_read_back(queries):
     again = parse_table(table(matches), ids, "table")
     assert table(again) == table(matches)
     assert parse_table(table(again), ids, "table") == again
-    for one, other in zip(matches, again, strict=True):
-        assert (one.id, one.dead, len(one.hits)) == (other.id, other.dead, len(other.hits))
-        for hit, read in zip(one.hits, other.hits, strict=True):
+    for first, other in zip(matches, again, strict=True):
+        assert (first.id, first.dead, len(first.hits)) == (other.id, other.dead, len(other.hits))
+        for hit, read in zip(first.hits, other.hits, strict=True):
             assert replace(hit, p=0, evalue=0) == replace(read, p=0, evalue=0)
             assert (read.p, read.evalue) == (pytest.approx(hit.p, 1e-5), pytest.approx(hit.evalue, 1e-5))
 
@@ -475,5 +479,5 @@ def test_what_is_no_table_of_hits_is_refused(line):
 @pytest.mark.parametrize(("off", "put_right"), [(0.8e-5, False), (1.2e-5, True), (-1.2e-5, True)])
 def test_rows_off_one_by_more_than_memes_tolerance_are_put_right(off, put_right):
     pwm = np.array([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
-    exact, given = (tomtom._smooth(Motif("m", "", each, 20)) for each in (pwm, pwm * (1 + off)))
+    exact, given = (tomtom._smooth(Motif("m", "", table, 20)) for table in (pwm, pwm * (1 + off)))
     assert np.allclose(given, exact, rtol=1e-9) == put_right

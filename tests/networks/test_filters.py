@@ -114,12 +114,12 @@ def test_normalised_counts_are_pwms_or_dead(counts):
 @pytest.mark.claim("DEEP-2", "DEEP-3")
 def test_layers_that_pooling_leaves_readable():
     expected = {
-        name: {"conv1": Window(each.layers[0].size, each.layers[0].size // 2)}
-        for name, each in VARIANTS.items()
+        name: {"conv1": Window(network.layers[0].size, network.layers[0].size // 2)}
+        for name, network in VARIANTS.items()
     }
     expected["cnn-1"]["conv2"] = Window(23, 11)
     expected["cnn-1-1-100"] |= {"conv2": Window(23, 11), "conv3": Window(27, 13)}
-    assert {name: filters.readable(each, 200) for name, each in VARIANTS.items()} == expected
+    assert {name: filters.readable(network, 200) for name, network in VARIANTS.items()} == expected
     assert list(filters.readable(variant("conv19 pool2s1 conv5"), 200)) == ["conv1"]
     strided = filters.readable(variant("conv19 conv5s2 conv5"), 200)
     assert strided == {"conv1": Window(19, 9), "conv2": Window(23, 10, 2)}

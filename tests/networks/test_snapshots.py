@@ -19,8 +19,8 @@ def kept(request, small):
     model.get_layer("norm1").set_weights(
         [random.uniform(low, high, 30) for low, high in ((0.5, 2), (-1, 1), (-0.5, 0.5), (0.05, 0.2))]
     )
-    found = training.first_layer(model, small.valid.X, small.valid.Y)
-    return model, {name: np.stack([array * 0, array]) for name, array in found.items()}, chosen
+    layer_state = training.first_layer(model, small.valid.X, small.valid.Y)
+    return model, {name: np.stack([array * 0, array]) for name, array in layer_state.items()}, chosen
 
 
 def test_the_layer_run_again_gives_the_maps_of_the_model(kept, small):

@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from receptive.audits import audit as auditing
+from receptive.audits import inputs
 from receptive.errors import ReceptiveError
 from receptive.motifs.meme import read_meme
 from receptive.networks import backend
@@ -34,30 +35,30 @@ labels_and_scores = st.integers(1, 30).flatmap(
 @given(labels_and_scores)
 def test_auroc_is_the_chance_to_rank_a_pair_right(drawn):
     Y, scores = drawn
-    found = metrics(Y, scores)
+    scores_ = metrics(Y, scores)
     expected = []
     for labels, p in zip(Y.T, scores.T, strict=True):
         pairs = [(a > b) + 0.5 * (a == b) for a in p[labels == 1] for b in p[labels == 0]]
         expected.append(np.mean(pairs) if pairs else None)
-    assert found["auroc"] == [pytest.approx(e) if e is not None else None for e in expected]
+    assert scores_["auroc"] == [pytest.approx(e) if e is not None else None for e in expected]
     known = [e for e in expected if e is not None]
-    assert found["auroc_mean"] == (pytest.approx(np.mean(known)) if known else None)
+    assert scores_["auroc_mean"] == (pytest.approx(np.mean(known)) if known else None)
 
 
 @given(labels_and_scores)
 def test_aupr_joins_the_points_of_the_precision_recall_curve(drawn):
     Y, scores = drawn
-    for labels, p, found in zip(Y.T, scores.T, metrics(Y, scores)["aupr"], strict=True):
+    for labels, p, aupr in zip(Y.T, scores.T, metrics(Y, scores)["aupr"], strict=True):
         labels, p = labels[labels >= 0], p[labels >= 0]
         if len(set(labels)) < 2:
-            assert found is None
+            assert aupr is None
             continue
         points = [(0.0, 1.0)]
         for threshold in sorted(set(p), reverse=True):
             called = p >= threshold
             points.append((labels[called].sum() / labels.sum(), labels[called].mean()))
         area = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in pairwise(points))
-        assert found == pytest.approx(area)
+        assert aupr == pytest.approx(area)
 
 
 @pytest.fixture(scope="module")
@@ -76,10 +77,14 @@ def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
 
 
 def test_one_seed_gives_one_network(small, trained):
-    same, other = (train(SMALL, small, LONG_STEPS, seed=seed, epochs=5) for seed in (1, 2))
+    same = train(SMALL, small, LONG_STEPS, seed=1, epochs=5)
     np.testing.assert_array_equal(predict(same.model, small.test.X), predict(trained.model, small.test.X))
     assert same.history == trained.history
-    assert other.history != trained.history
+
+
+def test_another_seed_gives_another_network(eagerly, small):
+    one, other = (train(SMALL, small, RELEASED, seed=seed, epochs=1) for seed in (1, 2))
+    assert one.history != other.history
 
 
 @pytest.mark.claim("D-11")
@@ -113,6 +118,7 @@ def test_the_batch_size_is_the_protocols(small, monkeypatch, name, task):
     assert (len(first), given["epochs"]) == (100 if task == "synthetic" else in_vivo, 7)
 
 
+@settings(max_examples=settings.default.max_examples // 3)
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(1, 50), st.integers(0, 99))
 def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_out, batch_size, seed):
     train = np.arange(4 * n, dtype=np.uint8).reshape(n, 1, 4), np.arange(n, dtype=np.int8)[:, None]
@@ -122,13 +128,13 @@ def test_every_epoch_takes_every_example_once_in_an_order_of_its_seed(n, held_ou
         return [[(x.numpy(), y.numpy()) for x, y in examples] for _ in range(2)]
 
     arguments, again = (backend.fit_arguments(train, valid, batch_size, seed) for _ in range(2))
-    (one, two), (_, same) = epochs(arguments["x"]), epochs(again["x"])
-    for batches in (one, two, same):
+    (first, two), (_, same) = epochs(arguments["x"]), epochs(again["x"])
+    for batches in (first, two, same):
         assert [len(x) for x, _ in batches[:-1]] == [batch_size] * (len(batches) - 1)
         for x, y in batches:
             assert x.dtype == y.dtype == np.float32
             np.testing.assert_array_equal(x[:, 0, 0], 4 * y[:, 0])
-    orders = [np.concatenate([y for _, y in batches])[:, 0] for batches in (one, two, same)]
+    orders = [np.concatenate([y for _, y in batches])[:, 0] for batches in (first, two, same)]
     assert all(sorted(order) == list(range(n)) for order in orders)
     np.testing.assert_array_equal(orders[1], orders[2])
     assert n < 9 or list(orders[0]) != list(orders[1])
@@ -191,11 +197,11 @@ def test_the_same_program_trains_reads_and_audits_on_jax(small, tmp_path):
     assert find_spec("tensorflow") is None
     backend.configure()
     plan = runs.plan(SMALL, small, RELEASED, 0, 2)
-    found = runs.run(plan, small, tmp_path, keep=True)
-    assert (found.backend, found.device, len(found.loss)) == ("jax", "CPU", 2)
+    whole = runs.run(plan, small, tmp_path, keep=True)
+    assert (whole.backend, whole.device, len(whole.loss)) == ("jax", "CPU", 2)
     motifs = read_meme(plan.folder(tmp_path) / "conv1.meme")
     assert len(motifs) == 3
     model = auditing.load(plan.folder(tmp_path) / "model.keras")
-    audited = auditing.audit(model, auditing.Sequences(small.test.X, small.test.Y, small.classes))
+    audited = auditing.audit(model, inputs.Sequences(small.test.X, small.test.Y, small.classes))
     assert len(audited.matches) == 3
-    assert audited.importance.auroc == pytest.approx(found.auroc_mean, abs=1e-6)
+    assert audited.importance.auroc == pytest.approx(whole.auroc_mean, abs=1e-6)

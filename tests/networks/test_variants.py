@@ -43,7 +43,7 @@ NAMES = [
 def test_the_seventeen_variants():
     assert list(VARIANTS) == NAMES
     rows = {cell.id: cell.variant for cell in published_numbers() if cell.id.startswith("T1-")}
-    assert {each.claim: each.name for each in VARIANTS.values() if each.claim} == rows
+    assert {judgement.claim: judgement.name for judgement in VARIANTS.values() if judgement.claim} == rows
 
 
 @pytest.mark.parametrize(
@@ -94,10 +94,10 @@ def test_the_shapes_are_those_of_the_keras_model(network):
 @pytest.mark.claim("ARCH-2")
 def test_the_dense_layer_sees_as_much_in_every_variant_of_the_pooling_series():
     series = [VARIANTS[f"cnn-{pool}"] for pool in (1, 2, 4, 10, 25, 50, 100)]
-    assert {np.prod([layer.size for layer in each.layers if layer.kind == "pool"]) for each in series} == {
-        100
-    }
-    assert {receptive_fields(each.layers, 200).rows[-1].length for each in series} == {2}
+    assert {
+        np.prod([layer.size for layer in network.layers if layer.kind == "pool"]) for network in series
+    } == {100}
+    assert {receptive_fields(network.layers, 200).rows[-1].length for network in series} == {2}
 
 
 @pytest.mark.claim("ARCH-1")
@@ -152,7 +152,7 @@ def test_padding_a_filter_of_size_one_changes_nothing():
 def test_cross_entropy_counts_measured_labels_alone(labels, probabilities):
     import keras
 
-    found = keras.ops.convert_to_numpy(
+    losses = keras.ops.convert_to_numpy(
         cross_entropy(
             keras.ops.convert_to_tensor(labels.astype(np.float32)), keras.ops.convert_to_tensor(probabilities)
         )
@@ -160,14 +160,14 @@ def test_cross_entropy_counts_measured_labels_alone(labels, probabilities):
     for row in range(3):
         known = [(label, p) for label, p in zip(labels[row], probabilities[row], strict=True) if label >= 0]
         terms = [-np.log(p if label else 1 - p) for label, p in known]
-        assert found[row] == pytest.approx(np.mean(terms) if terms else 0, rel=1e-4)
+        assert losses[row] == pytest.approx(np.mean(terms) if terms else 0, rel=1e-4)
 
 
 def test_cross_entropy_of_a_sure_mistake_is_finite():
     import keras
 
-    found = cross_entropy(keras.ops.zeros((1, 2)), keras.ops.ones((1, 2)))
-    assert 15 < float(found[0]) < 17
+    loss = cross_entropy(keras.ops.zeros((1, 2)), keras.ops.ones((1, 2)))
+    assert 15 < float(loss[0]) < 17
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import hashlib
 import random
 import re
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -12,12 +13,12 @@ from hypothesis import settings
 
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER
-from receptive.evidence.kept import read_epochs, read_importance, read_truth
+from receptive.evidence.kept import Epochs, Importance, Truth, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.networks.variants import parameters, variant
-from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol
+from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol, task_fields
 from receptive.replication import runs, targets, workers
 from receptive.tasks import registry, synthetic
 
@@ -29,9 +30,14 @@ THOROUGH = settings.get_current_profile_name() == "thorough"
 every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(RESULTS)))
 
 
-@cache
 def data_of(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
     """Hash, length and classes of the data set of seed 0, of any task that needs no file."""
+    fields = {field: getattr(protocol, field) for field in task_fields(protocol)}
+    return drawn(task, replace(RELEASED, name="", **fields))
+
+
+@cache
+def drawn(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
     data = registry.load(None, task, protocol)
     return data.sha256, data.length, list(data.classes)
 
@@ -49,7 +55,17 @@ def plan_of(record) -> runs.Plan:
 
 
 # Table 2 needs the sequences of DeepSEA; the others are in training.
-ABSENT = {"table2", "predictions-2", "activation", "conditions", "draws", "pairs", "sizes", "more-trials"}
+ABSENT = {
+    "table2",
+    "predictions-2",
+    "activation",
+    "activation-2",
+    "conditions",
+    "draws",
+    "pairs",
+    "sizes",
+    "more-trials",
+}
 
 
 @pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
@@ -90,42 +106,42 @@ def test_a_run_is_whole_and_in_its_place(folder):
 )
 def test_what_was_read_over_epochs_is_of_what_was_kept(file):
     """What takes a second to see; tests/networks/test_snapshots.py has the reading itself."""
-    found, run = read_epochs(file.parent), runs.load(file.parent)
+    epochs, run = read_record(file.parent, Epochs), runs.load(file.parent)
     with np.load(file.parent / "epochs.npz") as kept:
-        assert found.epoch == tuple(kept["epoch"].tolist())
-        assert found.loss == pytest.approx(kept["loss"], rel=1e-5)
-        assert np.allclose(found.gradient, kept["gradient"], rtol=1e-5)
-    assert found.epoch[-1] <= run.epochs
+        assert epochs.epoch == tuple(kept["epoch"].tolist())
+        assert epochs.loss == pytest.approx(kept["loss"], rel=1e-5)
+        assert np.allclose(epochs.gradient, kept["gradient"], rtol=1e-5)
+    assert epochs.epoch[-1] <= run.epochs
     number = run.filters["conv1"].n
     assert {
-        len(row) for part in (found.bits, found.factor, found.matches, [found.final]) for row in part
+        len(row) for part in (epochs.bits, epochs.factor, epochs.matches, [epochs.final]) for row in part
     } == {number}
-    assert sum(map(bool, found.final)) == round(number * run.filters["conv1"].relevant)
+    assert sum(map(bool, epochs.final)) == round(number * run.filters["conv1"].relevant)
 
 
 @pytest.mark.parametrize(
     "file", sorted(RESULTS.rglob("importance.json")), ids=lambda path: "/".join(path.parts[-4:-1])
 )
 def test_importance_is_of_the_run_beside_it(file):
-    found, run = read_importance(file.parent), runs.load(file.parent)
-    assert found.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
-    assert np.allclose(np.nanmean(found.by_class, axis=1), found.auroc_change, atol=1e-5)
-    assert sum(map(bool, found.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
+    importance, run = read_record(file.parent, Importance), runs.load(file.parent)
+    assert importance.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
+    assert np.allclose(np.nanmean(importance.by_class, axis=1), importance.auroc_change, atol=1e-5)
+    assert sum(map(bool, importance.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
 
 
 @pytest.mark.parametrize(
     "file", sorted(RESULTS.rglob("truth.json")), ids=lambda path: "/".join(path.parts[-4:-1])
 )
 def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
-    found, run = read_truth(file.parent), runs.load(file.parent)
+    truth, run = read_record(file.parent, Truth), runs.load(file.parent)
     _, matches = runs.stored_matches(file.parent)
     best = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
-    assert {*found.filter_factors} == {*best} - {""}
-    assert found.filters == sum(not match.dead for match in matches)
-    assert found.filters - found.filter_spurious == sum(map(bool, best))
-    assert {*found.motif_factors} <= {*run.plan.classes}
-    assert len(found.motif_factors) + found.motif_spurious <= found.motifs
-    assert 0.03 < found.chance < found.aupr <= 1
+    assert {*truth.filter_factors} == {*best} - {""}
+    assert truth.filters == sum(not match.dead for match in matches)
+    assert truth.filters - truth.filter_spurious == sum(map(bool, best))
+    assert {*truth.motif_factors} <= {*run.plan.classes}
+    assert len(truth.motif_factors) + truth.motif_spurious <= truth.motifs
+    assert 0.03 < truth.chance < truth.aupr <= 1
 
 
 @every_run
@@ -163,10 +179,10 @@ def test_the_numbers_of_a_run_follow_from_its_filters(folder):
     record = runs.load(folder).record()
     for layer in record["filters"]:
         motifs, matches = runs.stored_matches(folder, layer)
-        found = dict(record["filters"][layer])
-        sites = found.pop("sites")
-        assert runs.summary(matches, record["metrics"]["classes"]).record() == {**found, "sites": []}
-        assert len(motifs) == len(sites) == found["n"]
+        document = dict(record["filters"][layer])
+        sites = document.pop("sites")
+        assert runs.summary(matches, record["metrics"]["classes"]).record() == {**document, "sites": []}
+        assert len(motifs) == len(sites) == document["n"]
         assert [count == 0 for count in sites] == [motif.dead for motif in motifs]
         stored = (folder / f"{layer}.tomtom.tsv").read_text(encoding="utf-8")
         assert stored == tomtom.table(matches)
@@ -202,8 +218,8 @@ def test_readings_that_are_compared_are_of_the_same_weights():
             assert other["history"] == first["history"], other["protocol"]
             assert other["metrics"] == first["metrics"], other["protocol"]
         group = [first, *others]
-        read_otherwise = any(READING & protocol_of(each).differences(RELEASED).keys() for each in group)
-        assert not read_otherwise or {AGAIN.name, PAPER.name} & {each["protocol"] for each in group}
+        read_otherwise = any(READING & protocol_of(name).differences(RELEASED).keys() for name in group)
+        assert not read_otherwise or {AGAIN.name, PAPER.name} & {entry["protocol"] for entry in group}
 
 
 def test_the_pinned_packages_are_those_that_made_the_runs():

@@ -238,9 +238,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(eagerly, small, tmp_
     hits = [{hit.target for hit in match.hits} for match in tomtom.match(kept, jaspar_2016(), 0.1)]
     for field, which in (("relevant", "released"), ("relevant_embedded", "embedded")):
         ids = {target for targets in RELEVANT[which].values() for target in targets}
-        assert record["filters"]["conv1"][field] == pytest.approx(
-            np.mean([bool(found & ids) for found in hits])
-        )
+        assert record["filters"]["conv1"][field] == pytest.approx(np.mean([bool(hit & ids) for hit in hits]))
 
 
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
@@ -258,9 +256,9 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(eagerly, store
     ):
         with pytest.raises(ReceptiveError, match=f"holds another run .it differs in {part}."):
             runs.run(wanted, small, store)
-    one = runs.plan(SMALL, small, RELEASED, 0, 1)
-    put_run(tmp_path, replace(make_run(), plan=one))
-    other = replace(one, epochs=2)
+    plan = runs.plan(SMALL, small, RELEASED, 0, 1)
+    put_run(tmp_path, replace(make_run(), plan=plan))
+    other = replace(plan, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
     assert record.epochs == 2
     assert runs.find_run(other, tmp_path) == record
@@ -268,16 +266,16 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(eagerly, store
 
 
 def test_a_run_that_somebody_stored_meanwhile_is_taken(eagerly, small, tmp_path):
-    one = runs.plan(SMALL, small, RELEASED, 0, 1)
+    plan = runs.plan(SMALL, small, RELEASED, 0, 1)
     theirs = []
 
     def meanwhile(_epoch, _losses):
-        put_run(tmp_path, replace(make_run(), plan=one))
-        theirs.append(runs.find_run(one, tmp_path))
+        put_run(tmp_path, replace(make_run(), plan=plan))
+        theirs.append(runs.find_run(plan, tmp_path))
 
-    ours = runs.run_readings([one, replace(one, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
+    ours = runs.run_readings([plan, replace(plan, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
     assert ours[0] == theirs[0]
-    assert runs.find_run(replace(one, protocol=reread(RELEASED)), tmp_path) == ours[1]
+    assert runs.find_run(replace(plan, protocol=reread(RELEASED)), tmp_path) == ours[1]
 
 
 def test_a_failed_run_leaves_nothing(eagerly, small, tmp_path, monkeypatch):
@@ -310,7 +308,7 @@ def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeyp
 def test_deeper_layers_are_read_where_no_pooling_is_below(eagerly, small, tmp_path):
     network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
     record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path).record()
-    assert {layer: found["n"] for layer, found in record["filters"].items()} == {
+    assert {layer: document["n"] for layer, document in record["filters"].items()} == {
         "conv1": 3,
         "conv2": 4,
         "conv3": 5,
@@ -330,16 +328,16 @@ def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_readi
     network = SMALL
     model = train(network, small, blind(RELEASED, READING), 0, 1).model
     again = train(network, small, reread(RELEASED), 0, 1).model
-    for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for first, other in zip(model.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(first, other)
     for whole in PROTOCOLS.values():
         sees = blind(whole, set(vars(whole)) - READING)
-        found = read_layer(model, "conv1", small.test.X, sees, filters.Window(19, 9))
+        seen_reading = read_layer(model, "conv1", small.test.X, sees, filters.Window(19, 9))
         asked = read_layer(model, "conv1", small.test.X, whole, filters.Window(19, 9))
-        for one, other in zip(
-            filters.trim_all(found.motifs, sees), filters.trim_all(asked.motifs, whole), strict=True
+        for first, other in zip(
+            filters.trim_all(seen_reading.motifs, sees), filters.trim_all(asked.motifs, whole), strict=True
         ):
-            np.testing.assert_array_equal(one.pwm, other.pwm)
+            np.testing.assert_array_equal(first.pwm, other.pwm)
 
 
 @given(st.sampled_from(sorted(CHANGES)).flatmap(lambda name: st.tuples(st.just(name), CHANGES[name])))
@@ -360,7 +358,7 @@ def test_one_training_serves_several_readings(eagerly, small, tmp_path, monkeypa
     alone = training.train
     monkeypatch.setattr(training, "train", lambda *args: trained.append(args) or alone(*args))
     protocols = [RELEASED, protocol("released", threshold=0.7), reread(RELEASED)]
-    wanted = [runs.plan(SMALL, small, each, 0, 1) for each in protocols]
+    wanted = [runs.plan(SMALL, small, protocol, 0, 1) for protocol in protocols]
     runs.run(wanted[0], small, tmp_path / "both")
     kept = (wanted[0].folder(tmp_path / "both") / "run.json").stat().st_mtime_ns
     records = runs.run_readings(wanted, small, tmp_path / "both")
@@ -373,8 +371,8 @@ def test_one_training_serves_several_readings(eagerly, small, tmp_path, monkeypa
         for file in plan.folder(tmp_path / "alone").iterdir():
             there = plan.folder(tmp_path / "both") / file.name
             if file.name == "run.json":
-                one, other = runs.load(file.parent).record(), runs.load(there.parent).record()
-                assert {**one, **times} == {**other, **times}
+                first, other = runs.load(file.parent).record(), runs.load(there.parent).record()
+                assert {**first, **times} == {**other, **times}
                 assert other == record.record()
             else:
                 assert file.read_bytes() == there.read_bytes()

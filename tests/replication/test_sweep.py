@@ -228,13 +228,16 @@ def test_sweeps_on_one_store_share_the_work(small, stand_in, data_file, tmp_path
         summaries.append(sweep.sweep(order, data_file, "store", workers=2))
 
     sweeps = [threading.Thread(target=work, args=(order,)) for order in (planned, planned, planned[::-1])]
-    for each in sweeps:
-        each.start()
-    for each in sweeps:
-        each.join()
+    for process in sweeps:
+        process.start()
+    for process in sweeps:
+        process.join()
     assert trained(tmp_path) == {str(plan.folder("")): 1 for plan in planned}
-    assert sum(each.trained for each in summaries) == 15
-    assert all((each.planned, each.done + each.trained, each.failed) == (15, 15, {}) for each in summaries)
+    assert sum(summary.trained for summary in summaries) == 15
+    assert all(
+        (summary.planned, summary.done + summary.trained, summary.failed) == (15, 15, {})
+        for summary in summaries
+    )
 
 
 def test_a_run_that_fails_is_recorded_and_stops_no_other(small, stand_in, data_file, tmp_path):
@@ -321,8 +324,8 @@ def test_what_killed_trainings_left_is_removed_by_the_next_sweep(small, stand_in
 
 def test_data_are_kept_once_and_out_of_version_control(small, tmp_path):
     kept = sweep.store_dataset(small, tmp_path)
-    found = dataset.read(kept)
-    assert (found.sha256, found.classes) == (small.sha256, small.classes)
+    stored = dataset.read(kept)
+    assert (stored.sha256, stored.classes) == (small.sha256, small.classes)
     written = kept.stat().st_mtime_ns
     assert sweep.store_dataset(small, tmp_path) == kept
     assert kept.stat().st_mtime_ns == written
@@ -374,10 +377,10 @@ def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
         summaries[wanted] = sweep.sweep(wanted, data_file, store, workers=2)
 
     both = [threading.Thread(target=work, args=(wanted,)) for wanted in (planned, planned + hopeless)]
-    for each in both:
-        each.start()
-    for each in both:
-        each.join()
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
     assert sum(summary.trained for summary in summaries.values()) == 1
     assert summaries[planned].failed == {}
     assert "other data than were planned on" in summaries[planned + hopeless].failed[hopeless[0]]
@@ -445,7 +448,7 @@ def test_ablations_train_once_for_all_readings(small):
     switched = {(plan.network.name, plan.protocol.name, plan.trial) for plan in planned}
     assert len(switched) == len(planned)
     for network in ("cnn-2", "cnn-25"):
-        assert {(network, each.name, trial) for each in ablations() for trial in range(3)} <= switched
+        assert {(network, ablation.name, trial) for ablation in ablations() for trial in range(3)} <= switched
     assert ("cnn9-4", "released+window=None", 0) in switched
     assert ("cnn-50-2", "released+cnn_50_2=full", 0) in switched
     assert {p.network for p in planned if p.network.name == "cnn-50-2"} == {VARIANTS["cnn-50-2"]}
@@ -454,7 +457,7 @@ def test_ablations_train_once_for_all_readings(small):
     for group in groups:
         assert len({(plan.network, plan.trial) for plan in group}) == 1
         changed = [plan.protocol.differences(RELEASED).keys() - READING for plan in group]
-        assert all(each == changed[0] for each in changed)
+        assert all(changed_ == changed[0] for changed_ in changed)
         # What is read otherwise has the released reading of the same weights beside it.
         assert changed[0] or AGAIN in {plan.protocol for plan in group}
     training_switches = {field for field in ABLATED if field not in READING}
@@ -467,7 +470,7 @@ def test_a_training_stores_a_run_for_every_reading(small, stand_in, data_file):
     put(planned[0], store)
     stand_in(planned)
     epochs = []
-    summary = sweep.sweep(planned, data_file, store, on_epoch=lambda *each: epochs.append(each[:2]))
+    summary = sweep.sweep(planned, data_file, store, on_epoch=lambda *news: epochs.append(news[:2]))
     assert summary == sweep.Summary(planned=2, done=1, trained=1, failed={})
     assert epochs == [(planned[1], 1)]
     assert workers.split(planned, store) == (planned, ())
@@ -540,7 +543,7 @@ def test_the_command_says_what_it_did(command, small, stand_in, data_file):
         "trained": 1,
         "failed": 2,
     }
-    assert [each["trial"] for each in document["errors"]] == [1, 1]
+    assert [entry["trial"] for entry in document["errors"]] == [1, 1]
     assert "4 runs planned on synthetic, 1 of them in store" in err
     assert "cnn-25, trial 0: 1 epochs in 1 s, AU-ROC 0.970" in err
     assert "trial 1: failed: its process was killed by SIGKILL" in err
@@ -582,9 +585,9 @@ def test_the_command_plans_the_whole_table(command, small, stand_in, data_file):
 def test_a_mistake_is_one_clear_sentence(command, stand_in, data_file, monkeypatch, arguments, code, message):
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
     given = [] if "--data" in arguments else ["--data", "small.h5"]
-    found, out, err = command("replicate", *arguments.split(), *given)
+    exit_code, out, err = command("replicate", *arguments.split(), *given)
     assert message in err
-    assert (found, out) == (code, "")
+    assert (exit_code, out) == (code, "")
     assert "Traceback" not in err
 
 

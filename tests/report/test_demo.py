@@ -17,15 +17,15 @@ def test_the_demo_trains_what_is_missing_and_writes_the_page(tmp_path, small, st
     told = []
     records = demo.demo(tmp_path, lambda *tick: told.append(tick[:2]), epochs=2, data=small)
     assert told == [("cnn-2", 1), ("cnn-2", 2)]
-    assert [each.plan.network.name for each in records] == ["cnn-2", "cnn-25"]
+    assert [record.plan.network.name for record in records] == ["cnn-2", "cnn-25"]
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"index.html", "cnn-2.png", "cnn-2.svg", "cnn-25.png", "cnn-25.svg", "runs"}
     page = (tmp_path / "index.html").read_text()
     assert "$" not in page
     assert page.count('<img src="data:image/png;base64,') == page.count('alt="Sequence logos') == 2
     assert not re.search(r'(src|href)="(?:https?:)?//', page)
-    for each in records:
-        ours, theirs = demo.comparison_text(each)
+    for record in records:
+        ours, theirs = demo.comparison_text(record)
         assert all(f">{value}</td>" in page for value in (*ours, *theirs))
     assert "0.980 ± 0.027" in page
 

@@ -38,11 +38,11 @@ def test_the_toy_says_for_each_phase_what_a_pattern_may_be_taken_for(the_toy, po
     at_width = of.draw(st.integers(0, len(explorers.WIDTHS) - 1))
     at_distance = of.draw(st.integers(0, len(explorers.DISTANCES) - 1))
     width, patterns = explorers.WIDTHS[at_width], explorers.three(explorers.DISTANCES[at_distance])
-    found = the_toy["settings"][f"{pool} {stride}"]
+    document = the_toy["settings"][f"{pool} {stride}"]
     place = at_width * len(explorers.DISTANCES) + at_distance
-    assert found["bits"][place] == round(toy.information(patterns, pool, stride, width), 2)
+    assert document["bits"][place] == round(toy.information(patterns, pool, stride, width), 2)
     for row, pattern in enumerate(patterns):
-        masks = the_toy["texts"][found["like"][3 * place + row]]
+        masks = the_toy["texts"][document["like"][3 * place + row]]
         assert len(masks) == stride
         for column, other in enumerate(patterns):
             phases = sum(int(mask) >> column & 1 for mask in masks)
@@ -50,26 +50,26 @@ def test_the_toy_says_for_each_phase_what_a_pattern_may_be_taken_for(the_toy, po
         for phase in range(stride):
             lit = toy.lit_units(pattern, phase, pool, stride)
             for channel, offset in pattern.features:
-                first, last = found["bins"][2 * (phase + offset) :][:2]
+                first, last = document["bins"][2 * (phase + offset) :][:2]
                 assert {(bin, channel) for bin in range(first, last + 1)} <= lit
 
 
 def test_a_filter_matches_from_the_step_on_at_which_tomtom_says_so():
     for _, name, layer in (explorers.SHOWN[2], explorers.SHOWN[5]):
         folder = RESULTS / "synthetic" / name / "released" / "trial-1"
-        one = explorers.filters_of(folder, layer)
-        assert one["page"] == f"../results/synthetic/{name}/released/trial-1/index.html"
+        record = explorers.filters_of(folder, layer)
+        assert record["page"] == f"../results/synthetic/{name}/released/trial-1/index.html"
         kept = read_meme(folder / f"{layer}.meme")
         for at, step in list(enumerate(explorers.STEPS))[3::3]:
             matches = tomtom.match(kept, jaspar_2016(), step)
-            assert [bool(match.hits) for match in matches] == [row[3] <= at for row in one["filters"]]
+            assert [bool(match.hits) for match in matches] == [row[3] <= at for row in record["filters"]]
             shares = runs.summary(matches, runs.load(folder).plan.classes)
             expected = (shares.jaspar, shares.jaspar_without_gmeb1, shares.relevant)
-            assert one["shares"][at] == [f"{share:.3f}" for share in expected]
-            relevant = sum(row[4] <= at for row in one["filters"]) / len(kept)
+            assert record["shares"][at] == [f"{share:.3f}" for share in expected]
+            relevant = sum(row[4] <= at for row in record["filters"]) / len(kept)
             assert relevant == pytest.approx(shares.relevant)
         whole = read_meme(folder / f"{layer}.untrimmed.meme")
-        for row, motif, part in zip(one["filters"], whole, kept, strict=True):
+        for row, motif, part in zip(record["filters"], whole, kept, strict=True):
             assert heights(motif.pwm) == row[0]
             assert (motif.pwm[row[1] : row[1] + row[2]] == part.pwm).all()
 
@@ -137,13 +137,15 @@ def test_an_architecture_is_as_the_library_says(architecture, filter, pool, taps
     for key, row in zip([(filter,), (filter, *shape[:2]), (filter, *shape)], fields.rows, strict=True):
         numbers = (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)
         assert rows[" ".join(map(str, key))] == numbers
-    found = prediction.predict(fields)[0]
+    expected = prediction.predict(fields)[0]
     bits, fraction, low, high, near, *outside = architecture.data["expected"][" ".join(map(str, shape))]
-    assert bits == f"{found.bits:.3f}"
-    assert [fraction, low, high] == [f"{share:.2f}" for share in (found.curve, found.low, found.high)]
-    assert architecture.data["why"][outside[explorers.FILTER.index(filter)]] == found.outside
-    known = [each for each in prediction.outcomes().layers if each.view.name == "conv1"]
-    assert (known[near] if near >= 0 else None) == prediction.nearest(found, known)
+    assert bits == f"{expected.bits:.3f}"
+    assert [fraction, low, high] == [
+        f"{share:.2f}" for share in (expected.curve, expected.low, expected.high)
+    ]
+    assert architecture.data["why"][outside[explorers.FILTER.index(filter)]] == expected.outside
+    known = [layer for layer in prediction.outcomes().layers if layer.view.name == "conv1"]
+    assert (known[near] if near >= 0 else None) == prediction.nearest(expected, known)
 
 
 def test_networks_to_choose_are_the_papers_and_ours(architecture):

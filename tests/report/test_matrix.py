@@ -54,7 +54,7 @@ def test_claims_and_published_numbers_name_each_other():
 def test_the_project_s_own_matrix_has_no_gap():
     tests = matrix.tests_in(ROOT / "tests")
     assert set(claims.statements()) - set(tests) == set()
-    assert all((ROOT / test.file).is_file() for found in tests.values() for test in found)
+    assert all((ROOT / test.file).is_file() for own in tests.values() for test in own)
 
 
 def test_pytest_agrees_with_what_is_read_from_the_files(request):
@@ -73,7 +73,7 @@ def test_pytest_agrees_with_what_is_read_from_the_files(request):
         for pattern in mark.args
         for name in fnmatch.filter(claims.statements(), pattern)
     }
-    assert marked == {each for each in read if each[:2] in asked}
+    assert marked == {marked_test for marked_test in read if marked_test[:2] in asked}
 
 
 def test_marks_on_functions_classes_and_parameters_are_found(tmp_path):
@@ -100,15 +100,15 @@ def test_none():
     pass
 """,
     )
-    found = matrix.tests_in(folder)
-    names = {name: [test.name for test in tests] for name, tests in found.items()}
+    document = matrix.tests_in(folder)
+    names = {name: [test.name for test in tests] for name, tests in document.items()}
     assert names["RF-1"] == ["test_one", "test_two", "test_three"]
     assert names["RF-2"] == names["TOY-1"] == ["test_one"]
     assert sum(name.startswith("T2-") for name in names) == 13
-    assert found["RF-2"][0].source.startswith('@pytest.mark.claim("RF-1", "RF-2")')
-    assert found["RF-2"][0].source.endswith("\n    assert x")
-    assert found["T2-5"][0].source.endswith("\n        pass")
-    assert str(found["RF-2"][0]) == "tests/test_them.py::test_one"
+    assert document["RF-2"][0].source.startswith('@pytest.mark.claim("RF-1", "RF-2")')
+    assert document["RF-2"][0].source.endswith("\n    assert x")
+    assert document["T2-5"][0].source.endswith("\n        pass")
+    assert str(document["RF-2"][0]) == "tests/test_them.py::test_one"
 
 
 def test_a_test_of_an_unknown_claim_is_an_error_that_names_it(tmp_path):
@@ -234,9 +234,9 @@ def test_outside_a_checkout_claims_have_the_verdicts_they_shipped_with(command, 
 
 def test_outside_a_checkout_laws_stay_tested_beside_ones_own_runs(command, elsewhere):
     code, out, _ = command("claims", "--store", "results", "--json")
-    found = {row["id"]: row for row in json.loads(out)}
-    assert (code, found["POOL-2"]["verdict"], found["RF-1"]["verdict"]) == (0, "not measured", "tested")
-    assert found["RF-1"]["tests"]
+    document = {row["id"]: row for row in json.loads(out)}
+    assert (code, document["POOL-2"]["verdict"], document["RF-1"]["verdict"]) == (0, "not measured", "tested")
+    assert document["RF-1"]["tests"]
 
 
 @pytest.mark.parametrize("option", [("--protocol", "paper"), ("--tests", "tests")])

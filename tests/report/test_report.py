@@ -83,8 +83,8 @@ def document(store):
 
 def cell(record, variant, column, layer=None):
     wanted = (variant, column, layer)
-    (found,) = (c for c in record["cells"] if (c["variant"], c["column"], c["layer"]) == wanted)
-    return found
+    (cell_found,) = (c for c in record["cells"] if (c["variant"], c["column"], c["layer"]) == wanted)
+    return cell_found
 
 
 # What is measured.
@@ -132,9 +132,9 @@ def test_shortened_and_incomplete_runs_never_count(made_up, tmp_path, change):
     results = measured.require_results(store)
     assert results.values == measured.require_results(made_up).values
     assert results.left_out == (folder,)
-    found = document(store)
-    assert cell(found, "cnn-25", "auroc")["verdict"] == "not measured"
-    assert found["left_out"] == [str(folder)]
+    record = document(store)
+    assert cell(record, "cnn-25", "auroc")["verdict"] == "not measured"
+    assert record["left_out"] == [str(folder)]
 
 
 def test_protocols_and_tasks_are_kept_apart(made_up, tmp_path):
@@ -235,29 +235,29 @@ def test_a_store_without_runs_is_a_clear_error(command, tmp_path, made_up, store
 
 
 def test_every_published_number_of_the_synthetic_task_is_there(made_up):
-    found = document(made_up)
+    record = document(made_up)
     expected = [(c.id, c.column, c.mean, c.sd) for c in claims.published_numbers() if c.task == "synthetic"]
     assert [
-        (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in found["cells"]
+        (c["id"], c["column"], c["published_mean"], c["published_sd"]) for c in record["cells"]
     ] == expected
-    assert [claim["id"] for claim in found["claims"]] == [claim.id for claim in DECIDED]
+    assert [claim["id"] for claim in record["claims"]] == [claim.id for claim in DECIDED]
     assert {claim.id for claim in DECIDED} >= {"POOL-1", "DEEP-3", "VIVO-5", "ASM-3", "DISC-1"}
 
 
 def test_numbers_of_the_report(made_up):
-    found = document(made_up)
-    two = cell(found, "cnn-2", "jaspar", "conv1")
+    record = document(made_up)
+    two = cell(record, "cnn-2", "jaspar", "conv1")
     assert (two["n"], two["mean"], two["sd"]) == (3, pytest.approx(0.45), pytest.approx(0.05))
     assert two["difference"]["estimate"] == pytest.approx(0.45 - 0.24)
     assert two["verdict"] == "not reproduced"
-    assert cell(found, "cnn-2", "auroc")["verdict"] == "reproduced"
-    few, one, none = (cell(found, name, "auroc") for name in ("cnn-25", "cnn-4", "cnn-10"))
+    assert cell(record, "cnn-2", "auroc")["verdict"] == "reproduced"
+    few, first, none = (cell(record, name, "auroc") for name in ("cnn-25", "cnn-4", "cnn-10"))
     assert (few["n"], few["sd"]) == (2, pytest.approx(0.01 / np.sqrt(2)))
-    assert (one["n"], one["mean"], one["sd"]) == (1, 0.955, None)
+    assert (first["n"], first["mean"], first["sd"]) == (1, 0.955, None)
     assert (none["n"], none["mean"], none["sd"]) == (0, None, None)
-    for each in (few, one, none):
-        assert (each["verdict"], each["difference"]) == ("not measured", None)
-    (row,) = (row for row in found["factors"] if row["variant"] == "cnn-2")
+    for entry in (few, first, none):
+        assert (entry["verdict"], entry["difference"]) == ("not measured", None)
+    (row,) = (row for row in record["factors"] if row["variant"] == "cnn-2")
     assert row["covered"] == {"mean": pytest.approx(4), "sd": pytest.approx(np.std([0, 12, 0], ddof=1))}
     assert row["fractions"]["SP1"]["mean"] == pytest.approx(0.1 / 36)
 
@@ -280,11 +280,11 @@ def test_text_csv_markdown_and_json_agree(numbers):
     }
     values |= {key(variant, name): (0.5,) for variant in numbers for name in measured.FRACTIONS[1::2]}
     shares = {(v, "conv1"): (dict.fromkeys(FACTORS, 1 / 12),) * len(trials) for v, trials in numbers.items()}
-    found = report.judge_results({"synthetic": Results(values, shares)})
-    document = json.loads(json.dumps(records.record(found)))
-    rows = list(csv.DictReader(tables.table_csv(found).splitlines()))
+    judged = report.judge_results({"synthetic": Results(values, shares)})
+    document = json.loads(json.dumps(records.record(judged)))
+    rows = list(csv.DictReader(tables.table_csv(judged).splitlines()))
     assert len(rows) == len(document["cells"])
-    for row, each in zip(rows, document["cells"], strict=True):
+    for row, entry in zip(rows, document["cells"], strict=True):
         for name in (
             "id",
             "variant",
@@ -297,47 +297,49 @@ def test_text_csv_markdown_and_json_agree(numbers):
             "verdict",
             "shown",
         ):
-            assert row[name] == ("" if each[name] is None else str(each[name]))
-        assert (row["difference"] == "") == (each["verdict"] == "not measured")
-    page, text = tables.markdown(found, {}), command_text(found)
-    header, lines = tables.table(found)
+            assert row[name] == ("" if entry[name] is None else str(entry[name]))
+        assert (row["difference"] == "") == (entry["verdict"] == "not measured")
+    page, text = tables.markdown(judged, {}), command_text(judged)
+    header, lines = tables.table(judged)
     for line in (header, *lines):
         assert f"| {' | '.join(line)} |" in page
-        assert " ".join(" ".join(line).split()) in [" ".join(each.split()) for each in text.splitlines()]
+        assert " ".join(" ".join(line).split()) in [
+            " ".join(splitline.split()) for splitline in text.splitlines()
+        ]
     marks = [mark for line in lines for mark in line[5::3] if mark]
-    verdicts = [each["verdict"] for each in document["cells"]]
-    shown = [each["shown"] for each in document["cells"]]
+    verdicts = [entry["verdict"] for entry in document["cells"]]
+    shown = [entry["shown"] for entry in document["cells"]]
     assert marks.count("✓") == shown.count(True)
     assert marks.count("✓") + marks.count("(✓)") == verdicts.count("reproduced")
     for verdict, mark in (("not reproduced", "✗"), ("not measured", "·")):
         assert marks.count(mark) == verdicts.count(verdict)
     assert len(marks) == len(verdicts)
-    assert f"agreement is shown of {shown.count(True)} of those reproduced" in tables.tally(found)
-    for each, claim in zip(document["claims"], found.claims, strict=True):
-        assert f"**{each['id']}** – *{each['verdict']}*. {each['statement']}" in page
-        assert f"{each['id']}: {each['verdict']}." in text
+    assert f"agreement is shown of {shown.count(True)} of those reproduced" in tables.tally(judged)
+    for entry, claim in zip(document["claims"], judged.claims, strict=True):
+        assert f"**{entry['id']}** – *{entry['verdict']}*. {entry['statement']}" in page
+        assert f"{entry['id']}: {entry['verdict']}." in text
         for inequality in claim.judgement.evidence:
             assert tables.evidence_line(inequality) in page
             assert tables.evidence_line(inequality) in text
-    assert tables.tally(found) in page
-    assert tables.tally(found) in text
+    assert tables.tally(judged) in page
+    assert tables.tally(judged) in text
 
 
-def command_text(found):
+def command_text(report_found):
     from receptive.cli.report import text
 
-    return text(found)
+    return text(report_found)
 
 
 def test_the_command_prints_what_it_writes(command, made_up, written, tmp_path):
     code, out, err = command("report", "--store", made_up, "--json")
     assert (code, err) == (0, "")
-    found = report.read(made_up)
-    assert json.loads(out) == json.loads((written / "report.json").read_text()) == records.record(found)
-    assert (written / "table.csv").read_text() == tables.table_csv(found)
+    report_ = report.read(made_up)
+    assert json.loads(out) == json.loads((written / "report.json").read_text()) == records.record(report_)
+    assert (written / "table.csv").read_text() == tables.table_csv(report_)
     code, out, _ = command("report", "--store", made_up)
     assert code == 0
-    assert out.rstrip() == command_text(found)
+    assert out.rstrip() == command_text(report_)
 
 
 def test_figures_are_written_and_shown_with_their_words(written):
@@ -380,12 +382,12 @@ def test_the_authors_in_vivo_filters_stand_beside_table_2(written):
     assert [row["variant"] for row in rows] == list(authors.INVIVO)
     for row in rows:
         jaspar, relevant = (claims.cell(row["variant"], name, "invivo") for name in ("jaspar", "relevant"))
-        found = authors.fractions(row["variant"])
-        assert {name: row[name] for name in found} == found
+        fractions = authors.fractions(row["variant"])
+        assert {name: row[name] for name in fractions} == fractions
         line = (
-            f"| {row['variant']} | 30 | {found['jaspar']:.3f} | {jaspar.mean:.3f}±{jaspar.sd:.3f} | "
-            f"{found['relevant']:.3f} | {relevant.mean:.3f}±{relevant.sd:.3f} | "
-            f"{found['relevant_embedded']:.3f} |"
+            f"| {row['variant']} | 30 | {fractions['jaspar']:.3f} | {jaspar.mean:.3f}±{jaspar.sd:.3f} | "
+            f"{fractions['relevant']:.3f} | {relevant.mean:.3f}±{relevant.sd:.3f} | "
+            f"{fractions['relevant_embedded']:.3f} |"
         )
         assert line in page.splitlines()
 
@@ -401,8 +403,8 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         for name in ("released", "released+again"):
             put(tmp_path, "cnn-2", trial, 0.966, 0.4, relevant, protocol=name)
         put(tmp_path, "cnn-2", trial, 0.966, 0.5, relevant + 0.1, protocol="released+threshold=0.7")
-    found = report.read(tmp_path)
-    header, lines = tables.switch_table(found.switches.ablations)
+    report_ = report.read(tmp_path)
+    header, lines = tables.switch_table(report_.switches.ablations)
     assert len({(line[0], line[1]) for line in lines}) == len(lines) == 2 * (len(ABLATED) + 5) + 8
     line = next(line for line in lines if line[:2] == ["cnn-2", "threshold=0.7"])
     assert dict(zip(header[2:4], line[2:4], strict=True)) == {"": "D-7", "n": "3"}
@@ -414,11 +416,11 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         "0.200±0.100 (✓)",
         "+0.100 [+0.100, +0.100]",
     ]
-    whole = [line[1] for line in tables.switch_table(found.switches.protocols)[1]]
+    whole = [line[1] for line in tables.switch_table(report_.switches.protocols)[1]]
     assert whole[:4] == ["published", "released", "paper", "paper, read as released"]
-    for each in (line, header):
-        assert f"| {' | '.join(each)} |" in tables.markdown(found, {})
-        assert " ".join(" ".join(each).split()) in " ".join(command_text(found).split())
+    for text_line in (line, header):
+        assert f"| {' | '.join(text_line)} |" in tables.markdown(report_, {})
+        assert " ".join(" ".join(text_line).split()) in " ".join(command_text(report_).split())
 
 
 # Real sequences.
@@ -457,11 +459,11 @@ def test_a_verdict_that_depends_on_pairing_is_said(tmp_path):
     for place, variant in enumerate(NUMBERS):
         for trial in range(3):
             put_in_vivo(tmp_path, "chipseq", variant, trial, 0.6 + place / 100 + trial / 10, TEN)
-    found = report.read(tmp_path)
-    judged = {claim.id: (claim.verdict, claim.by_trial) for claim in found.claims}
+    report_ = report.read(tmp_path)
+    judged = {claim.id: (claim.verdict, claim.by_trial) for claim in report_.claims}
     assert judged["VIVO-4"] == ("undecided", "trend only")
     assert judged["VIVO-1"] == ("not measured", "not measured")
-    for page in (command_text(found), tables.markdown(found, {})):
+    for page in (command_text(report_), tables.markdown(report_, {})):
         assert page.count("taken trial by trial it would be trend only") == 1
 
 
@@ -469,9 +471,9 @@ def test_real_sequences_alone_can_be_reported(command, in_vivo, tmp_path):
     shutil.copytree(in_vivo, tmp_path / "store", ignore=shutil.ignore_patterns("synthetic"))
     code, out, _ = command("report", "--store", tmp_path / "store", "--json", "--out", tmp_path / "out")
     assert code == 0
-    found = json.loads(out)
-    assert found["chipseq"] == document(in_vivo)["chipseq"]
-    assert {each["n"] for each in found["cells"]} == {0}
+    record = json.loads(out)
+    assert record["chipseq"] == document(in_vivo)["chipseq"]
+    assert {entry["n"] for entry in record["cells"]} == {0}
     assert "data set `none`" in (tmp_path / "out" / "report.md").read_text()
     code, out, _ = command("report", "--store", tmp_path / "store")
     assert (code, "VIVO-1" in out) == (0, True)
@@ -479,7 +481,7 @@ def test_real_sequences_alone_can_be_reported(command, in_vivo, tmp_path):
 
 @pytest.mark.claim("VIVO-1", "VIVO-2", "VIVO-3", "VIVO-4", "VIVO-5")
 def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
-    found, record = report.read(in_vivo), document(in_vivo)
+    report_, record = report.read(in_vivo), document(in_vivo)
     part = record["chipseq"]
     assert [row["variant"] for row in part["scores"]] == sorted(TABLE_2, key=list(VARIANTS).index)
     row = next(row for row in part["scores"] if row["variant"] == "cnn-4")
@@ -495,21 +497,21 @@ def test_the_chipseq_task_is_reported_beside_nothing_published(in_vivo):
     assert {claim["task"] for claim in judged.values()} == {"chipseq"}
     assert {claim["verdict"] for claim in judged.values()} <= {"trend only", "undecided", "not reproduced"}
     assert all(claim["evidence"] and not claim["leans_on"] for claim in judged.values())
-    header, rows = tables.chipseq_table(found.networks["chipseq"])
+    header, rows = tables.chipseq_table(report_.networks["chipseq"])
     for line in (header, *rows):
-        assert f"| {' | '.join(line)} |" in tables.markdown(found, {})
+        assert f"| {' | '.join(line)} |" in tables.markdown(report_, {})
     assert rows[1][:5] == ["cnn-1 conv2", "3", "", "", "0.600±0.100"]
 
 
 def test_the_controls_are_reported_apart(in_vivo):
-    found = report.read(in_vivo)
-    controls = records.record(found)["chipseq"]["controls"]
+    report_ = report.read(in_vivo)
+    controls = records.record(report_)["chipseq"]["controls"]
     assert list(controls) == ["chipseq-shuffled", "chipseq-source"]
     for name, mean, classes in (("chipseq-shuffled", 0.5, TEN), ("chipseq-source", 0.6, LISTS)):
         (row,) = controls[name]["scores"]
         assert (row["variant"], row["n"], row["auroc"]["mean"]) == ("cnn-25", 1, mean)
         assert set(row["auroc_by_class"]) == set(classes)
-    page = tables.markdown(found, {})
+    page = tables.markdown(report_, {})
     assert page.index("## Different data") < page.index("### Control: chipseq-shuffled")
     assert "| MAX.top500.one | 0.600 |" in page
 
@@ -519,26 +521,26 @@ def test_the_best_jaspar_hits_are_of_the_test_set_that_the_networks_had(in_vivo,
     data = chipseq.load()
     put(tmp_path, "cnn-2", 0, 0.9, 0.5, 0.5)
     put_in_vivo(tmp_path, "chipseq", "cnn-25", 0, 0.9, TEN, data.sha256)
-    found = report.read(tmp_path)
+    report_ = report.read(tmp_path)
     expected = training.metrics(data.test.Y, chipseq.best_hits(data.test.X))["auroc"]
-    assert found.best_hits == dict(zip(data.classes, expected, strict=True))
-    _, rows = tables.class_table(found.networks["chipseq"], found.best_hits)
+    assert report_.best_hits == dict(zip(data.classes, expected, strict=True))
+    _, rows = tables.class_table(report_.networks["chipseq"], report_.best_hits)
     assert rows[0] == ["Arid3a", f"{expected[0]:.3f}", "0.900"]
 
 
 @pytest.mark.claim("T2-*")
 def test_table_2_stands_unmeasured_until_there_are_runs_on_its_data(made_up, tmp_path):
     published = [c for c in claims.published_numbers() if c.task == "invivo"]
-    found = report.read(made_up)
-    assert [number.cell for number in found.table2] == published
-    assert {number.verdict for number in found.table2} == {"not measured"}
-    assert "There is no full run yet: `receptive replicate chipseq`." in tables.markdown(found, {})
-    assert "Table 2" not in command_text(found)
+    report_ = report.read(made_up)
+    assert [number.cell for number in report_.table2] == published
+    assert {number.verdict for number in report_.table2} == {"not measured"}
+    assert "There is no full run yet: `receptive replicate chipseq`." in tables.markdown(report_, {})
+    assert "Table 2" not in command_text(report_)
     shutil.copytree(made_up, tmp_path / "store")
     for trial in range(3):
         put(tmp_path / "store", "cnn-25", trial, 0.903, 0.93, 0.75, task="invivo", data="1")
-    found = document(tmp_path / "store")["table2"]["cells"]
-    verdicts = {(c["column"], c["verdict"]) for c in found if c["id"] == "T2-5"}
+    report_ = document(tmp_path / "store")["table2"]["cells"]
+    verdicts = {(c["column"], c["verdict"]) for c in report_ if c["id"] == "T2-5"}
     expected = {(name, "reproduced") for name in ("auroc", "jaspar", "relevant")}
     assert verdicts == expected | {("aupr", "not reproduced")}
 

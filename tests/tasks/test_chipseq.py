@@ -35,9 +35,9 @@ DATA = files("receptive").joinpath("data")
 
 def both_strands(sequence: str, size: int) -> set[str]:
     """Every word of a sequence and its reverse complement, where all letters are known."""
-    found = {sequence[i : i + size] for i in range(len(sequence) - size + 1)}
-    found = {word for word in found if not set(word) - set("ACGT")}
-    return found | {word.translate(COMPLEMENT)[::-1] for word in found}
+    words = {sequence[i : i + size] for i in range(len(sequence) - size + 1)}
+    words = {word for word in words if not set(word) - set("ACGT")}
+    return words | {word.translate(COMPLEMENT)[::-1] for word in words}
 
 
 def components(sequences: list[str], size: int) -> list[int]:
@@ -46,9 +46,9 @@ def components(sequences: list[str], size: int) -> list[int]:
     held = [both_strands(sequence, size) for sequence in sequences]
     for i, j in combinations(range(len(sequences)), 2):
         if held[i] & held[j]:
-            colour = [colour[i] if each == colour[j] else each for each in colour]
+            colour = [colour[i] if own == colour[j] else own for own in colour]
     names = list(dict.fromkeys(colour))
-    return [names.index(each) for each in colour]
+    return [names.index(name) for name in colour]
 
 
 @st.composite
@@ -59,7 +59,7 @@ def lists(draw: st.DrawFn) -> list[Any]:
     """
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     genome = "".join(random.choice(list("ACGT"), 3000))
-    found = []
+    peaks_ = []
     for source in draw(st.permutations(["MAX.K562.one", "SP1.K562.two", "MAX.top500.three"])):
         for rank in range(draw(st.integers(0, 12))):
             length = draw(st.sampled_from([LENGTH - 1, LENGTH, LENGTH + 1, 205]))
@@ -70,8 +70,8 @@ def lists(draw: st.DrawFn) -> list[Any]:
             if draw(st.integers(0, 5)) == 0:
                 at = draw(st.integers(0, length - 1))
                 sequence = f"{sequence[:at]}N{sequence[at + 1 :]}"
-            found.append(Peak(source, rank, sequence))
-    return found
+            peaks_.append(Peak(source, rank, sequence))
+    return peaks_
 
 
 @given(
@@ -85,18 +85,18 @@ def test_loci_are_what_shared_words_connect(sequences, size):
 @given(sequence=st.text("ACGT", min_size=3, max_size=20), size=st.sampled_from([1, 3, 31]))
 def test_a_word_and_its_reverse_complement_are_one_number(sequence, size):
     """Equal numbers mean equal words up to the strand, and only those."""
-    found, _ = peaks.words([sequence], size)
+    words, _ = peaks.words([sequence], size)
     texts = [sequence[i : i + size] for i in range(len(sequence) - size + 1)]
     canonical = [min(text, text.translate(COMPLEMENT)[::-1]) for text in texts]
-    assert len(found) == len(texts)
-    assert [a == b for a in found for b in found] == [a == b for a in canonical for b in canonical]
+    assert len(words) == len(texts)
+    assert [a == b for a in words for b in words] == [a == b for a in canonical for b in canonical]
     turned, _ = peaks.words([sequence.translate(COMPLEMENT)[::-1]], size)
-    np.testing.assert_array_equal(turned[::-1], found)
+    np.testing.assert_array_equal(turned[::-1], words)
 
 
 def test_the_longest_words_fit_the_number():
-    found, owner = peaks.words(["A" * 31, "T" * 31, "C" * 31, "CTG".center(31, "C")], 31)
-    assert found.tolist() == [0, 0, int("1" * 31, 4), int("132".center(31, "1"), 4)]
+    words, owner = peaks.words(["A" * 31, "T" * 31, "C" * 31, "CTG".center(31, "C")], 31)
+    assert words.tolist() == [0, 0, int("1" * 31, 4), int("132".center(31, "1"), 4)]
     assert owner.tolist() == [0, 1, 2, 3]
 
 
@@ -108,10 +108,10 @@ def test_the_centre_loses_one_more_at_the_end(length, left):
     assert length - LENGTH - left in (left, left + 1)
 
 
-@given(found=lists())
-def test_loci_unite_the_sources_of_their_peaks(found):
+@given(peak_list=lists())
+def test_loci_unite_the_sources_of_their_peaks(peak_list):
     """Every kept peak is in one locus, which has its sources and its best peak's middle; repeats are out."""
-    kept = [p for p in found if len(p.sequence) >= LENGTH and "N" not in peaks.centre(p.sequence)]
+    kept = [p for p in peak_list if len(p.sequence) >= LENGTH and "N" not in peaks.centre(p.sequence)]
     clusters: dict[int, list[Any]] = {}
     for peak, number in zip(kept, components([peak.sequence for peak in kept], WORD), strict=True):
         clusters.setdefault(number, []).append(peak)
@@ -123,34 +123,36 @@ def test_loci_unite_the_sources_of_their_peaks(found):
             continue
         best = sorted(cluster, key=lambda peak: (peak.rank, peak.source))[0]
         expected[peaks.centre(best.sequence), best.source, frozenset(sources)] += 1
-    result, counts = peaks.loci(found)
-    assert Counter((each.sequence, each.sources[0], frozenset(each.sources)) for each in result) == expected
+    result, counts = peaks.loci(peak_list)
+    assert (
+        Counter((locus.sequence, locus.sources[0], frozenset(locus.sources)) for locus in result) == expected
+    )
     for source, numbers in counts.items():
-        own = [peak for peak in found if peak.source == source]
+        own = [peak for peak in peak_list if peak.source == source]
         assert numbers["read"] == len(own)
         assert numbers["short"] == sum(len(peak.sequence) < LENGTH for peak in own)
         dropped = numbers["short"] + numbers["unknown"]
         assert len(own) - dropped == sum(peak.source == source for peak in kept)
         assert numbers["repeats"] == repeats[source]
-        assert numbers["loci"] == sum(source in each.sources for each in result)
-        assert numbers["sequence"] == sum(source == each.sources[0] for each in result)
-    for one, other in combinations(result, 2):
-        assert not both_strands(one.sequence, WORD) & both_strands(other.sequence, WORD)
+        assert numbers["loci"] == sum(source in locus.sources for locus in result)
+        assert numbers["sequence"] == sum(source == locus.sources[0] for locus in result)
+    for first, other in combinations(result, 2):
+        assert not both_strands(first.sequence, WORD) & both_strands(other.sequence, WORD)
 
 
-@given(found=lists(), data=st.data())
-def test_the_order_of_the_peaks_does_not_matter(found, data):
-    assert peaks.loci(data.draw(st.permutations(found))) == peaks.loci(found)
+@given(peak_lists=lists(), data=st.data())
+def test_the_order_of_the_peaks_does_not_matter(peak_lists, data):
+    assert peaks.loci(data.draw(st.permutations(peak_lists))) == peaks.loci(peak_lists)
 
 
 PROVENANCE = "file\ttf\tcell\nMAX.K562.one.tsv.gz\tMAX\tK562\nSP1.K562.two.tsv.gz\tSP1\tK562\n"
 
 
-def source(folder: Path, found: list[Any], mtime: int = 0) -> Path:
+def source(folder: Path, peak_list: list[Any], mtime: int = 0) -> Path:
     """Write a folder of sources, of which one in the provenance is missing."""
     folder.mkdir()
-    for name in {peak.source for peak in found}:
-        rows = [f"{p.source}-{p.rank}\t{p.sequence.lower()}\n" for p in found if p.source == name]
+    for name in {peak.source for peak in peak_list}:
+        rows = [f"{p.source}-{p.rank}\t{p.sequence.lower()}\n" for p in peak_list if p.source == name]
         text = "id\tsequence\n" + "".join(rows)
         (folder / f"{name}.tsv.gz").write_bytes(gzip.compress(text.encode(), mtime=mtime))
     (folder / "PROVENANCE.tsv").write_text(PROVENANCE + "SRF.K562.none.tsv.gz\tSRF\tK562\n", "utf-8")
@@ -175,8 +177,8 @@ def test_the_same_sources_give_the_same_bytes(tmp_path):
     assert (tmp_path / "a" / "chipseq.PROVENANCE.tsv").read_text("utf-8") == PROVENANCE
     loci, _ = peaks.loci(some_peaks())
     lines = gzip.decompress((tmp_path / "a" / "chipseq.tsv.gz").read_bytes()).decode().splitlines()
-    assert lines == ["sources\tsequence", *(f"{','.join(each.sources)}\t{each.sequence}" for each in loci)]
-    assert [each.sources for each in loci] == [
+    assert lines == ["sources\tsequence", *(f"{','.join(locus.sources)}\t{locus.sequence}" for locus in loci)]
+    assert [locus.sources for locus in loci] == [
         ("MAX.K562.one", "SP1.K562.two"),
         ("MAX.K562.one",),
         ("SP1.K562.two",),
@@ -230,8 +232,8 @@ def rows(name):
 
 def test_the_counts_that_ship_are_those_of_the_data_that_ship():
     sequences, sources = chipseq.table()
-    first = Counter(each[0] for each in sources)
-    any_place = Counter(name for each in sources for name in each)
+    first = Counter(source[0] for source in sources)
+    any_place = Counter(name for source in sources for name in source)
     given_peaks = {
         row["file"].removesuffix(".tsv.gz"): int(row["peaks"]) for row in rows("chipseq.PROVENANCE.tsv")
     }
@@ -248,9 +250,9 @@ def test_the_counts_that_ship_are_those_of_the_data_that_ship():
 
 def test_no_two_sequences_share_a_word():
     """All of them, by the numbers of the words; the next test checks a part with nothing but strings."""
-    found, owner = peaks.words(chipseq.table()[0])
-    order = np.argsort(found)
-    same = np.diff(found[order]) == 0
+    words, owner = peaks.words(chipseq.table()[0])
+    order = np.argsort(words)
+    same = np.diff(words[order]) == 0
     assert (np.diff(owner[order])[same] == 0).all()
     assert same.any()  # within a sequence, so that sharing would be seen
 
@@ -302,7 +304,7 @@ def expected_labels(sources) -> list[int]:
 def test_labels_follow_the_table():
     _, sources = chipseq.table()
     Y = chipseq.labels(sources)
-    assert Y.tolist() == [expected_labels(each) for each in sources]
+    assert Y.tolist() == [expected_labels(source) for source in sources]
     assert (Y == 1).any(axis=1).all()
 
 
@@ -337,8 +339,8 @@ def test_shuffled_labels_are_those_of_other_sequences_of_the_split(data):
         np.testing.assert_array_equal(split.X, was.X)
         np.testing.assert_array_equal(split.truth["source"], was.truth["source"])
         assert Counter(map(bytes, split.Y)) == Counter(map(bytes, was.Y))
-        best = training.metrics(split.Y, chipseq.best_hits(split.X[:, :40]))["auroc_mean"]
-        assert best == pytest.approx(0.5, abs=0.02)
+    best = training.metrics(mixed.test.Y, chipseq.best_hits(mixed.test.X[:, :40]))["auroc_mean"]
+    assert best == pytest.approx(0.5, abs=0.02)
     assert chipseq.shuffle_labels().sha256 == mixed.sha256 != chipseq.shuffle_labels(1).sha256
 
 
@@ -348,20 +350,23 @@ NAMES = ["MAX.top500.a", "MAX.top500.b", "MAX.K562.c", "SP1.K562.d", "MEF2A.top5
 @given(st.lists(st.lists(st.sampled_from(NAMES), min_size=1, unique=True), min_size=1, max_size=12))
 def test_a_list_is_told_from_the_others_of_its_factor_alone(sources):
     names, Y = chipseq.list_labels(sources)
-    there = {name for each in sources for name in each}
-    siblings = {name: {one for one in there if one.split(".")[0] == name.split(".")[0]} for name in there}
+    there = {name for source in sources for name in source}
+    siblings = {
+        name: {other for other in there if other.split(".")[0] == name.split(".")[0]} for name in there
+    }
     assert names == tuple(sorted(name for name in there if len(siblings[name]) > 1))
     assert Y.tolist() == [
-        [1 if name in each else 0 if siblings[name] & set(each) else -1 for name in names] for each in sources
+        [1 if name in source else 0 if siblings[name] & set(source) else -1 for name in names]
+        for source in sources
     ]
 
 
 def test_the_lists_of_every_factor_with_several_are_asked_for(data):
-    found = chipseq.which_list()
-    assert found.task == "chipseq-source"
-    counts = Counter(name.split(".")[0] for name in found.classes)
+    labels = chipseq.which_list()
+    assert labels.task == "chipseq-source"
+    counts = Counter(name.split(".")[0] for name in labels.classes)
     assert counts == {"CEBPB": 10, "MAFK": 7, "MAX": 9, "MEF2A": 2}
-    for name, split in found.splits.items():
+    for name, split in labels.splits.items():
         rows = set(map(bytes, data.splits[name].X))
         assert all(bytes(row) in rows for row in split.X)
         assert (split.Y >= 0).any(axis=1).all()
@@ -370,8 +375,8 @@ def test_the_lists_of_every_factor_with_several_are_asked_for(data):
 
 @given(motifs=motif_sets(max_width=8), sequence=st.text("ACGT", min_size=8, max_size=15))
 def test_best_hits_are_the_best_windows(motifs, sequence):
-    found = chipseq.best_hits(dataset.one_hot([sequence]), motifs)[0]
-    for motif, score in zip(motifs, found, strict=True):
+    scores = chipseq.best_hits(dataset.one_hot([sequence]), motifs)[0]
+    for motif, score in zip(motifs, scores, strict=True):
         strands = (sequence, sequence.translate(COMPLEMENT)[::-1])
         best = max(
             sum(
@@ -396,9 +401,9 @@ def test_a_factors_own_motif_tells_its_loci_better_than_chance(data):
 
 @pytest.mark.parametrize("which", RELEVANT)
 def test_relevant_motifs_are_those_of_the_labels(which, data):
-    found = relevant_ids(data.classes, which)
-    assert tuple(found) == data.classes
-    assert all(found[factor] == RELEVANT[which][factor] for factor in found)
+    ids = relevant_ids(data.classes, which)
+    assert tuple(ids) == data.classes
+    assert all(ids[factor] == RELEVANT[which][factor] for factor in ids)
     assert relevant_ids(FACTORS, which) == relevant_ids(["class 0", "class 1"], which) == RELEVANT[which]
 
 

@@ -64,9 +64,9 @@ def test_the_released_layouts_are_read(tmp_path):
                 file[f"Y_{part}"] = split.Y.astype(float)
         with pytest.raises(UsageError, match="does not say which task it holds"):
             read(tmp_path / f"{name}.h5")
-        found = read(tmp_path / f"{name}.h5", name)
-        assert (found.task, found.sha256) == (name, data.sha256)
-        assert found.classes[11] == "class 11"
+        content = read(tmp_path / f"{name}.h5", name)
+        assert (content.task, content.sha256) == (name, data.sha256)
+        assert content.classes[11] == "class 11"
 
 
 def _spoil(path: Path, how: str) -> None:
@@ -139,11 +139,11 @@ def test_whatever_a_file_says_of_itself_json_can_hold(tmp_path):
         file.attrs["classes"] = np.array([b"factor"] * 12)
         del file["motif_train"]
         file.create_group("motif_train")
-    found = read(path)
-    assert json.loads(json.dumps(found.attributes, allow_nan=False))["source"] == "lab"
-    assert found.attributes["latin"] == "M\ufffdller"
-    assert found.classes == ("factor",) * 12
-    assert set(found.train.truth) == {"strand", "start"}
+    data = read(path)
+    assert json.loads(json.dumps(data.attributes, allow_nan=False))["source"] == "lab"
+    assert data.attributes["latin"] == "M\ufffdller"
+    assert data.classes == ("factor",) * 12
+    assert set(data.train.truth) == {"strand", "start"}
 
 
 def test_the_task_asked_for_is_the_task_of_the_file(tmp_path):

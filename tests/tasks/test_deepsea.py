@@ -107,22 +107,23 @@ def test_rows_channels_and_labels(seed, rows, positive, chunks, block, dtype, tm
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(deepsea, "BLOCK", block)
         patch.setattr(deepsea, "ROWS_WRITTEN", 3)
-        found = deepsea.convert(put(folder / "bundle", made, chunks, dtype), folder / "invivo.h5")
+        conversion = deepsea.convert(put(folder / "bundle", made, chunks, dtype), folder / "invivo.h5")
     data = dataset.read(folder / "invivo.h5")
     assert (data.task, data.classes, data.length) == ("invivo", tuple(FACTORS), 1000)
-    assert found.data_sha256 == data.sha256
+    assert conversion.data_sha256 == data.sha256
     for split, (texts, labels) in made.items():
         kept = [row for row in range(len(texts)) if any(labels[row, index] for index in INDICES)]
         expected = [[int(labels[row, index]) for index in INDICES] for row in kept]
-        letters = [["ACGT"[base.argmax()] if base.any() else "N" for base in X] for X in data.splits[split].X]
+        X = data.splits[split].X
+        letters = np.array(list("ACGTN"))[np.where(X.any(-1), X.argmax(-1), 4)]
         assert ["".join(sequence) for sequence in letters] == [texts[row] for row in kept]
         assert data.splits[split].Y.tolist() == expected
-        assert found.rows[split] == len(texts)
-        assert found.sequences[split] == len(kept)
-        assert found.positives[split] == tuple(map(sum, zip(*expected, strict=True)))
+        assert conversion.rows[split] == len(texts)
+        assert conversion.sequences[split] == len(kept)
+        assert conversion.positives[split] == tuple(map(sum, zip(*expected, strict=True)))
     training = [made["train"][0][row] for row in np.flatnonzero(made["train"][1][:, INDICES].any(1))]
-    assert found.cg == sum(text.count("CG") for text in training)
-    assert found.gc == sum(text.count("GC") for text in training)
+    assert conversion.cg == sum(text.count("CG") for text in training)
+    assert conversion.gc == sum(text.count("GC") for text in training)
 
 
 @given(
@@ -184,9 +185,9 @@ def test_the_papers_own_numbers_differ_in_nothing():
     ],
 )
 def test_where_the_validation_rows_are_counted(train, test, validation):
-    found = replace(published(), sequences={"train": train, "valid": 490, "test": test})
-    assert found.validation == validation
-    lines = deepsea.differences(found)
+    changed = replace(published(), sequences={"train": train, "valid": 490, "test": test})
+    assert changed.validation == validation
+    lines = deepsea.differences(changed)
     assert len(lines) == (validation is None)
     assert all(f"{count:,}" in line for line in lines for count in (train, test, 490, 270_382, 23_768))
 
@@ -196,8 +197,8 @@ def test_where_the_validation_rows_are_counted(train, test, validation):
 def test_a_class_with_another_count_is_named(split, place):
     counts = list(published().positives[split])
     counts[place] += 2
-    found = replace(published(), positives={**published().positives, split: tuple(counts)})
-    (line,) = deepsea.differences(found)
+    changed = replace(published(), positives={**published().positives, split: tuple(counts)})
+    (line,) = deepsea.differences(changed)
     expected = published().positives[split][place]
     for part in (
         f"{split}.mat",
@@ -211,8 +212,8 @@ def test_a_class_with_another_count_is_named(split, place):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_other_numbers_of_rows_are_named(split):
-    found = replace(published(), rows={**deepsea.BUNDLE_ROWS, split: 7})
-    (line,) = deepsea.differences(found)
+    changed = replace(published(), rows={**deepsea.BUNDLE_ROWS, split: 7})
+    (line,) = deepsea.differences(changed)
     assert f"{split}.mat has 7 rows" in line
     assert f"{deepsea.BUNDLE_ROWS[split]:,}" in line
 
@@ -378,22 +379,22 @@ def test_the_command(command, source, bundle, tmp_path):
     out = tmp_path / "invivo.h5"
     code, text, err = command("data", "deepsea", "--source", source, "--out", out, "--json")
     assert code == 0
-    found = json.loads(text)
+    document = json.loads(text)
     data = dataset.read(out)
-    assert found["path"] == str(out)
-    assert found["sequences"] == {name: len(split.Y) for name, split in data.splits.items()}
-    assert found["rows"] == {"train": 9, "valid": 4, "test": 5}
-    assert found["data_sha256"] == data.sha256
-    assert found["validation_in"] is None
+    assert document["path"] == str(out)
+    assert document["sequences"] == {name: len(split.Y) for name, split in data.splits.items()}
+    assert document["rows"] == {"train": 9, "valid": 4, "test": 5}
+    assert document["data_sha256"] == data.sha256
+    assert document["validation_in"] is None
     for name, split in data.splits.items():
-        assert found["positives"][name] == dict(zip(FACTORS, split.Y.sum(0).tolist(), strict=True))
+        assert document["positives"][name] == dict(zip(FACTORS, split.Y.sum(0).tolist(), strict=True))
     assert any(
-        "train.mat has 9 rows, the bundle of DeepSEA 4,400,000" in line for line in found["differences"]
+        "train.mat has 9 rows, the bundle of DeepSEA 4,400,000" in line for line in document["differences"]
     )
-    assert all(line in " ".join(err.split()) for line in found["differences"])
+    assert all(line in " ".join(err.split()) for line in document["differences"])
 
     time.sleep(1.1)  # HDF5 would keep the time in seconds
     code, text, err = command("data", "deepsea", "--source", source, "--out", out)
     assert code == 0
-    assert found["sha256"] in text
+    assert document["sha256"] in text
     assert "not the data that the paper used" in err

@@ -29,9 +29,9 @@ def test_a_table_gives_labels_in_the_order_of_the_sequences(data, tmp_path_facto
     path = tmp_path_factory.mktemp("labels") / "labels"
     raw = text.encode(data.draw(st.sampled_from(["utf-8", "utf-8-sig"])))
     path.write_bytes(gzip.compress(raw) if data.draw(st.booleans()) else raw)
-    found, names = labels.read(path, [f"chr1:{i}" for i in range(count)])
-    assert found.dtype == np.int8
-    assert found.tolist() == Y
+    labels_read, names = labels.read(path, [f"chr1:{i}" for i in range(count)])
+    assert labels_read.dtype == np.int8
+    assert labels_read.tolist() == Y
     assert names == tuple(f"factor {number}" for number in range(classes))
 
 

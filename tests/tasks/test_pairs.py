@@ -20,8 +20,8 @@ def drawn():
 def placed(split, row):
     """The motifs of a sequence in the order in which they lie: which, first position, last position."""
     which, starts = split.truth["motif"][row], split.truth["start"][row]
-    found = [(int(m), int(s), int(s) + WIDTHS[m]) for m, s in zip(which, starts, strict=True) if m >= 0]
-    return sorted(found, key=lambda each: each[1])
+    motifs = [(int(m), int(s), int(s) + WIDTHS[m]) for m, s in zip(which, starts, strict=True) if m >= 0]
+    return sorted(motifs, key=lambda motif: motif[1])
 
 
 def test_a_label_is_set_where_its_pair_lies_at_its_distance_and_in_its_order(drawn):
@@ -29,9 +29,9 @@ def test_a_label_is_set_where_its_pair_lies_at_its_distance_and_in_its_order(dra
         for row, labels in enumerate(split.Y):
             motifs = placed(split, row)
             lying = {
-                (one[0], other[0])
-                for one, other in pairwise(motifs)
-                if other[1] - one[2] == pairs.GAP and one[1] // 100 == other[1] // 100
+                (first[0], other[0])
+                for first, other in pairwise(motifs)
+                if other[1] - first[2] == pairs.GAP and first[1] // 100 == other[1] // 100
             }
             assert set(np.flatnonzero(labels)) == {k for k, pair in enumerate(pairs.PAIRS) if pair in lying}
 
@@ -40,8 +40,8 @@ def test_motifs_lie_in_their_half_and_do_not_overlap(drawn):
     for row in range(len(drawn.train.Y)):
         motifs = placed(drawn.train, row)
         assert motifs[-1][2] <= 200
-        assert all(other[1] >= one[2] for one, other in pairwise(motifs))
-        assert all(one[1] // 100 == (one[2] - 1) // 100 for one in motifs)
+        assert all(other[1] >= first[2] for first, other in pairwise(motifs))
+        assert all(motif[1] // 100 == (motif[2] - 1) // 100 for motif in motifs)
 
 
 def test_what_is_planted_is_of_the_motif(drawn):
@@ -65,8 +65,8 @@ def test_that_both_motifs_are_there_does_not_tell_the_label(drawn):
 
 
 def test_the_same_seed_gives_the_same_data_and_another_does_not():
-    one, again, other = (pairs.generate(seed, sequences=50).sha256 for seed in (1, 1, 2))
-    assert one == again != other
+    first, again, other = (pairs.generate(seed, sequences=50).sha256 for seed in (1, 1, 2))
+    assert first == again != other
     assert pairs.generate(0, sequences=50).classes[0] == "+".join(list(FACTORS)[:2])
     with pytest.raises(UsageError, match="at least 10"):
         pairs.generate(0, sequences=9)

@@ -225,7 +225,7 @@ def test_normalised_gaps_are_scaled_uniform_variates():
     fast = synthetic.normalised_gaps(np.random.default_rng(5), np.full(draws, count), np.full(draws, free), 5)
     fast_seen = Counter(map(tuple, fast[:, : count + 1]))
     common = [gaps for gaps in slow | fast_seen if slow[gaps] + fast_seen[gaps] >= 20]
-    both = [[one[gaps] for gaps in common] for one in (slow, fast_seen)]
+    both = [[sums[gaps] for gaps in common] for sums in (slow, fast_seen)]
     assert stats.chi2_contingency(both).pvalue > RARE
 
 
@@ -245,7 +245,7 @@ def test_sequence_models_are_what_sequences_were_drawn_from():
 @pytest.mark.claim("SYN-6")
 def test_chance_sites_by_brute_force():
     data = synthetic.generate(3, RELEASED, 200)
-    found = synthetic.chance_sites(data.train)
+    shares = synthetic.chance_sites(data.train)
     index = 5
     pwm = embedded_motifs()[index].pwm
 
@@ -262,14 +262,14 @@ def test_chance_sites_by_brute_force():
         for slot in np.flatnonzero(truth["motif"][row] == index):
             begin = truth["start"][row, slot]
             true.append(score(x[begin : begin + len(pwm)], both[truth["strand"][row, slot]]))
-    assert found[index] == pytest.approx(np.mean(np.array(negatives) >= np.median(true)))
-    assert 0 < found.max() < 1
+    assert shares[index] == pytest.approx(np.mean(np.array(negatives) >= np.median(true)))
+    assert 0 < shares.max() < 1
 
 
 @pytest.mark.claim("SYN-6")
 def test_fewer_sites_asked_for_mean_fewer_chance_sites():
     split = synthetic.generate(3, RELEASED, 400).train
-    shares = [synthetic.chance_sites(split, share=found) for found in (1.0, 0.9, 0.5, 0.1)]
+    shares = [synthetic.chance_sites(split, share=share) for share in (1.0, 0.9, 0.5, 0.1)]
     for more, fewer in itertools.pairwise(shares):
         assert (fewer <= more).all()
         assert fewer.sum() < more.sum()
@@ -292,8 +292,8 @@ def test_planted_odds_compare_the_two_stories(pwm):
             letters = np.full((4, 4), 0.25)
             letters[start : start + len(pwm)] = matrix
             planted[row] += np.prod([letters[i, base] for i, base in enumerate(sequence)]) / len(sites)
-    found = synthetic.planted_odds(np.eye(4, dtype=np.uint8)[np.array(sequences)], Motif("m", "", pwm, 20))
-    np.testing.assert_allclose(found, planted * 4**4)
+    odds = synthetic.planted_odds(np.eye(4, dtype=np.uint8)[np.array(sequences)], Motif("m", "", pwm, 20))
+    np.testing.assert_allclose(odds, planted * 4**4)
     assert planted.sum() == pytest.approx(1)
 
 
@@ -322,3 +322,8 @@ def test_one_seed_gives_the_same_bytes_whatever_the_time(tmp_path):
 def test_what_cannot_be_drawn_is_refused(arguments, message):
     with pytest.raises(UsageError, match=message):
         synthetic.generate(**arguments)
+
+
+def test_a_motif_without_a_name_is_called_by_its_id():
+    motifs = [replace(motif, id=f"my{place}", name="") for place, motif in enumerate(embedded_motifs()[:5])]
+    assert synthetic.generate(0, sequences=20, motifs=motifs).classes == ("my0", "my1", "my2", "my3", "my4")

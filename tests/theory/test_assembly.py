@@ -98,12 +98,10 @@ def test_equals_brute_force(shape: tuple[int, int, int, int], chance, reach, ste
     assert isclose(bits(*shape, chance=chance, reach=reach, step=step), expected, abs_tol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "shape", [(1, 1, 2, 1), (2, 2, 2, 1), (4, 2, 3, 1), (3, 1, 2, 2), (2, 3, 2, 1)], ids=str
-)
+@pytest.mark.parametrize("shape", [(4, 2, 3, 1), (3, 1, 2, 2)], ids=str)
 def test_equals_a_simulation(shape: tuple[int, int, int, int]):
-    found = simulated(*shape, 1 / 16, 4, 20_000, np.random.default_rng(0))
-    assert abs(bits(*shape, chance=1 / 16) - found) < 0.02
+    estimate = simulated(*shape, 1 / 16, 4, 20_000, np.random.default_rng(0))
+    assert abs(bits(*shape, chance=1 / 16) - estimate) < 0.02
 
 
 @pytest.mark.claim("ASM-2")
@@ -120,10 +118,10 @@ def test_without_pooling_and_chance_a_wide_filter_knows_the_offset(reach, more):
 
 @pytest.mark.claim("ASM-2")
 def test_a_single_wide_window_tells_nothing_in_the_limit():
-    found = [bits(pool, pool, 1) for pool in (1, 4, 16, 64, 256, 1024, 4096)]
-    assert found[-1] < 1e-3
+    information = [bits(pool, pool, 1) for pool in (1, 4, 16, 64, 256, 1024, 4096)]
+    assert information[-1] < 1e-3
     assert bits(10**7, 10**7, 1) < 1e-6
-    assert found == sorted(found, reverse=True)
+    assert information == sorted(information, reverse=True)
 
 
 @given(st.integers(1, 12), st.integers(1, 6), CHANCES)
@@ -200,8 +198,8 @@ def test_of_the_papers_networks(name, rare, frequent):
     """
     (first, *_) = views(receptive_fields(VARIANTS[name].layers, 200))
     shape = (first.pool, first.stride, first.taps, first.dilation)
-    found = [bits(*shape, chance) for chance in (1 / 64, 1 / 16)]
-    assert [round(each, 2) for each in found] == [rare, frequent]
+    information = [bits(*shape, chance) for chance in (1 / 64, 1 / 16)]
+    assert [round(number, 2) for number in information] == [rare, frequent]
 
 
 # Networks.
@@ -212,17 +210,17 @@ def test_every_convolution_is_seen_once_in_order(network):
     layers, length = network
     fields = receptive_fields(layers, length)
     names = [row.name for row in fields.rows if row.kind == "conv"]
-    found = views(fields)
-    assert [each.name for each in found] == names
-    assert [each.read_by for each in found] == [*names[1:], ""][: len(names)]
-    for each in found:
-        assert each.bits == coincidence(each.pool, each.stride, each.taps, each.dilation)
-        assert ("dense" in each.features) == (not each.read_by)
+    layer_views = views(fields)
+    assert [view.name for view in layer_views] == names
+    assert [view.read_by for view in layer_views] == [*names[1:], ""][: len(names)]
+    for view in layer_views:
+        assert view.bits == coincidence(view.pool, view.stride, view.taps, view.dilation)
+        assert ("dense" in view.features) == (not view.read_by)
 
 
 def test_window_stride_taps_and_dilation_come_from_what_the_next_convolution_reads():
-    found = views(receptive_fields(parse_layers("conv19 pool4s2 conv7d3 pool3 conv5"), 400))
-    assert [(each.pool, each.stride, each.taps, each.dilation) for each in found] == [
+    layer_views = views(receptive_fields(parse_layers("conv19 pool4s2 conv7d3 pool3 conv5"), 400))
+    assert [(view.pool, view.stride, view.taps, view.dilation) for view in layer_views] == [
         (4, 2, 7, 3),
         (4 + 2 * 2, 2 * 3, 5, 1),
         (4 + 2 * 2, 2 * 3, 66, 1),
@@ -239,10 +237,10 @@ def test_where_branches_part_the_reader_that_can_learn_most_counts():
         Node(Layer("concat", name="both"), ("one", "five")),
         Node(Layer("global", name="end"), ("both",)),
     )
-    first, one, five = views(receptive_fields(Graph(nodes), 200))
+    first, this, five = views(receptive_fields(Graph(nodes), 200))
     assert (first.read_by, first.taps) == ("five", 5)
-    assert (one.read_by, one.taps) == (five.read_by, five.taps) == ("", 1)
-    assert all("branched" in each.features for each in (first, one, five))
+    assert (this.read_by, this.taps) == (five.read_by, five.taps) == ("", 1)
+    assert all("branched" in view.features for view in (first, this, five))
 
 
 def with_branch(branch):
@@ -256,8 +254,8 @@ def with_branch(branch):
         nodes.append(Node(Layer("add", name="join"), ("first", below)))
         below = "join"
     nodes.append(Node(replace(second, name="second"), (below,)))
-    found = views(receptive_fields(Graph((*nodes, Node(Layer("global", name="end"), ("second",)))), 60))
-    return [replace(each, features=frozenset()) for each in found]
+    layer_views = views(receptive_fields(Graph((*nodes, Node(Layer("global", name="end"), ("second",)))), 60))
+    return [replace(view, features=frozenset()) for view in layer_views]
 
 
 @pytest.mark.parametrize("branch", ["global", "pool9s1same", "pool3s1same pool3s1same"])
@@ -284,15 +282,15 @@ def test_a_residual_connection_is_passed_through():
         Node(Layer("add", name="add"), ("conv1", "conv2")),
         Node(Layer("conv", 7, padding="same", name="last"), ("add",)),
     )
-    found = views(receptive_fields(Graph(nodes), 50))
-    assert [each.read_by for each in found] == ["last", "last", ""]
-    assert ["branched" in each.features for each in found] == [True, True, False]
+    layer_views = views(receptive_fields(Graph(nodes), 50))
+    assert [view.read_by for view in layer_views] == ["last", "last", ""]
+    assert ["branched" in view.features for view in layer_views] == [True, True, False]
 
 
 @given(st.floats(0, 3.2), st.floats(0, 3.2), st.floats(0.1, 3), st.floats(0.1, 30))
-def test_the_curve_falls_through_a_half_at_its_midpoint(one, other, midpoint, slope):
+def test_the_curve_falls_through_a_half_at_its_midpoint(first, other, midpoint, slope):
     curve = Curve(0.01, midpoint, slope)
-    low, high = sorted((one, other))
+    low, high = sorted((first, other))
     assert 0 <= curve.fraction(high) <= curve.fraction(low) <= 1
     assert isclose(curve.fraction(midpoint), 0.5)
 
@@ -314,7 +312,7 @@ def test_classes_are_thirds(fraction, kind):
     ],
 )
 def test_what_is_peculiar_about_a_layer(text, features):
-    assert [each.features for each in views(receptive_fields(parse_layers(text), 400))] == features
+    assert [view.features for view in views(receptive_fields(parse_layers(text), 400))] == features
 
 
 convolutions = st.builds(
@@ -327,11 +325,19 @@ convolutions = st.builds(
 
 @given(st.lists(convolutions, min_size=1, max_size=3))
 def test_no_neuron_checks_more_letters_than_are_counted(layers):
-    """The letters that a neuron reaches, followed tap by tap; without dilation and strides, just these."""
+    """The letters that a neuron reaches, followed tap by tap."""
     fields = receptive_fields(layers, 500)
     name = fields.rows[-1].name
-    reached = len(neurons_see(fields, name, [0]))
-    counted = letters_covered(fields)[name]
-    assert reached <= counted
-    if all((layer.dilation, layer.stride) == (1, 1) for layer in layers):
-        assert reached == counted == fields.rows[-1].size
+    assert len(neurons_see(fields, name, [0])) <= letters_covered(fields)[name]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 5))
+def test_the_letters_of_filters_side_by_side_or_far_apart_are_counted_exactly(sizes, last):
+    """Taps of neighbours share letters; those dilated by what is below share none."""
+    beside = [Layer("conv", size, padding="valid") for size in sizes]
+    whole = 1 + sum(size - 1 for size in sizes)
+    apart = Layer("conv", last, dilation=whole, padding="valid")
+    fields = receptive_fields((*beside, apart), 500)
+    *_, below, top = (row.name for row in fields.rows)
+    assert letters_covered(fields)[below] == len(neurons_see(fields, below, [0])) == whole
+    assert letters_covered(fields)[top] == len(neurons_see(fields, top, [0])) == whole * last

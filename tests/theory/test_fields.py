@@ -186,9 +186,9 @@ def test_first_layer_sees_its_filter(k):
 def test_pooling_enlarges_the_field_and_its_stride_sets_the_overlap(k, p, s):
     fields = receptive_fields([Layer("conv", k), Layer("pool", p, stride=s)], 100)
     row = fields.rows[1]
-    one, next_one = (set(positions_seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
-    assert len(one) == row.size == k + p - 1
-    assert len(one & next_one) == row.overlap == max(0, k + p - 1 - s)
+    first, next_one = (set(positions_seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
+    assert len(first) == row.size == k + p - 1
+    assert len(first & next_one) == row.overlap == max(0, k + p - 1 - s)
 
 
 @pytest.mark.claim("RF-4")
@@ -196,8 +196,8 @@ def test_pooling_enlarges_the_field_and_its_stride_sets_the_overlap(k, p, s):
 def test_windows_that_do_not_overlap_share_all_but_one_position_of_a_filter(k, p):
     fields = receptive_fields(parse_layers(f"conv{k}valid pool{p}"), 200)
     row = fields.rows[1]
-    one, next_one = (set(positions_seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
-    assert len(one & next_one) == row.overlap == k - 1
+    first, next_one = (set(positions_seen(fields, "pool1", [neuron]).tolist()) for neuron in (0, 1))
+    assert len(first & next_one) == row.overlap == k - 1
     assert row.overlap_share == pytest.approx((k - 1) / (k + p - 1))
     larger = receptive_fields(parse_layers(f"conv{k}valid pool{p + 1}"), 200).rows[1]
     assert larger.overlap_share < row.overlap_share or k == 1

@@ -57,13 +57,13 @@ def held(world, spread):
 
 @given(worlds)
 def test_the_width_is_the_least_that_holds_its_share_of_one_more_network_than_there_are(world):
-    found = width([outcome(p, *trials) for p, trials in world])
+    scales = width([outcome(p, *trials) for p, trials in world])
     n = len(world)
-    if found == inf:
+    if scales == inf:
         assert LEVEL * (n + 1) > n
         return
-    assert held(world, found) * n >= LEVEL * (n + 1) - 1e-6
-    assert held(world, found * (1 - 1e-9) - 1e-9) * n < LEVEL * (n + 1)
+    assert held(world, scales) * n >= LEVEL * (n + 1) - 1e-6
+    assert held(world, scales * (1 - 1e-9) - 1e-9) * n < LEVEL * (n + 1)
 
 
 def test_an_interval_holds_its_share_of_trainings_of_networks_like_those_registered():
@@ -73,7 +73,7 @@ def test_an_interval_holds_its_share_of_trainings_of_networks_like_those_registe
         p = rng.random(21)
         mistake, scatter = rng.normal(0, 0.2, 21), rng.gamma(1, 0.1, 21)
         trials = np.clip(p[:, None] + mistake[:, None] + rng.normal(0, 1, (21, 3)) * scatter[:, None], 0, 1)
-        spread = width([outcome(*each) for each in zip(p[:20], *trials[:20].T, strict=True)])
+        spread = width([outcome(*case) for case in zip(p[:20], *trials[:20].T, strict=True)])
         low, high = interval(p[20], spread)
         inside += low <= trials[20, 0] <= high
     assert LEVEL - 0.03 < inside / worlds_ < LEVEL + 0.08
@@ -117,18 +117,18 @@ def within_reach(view):
 
 
 @given(seen, seen)
-def test_layers_are_alike_whose_numbers_differ_by_half_at_most(one, other):
+def test_layers_are_alike_whose_numbers_differ_by_half_at_most(first, other):
     factors = [
-        (one.pool, other.pool),
-        (one.stride * one.dilation, other.stride * other.dilation),
+        (first.pool, other.pool),
+        (first.stride * first.dilation, other.stride * other.dilation),
         [
-            sum(i * each.stride * each.dilation <= each.pool + 4 for i in range(each.taps))
-            for each in (one, other)
+            sum(i * view.stride * view.dilation <= view.pool + 4 for i in range(view.taps))
+            for view in (first, other)
         ],
     ]
     near = all(2 * max(pair) <= 3 * min(pair) for pair in factors)
-    assert alike(one, other) == alike(other, one) == (near and one.features == other.features)
-    assert alike(one, one)
+    assert alike(first, other) == alike(other, first) == (near and first.features == other.features)
+    assert alike(first, first)
     assert LIKE == 1.5
 
 
@@ -152,8 +152,8 @@ def test_a_number_is_given_where_the_curve_was_right_about_networks_like_it():
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_what_no_network_had_is_said_in_words(name):
-    found = outside(replace(SEEN, features=frozenset({name})), 19, "relu", [outcome(0.5, 0.5)])
-    assert found == f"no network like it was trained, as {FEATURES[name]}"
+    reason = outside(replace(SEEN, features=frozenset({name})), 19, "relu", [outcome(0.5, 0.5)])
+    assert reason == f"no network like it was trained, as {FEATURES[name]}"
 
 
 @pytest.mark.parametrize(
@@ -177,6 +177,8 @@ def test_outside_of_what_was_tested_there_is_no_number_but_a_reason(text, words)
     assert words in first.outside
     assert (first.relevant, first.kind, first.share) == (None, None, "–")
     assert first.expected.startswith("outside what was tested: ")
+    (inside, *_) = prediction.predict(receptive_fields(VARIANTS["cnn-25"].layers, 200))
+    assert (inside.outside, inside.expected) == ("", str(inside.kind))
 
 
 @pytest.mark.parametrize("activation", ["exponential", "softplus", "leaky_relu", "linear"])
@@ -192,7 +194,7 @@ def test_other_activations_than_relu_are_outside(activation):
 def test_what_is_known_of_another_activation_is_said_of_the_network_most_alike():
     near = outcome(0.0, 0.9, 0.95, network="near")
     far = outcome(0.0, 0.1, view=replace(SEEN, pool=40, stride=40), network="far")
-    switched = [replace(each, activation="exponential") for each in (far, near)]
+    switched = [replace(outcome_, activation="exponential") for outcome_ in (far, near)]
     said = outside(SEEN, 19, "exponential", [], switched)
     assert said.endswith("the forecast is made for ReLU; near with exponential came out at 0.93")
     assert outside(SEEN, 19, "tanh", [], switched).endswith(
@@ -217,13 +219,16 @@ def test_a_share_is_given_unless_it_is_untested_or_cannot_be_measured(network):
     layers, length = network
     fields = receptive_fields(layers, length)
     blurred = unreadable(fields)
-    for each in predict(fields):
-        assert (each.relevant is None) == bool(each.outside or blurred[each.name])
-        assert (each.kind is None) == bool(each.outside)
-        assert each.low <= each.curve <= each.high
-        record = each.record()
+    for forecast in predict(fields):
+        assert (forecast.relevant is None) == bool(forecast.outside or blurred[forecast.name])
+        assert (forecast.kind is None) == bool(forecast.outside)
+        assert forecast.low <= forecast.curve <= forecast.high
+        record = forecast.record()
         assert {type(record[name]) for name in ("relevant", "low", "high")} <= {float, type(None)}
-        assert each.relevant is None or each.share == f"{each.curve:.2f} [{each.low:.2f}, {each.high:.2f}]"
+        assert (
+            forecast.relevant is None
+            or forecast.share == f"{forecast.curve:.2f} [{forecast.low:.2f}, {forecast.high:.2f}]"
+        )
 
 
 @given(networks())
@@ -249,12 +254,12 @@ def test_filters_cannot_be_read_above_pooling_and_strides(network):
     ],
 )
 def test_the_layer_that_holds_whole_motifs(name, layer, readable):
-    found = predicted(str(VARIANTS[name]))
-    assert prediction.whole_motifs_in(found) == layer
+    predictions = predicted(str(VARIANTS[name]))
+    assert prediction.whole_motifs_in(predictions) == layer
     assert prediction.whole_motifs_in(predicted("conv7 conv7 pool100")) is None
     if layer:
-        (one,) = (each for each in found if each.name == layer)
-        assert (one.unreadable == "") == readable == ("cannot be read" not in one.expected)
+        (matching,) = (expected for expected in predictions if expected.name == layer)
+        assert (matching.unreadable == "") == readable == ("cannot be read" not in matching.expected)
 
 
 # --- what ships ------------------------------------------------------------------------------------------
@@ -264,18 +269,22 @@ def test_outcomes_survive_json():
     known = prediction.outcomes()
     again = Outcomes.read(json.loads(json.dumps(known.document())))
     assert again == known
-    assert {each.registered for each in known.layers} >= {0, 1}
-    assert {each.activation for each in known.layers} == {"relu"}
-    assert "relu" not in {each.activation for each in known.switched} >= {"exponential"}
+    assert {layer.registered for layer in known.layers} >= {0, 1}
+    assert {layer.activation for layer in known.layers} == {"relu"}
+    assert "relu" not in {layer.activation for layer in known.switched} >= {"exponential"}
 
 
 def test_a_document():
-    found = predicted("conv19 pool2 conv5 pool50")
-    written = prediction.document(found)
+    predictions = predicted("conv19 pool2 conv5 pool50")
+    written = prediction.document(predictions)
     assert written["whole_motifs_in"] == "conv2"
     first, second = written["layers"]
     assert first["name"] == "conv1"
-    assert (first["relevant"], first["low"], first["high"]) == (found[0].curve, found[0].low, found[0].high)
+    assert (first["relevant"], first["low"], first["high"]) == (
+        predictions[0].curve,
+        predictions[0].low,
+        predictions[0].high,
+    )
     assert (first["prediction"], first["outside"], first["unreadable"]) == ("distributed", None, None)
     assert (second["relevant"], second["prediction"]) == (None, "localist")
     assert second["unreadable"].startswith("pool1 pools before it")

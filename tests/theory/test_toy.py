@@ -36,11 +36,11 @@ def taken_out(name: str) -> str:
     return toy.SEQUENCE[:start] + "N" * len(name) + toy.SEQUENCE[start + len(name) :]
 
 
-def fires(found: toy.SecondLayerFilter, sequence: str, pool: int, stride: int) -> bool:
+def fires(filter_: toy.SecondLayerFilter, sequence: str, pool: int, stride: int) -> bool:
     """Whether a second-layer filter fires anywhere, with room for it at both ends of the pooled map."""
-    room = pool * stride * len(found.weights)
+    room = pool * stride * len(filter_.weights)
     pooled = toy.max_pool(toy.scan("N" * room + sequence + "N" * room), pool, stride)
-    return bool((found.respond(pooled) > 0).any())
+    return bool((filter_.respond(pooled) > 0).any())
 
 
 def lit(pooled: np.ndarray) -> toy.Lit:
@@ -61,8 +61,8 @@ def stacked(windows: list[toy.Lit], width: int, channels: int) -> np.ndarray:
 @pytest.mark.claim("TOY-1", "TOY-2")
 def test_the_sequence_holds_the_parts_in_the_patterns_and_nowhere_else():
     expected = {start + offset for name, start in toy.STARTS.items() for offset in parts_of(name)}
-    found = {i for i in range(58) if toy.SEQUENCE[i : i + 3] in toy.PARTS}
-    assert found == expected
+    starts = {i for i in range(58) if toy.SEQUENCE[i : i + 3] in toy.PARTS}
+    assert starts == expected
     assert len(toy.SEQUENCE) == 60
     for name, start in toy.STARTS.items():
         stands = toy.SEQUENCE[start : start + len(name)]
@@ -95,10 +95,10 @@ def test_padding_of_three_keeps_the_map_as_long_as_the_sequence(sequence):
 def test_at_pool_3_a_filter_for_each_pattern_is_found_and_works():
     model = toy.toy_model(3)
     assert model.resolved == {"CACGTG": True, "GTGCAC": True, "CACNNGTG": True}
-    for name, found in model.filters.items():
-        assert found is not None
-        assert found.weights.shape == (3, 2)
-        responses = found.respond(toy.max_pool(FIGURE, 3, 3))
+    for name, filter_ in model.filters.items():
+        assert filter_ is not None
+        assert filter_.weights.shape == (3, 2)
+        responses = filter_.respond(toy.max_pool(FIGURE, 3, 3))
         (where,) = np.flatnonzero(responses > 0)
         field = range(3 * where, 3 * where + 9)
         parts = [toy.STARTS[name] + offset for _, offset in toy.parse_pattern(name).features]
@@ -108,9 +108,9 @@ def test_at_pool_3_a_filter_for_each_pattern_is_found_and_works():
 @pytest.mark.claim("TOY-1")
 def test_over_all_phases_cacnngtg_passes_for_cacgtg_in_one_of_three():
     assert toy.confusion(CACGTG, CACNNGTG, 3, 3) == Fraction(1, 3)
-    found = toy.toy_model(3).filters["CACGTG"]
-    assert found is not None
-    fooled = [fires(found, "N" * phase + "CACCGGTG" + "N" * 20, 3, 3) for phase in range(3)]
+    filter_ = toy.toy_model(3).filters["CACGTG"]
+    assert filter_ is not None
+    fooled = [fires(filter_, "N" * phase + "CACCGGTG" + "N" * 20, 3, 3) for phase in range(3)]
     assert fooled.count(True) == 1
 
 
@@ -166,9 +166,9 @@ def test_trying_every_small_filter_reaches_the_same_verdict(pool):
 def test_cacngtg_can_fire_the_filter_for_cacgtg():
     cacngtg = toy.parse_pattern("CACNGTG")
     assert toy.confusion(CACGTG, cacngtg, 3, 3) == Fraction(2, 3)
-    found = toy.toy_model(3).filters["CACGTG"]
-    assert found is not None
-    fooled = [fires(found, "N" * phase + "CACAGTG" + "N" * 20, 3, 3) for phase in range(3)]
+    filter_ = toy.toy_model(3).filters["CACGTG"]
+    assert filter_ is not None
+    fooled = [fires(filter_, "N" * phase + "CACAGTG" + "N" * 20, 3, 3) for phase in range(3)]
     assert fooled.count(True) == 2
 
 
@@ -180,11 +180,11 @@ def test_no_filter_at_pool_3_serves_cacgtg_in_every_phase_but_one_serves_gtgcac(
     }
     assert every[CACGTG] is None
     assert every[CACNNGTG] is None
-    found = every[GTGCAC]
-    assert found is not None
+    filter_ = every[GTGCAC]
+    assert filter_ is not None
     for phase in range(3):
         answers = {
-            sequence: fires(found, "N" * phase + sequence + "N" * 20, 3, 3)
+            sequence: fires(filter_, "N" * phase + sequence + "N" * 20, 3, 3)
             for sequence in ("CACGTG", "GTGCAC", "CACCGGTG", "TTTTTT")
         }
         assert answers == {"CACGTG": False, "GTGCAC": True, "CACCGGTG": False, "TTTTTT": False}
@@ -192,19 +192,19 @@ def test_no_filter_at_pool_3_serves_cacgtg_in_every_phase_but_one_serves_gtgcac(
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 4))
 def test_a_resolving_filter_works_where_it_should_and_only_there(pool, stride, width):
-    for name, found in toy.toy_model(pool, stride, width).filters.items():
-        if found is None:
+    for name, filter_ in toy.toy_model(pool, stride, width).filters.items():
+        if filter_ is None:
             continue
         for sequence in (toy.SEQUENCE, only(name)):
-            assert (found.respond(toy.max_pool(toy.scan(sequence), pool, stride)) > 0).any()
+            assert (filter_.respond(toy.max_pool(toy.scan(sequence), pool, stride)) > 0).any()
         for sequence in (taken_out(name), *(only(other) for other in toy.STARTS if other != name)):
-            assert not (found.respond(toy.max_pool(toy.scan(sequence), pool, stride)) > 0).any()
+            assert not (filter_.respond(toy.max_pool(toy.scan(sequence), pool, stride)) > 0).any()
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 4))
 def test_the_linear_programme_agrees_that_a_filter_exists(pool, stride, width):
     """The same question put to the LP, window by window: all that must fire against all that must not."""
-    for name, found in toy.toy_model(pool, stride, width).filters.items():
+    for name, filter_ in toy.toy_model(pool, stride, width).filters.items():
         maps = {
             sequence: toy.max_pool(toy.scan(sequence), pool, stride)
             for sequence in [toy.SEQUENCE, taken_out(name), *map(only, toy.STARTS)]
@@ -227,7 +227,7 @@ def test_the_linear_programme_agrees_that_a_filter_exists(pool, stride, width):
                 for chosen in product((False, True), repeat=len(spare))
             ]
             exists = exists or toy.separating_filter(between, silent, cut, 2) is not None
-        assert exists == (found is not None)
+        assert exists == (filter_ is not None)
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 3))
@@ -257,10 +257,10 @@ def test_moving_a_maximum_inside_its_window_changes_nothing_downstream(data, poo
     to = data.draw(st.integers(0, pool - 1))
     from_ = int(feature_map[at : at + pool, 0].argmax())
     moved[[at + from_, at + to], 0] = moved[[at + to, at + from_], 0]
-    found = toy.SecondLayerFilter(rng.normal(size=(1, 2)), 0.5)
+    filter_ = toy.SecondLayerFilter(rng.normal(size=(1, 2)), 0.5)
     before, after = toy.max_pool(feature_map, pool, pool), toy.max_pool(moved, pool, pool)
     np.testing.assert_array_equal(before, after)
-    np.testing.assert_array_equal(found.respond(before), found.respond(after))
+    np.testing.assert_array_equal(filter_.respond(before), filter_.respond(after))
     assert moved[at : at + pool, 0].argmax() == to
 
 
@@ -412,13 +412,13 @@ def test_an_interval_filter_fires_inside_its_interval_and_nowhere_else(data, wid
     units = list(product(range(width), range(channels)))
     most = data.draw(st.frozensets(st.sampled_from(units), min_size=1))
     least = data.draw(st.frozensets(st.sampled_from(sorted(most))))
-    found = toy.interval_filter(least, most, width, channels)
+    made = toy.interval_filter(least, most, width, channels)
     every = [
         frozenset(u for u, on in zip(units, chosen, strict=True) if on)
         for chosen in product((False, True), repeat=len(units))
     ]
     for view, drawn in zip(every, stacked(every, width, channels), strict=True):
-        assert (found.respond(drawn)[0] > 0) == (least <= view <= most)
+        assert (made.respond(drawn)[0] > 0) == (least <= view <= most)
 
 
 SMALL_WEIGHTS = np.array(list(product(range(-3, 4), repeat=4)))
@@ -438,7 +438,7 @@ def test_the_linear_programme_against_every_small_integer_filter(data):
     window = st.frozensets(st.sampled_from(units))
     groups = data.draw(st.lists(st.lists(window, min_size=1, max_size=3), min_size=1, max_size=3))
     silent = data.draw(st.lists(window, max_size=4))
-    found = toy.separating_filter(groups, silent, 2, 2)
+    solution = toy.separating_filter(groups, silent, 2, 2)
     weights, bias = SMALL_WEIGHTS, SMALL_BIASES
 
     def responses(windows):  # (filters, biases, windows)
@@ -447,23 +447,23 @@ def test_the_linear_programme_against_every_small_integer_filter(data):
     works = (responses(silent) <= 0).all(axis=-1)
     for group in groups:
         works &= (responses(group) > 0).any(axis=-1)
-    assert (found is not None) == bool(works.any())
-    if found is not None:
-        assert all(max(found.respond(w)[0] for w in stacked(group, 2, 2)) > 0 for group in groups)
-        assert all(found.respond(w)[0] <= 0 for w in stacked(silent, 2, 2))
+    assert (solution is not None) == bool(works.any())
+    if solution is not None:
+        assert all(max(solution.respond(w)[0] for w in stacked(group, 2, 2)) > 0 for group in groups)
+        assert all(solution.respond(w)[0] <= 0 for w in stacked(silent, 2, 2))
 
 
 @given(patterns, patterns, st.integers(1, 6), st.integers(1, 6), st.integers(1, 4))
 def test_a_filter_for_every_phase_works_in_every_phase(pattern, other, pool, stride, width):
-    found = toy.filter_for_every_phase(pattern, [other], pool, stride, width)
-    if found is None:
+    solution = toy.filter_for_every_phase(pattern, [other], pool, stride, width)
+    if solution is None:
         return
-    assert found.respond(np.zeros_like(found.weights))[0] <= 0
-    channels = found.weights.shape[1]
-    for each, expected in ((pattern, True), (other, False)):
+    assert solution.respond(np.zeros_like(solution.weights))[0] <= 0
+    channels = solution.weights.shape[1]
+    for own, expected in ((pattern, True), (other, False)):
         for phase in range(stride):
-            seen = list(toy.views(toy.signature(each, phase, pool, stride), width))
-            fired = [found.respond(view)[0] > 0 for view in stacked(seen, width, channels)]
+            seen = list(toy.views(toy.signature(own, phase, pool, stride), width))
+            fired = [solution.respond(view)[0] > 0 for view in stacked(seen, width, channels)]
             assert any(fired) == expected
 
 
@@ -561,12 +561,12 @@ def test_what_makes_no_sense_is_refused(call, message):
 def test_a_pattern_is_its_parts_in_order(pieces):
     text = "".join(pieces)
     words = [text[i : i + 3] for i in range(len(text))]
-    found = [(toy.PARTS.index(word), i + 1) for i, word in enumerate(words) if word in toy.PARTS]
-    if len(found) < 2:
+    parts = [(toy.PARTS.index(word), i + 1) for i, word in enumerate(words) if word in toy.PARTS]
+    if len(parts) < 2:
         with pytest.raises(UsageError):
             toy.parse_pattern(text)
     else:
-        assert toy.parse_pattern(text) == toy.Pattern(text, tuple(found))
+        assert toy.parse_pattern(text) == toy.Pattern(text, tuple(parts))
 
 
 @given(st.sets(st.tuples(st.integers(0, 12), st.integers(0, 1))))
@@ -577,8 +577,10 @@ def test_a_signature_is_read_back_from_its_line(lit_bins):
     for run in runs:
         held, _, times = run.partition(" x")
         bins += [() if held == "-" else tuple(held.split("+"))] * int(times or 1)
-    assert bins == [tuple(parts) for parts in toy.signature_bins(lit_bins)]
-    assert all(one.partition(" x")[0] != other.partition(" x")[0] for one, other in pairwise(runs))
+    last = max((at for at, _ in lit_bins), default=-1)
+    expected = [tuple(p for i, p in enumerate(toy.PARTS) if (at, i) in lit_bins) for at in range(last + 1)]
+    assert bins == expected == [tuple(parts) for parts in toy.signature_bins(lit_bins)]
+    assert all(first.partition(" x")[0] != other.partition(" x")[0] for first, other in pairwise(runs))
 
 
 @pytest.mark.parametrize("part", ["G", "CA", "CAT", "CATG", "GATCA", "GATTCA"])

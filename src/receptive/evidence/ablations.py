@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from receptive.evidence import claims, measured
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, contrast, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, combine_trials, sample
 from receptive.evidence.verdicts import Comparison, compare
 from receptive.protocols import AGAIN, DISCREPANCIES, PAPER, READING, RELEASED, Protocol, reread
 from receptive.replication.targets import ABLATIONS
@@ -93,7 +93,7 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
         elif (switched := protocol.differences(RELEASED).keys()) and switched <= READING:
             differences = _of_pairs(values, again)
         else:
-            differences = _of_groups(values, _values(held[RELEASED], variant))
+            differences = _differences(values, _values(held[RELEASED], variant))
         compared.append(Row(variant, protocol, values, differences))
     return tuple(compared)
 
@@ -106,21 +106,14 @@ def _of_pairs(first: Values, again: Values) -> dict[str, Interval | None]:
     """Take the differences of two readings over the trials in which the weights, and so the AU-ROC, agree."""
     scores = again["auroc"]
     same = [trial for trial, score in first["auroc"].items() if scores.get(trial) == score]
-    if len(same) < LEAST_TRIALS:
-        return dict.fromkeys(COLUMNS)
-    return {
-        column: contrast((1, sample([first[column][trial] - again[column][trial] for trial in same])))
-        for column in COLUMNS
-    }
+    shared = {name: {trial: own[trial] for trial in same} for name, own in first.items()}
+    return _differences(shared, again, by_trial=True)
 
 
-def _of_groups(first: Values, other: Values) -> dict[str, Interval | None]:
+def _differences(first: Values, other: Values, by_trial: bool = False) -> dict[str, Interval | None]:
     if min(len(first["auroc"]), len(other["auroc"])) < LEAST_TRIALS:
         return dict.fromkeys(COLUMNS)
-    samples = [
-        {column: sample(list(group[column].values())) for column in COLUMNS} for group in (first, other)
-    ]
-    return {column: contrast((1, samples[0][column]), (-1, samples[1][column])) for column in COLUMNS}
+    return {column: combine_trials(by_trial, (1, first[column]), (-1, other[column])) for column in COLUMNS}
 
 
 def read(store: Path | str) -> Switches:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from math import log
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 from zipfile import BadZipFile
 
 import numpy as np
@@ -134,24 +134,27 @@ class Truth:
     chance: float
 
 
-def read_truth(folder: Path | str) -> Truth | None:
-    """Read what a run's network finds of the truth; ``None`` if that was not measured.
+FILES = {Epochs: EPOCHS, Importance: IMPORTANCE, Truth: TRUTH}
+Record = TypeVar("Record", Epochs, Importance, Truth)
+
+
+def read_record(folder: Path | str, record: type[Record]) -> Record | None:
+    """Read one of the extra measurements of a run; ``None`` if it was not made.
+
+    Args:
+        folder: the run's.
+        record: `Epochs`, `Importance` or `Truth`.
 
     Raises:
         ReceptiveError: the file is damaged.
     """
-    truth = _fields(Path(folder) / TRUTH, Truth)
-    return None if truth is None else Truth(**truth)
-
-
-def read_epochs(folder: Path | str) -> Epochs | None:
-    """Read what was kept of a run over epochs; ``None`` if nothing was.
-
-    Raises:
-        ReceptiveError: the file is damaged.
-    """
-    epochs = _fields(Path(folder) / EPOCHS, Epochs)
-    return None if epochs is None else Epochs(**epochs)
+    path = Path(folder) / FILES[record]
+    if kind(path) != "file":
+        return None
+    names, content = [field.name for field in fields(record)], read_json(path)
+    if not isinstance(content, dict) or sorted(content) != sorted(names):
+        raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
+    return record(**{name: _freeze(value) for name, value in content.items()})
 
 
 def read_pwms(folder: Path | str) -> NDArray[np.float64]:
@@ -175,26 +178,6 @@ def read_pwms(folder: Path | str) -> NDArray[np.float64]:
         )
     shares: NDArray[np.float64] = pwms / np.maximum(pwms.sum(axis=-1, keepdims=True), 1)
     return shares
-
-
-def read_importance(folder: Path | str) -> Importance | None:
-    """Read how much each filter of a run matters; ``None`` if that was not measured.
-
-    Raises:
-        ReceptiveError: the file is damaged.
-    """
-    importance = _fields(Path(folder) / IMPORTANCE, Importance)
-    return None if importance is None else Importance(**importance)
-
-
-def _fields(path: Path, record: type) -> dict[str, Any] | None:
-    """Read the fields of a record, their lists as tuples."""
-    if kind(path) != "file":
-        return None
-    names, content = [field.name for field in fields(record)], read_json(path)
-    if not isinstance(content, dict) or sorted(content) != sorted(names):
-        raise ReceptiveError(f"{path}: expected the fields {', '.join(names)}")
-    return {name: _freeze(value) for name, value in content.items()}
 
 
 def _freeze(value: Any) -> Any:

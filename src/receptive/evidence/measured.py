@@ -8,7 +8,7 @@ from pathlib import Path
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence.claims import Quantity
-from receptive.evidence.kept import read_epochs, read_importance
+from receptive.evidence.kept import Epochs, Importance, read_record
 from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
@@ -187,10 +187,10 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
 def _kept_numbers(folder: Path, what: str) -> dict[str, float]:
     """Return the numbers of what was kept of a run; none that cannot be told."""
     numbers: dict[str, float | None] = {}
-    if what == "epochs" and (epochs := read_epochs(folder)):
+    if what == "epochs" and (epochs := read_record(folder, Epochs)):
         numbers = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}
         numbers |= {"gradient_lead": epochs.gradient_lead()}
-    elif what == "importance" and (importance := read_importance(folder)):
+    elif what == "importance" and (importance := read_record(folder, Importance)):
         numbers = {"importance_lead": importance.lead()}
     return {column: value for column, value in numbers.items() if value is not None}
 
@@ -247,6 +247,9 @@ def read_results(store: Path | str, protocol: str = "released", task: str = "syn
 
 def read_runs(store: Path | str, task: str = "*", protocol: str = "*") -> tuple[Run, ...]:
     """Read the runs of a store, by network, protocol and trial.
+
+    >>> [(run.plan.network.name, run.plan.trial) for run in read_runs("results", task="chipseq-source")]
+    [('cnn-25', 0), ('cnn-25', 1), ('cnn-25', 2)]
 
     Args:
         store: folder of runs.

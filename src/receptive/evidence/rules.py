@@ -1,6 +1,6 @@
 """The rules by which runs decide on the claims, each a function of measured results."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from math import isnan
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from receptive.evidence import claims
 from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import SCORES, Results, name_quantity
-from receptive.evidence.statistics import LEAST_TRIALS, Interval, contrast, sample
+from receptive.evidence.statistics import LEAST_TRIALS, Interval, combine_trials, contrast, sample
 from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 from receptive.tasks.registry import IN_VIVO as REAL
@@ -54,18 +54,7 @@ def below(results: Results, quantity: Quantity, limit: float) -> Evidence:
 def combine(results: Results, *terms: tuple[float, Quantity]) -> Interval:
     """Sum weighted means of quantities: trial by trial if all of them are of one network."""
     numbered = [(weight, results.by_number(what.variant, results.of(what))) for weight, what in terms]
-    return _sum(results.by_trial or len({what.variant for _, what in terms}) == 1, *numbered)
-
-
-def _sum(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
-    """Sum weighted means of numbered trials; trial by trial over those that all have."""
-    if not by_trial:
-        return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
-    shared = set.intersection(*(set(trials) for _, trials in terms))
-    if not shared:
-        return Interval(float("nan"), float("nan"), float("nan"))
-    sums = [sum(weight * trials[number] for weight, trials in terms) for number in sorted(shared)]
-    return contrast((1, sample(sums)))
+    return combine_trials(results.by_trial or len({what.variant for _, what in terms}) == 1, *numbered)
 
 
 def exceeds(results: Results, more: Quantity, other: Quantity, by: float = 0.0) -> Evidence:
@@ -242,7 +231,7 @@ def vivo_5(results: Results) -> Iterator[Evidence]:
     """Judge VIVO-5: with more filters more factors have one."""
     most, least = (results.by_number(v, results.factors_covered(v)) for v in (NUMBERS[-1], NUMBERS[0]))
     what = f"factors with a filter, {NUMBERS[-1]} − {NUMBERS[0]}"
-    yield Evidence(what, _sum(results.by_trial, (1, most), (-1, least)), "above", 0)
+    yield Evidence(what, combine_trials(results.by_trial, (1, most), (-1, least)), "above", 0)
 
 
 def vivo_6(results: Results) -> Iterator[Evidence]:
@@ -255,7 +244,7 @@ def vivo_7(results: Results) -> Iterator[Evidence]:
     deep = results.by_number("cnn-1", results.factors_covered("cnn-1", "conv2"))
     first = results.by_number("cnn-25", results.factors_covered("cnn-25"))
     what = "factors with a filter, cnn-1 conv2 − cnn-25"
-    yield Evidence(what, _sum(results.by_trial, (1, deep), (-1, first)), "above", 0)
+    yield Evidence(what, combine_trials(results.by_trial, (1, deep), (-1, first)), "above", 0)
 
 
 def vivo_8(results: Results) -> Iterator[Evidence]:

@@ -3,7 +3,7 @@
 Welch's interval is written out, as scipy has it for two samples only, and rules weigh up to eight.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, sqrt
 from typing import Any
@@ -85,6 +85,17 @@ def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> In
     ]
     half = float(stdtrit(1 / sum(shares), (1 + confidence) / 2)) * sqrt(total)
     return Interval(estimate, estimate - half, estimate + half)
+
+
+def combine_trials(by_trial: bool, *terms: tuple[float, Mapping[int, float]]) -> Interval:
+    """Sum weighted means of numbered trials; trial by trial over those that all have."""
+    if not by_trial:
+        return contrast(*((weight, sample(list(trials.values()))) for weight, trials in terms))
+    shared = set.intersection(*(set(trials) for _, trials in terms))
+    if not shared:
+        return Interval(float("nan"), float("nan"), float("nan"))
+    sums = [sum(weight * trials[number] for weight, trials in terms) for number in sorted(shared)]
+    return contrast((1, sample(sums)))
 
 
 def bootstrap(statistic: Callable[..., Any], *values: FloatArray) -> Interval:

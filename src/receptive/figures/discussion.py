@@ -72,7 +72,7 @@ def activations(results: Results) -> Figure:
             axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
             for place, network in enumerate(WHERE):
                 values = results.of(key(network + switch, column))
-                x = place + 0.15 * step
+                x = place + 0.1 * step
                 axes.plot([x] * len(values), values, ".", color="black", ms=3, alpha=0.5, zorder=4)
                 if values:
                     axes.plot([x], [np.mean(values)], marker, color=colour, ms=7)
@@ -102,10 +102,18 @@ def gains(results: Results) -> Figure:
         name = switch.partition("=")[2] or "relu"
         values = FUNCTIONS[name](sums) - FUNCTIONS[name](np.zeros(1))
         left.plot(sums, values / values[len(sums) // 2], color=colour, lw=1.4)
-        left.plot(sums[-1:], values[-1:] / values[len(sums) // 2], marker, color=colour, ms=6, clip_on=False)
+        left.plot(
+            sums[-1:],
+            values[-1:] / values[len(sums) // 2],
+            marker,
+            color=colour,
+            ms=6,
+            clip_on=False,
+            label=label,
+        )
         shares, x = results.of(key(f"cnn-2{switch}", "relevant")), gain(name)
         right.plot([x] * len(shares), shares, ".", color="black", ms=3, alpha=0.5, zorder=4)
-        right.plot([x], [np.mean(shares) if shares else np.nan], marker, color=colour, ms=7, label=label)
+        right.plot([x], [np.mean(shares) if shares else np.nan], marker, color=colour, ms=7)
         if not shares:
             right.axvline(x, color=colour, lw=1, ls=":")
     left.axhline(2, color="0.6", lw=1, ls="--")

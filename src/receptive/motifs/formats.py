@@ -21,10 +21,14 @@ from receptive.motifs.motif import ALPHABET, SITES, Motif
 
 
 def read_motifs(path: Path | str) -> tuple[Motif, ...]:
-    """Read a file of motifs, plain or gzipped, in whichever format of :func:`parse` it is.
+    """Read a file of motifs, plain or gzipped, in whichever format of :func:`parse_motifs` it is.
+
+    >>> from importlib.resources import files
+    >>> len(read_motifs(files("receptive") / "data" / "JASPAR_CORE_2016_vertebrates.meme.gz"))
+    519
 
     Raises:
-        ReceptiveError: the file cannot be read, or :func:`parse` refuses its text.
+        ReceptiveError: the file cannot be read, or :func:`parse_motifs` refuses its text.
     """
     return parse_motifs(read_text(path, "a file of motifs"), str(path))
 

@@ -19,6 +19,11 @@ FILE_TOLERANCE = 0.1
 def read_meme(path: Path | str) -> tuple[Motif, ...]:
     """Read the motifs of a MEME file, plain or gzipped.
 
+    >>> from importlib.resources import files
+    >>> motifs = read_meme(files("receptive") / "data" / "JASPAR_CORE_2016_vertebrates.meme.gz")
+    >>> len(motifs), motifs[0].id, motifs[0].name
+    (519, 'MA0002.2', 'RUNX1')
+
     Raises:
         ReceptiveError: the file cannot be read, or :func:`parse_meme` refuses its text.
     """

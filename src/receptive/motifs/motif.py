@@ -20,6 +20,10 @@ SITES = 20
 class Motif:
     """A named PWM.
 
+    >>> box = Motif("box", "E-box", np.eye(4)[[1, 0, 1, 2, 3, 2]], nsites=20)  # CACGTG
+    >>> box.width, box.dead
+    (6, False)
+
     Attributes:
         id: the identifier, for JASPAR the matrix id with its version; no spaces.
         name: the name of the factor, or "".

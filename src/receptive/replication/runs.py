@@ -163,6 +163,10 @@ class Filters:
 class Run:
     """A network trained once, its filters read and compared with JASPAR.
 
+    >>> run = load("results/synthetic/cnn-25/released/trial-0")
+    >>> run.plan.network.name, run.epochs, run.filters["conv1"].n, run.full_protocol
+    ('cnn-25', 46, 30, True)
+
     Attributes:
         plan: what determined it.
         auroc, aupr: test scores of each class; ``None`` for a class without both labels.

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from receptive.evidence.kept import Epochs, read_epochs, read_pwms
+from receptive.evidence.kept import Epochs, read_pwms, read_record
 from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
@@ -54,6 +54,15 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A control to type into."""
+
+    name: str
+    label: str
+    value: str
+
+
+@dataclass(frozen=True)
 class Explorer:
     """A figure that can be moved.
 
@@ -70,7 +79,7 @@ class Explorer:
     name: str
     title: str
     about: str
-    controls: tuple[Slider | Choice, ...]
+    controls: tuple[Slider | Choice | Entry, ...]
     data: dict[str, Any]
     logos: bool = False
     replaces: bool = False
@@ -270,7 +279,7 @@ def epochs(store: Path | str) -> Explorer | None:
     for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
         trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
         for folder in sorted(trials, key=lambda each: int(each.name.removeprefix("trial-"))):
-            if over := read_epochs(folder):
+            if over := read_record(folder, Epochs):
                 found[f"{name.upper()}, {label}"] = epochs_of(folder, over)
                 break
     if not found:
@@ -372,6 +381,7 @@ def fields() -> Explorer:
             Slider("stride", "its stride", 0, len(strides(2)) - 1, 1, tuple(map(str, strides(2)))),
             Slider("taps", "second filter", 0, len(TAPS) - 1, 3, tuple(map(str, TAPS))),
             Slider("dilation", "its dilation", 0, len(DILATION) - 1, 0, tuple(map(str, DILATION))),
+            Entry("layers", "or type its layers", layers_of(19, 2, 2, 5, 1)),
         ),
         {
             "rows": rows,

@@ -65,6 +65,11 @@ class Split:
 class Dataset:
     """A task: three splits of labelled sequences.
 
+    >>> from receptive.tasks import synthetic
+    >>> data = synthetic.generate(seed=0, sequences=100)
+    >>> data.task, data.length, data.train.X.shape, data.train.Y.shape
+    ('synthetic', 200, (70, 200, 4), (70, 12))
+
     Attributes:
         task: the name of the task, e.g. ``synthetic``.
         classes: the C names of the labels.

@@ -23,7 +23,10 @@ JOINS = ("add", "concat")
 class Layer:
     """One layer that moves or widens receptive fields; ``str(layer)`` is its text form.
 
-    `parse` fills in what the text form leaves out; here every value is taken as it stands.
+    `parse_layers` fills in what the text form leaves out; here every value is taken as it stands.
+
+    >>> str(Layer("conv", 19, dilation=2, padding="same"))
+    'conv19d2'
 
     Attributes:
         kind: ``conv``; ``pool`` (maximum) or ``mean`` (average pooling); ``pad`` or ``crop`` (at the ends);
@@ -207,6 +210,12 @@ class Node:
 @dataclass(frozen=True)
 class Graph:
     """A network with branches: nodes in an order in which each reads only earlier ones.
+
+    >>> first = Node(Layer("conv", 5, padding="same", name="first"), (INPUT,))
+    >>> beside = Node(Layer("conv", 9, padding="same", name="beside"), (INPUT,))
+    >>> both = Graph((first, beside, Node(Layer("add", name="sum"), ("first", "beside"))))
+    >>> both.nodes[-1].inputs
+    ('first', 'beside')
 
     Attributes:
         nodes: layers whose names are all different.
