@@ -110,6 +110,17 @@ def test_there_are_examples() -> None:
     assert len(examples) >= 30
 
 
+def test_the_walks_through_the_code_name_what_there_is() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    rooms = "|".join(sorted({name.split(".")[1] for name in MODULES if "." in name}))
+    walked = set(re.findall(rf"`((?:{rooms})(?:\.\w+)+)`", text))
+    assert len(walked) > 20
+    for name in walked:
+        *module, last = f"receptive.{name}".split(".")
+        if f"receptive.{name}" not in MODULES:
+            assert hasattr(import_module(".".join(module)), last), name
+
+
 def test_version_is_the_same_everywhere() -> None:
     citation = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.MULTILINE)
     assert citation

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from keras import layers
 
-from receptive.audits import attribution
-from receptive.audits import audit as auditing
+from receptive.audits import attribution, record
 from receptive.audits import page as audits
 from receptive.audits.attribution import choose_outputs, enough, logits, mutagenesis, mutants
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError, UsageError
 from receptive.motifs.jaspar import embedded_motifs
 
@@ -164,7 +164,7 @@ def test_effects_are_those_of_the_model_for_the_classes_of_each_sequence(grouped
 def test_motifs_stand_on_the_page_and_in_json(grouped):
     data = planted()
     audited = audit(network(), data, targets=embedded_motifs(), attributions=20)
-    shown = auditing.document(audited)["attributions"]
+    shown = record.document(audited)["attributions"]
     assert shown["sequences"] == 20
     assert shown["scale"] == "the logit of the output"
     assert [entry["best"]["name"] for entry in shown["motifs"]] == ["Arid3a", "CEBPB", "Arid3a"]
@@ -177,7 +177,7 @@ def test_motifs_stand_on_the_page_and_in_json(grouped):
     assert "lowers the output at 2 sites: bound 2" in page
     assert "None of" not in page
     without = audit(network(), data, targets=embedded_motifs())
-    assert auditing.document(without)["attributions"] is None
+    assert record.document(without)["attributions"] is None
     assert "motifs that the network uses" not in audits.render(without)
 
 
@@ -224,6 +224,10 @@ def test_the_command_counts_what_it_mutates(grouped, tmp_path, command):
     assert "mutating letters" in said
 
 
+def test_where_no_letter_matters_nothing_recurs():
+    assert attribution.find_patterns(np.zeros((3, 60, 4), np.uint8), np.zeros((3, 60, 4), np.float32)) == []
+
+
 def test_short_sequences_are_refused(grouped):
     with pytest.raises(UsageError, match="TF-MoDISco needs sequences of 50 positions or more, found 49"):
         audit(network(), planted().X[:, :49], attributions=5)
@@ -232,7 +236,7 @@ def test_short_sequences_are_refused(grouped):
 def test_what_tf_modisco_says_when_it_fails_is_said(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ReceptiveError, match="TF-MoDISco fails: it exits with 1"):
-        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.zeros((1, 60, 4), np.float32))
+        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.ones((1, 60, 4), np.float32))
 
 
 # --- where filters are parts ---------------------------------------------------------------------------
@@ -267,7 +271,7 @@ def test_a_deeper_layer_is_read_where_the_first_holds_parts(more, read):
     assert "--attributions finds" in audited.distributed
     page = html.unescape(audits.render(audited))
     assert audited.distributed in page
-    shown = auditing.document(audited)
+    shown = record.document(audited)
     assert (audited.deeper is not None) == (shown["deeper"] is not None) == read
     assert ("A later convolution" in page) == read
     if read:

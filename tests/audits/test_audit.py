@@ -23,8 +23,10 @@ from scipy.stats import chisquare
 from tests.made import read_layer
 
 from receptive.audits import audit as auditing
+from receptive.audits import inputs, record
 from receptive.audits import page as audits
-from receptive.audits.audit import FEW_SITES, Sequences, audit
+from receptive.audits.audit import FEW_SITES, audit
+from receptive.audits.inputs import Sequences
 from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
@@ -140,6 +142,21 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     assert np.abs(changes).max() > 1e-4
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_progress_of_every_work_goes_step_by_step_to_its_end(labelled, activation):
+    told: dict[str, list[tuple[int, int]]] = {}
+    data = dna() if labelled else Sequences(dna().X, None)
+    run(
+        network(activation=activation),
+        data,
+        progress=lambda work, *step: told.setdefault(work, []).append(step),
+    )
+    assert len(told) == 1 + labelled
+    for steps in told.values():
+        assert steps == [(done, len(steps)) for done in range(1, len(steps) + 1)]
+
+
 def test_errors_are_what_other_sequences_would_change():
     """Of the loss; those of AU-ROC are DeLong's (test_importance)."""
     model, data = network(), dna(200)
@@ -157,7 +174,7 @@ def test_errors_are_what_other_sequences_would_change():
 
 def test_filters_are_held_on_as_many_sequences_as_are_asked_for():
     model, data = network(), dna(300)
-    part = auditing.sample(data, 70)
+    part = inputs.sample(data, 70)
     importance, alone = run(model, data, held=70).importance, run(model, part).importance
     assert (importance.sequences, run(model, data).importance.sequences) == (70, 300)
     assert importance.loss == pytest.approx(alone.loss)
@@ -172,7 +189,7 @@ def test_the_page_shows_which_class_needs_which_filter():
     data = dna(300)
     data = replace(data, Y=np.column_stack([data.Y, np.ones(300, np.int8)]), classes=("a", "<b>", "all"))
     audited = run(network(outputs=3), data)
-    shown, known = auditing.document(audited)["by_class"], audited.importance
+    shown, known = record.document(audited)["by_class"], audited.importance
     assert shown["classes"] == ["a", "<b>", "all"]
     np.testing.assert_allclose(shown["auroc"][:2], known.class_auroc[:2])
     np.testing.assert_allclose(
@@ -324,7 +341,7 @@ def cancelling():
 def test_without_fitting_labels_filters_are_read_and_importance_is_not_known(model, data, why):
     audited = run(model(), data)
     assert why in audited.importance
-    assert [entry["importance"] for entry in auditing.document(audited)["filters"]] == [None] * 3
+    assert [entry["importance"] for entry in record.document(audited)["filters"]] == [None] * 3
     assert why.split(",")[0] in audits.render(audited)
 
 
@@ -508,7 +525,7 @@ def test_a_network_of_the_paper_is_read_as_a_run_reads_it(small):
     assert audited.reading.sites.tolist() == expected.sites.tolist()
     for ours, theirs in zip(audited.reading.motifs, expected.motifs, strict=True):
         np.testing.assert_allclose(ours.pwm, theirs.pwm, atol=1e-9)
-    document = auditing.document(audited)
+    document = record.document(audited)
     assert [row["prediction"] for row in document["layers"]][:2] == ["localist", None]
     assert document["whole_motifs_in"] == "conv1"
 
@@ -526,7 +543,7 @@ def test_an_audit_expects_nothing_of_filters_too_short_for_a_motif():
     inputs = keras.Input((LENGTH, 4))
     x = layers.GlobalMaxPooling1D()(layers.Conv1D(3, 5, activation="relu", name="conv")(inputs))
     audited = run(keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x)))
-    document = auditing.document(audited)
+    document = record.document(audited)
     (row,) = (row for row in document["layers"] if row["name"] == "conv")
     assert (row["prediction"], row["predicted_relevant"], document["whole_motifs_in"]) == (None, None, None)
     assert row["assembly_bits"] is not None
@@ -585,7 +602,7 @@ def test_a_layer_that_comes_after_what_cannot_be_followed_is_named_with_why():
     with pytest.raises(UsageError, match=r"--layer second: .* of the model: first; followed up to layer up"):
         run(model, layer="second")
     audited = run(model)
-    (note,) = auditing.document(audited)["notes"]
+    (note,) = record.document(audited)["notes"]
     assert note.startswith("followed up to layer up (UpSampling1D): it stretches the sequence")
     assert note in html.unescape(audits.render(audited))
 
@@ -641,9 +658,9 @@ def test_a_first_convolution_of_one_column_is_pointed_out(more, said):
     audited = run(pointwise(*more))
     (note,) = audited.notes
     assert note.startswith(f"each filter of point sees one nucleotide, and can be no motif; {said}")
-    assert auditing.document(audited)["notes"] == [note]
+    assert record.document(audited)["notes"] == [note]
     assert note in html.unescape(audits.render(audited))
-    assert note in describe(auditing.document(audited), Path("out"))
+    assert note in describe(record.document(audited), Path("out"))
     if "--layer" in said:
         assert run(pointwise(*more), layer="wide").notes == ()
 
@@ -940,7 +957,7 @@ def test_fasta_as_one_hot_plain_and_gzipped(tmp_path):
     expected = np.eye(5, 4, dtype=np.uint8)[[[0, 1, 2, 3], [3, 4, 0, 0]]]
     for name in ("x.fa", "x.fa.gz"):
         with pytest.warns(ReceptiveWarning, match="x.fa.*: 1 of 8 letters are read as unknown: R 1"):
-            sequences = auditing.sequences(tmp_path / name)
+            sequences = inputs.sequences(tmp_path / name)
         np.testing.assert_array_equal(sequences.X, expected)
         assert sequences.Y is None
 
@@ -966,38 +983,38 @@ def test_fasta_that_is_refused(text, why, tmp_path):
 
 def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
-    named = auditing.sequences(tmp_path / "x.h5")
-    valid = auditing.sequences(tmp_path / "x.h5", split="valid")
+    named = inputs.sequences(tmp_path / "x.h5")
+    valid = inputs.sequences(tmp_path / "x.h5", split="valid")
     with h5py.File(tmp_path / "x.h5", "a") as file:
         del file.attrs["task"]
         for key in [key for key in file if not key.endswith("test")]:
             del file[key]
-    for sequences in (named, auditing.sequences(tmp_path / "x.h5")):
+    for sequences in (named, inputs.sequences(tmp_path / "x.h5")):
         np.testing.assert_array_equal(sequences.X, small.test.X)
         np.testing.assert_array_equal(sequences.Y, small.test.Y)
         assert sequences.classes == small.classes
     np.testing.assert_array_equal(valid.X, small.valid.X)
     with pytest.raises(ReceptiveError, match=r"no array 'X_train'; found .*X_test"):
-        auditing.sequences(tmp_path / "x.h5", split="train")
+        inputs.sequences(tmp_path / "x.h5", split="train")
     with pytest.raises(UsageError, match="--split all: expected one of train, valid, test"):
-        auditing.sequences(tmp_path / "x.h5", split="all")
+        inputs.sequences(tmp_path / "x.h5", split="all")
     with pytest.raises(UsageError, match=r"--labels t.tsv: .*x.h5 is an HDF5 file"):
-        auditing.sequences(tmp_path / "x.h5", "t.tsv")
-    few = auditing.sample(named, 7)
-    again = auditing.sample(named, 7)
+        inputs.sequences(tmp_path / "x.h5", "t.tsv")
+    few = inputs.sample(named, 7)
+    again = inputs.sample(named, 7)
     assert few.Y is not None
     assert again.Y is not None
     assert len(few.X) == len(few.Y) == 7
     assert np.array_equal(few.X, again.X)
     assert np.array_equal(few.Y, again.Y)
-    assert len(auditing.sample(named, 10**6).X) == len(named.X)
+    assert len(inputs.sample(named, 10**6).X) == len(named.X)
 
 
 def test_hdf5_cut_short_is_refused(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
     (tmp_path / "x.h5").write_bytes((tmp_path / "x.h5").read_bytes()[:3000])
     with pytest.raises(ReceptiveError, match="not a readable HDF5 file"):
-        auditing.sequences(tmp_path / "x.h5")
+        inputs.sequences(tmp_path / "x.h5")
 
 
 # --- few sites, and the control ------------------------------------------------------------------------
@@ -1041,7 +1058,7 @@ def test_the_control_reads_the_same_filters_on_shuffled_sequences():
     assert audited.control.sites.tolist() == again.reading.sites.tolist()
     assert audited.control.fractions == again.fractions
     assert audited.control.matched.tolist() == [bool(match.hits) for match in again.matches]
-    shown = auditing.document(audited)
+    shown = record.document(audited)
     how = {"sequences": 300, "shuffle": "dinucleotides", "seed": 0}
     assert shown["control"] == {**how, "fractions": again.fractions._asdict()}
     assert [entry["control"]["sites"] for entry in shown["filters"]] == again.reading.sites.tolist()
@@ -1063,7 +1080,7 @@ def test_the_share_of_filters_with_many_sites_is_told_apart():
     for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 2], [FEW_SITES] * 3):
         changed = replace(audited, reading=replace(audited.reading, sites=np.array(sites)))
         many = [hit for hit, count in zip(hits, sites, strict=True) if count >= FEW_SITES]
-        shown = auditing.document(changed)["trusted"]
+        shown = record.document(changed)["trusted"]
         assert shown == {"filters": len(many), "jaspar": np.mean(many) if many else None}
         said = [warning for warning in changed.warnings if "fewer than" in warning]
         assert len(said) == (min(sites) < FEW_SITES)
@@ -1074,16 +1091,16 @@ def test_the_share_of_filters_with_many_sites_is_told_apart():
 def test_filters_of_few_sites_are_counted_with_their_matches():
     many, few = run(network(), dna(2000)), run(network(), dna(3))
     assert many.reading.sites.min() >= FEW_SITES > few.reading.sites.max()
-    assert (many.warnings, auditing.document(many)["warnings"]) == ((), [])
+    assert (many.warnings, record.document(many)["warnings"]) == ((), [])
     matched = sum(bool(match.hits) for match in few.matches)
     live = int((few.reading.sites > 0).sum())
     said = few.warnings[0]
     assert said.startswith(
         f"{live} of 3 filters were read from fewer than {FEW_SITES} sites, {matched} of which"
     )
-    assert auditing.document(few)["warnings"] == list(few.warnings)
+    assert record.document(few)["warnings"] == list(few.warnings)
     assert said in audits.render(few)
-    assert [entry["few_sites"] for entry in auditing.document(few)["filters"]] == (
+    assert [entry["few_sites"] for entry in record.document(few)["filters"]] == (
         few.reading.sites > 0
     ).tolist()
     assert audits.render(few).count("(few)") == live

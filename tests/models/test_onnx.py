@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
-from receptive.audits.audit import Sequences, audit
+from receptive.audits.audit import audit
+from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.keras import read as keras_graph
 from receptive.theory.fields import positions_seen, receptive_fields

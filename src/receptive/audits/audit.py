@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from receptive.audits.attribution import Attributions, attribute, check, effects
 from receptive.audits.importance import Importance, enough, label_mismatch, measure
+from receptive.audits.inputs import Sequences, sample
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import check_archive, kind
+from receptive.files import check_archive
 from receptive.models import keras as keras_graph
 from receptive.models import saved
 from receptive.models.axes import Shape
@@ -36,7 +37,7 @@ from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
 from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
-from receptive.tasks import bed, dataset, fasta, labels, shuffled
+from receptive.tasks import shuffled
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
 from receptive.theory.layers import Graph
@@ -49,21 +50,6 @@ FEW_SITES = 50
 
 Progress = Callable[[str, int, int], None]
 """Called after every step of a piece of work: what is done, the steps done and how many there will be."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sequences:
-    """The sequences to audit a model on.
-
-    Attributes:
-        X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
-        Y: labels, int8 (N, C): 1, 0 or -1 (not measured); ``None`` if there are none.
-        classes: the C names of the labels.
-    """
-
-    X: NDArray[np.uint8]
-    Y: NDArray[np.int8] | None = None
-    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,54 +151,7 @@ class Audit(LayerAudit):
     notes: tuple[str, ...] = ()
 
 
-# --- what comes in -------------------------------------------------------------------------------------
-
-
-def sequences(path: Path | str, table: Path | str | None = None, split: str | None = None) -> Sequences:
-    """Read the sequences of a FASTA file, or one split of an HDF5 file of this project with its labels.
-
-    Args:
-        path: the file.
-        table: the labels of a FASTA file, see :func:`receptive.tasks.labels.read`.
-        split: which part of an HDF5 file, "test" by default; it need hold no other.
-
-    Raises:
-        UsageError: labels for an HDF5 file, which has its own, or a split of a FASTA file, which has none.
-        ReceptiveError: a file is not as it should be.
-    """
-    path = Path(path)
-    if kind(path) == "file" and h5py.is_hdf5(path):
-        if table is not None:
-            raise UsageError(f"--labels {table}: {path} is an HDF5 file, which holds its own labels")
-        if split not in (None, *dataset.SPLITS):
-            raise UsageError(f"--split {split}: expected one of {', '.join(dataset.SPLITS)}")
-        part, classes = dataset.read_split(path, split or "test")
-        return Sequences(part.X, part.Y, classes)
-    names, X = fasta.read(path)
-    if split is not None:
-        raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
-    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
-
-
-def regions(
-    path: Path | str, genome: Path | str, table: Path | str | None = None, length: int | None = None
-) -> Sequences:
-    """Read the sequences of a genome around the regions of a BED file, see :func:`receptive.tasks.bed.read`.
-
-    Args:
-        path: the regions.
-        genome: FASTA.
-        table: labels, if there are some, of ids ``chromosome:start-end``.
-        length: positions of each sequence.
-    """
-    names, X = bed.read(path, genome, length)
-    return Sequences(X) if table is None else Sequences(X, *labels.read(table, names))
-
-
-def sample(data: Sequences, count: int) -> Sequences:
-    """Draw some of the sequences, always the same ones; all if there are not as many."""
-    rows = np.sort(np.random.default_rng(0).permutation(len(data.X))[:count])
-    return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
+# --- the model -------------------------------------------------------------------------------------
 
 
 def load(path: Path | str, threads: int | None = None) -> Any:
@@ -234,9 +173,15 @@ def load(path: Path | str, threads: int | None = None) -> Any:
         return opened(path, threads=threads)
     file = saved.read(path)
     try:
+        operations = sorted({*saved.layer_classes(file.model)} & {*saved.OPERATIONS})
         file = replace(file, model=saved.modern(file.model))
     except saved.MALFORMED:
         raise ReceptiveError(f"{path}: {saved.NO_MODEL}") from None
+    if operations:
+        raise ReceptiveError(
+            f"{path}: made by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not "
+            f"have; convert it: {saved.conversion_lines(path)}; `receptive field` reads it as it is"
+        )
     keras_graph.check_connected(file.model, str(path))
     if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
         raise ReceptiveError(
@@ -326,13 +271,7 @@ def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
         for name in saved.layer_classes(file.model)
         if name not in saved.MODELS and not hasattr(keras.layers, name)
     }
-    operations = sorted(missing & {"TFOpLambda", "SlicingOpLambda"})
     first = next(iter(str(error).splitlines()), "").split(". ")[0] or type(error).__name__
-    if file.old and operations:
-        return (
-            f"written by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not have; "
-            f'build the model anew in Python, model.load_weights("{path.name}"), and save it'
-        )
     anew = 'where it was made, model.save("model.keras") keeps all of it; `receptive field` reads it as it is'
     of_tensors = {
         name for name in missing if hasattr(keras.ops, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
@@ -670,167 +609,3 @@ def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[..., No
             progress(work, done, steps)
 
     return tick
-
-
-# --- what comes out ------------------------------------------------------------------------------------
-
-
-def document(audit: Audit) -> dict[str, Any]:
-    """Return an audit as ``receptive audit --json`` prints it."""
-    foretold = {expected.name: expected for expected in audit.predictions}
-    layers = []
-    for row in cast(list[dict[str, Any]], audit.fields.json()["layers"]):
-        expected = foretold.get(row["name"])
-        said = expected.record() if expected else prediction.NOTHING
-        layers.append(
-            {
-                **row,
-                **said,
-                "predicted_relevant": said["relevant"],
-                "share": expected.share if expected else None,
-                "expected": expected.expected if expected else None,
-                "unreadable": unreadable(audit.fields, row["name"]) or None if expected else None,
-            }
-        )
-    known = audit.importance if isinstance(audit.importance, Importance) else None
-    every = _filter_records(audit)
-    for index, entry in enumerate(every):
-        entry |= {
-            "importance": float(known.loss_change[index]) if known else None,
-            "importance_error": _number(known.loss_error[index]) if known else None,
-            "auroc_change": _at(known.auroc_change, index) if known else None,
-            "auroc_error": _at(known.auroc_error, index) if known else None,
-        }
-    return {
-        "model": audit.name,
-        "sequences": audit.sequences,
-        "input_length": audit.fields.input_length,
-        "layers": layers,
-        "whole_motifs_in": prediction.whole_motifs_in(audit.predictions),
-        "unaligned": list(audit.fields.unaligned),
-        **_reading_record(audit),
-        "threshold": audit.threshold,
-        "loss": {"name": known.loss_name, "value": known.loss} if known else None,
-        "auroc": known.auroc if known else None,
-        "importance_missing": None if known else audit.importance,
-        "importance_sequences": known.sequences if known else None,
-        "by_class": _by_class(known) if known else None,
-        "filters": every,
-        "relevant_factors": list(audit.relevant),
-        "warnings": list(audit.warnings),
-        "notes": list(audit.notes),
-        "distributed": audit.distributed or None,
-        "control": {
-            "sequences": audit.sequences,
-            "shuffle": "dinucleotides",
-            "seed": 0,
-            "fractions": audit.control.fractions._asdict(),
-        },
-        "deeper": _layer_record(audit.deeper) if audit.deeper else None,
-        "attributions": _attribution_record(audit.attributions) if audit.attributions else None,
-    }
-
-
-def _reading_record(read: LayerAudit) -> dict[str, Any]:
-    """Return, as JSON, how the filters of a layer were read, with their match fractions."""
-    return {
-        "layer": read.layer,
-        "read_from": read.read_from,
-        "activation": read.activation,
-        "sites": read.rule,
-        "fractions": read.fractions._asdict(),
-        "trusted": {
-            "filters": read.trusted_filters[0],
-            "jaspar": read.trusted_filters[1] if read.trusted_filters[0] else None,
-        },
-    }
-
-
-def _layer_record(read: LayerAudit) -> dict[str, Any]:
-    """Return the filters of a later layer."""
-    control = {"fractions": read.control.fractions._asdict()}
-    return {
-        **_reading_record(read),
-        "filters": _filter_records(read),
-        "warnings": list(read.warnings),
-        "control": control,
-    }
-
-
-def _filter_records(read: LayerAudit) -> list[dict[str, Any]]:
-    """Return the filters of a layer."""
-    return [
-        {
-            "id": match.id,
-            "sites": int(read.reading.sites[index]),
-            "few_sites": bool(0 < read.reading.sites[index] < FEW_SITES),
-            "greatest": float(read.reading.maxima[index]),
-            "dead": match.dead,
-            **_match_record(match),
-            "control": {
-                "sites": int(read.control.sites[index]),
-                "matches": bool(read.control.matched[index]),
-            },
-        }
-        for index, match in enumerate(read.matches)
-    ]
-
-
-def _match_record(match: tomtom.Match) -> dict[str, Any]:
-    best = match.best
-    return {
-        "matches": len(match.hits),
-        "best": {"id": best.target, "name": best.name, "evalue": best.evalue} if best else None,
-    }
-
-
-def _attribution_record(attributions: Attributions) -> dict[str, Any]:
-    """Return the motifs that mutation found."""
-    return {
-        "sequences": attributions.sequences,
-        "pairs": attributions.pairs,
-        "scale": attributions.scale,
-        "classes": list(attributions.classes),
-        "fractions": attributions.fractions._asdict() if attributions.fractions else None,
-        "motifs": [
-            {
-                "id": match.id,
-                "sign": int(sign),
-                "sites": int(sites),
-                "by_class": counts.tolist(),
-                **_match_record(match),
-                "pwm": np.round(motif.pwm, 4).tolist(),
-            }
-            for match, motif, sign, sites, counts in zip(
-                attributions.matches,
-                attributions.motifs,
-                attributions.signs,
-                attributions.sites,
-                attributions.by_class,
-                strict=True,
-            )
-        ],
-    }
-
-
-def _number(value: float) -> float | None:
-    """Return a number as JSON has it: none that is not defined."""
-    return None if np.isnan(value) else float(value)
-
-
-def _at(values: NDArray[np.float64] | None, index: int) -> float | None:
-    return None if values is None else _number(values[index])
-
-
-def _by_class(known: Importance) -> dict[str, Any]:
-    """Return the AU-ROC of every class, and how it changes when a filter is held: a row for each filter."""
-    changes, errors = (
-        [[None if np.isnan(value) else round(float(value), 6) for value in row] for row in rows]
-        for rows in (known.class_change, known.class_error)
-    )
-    return {
-        "classes": list(known.classes),
-        "auroc": [_number(value) for value in known.class_auroc],
-        "auroc_change": changes,
-        "error": errors,
-    }

@@ -9,8 +9,9 @@ import numpy as np
 
 from receptive import __version__, pages
 from receptive.audits.attribution import Attributions
-from receptive.audits.audit import Audit, LayerAudit, document
+from receptive.audits.audit import Audit, LayerAudit
 from receptive.audits.importance import Importance
+from receptive.audits.record import document
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
 from receptive.motifs.meme import format_meme
@@ -20,22 +21,27 @@ FILES = ("index.html", "audit.json", "filters.meme")
 """What an audit leaves in its folder."""
 
 
-def write(audit: Audit, out: Path | str) -> None:
+def write(audit: Audit, out: Path | str) -> dict[str, Any]:
     """Write the page, the numbers and the filters (as compared, trimmed) into a folder, as :data:`FILES`.
 
     Each file is whole or as it was before.
 
+    Returns:
+        The numbers.
+
     Raises:
         ReceptiveError: the folder cannot be made or written to.
     """
-    texts = (render(audit), to_json(document(audit)), format_meme(audit.kept))
+    numbers = document(audit)
+    texts = (render(audit, numbers), to_json(numbers), format_meme(audit.kept))
     for name, text in zip(FILES, texts, strict=True):
         write_text(Path(out) / name, text)
+    return numbers
 
 
-def render(audit: Audit) -> str:
-    """Return the page, with everything it shows inside it."""
-    numbers = document(audit)
+def render(audit: Audit, numbers: dict[str, Any] | None = None) -> str:
+    """Return the page, with everything inside it; ``numbers`` are those of the audit, if at hand."""
+    numbers = numbers or document(audit)
     mutated = audit.attributions
     return pages.render(
         "audit.html",

@@ -74,9 +74,8 @@ def audit(
 
     Example: receptive audit model.keras --data peaks.fa --labels labels.tsv --out audit
     """
-    from receptive.audits import attribution
+    from receptive.audits import attribution, inputs, page
     from receptive.audits import audit as auditing
-    from receptive.audits import page as audits
     from receptive.errors import UsageError
     from receptive.files import check_writable
     from receptive.motifs.jaspar import database as motifs_of
@@ -93,15 +92,15 @@ def audit(
     if bed is not None and split is not None:
         raise UsageError(f"--split {split}: {bed} has no splits")
     chosen = look_up(protocol)
-    for name in audits.FILES:
+    for name in page.FILES:
         check_writable(out / name)
     targets = motifs_of(database)
     if bed is not None and genome is not None:
-        given = auditing.regions(bed, genome, labels, length)
+        given = inputs.regions(bed, genome, labels, length)
     elif data is not None:
-        given = auditing.sequences(data, labels, split)
+        given = inputs.sequences(data, labels, split)
     if sequences is not None:
-        given = auditing.sample(given, sequences)
+        given = inputs.sample(given, sequences)
     if attributions:
         attribution.check(given.X.shape[1])
     loaded = auditing.load(model, threads)
@@ -109,20 +108,18 @@ def audit(
         result = auditing.audit(
             loaded,
             given,
-            None,
-            layer,
-            alphabet,
-            targets,
-            threshold,
-            chosen,
-            passthrough or [],
-            model.name,
-            progress,
-            len(given.X) if importance == "all" else int(importance) if importance else None,
-            None if not attributions else sequences or attribution.enough(given.X.shape[1]),
+            layer=layer,
+            alphabet=alphabet,
+            targets=targets,
+            threshold=threshold,
+            protocol=chosen,
+            passthrough=passthrough or [],
+            name=model.name,
+            progress=progress,
+            held=len(given.X) if importance == "all" else int(importance) if importance else None,
+            attributions=None if not attributions else sequences or attribution.enough(given.X.shape[1]),
         )
-    audits.write(result, out)
-    record = auditing.document(result)
+    record = page.write(result, out)
     for warning in (*result.notes, *result.warnings) if json else ():
         say(f"receptive: {warning}")
     emit(record, describe(record, out), json)

@@ -102,7 +102,15 @@ def gains(results: Results) -> Figure:
         name = switch.partition("=")[2] or "relu"
         values = FUNCTIONS[name](sums) - FUNCTIONS[name](np.zeros(1))
         left.plot(sums, values / values[len(sums) // 2], color=colour, lw=1.4)
-        left.plot(sums[-1:], values[-1:] / values[len(sums) // 2], marker, color=colour, ms=6, clip_on=False, label=label)
+        left.plot(
+            sums[-1:],
+            values[-1:] / values[len(sums) // 2],
+            marker,
+            color=colour,
+            ms=6,
+            clip_on=False,
+            label=label,
+        )
         shares, x = results.of(key(f"cnn-2{switch}", "relevant")), gain(name)
         right.plot([x] * len(shares), shares, ".", color="black", ms=3, alpha=0.5, zorder=4)
         right.plot([x], [np.mean(shares) if shares else np.nan], marker, color=colour, ms=7)
