@@ -142,6 +142,21 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     assert np.abs(changes).max() > 1e-4
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_progress_of_every_work_goes_step_by_step_to_its_end(labelled, activation):
+    told: dict[str, list[tuple[int, int]]] = {}
+    data = dna() if labelled else Sequences(dna().X, None)
+    run(
+        network(activation=activation),
+        data,
+        progress=lambda work, *step: told.setdefault(work, []).append(step),
+    )
+    assert len(told) == 1 + labelled
+    for steps in told.values():
+        assert steps == [(done, len(steps)) for done in range(1, len(steps) + 1)]
+
+
 def test_errors_are_what_other_sequences_would_change():
     """Of the loss; those of AU-ROC are DeLong's (test_importance)."""
     model, data = network(), dna(200)
