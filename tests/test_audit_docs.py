@@ -30,12 +30,25 @@ def test_the_table_has_the_numbers_of_the_audits(name):
     n = len(document["filters"])
     (layer,) = (layer for layer in document["layers"] if layer["name"] == document["layer"])
     jaspar, relevant = (round(document["fractions"][column] * n) for column in ("jaspar", "relevant"))
+    shuffled = round(document["control"]["fractions"]["jaspar"] * n)
+    expected, link = layer["prediction"] or "–", f'<a href="../_static/audits/{name}.html">audit</a>'
     row = (
-        f"| `{name}` | {layer['assembly_bits']:.2f} | {layer['prediction']} | {document['auroc']:.3f} | "
-        f'{jaspar} of {n} | {relevant} of {n} | <a href="../_static/audits/{name}.html">audit</a> |'
+        f"| `{name}` | {layer['assembly_bits']:.2f} | {expected} | {document['auroc']:.3f} | "
+        f"{jaspar} of {n} | {shuffled} of {n} | {relevant} of {n} | {link} |"
     )
     assert row in LINES
     assert f"over {document['sequences']:,} test sequences" in WORDS
+
+
+def test_what_is_said_of_shuffled_sequences():
+    assert any("as many filters match" in warning for warning in audited("basset")["warnings"])
+    bits = next(row["assembly_bits"] for row in audited("basset")["layers"] if row["name"] == "conv1")
+    assert f"leaves the second layer {bits:.2f} bits" in WORDS
+    every = audited("bpnet")["filters"]
+    both = sum(bool(each["best"]) and each["control"]["matches"] for each in every)
+    matched = sum(bool(each["best"]) for each in every)
+    assert matched - both == 1
+    assert f"All but one of its {matched} matches stand on shuffled sequences as well" in WORDS
 
 
 def test_what_is_said_of_bassets_filters():
