@@ -68,13 +68,24 @@ def test_what_is_said_of_bassets_filters():
 
 
 def test_what_is_said_of_cnn_25():
-    every = by_importance("cnn-25")
-    matched, others = ([e for e in every if bool(e["best"]) == side] for side in (True, False))
-    assert len(matched) - round(audited("cnn-25")["fractions"]["relevant"] * len(every)) == 1
-    assert f"{len(matched)} of {len(every)} filters match JASPAR" in WORDS
-    low, high = others[-1]["importance"], others[0]["importance"]
-    assert f"change the loss by −{-low:.3f} to +{high:.3f}" in WORDS
-    assert f"raise it by {matched[-1]['importance']:.3f} to {matched[0]['importance']:.3f}" in WORDS
+    document, every = audited("cnn-25"), by_importance("cnn-25")
+    (layer,) = (layer for layer in document["layers"] if layer["name"] == document["layer"])
+    assert f"{layer['assembly_bits']:.2f} bits, *{layer['prediction']}*" in WORDS
+
+    def counts(fractions):
+        return [round(fractions[column] * len(every)) for column in ("jaspar", "relevant")]
+
+    jaspar, relevant = counts(document["fractions"])
+    assert f"{jaspar} of {len(every)} filters match JASPAR, {relevant} of them a factor of the task" in WORDS
+    jaspar, relevant = counts(document["control"]["fractions"])
+    assert f"On shuffled sequences {jaspar} match, {relevant} of them such a factor" in WORDS
+    matched, others = (
+        [each["importance"] for each in every if bool(each["best"]) == side] for side in (True, False)
+    )
+    others_said, matched_said = (f"−{-rises[-1]:.3f} to +{rises[0]:.3f}" for rises in (others, matched))
+    assert f"change the loss by {others_said}, and the others by {matched_said}" in WORDS
+    share = round(100 * sum(matched) / sum(matched + others))
+    assert f"these make up {share}% of the summed importance" in WORDS
 
 
 def test_what_is_said_of_few_sites_is_what_its_script_finds():
