@@ -142,6 +142,21 @@ def test_importance_is_what_holding_a_filter_at_its_mean_costs(head):
     assert np.abs(changes).max() > 1e-4
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_the_progress_of_every_work_goes_step_by_step_to_its_end(labelled, activation):
+    told: dict[str, list[tuple[int, int]]] = {}
+    data = dna() if labelled else Sequences(dna().X, None)
+    run(
+        network(activation=activation),
+        data,
+        progress=lambda work, *step: told.setdefault(work, []).append(step),
+    )
+    assert len(told) == 1 + labelled
+    for steps in told.values():
+        assert steps == [(done, len(steps)) for done in range(1, len(steps) + 1)]
+
+
 def test_errors_are_what_other_sequences_would_change():
     """Of the loss; those of AU-ROC are DeLong's (test_importance)."""
     model, data = network(), dna(200)
@@ -1062,7 +1077,7 @@ def test_as_many_matches_on_shuffled_sequences_are_a_warning():
 def test_the_share_of_filters_with_many_sites_is_told_apart():
     audited = run(network(), dna(2000))
     hits = [bool(match.hits) for match in audited.matches]
-    for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 2], [FEW_SITES] * 3):
+    for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 900], [0, 1, 2], [FEW_SITES] * 3):
         changed = replace(audited, reading=replace(audited.reading, sites=np.array(sites)))
         many = [hit for hit, count in zip(hits, sites, strict=True) if count >= FEW_SITES]
         shown = record.document(changed)["trusted"]
@@ -1070,7 +1085,9 @@ def test_the_share_of_filters_with_many_sites_is_told_apart():
         said = [warning for warning in changed.warnings if "fewer than" in warning]
         assert len(said) == (min(sites) < FEW_SITES)
         for sentence in said:
-            assert (f"of the other {len(many)} filters" in sentence) == bool(many)
+            told = {0: "", 1: f"; the other filter matches {'one' if any(many) else 'none'}"}
+            assert sentence.endswith(told.get(len(many), f" filters {np.mean(many or [0]):.0%} match"))
+            assert (f"of the other {len(many)} filters" in sentence) == (len(many) > 1)
 
 
 def test_filters_of_few_sites_are_counted_with_their_matches():

@@ -673,3 +673,9 @@ def test_factors_covered_are_compared_by_trial_too():
     (apart,) = BY_ID["VIVO-5"].rule(results)
     (together,) = BY_ID["VIVO-5"].rule(replace(results, by_trial=True))
     assert (apart.holds, together.holds) == (False, True)
+
+
+@given(st.lists(fractions, min_size=1, max_size=6))
+def test_one_trial_has_no_deviation(values):
+    found = sample(values)
+    assert found.deviation == (pytest.approx(np.std(values, ddof=1)) if len(values) > 1 else None)

@@ -20,7 +20,15 @@ from receptive.errors import MOST, ReceptiveError, ReceptiveWarning, UsageError
 from receptive.motifs.formats import parse_motifs, read_motifs
 from receptive.motifs.jaspar import FACTORS, RELEVANT, database, embedded_motifs, jaspar_2016, relevant_ids
 from receptive.motifs.meme import format_meme, parse_meme, read_meme
-from receptive.motifs.motif import ALPHABET, Motif, from_counts, information_content, reverse_complement, trim
+from receptive.motifs.motif import (
+    ALPHABET,
+    Motif,
+    from_counts,
+    information_content,
+    reverse_complement,
+    scan,
+    trim,
+)
 
 AUTHORS = Path(__file__).parents[1] / "data" / "authors" / "synthetic"
 HEAD = "MEME version 4\n\nALPHABET= ACGT\n\n"
@@ -657,3 +665,20 @@ def test_a_release_comes_from_pyjaspar(monkeypatch: pytest.MonkeyPatch) -> None:
     assert motif.pwm.tolist() == [[0.1, 0.2, 0.3, 0.4], [1, 0, 0, 0]]
     with pytest.raises(UsageError, match="JASPAR1999: pyjaspar has JASPAR2026"):
         database("JASPAR1999")
+
+
+@given(st.lists(st.text(ALPHABET, min_size=6, max_size=6), min_size=1, max_size=3), pwms(max_width=6))
+def test_a_scan_adds_what_each_letter_of_a_window_adds_on_either_strand(
+    sequences: list[str], weights: NDArray[np.float64]
+) -> None:
+    X = np.array([[[letter == base for base in ALPHABET] for letter in each] for each in sequences], np.uint8)
+    found = scan(X, weights)
+    width = len(weights)
+    assert found.shape == (len(sequences), 7 - width, 2)
+    for row, sequence in enumerate(sequences):
+        for start in range(7 - width):
+            window = sequence[start : start + width]
+            other = window[::-1].translate(str.maketrans("ACGT", "TGCA"))
+            for strand, read in enumerate((window, other)):
+                score = sum(weights[place, ALPHABET.index(letter)] for place, letter in enumerate(read))
+                assert found[row, start, strand] == pytest.approx(score)

@@ -322,3 +322,8 @@ def test_one_seed_gives_the_same_bytes_whatever_the_time(tmp_path):
 def test_what_cannot_be_drawn_is_refused(arguments, message):
     with pytest.raises(UsageError, match=message):
         synthetic.generate(**arguments)
+
+
+def test_a_motif_without_a_name_is_called_by_its_id():
+    motifs = [replace(motif, id=f"my{place}", name="") for place, motif in enumerate(embedded_motifs()[:5])]
+    assert synthetic.generate(0, sequences=20, motifs=motifs).classes == ("my0", "my1", "my2", "my3", "my4")

@@ -325,11 +325,19 @@ convolutions = st.builds(
 
 @given(st.lists(convolutions, min_size=1, max_size=3))
 def test_no_neuron_checks_more_letters_than_are_counted(layers):
-    """The letters that a neuron reaches, followed tap by tap; without dilation and strides, just these."""
+    """The letters that a neuron reaches, followed tap by tap."""
     fields = receptive_fields(layers, 500)
     name = fields.rows[-1].name
-    reached = len(neurons_see(fields, name, [0]))
-    counted = letters_covered(fields)[name]
-    assert reached <= counted
-    if all((layer.dilation, layer.stride) == (1, 1) for layer in layers):
-        assert reached == counted == fields.rows[-1].size
+    assert len(neurons_see(fields, name, [0])) <= letters_covered(fields)[name]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.integers(1, 5))
+def test_the_letters_of_filters_side_by_side_or_far_apart_are_counted_exactly(sizes, last):
+    """Taps of neighbours share letters; those dilated by what is below share none."""
+    beside = [Layer("conv", size, padding="valid") for size in sizes]
+    whole = 1 + sum(size - 1 for size in sizes)
+    apart = Layer("conv", last, dilation=whole, padding="valid")
+    fields = receptive_fields((*beside, apart), 500)
+    *_, below, top = (row.name for row in fields.rows)
+    assert letters_covered(fields)[below] == len(neurons_see(fields, below, [0])) == whole
+    assert letters_covered(fields)[top] == len(neurons_see(fields, top, [0])) == whole * last

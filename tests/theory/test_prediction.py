@@ -177,6 +177,8 @@ def test_outside_of_what_was_tested_there_is_no_number_but_a_reason(text, words)
     assert words in first.outside
     assert (first.relevant, first.kind, first.share) == (None, None, "–")
     assert first.expected.startswith("outside what was tested: ")
+    (inside, *_) = prediction.predict(receptive_fields(VARIANTS["cnn-25"].layers, 200))
+    assert (inside.outside, inside.expected) == ("", str(inside.kind))
 
 
 @pytest.mark.parametrize("activation", ["exponential", "softplus", "leaky_relu", "linear"])

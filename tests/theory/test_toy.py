@@ -577,7 +577,9 @@ def test_a_signature_is_read_back_from_its_line(lit_bins):
     for run in runs:
         held, _, times = run.partition(" x")
         bins += [() if held == "-" else tuple(held.split("+"))] * int(times or 1)
-    assert bins == [tuple(parts) for parts in toy.signature_bins(lit_bins)]
+    last = max((at for at, _ in lit_bins), default=-1)
+    expected = [tuple(p for i, p in enumerate(toy.PARTS) if (at, i) in lit_bins) for at in range(last + 1)]
+    assert bins == expected == [tuple(parts) for parts in toy.signature_bins(lit_bins)]
     assert all(first.partition(" x")[0] != other.partition(" x")[0] for first, other in pairwise(runs))
 
 
