@@ -107,6 +107,8 @@ class LayerAudit:
         here, there = self.fractions.jaspar, self.control.fractions.jaspar
         said, (many, share) = [], self.trusted_filters
         rest = f"; of the other {many} filters {share:.0%} match" if many else ""
+        if many == 1:
+            rest = f"; the other filter matches {'one' if share else 'none'}"
         if few.any():
             said.append(
                 f"{few.sum()} of {len(few)} filters were read from fewer than {FEW_SITES} sites, {matched} "
