@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from receptive.evidence.kept import Epochs, read_record
+from receptive.evidence.studies import Epochs, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme

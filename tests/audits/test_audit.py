@@ -39,7 +39,7 @@ from receptive.networks.filters import Window, unreadable
 from receptive.networks.variants import VARIANTS, build, cross_entropy
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
-from receptive.tasks.shuffled import dinucleotides
+from receptive.tasks.shuffle import dinucleotides
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from receptive.errors import ReceptiveError
-from receptive.evidence.kept import read_pwms
+from receptive.evidence.studies import read_pwms
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme

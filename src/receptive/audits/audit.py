@@ -37,7 +37,7 @@ from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
 from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
-from receptive.tasks import shuffled
+from receptive.tasks import shuffle
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
 from receptive.theory.layers import Graph
@@ -373,7 +373,7 @@ def audit(
     row = _convolution(fields, layer)
     relevant = relevant_ids(data.classes, motifs=targets)
     protocol = replace(protocol, window=None)
-    seen = {"shuffled": shuffled.dinucleotides(data.X, seed=0), "given": data.X}
+    seen = {"shuffled": shuffle.dinucleotides(data.X, seed=0), "given": data.X}
 
     def listen(X: NDArray[np.uint8], name: str) -> Probe:
         place, _, axis = network.activation(name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from receptive.evidence.kept import Epochs, read_pwms, read_record
+from receptive.evidence.studies import Epochs, read_pwms, read_record
 from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
