@@ -63,7 +63,7 @@ def committed():
 @pytest.fixture(scope="session")
 def judgements(committed):
     """The verdicts on them of all claims that runs decide, by id."""
-    from receptive.evidence.decided import DECIDED
+    from receptive.evidence.roster import DECIDED
     from receptive.evidence.verdicts import judge_all
 
     return {judgement.claim.id: judgement for judgement in judge_all(DECIDED, committed)}

@@ -30,12 +30,25 @@ def test_the_table_has_the_numbers_of_the_audits(name):
     n = len(document["filters"])
     (layer,) = (layer for layer in document["layers"] if layer["name"] == document["layer"])
     jaspar, relevant = (round(document["fractions"][column] * n) for column in ("jaspar", "relevant"))
+    shuffled = round(document["control"]["fractions"]["jaspar"] * n)
+    expected, link = layer["prediction"] or "–", f'<a href="../_static/audits/{name}.html">audit</a>'
     row = (
-        f"| `{name}` | {layer['assembly_bits']:.2f} | {layer['prediction']} | {document['auroc']:.3f} | "
-        f'{jaspar} of {n} | {relevant} of {n} | <a href="../_static/audits/{name}.html">audit</a> |'
+        f"| `{name}` | {layer['assembly_bits']:.2f} | {expected} | {document['auroc']:.3f} | "
+        f"{jaspar} of {n} | {shuffled} of {n} | {relevant} of {n} | {link} |"
     )
     assert row in LINES
     assert f"over {document['sequences']:,} test sequences" in WORDS
+
+
+def test_what_is_said_of_shuffled_sequences():
+    assert any("as many filters match" in warning for warning in audited("basset")["warnings"])
+    bits = next(row["assembly_bits"] for row in audited("basset")["layers"] if row["name"] == "conv1")
+    assert f"leaves the second layer {bits:.2f} bits" in WORDS
+    every = audited("bpnet")["filters"]
+    both = sum(bool(each["best"]) and each["control"]["matches"] for each in every)
+    matched = sum(bool(each["best"]) for each in every)
+    assert matched - both == 1
+    assert f"All but one of its {matched} matches stand on shuffled sequences as well" in WORDS
 
 
 def test_what_is_said_of_bassets_filters():
@@ -55,13 +68,24 @@ def test_what_is_said_of_bassets_filters():
 
 
 def test_what_is_said_of_cnn_25():
-    every = by_importance("cnn-25")
-    matched, others = ([e for e in every if bool(e["best"]) == side] for side in (True, False))
-    assert len(matched) - round(audited("cnn-25")["fractions"]["relevant"] * len(every)) == 1
-    assert f"{len(matched)} of {len(every)} filters match JASPAR" in WORDS
-    low, high = others[-1]["importance"], others[0]["importance"]
-    assert f"change the loss by −{-low:.3f} to +{high:.3f}" in WORDS
-    assert f"raise it by {matched[-1]['importance']:.3f} to {matched[0]['importance']:.3f}" in WORDS
+    document, every = audited("cnn-25"), by_importance("cnn-25")
+    (layer,) = (layer for layer in document["layers"] if layer["name"] == document["layer"])
+    assert f"{layer['assembly_bits']:.2f} bits, *{layer['prediction']}*" in WORDS
+
+    def counts(fractions):
+        return [round(fractions[column] * len(every)) for column in ("jaspar", "relevant")]
+
+    jaspar, relevant = counts(document["fractions"])
+    assert f"{jaspar} of {len(every)} filters match JASPAR, {relevant} of them a factor of the task" in WORDS
+    jaspar, relevant = counts(document["control"]["fractions"])
+    assert f"On shuffled sequences {jaspar} match, {relevant} of them such a factor" in WORDS
+    matched, others = (
+        [each["importance"] for each in every if bool(each["best"]) == side] for side in (True, False)
+    )
+    others_said, matched_said = (f"−{-rises[-1]:.3f} to +{rises[0]:.3f}" for rises in (others, matched))
+    assert f"change the loss by {others_said}, and the others by {matched_said}" in WORDS
+    share = round(100 * sum(matched) / sum(matched + others))
+    assert f"these make up {share}% of the summed importance" in WORDS
 
 
 def test_what_is_said_of_few_sites_is_what_its_script_finds():

@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from receptive.evidence.kept import Epochs, read_record
+from receptive.evidence.studies import Epochs, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
@@ -39,6 +39,11 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 
 pytestmark = pytest.mark.browser
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(HTML)))
+every_page_but_the_way_in = pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page != HTML / "index.html"],  # which leads on to docs/index.html
+    ids=lambda path: str(path.relative_to(HTML)),
+)
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +110,19 @@ def test_a_page_shows_as_it_should(page, window):
     }  # fmt: skip
 
 
+@every_page_but_the_way_in
+def test_every_cell_that_is_seen_shows_what_came_of_it(page, window):
+    """No code that prints nothing, and no "Show the code" without anything below it."""
+    window.goto(page.as_uri())
+    silent = window.evaluate(
+        """() => [...document.querySelectorAll("div.cell")]
+            .filter((it) => !it.querySelector(".cell_output") && it.offsetHeight)
+            .filter((it) => it.querySelector(".cell_input, details.hide"))
+            .map((it) => it.innerText.slice(0, 80))"""
+    )
+    assert silent == []
+
+
 @every_page
 def test_a_page_asks_nothing_of_another_host_and_its_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
@@ -145,7 +163,7 @@ def opened(window, page):
     window.evaluate("() => document.querySelectorAll('details').forEach((it) => (it.open = true))")
 
 
-@every_page
+@every_page_but_the_way_in
 def test_text_in_pictures_can_be_read(page, window):
     """At least 9 pixels high, in pictures (matplotlib writes outlines with a scale) and in what moves."""
     opened(window, page)

@@ -9,7 +9,7 @@ from statistics import fmean
 import pytest
 
 from receptive.evidence import ablations, claims, predictions
-from receptive.evidence.decided import DECIDED
+from receptive.evidence.roster import DECIDED
 from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import sample
 from receptive.evidence.verdicts import compare, judge, judge_all

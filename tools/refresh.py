@@ -9,7 +9,7 @@ from pathlib import Path
 from textwrap import fill
 
 from receptive.evidence import claims, forecasts, measured, verdicts
-from receptive.evidence.decided import DECIDED
+from receptive.evidence.roster import DECIDED
 from receptive.files import to_json, write_text
 from receptive.report import matrix
 

@@ -145,8 +145,8 @@ def read_packaged(name: str) -> bytes:
 
 def packaged_runs() -> Path | None:
     """Return the folder of the runs that ship with a wheel; ``None`` in a checkout, which has them itself."""
-    found = resources.files("receptive").joinpath("data", "results")
-    return found if isinstance(found, Path) and found.is_dir() else None
+    folder = resources.files("receptive").joinpath("data", "results")
+    return folder if isinstance(folder, Path) and folder.is_dir() else None
 
 
 def read_json(path: Path | str) -> Any:

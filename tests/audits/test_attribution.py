@@ -224,6 +224,10 @@ def test_the_command_counts_what_it_mutates(grouped, tmp_path, command):
     assert "mutating letters" in said
 
 
+def test_where_no_letter_matters_nothing_recurs():
+    assert attribution.find_patterns(np.zeros((3, 60, 4), np.uint8), np.zeros((3, 60, 4), np.float32)) == []
+
+
 def test_short_sequences_are_refused(grouped):
     with pytest.raises(UsageError, match="TF-MoDISco needs sequences of 50 positions or more, found 49"):
         audit(network(), planted().X[:, :49], attributions=5)
@@ -232,7 +236,7 @@ def test_short_sequences_are_refused(grouped):
 def test_what_tf_modisco_says_when_it_fails_is_said(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ReceptiveError, match="TF-MoDISco fails: it exits with 1"):
-        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.zeros((1, 60, 4), np.float32))
+        attribution.find_patterns(np.zeros((1, 60, 4), np.uint8), np.ones((1, 60, 4), np.float32))
 
 
 # --- where filters are parts ---------------------------------------------------------------------------

@@ -39,7 +39,7 @@ from receptive.networks.filters import Window, unreadable
 from receptive.networks.variants import VARIANTS, build, cross_entropy
 from receptive.protocols import RELEASED
 from receptive.tasks import dataset, fasta
-from receptive.tasks.shuffled import dinucleotides
+from receptive.tasks.shuffle import dinucleotides
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
@@ -1077,7 +1077,7 @@ def test_as_many_matches_on_shuffled_sequences_are_a_warning():
 def test_the_share_of_filters_with_many_sites_is_told_apart():
     audited = run(network(), dna(2000))
     hits = [bool(match.hits) for match in audited.matches]
-    for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 2], [FEW_SITES] * 3):
+    for sites in ([FEW_SITES - 1, FEW_SITES, 900], [0, 1, 900], [0, 1, 2], [FEW_SITES] * 3):
         changed = replace(audited, reading=replace(audited.reading, sites=np.array(sites)))
         many = [hit for hit, count in zip(hits, sites, strict=True) if count >= FEW_SITES]
         shown = record.document(changed)["trusted"]
@@ -1085,7 +1085,9 @@ def test_the_share_of_filters_with_many_sites_is_told_apart():
         said = [warning for warning in changed.warnings if "fewer than" in warning]
         assert len(said) == (min(sites) < FEW_SITES)
         for sentence in said:
-            assert (f"of the other {len(many)} filters" in sentence) == bool(many)
+            told = {0: "", 1: f"; the other filter matches {'one' if any(many) else 'none'}"}
+            assert sentence.endswith(told.get(len(many), f" filters {np.mean(many or [0]):.0%} match"))
+            assert (f"of the other {len(many)} filters" in sentence) == (len(many) > 1)
 
 
 def test_filters_of_few_sites_are_counted_with_their_matches():

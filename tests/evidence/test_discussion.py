@@ -14,9 +14,9 @@ from tests.made import make_run, put_run
 
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims, discussion, measured
-from receptive.evidence.kept import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth, read_record
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
+from receptive.evidence.studies import EPOCHS, IMPORTANCE, TRUTH, Epochs, Importance, Truth, read_record
 from receptive.evidence.verdicts import judge
 from receptive.files import to_json
 from receptive.networks.variants import SMALL

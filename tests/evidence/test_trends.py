@@ -13,7 +13,7 @@ from itertools import product
 import pytest
 
 from receptive.evidence import claims, measured
-from receptive.evidence.decided import DECIDED
+from receptive.evidence.roster import DECIDED
 from receptive.evidence.rules import CLAIMS, HALF, key
 from receptive.evidence.statistics import sample
 from receptive.evidence.verdicts import PUBLISHED_TRIALS, Claim, Judgement, judge

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from receptive.evidence import claims
-from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
+from receptive.evidence.roster import DECIDED
 from receptive.evidence.rules import CLAIMS, IN_VIVO, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, sample
 from receptive.evidence.verdicts import (

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from receptive.evidence.discussion import CONDITIONS, EXPONENTIAL
-from receptive.evidence.kept import Epochs, Importance
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
+from receptive.evidence.studies import Epochs, Importance
 from receptive.figures import discussion
 from receptive.replication.targets import ACTIVATIONS, LATER
 from receptive.theory.activation import gain

@@ -19,6 +19,7 @@ from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
 from receptive.motifs.jaspar import embedded_motifs
+from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import Layer, chain
 
 LENGTH = 40
@@ -292,16 +293,122 @@ def test_a_merge_of_keras_1_is_a_join(tmp_path):
         auditing.load(tmp_path / "model.json")
 
 
+def of_tensorflow(*calls):
+    """The description by Keras 2 of a model of operations of TensorFlow, each of which reads the last one."""
+    described = [
+        {
+            "class_name": "InputLayer",
+            "name": "x0",
+            "config": {"name": "x0", "batch_input_shape": [None, LENGTH, 4]},
+            "inbound_nodes": [],
+        }
+    ]
+    for i, (function, given) in enumerate(calls, start=1):
+        kind = "SlicingOpLambda" if "slice_spec" in given else "TFOpLambda"
+        name, config = f"x{i}", {"name": f"x{i}", "function": function}
+        if function == "Conv1D":
+            kind, config, given = function, {"name": name, "padding": "same", "strides": [1]} | given, {}
+        described.append(
+            {
+                "class_name": kind,
+                "name": name,
+                "config": config,
+                "inbound_nodes": [[f"x{i - 1}", 0, 0, given]],
+            }
+        )
+    config = {"name": "m", "layers": described, "input_layers": [["x0", 0, 0]]}
+    return {"class_name": "Functional", "config": config | {"output_layers": [[f"x{len(calls)}", 0, 0]]}}
+
+
+CONVOLUTION = ("Conv1D", {"filters": 6, "kernel_size": [7]})
+WHOLE = {"start": None, "stop": None, "step": None}
+
+
+ROW = ("conv", 7, LENGTH)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "rows"),
+    [
+        (
+            [("nn.relu", {})],
+            [("math.multiply", {"y": 2.0}), ("math.reduce_max", {"axis": 1})],
+            [ROW, ("global", LENGTH + 6, 1)],
+        ),
+        (
+            [],
+            [("math.greater", {"y": 0.0}), ("math.reduce_logsumexp", {"axis": [-2]})],
+            [ROW, ("global", LENGTH + 6, 1)],
+        ),
+        (
+            [("__operators__.getitem", {"slice_spec": [WHOLE, WHOLE | {"start": 5, "stop": -5}, WHOLE]})],
+            [("transpose", {"perm": [0, 2, 1]}), ("reshape", {"shape": [-1, 6 * (LENGTH - 10)]})],
+            [("crop", 1, LENGTH - 10), ("conv", 7, LENGTH - 10)],
+        ),
+        ([("expand_dims", {"axis": 1}), ("squeeze", {"axis": [1]})], [], [ROW]),
+    ],
+)
+def test_operations_of_tensorflow_are_read_as_those_of_keras_3(tmp_path, before, after, rows):
+    (tmp_path / "m.json").write_text(json.dumps(of_tensorflow(*before, CONVOLUTION, *after)))
+    graph = keras_graph.read(tmp_path / "m.json")
+    assert graph.notes == ()
+    found = receptive_fields(graph, LENGTH).rows
+    assert [(row.kind, row.size, row.length) for row in found] == rows
+
+
+@pytest.mark.parametrize(("function", "given"), [("reverse", {"axis": [1]}), ("gather", {"indices": 0})])
+def test_operations_of_tensorflow_that_move_positions_are_never_offered(tmp_path, function, given):
+    (tmp_path / "m.json").write_text(json.dumps(of_tensorflow(CONVOLUTION, (function, given))))
+    (note,) = keras_graph.read(tmp_path / "m.json").notes
+    assert "moves values" in note
+    assert "--passthrough" not in note
+
+
 def test_operations_of_keras_2_are_named_with_the_way_out(tmp_path):
     path = tmp_path / "old.h5"
     functional().save(path)
     description = functional_as_keras_2(False)
     (join,) = (layer for layer in description["config"]["layers"] if layer["class_name"] == "Add")
-    join["class_name"] = "TFOpLambda"
+    join |= {"class_name": "TFOpLambda", "config": join["config"] | {"function": "nn.ctc_loss"}}
     rewritten(path, description, "2.11.0")
-    with pytest.raises(ReceptiveError, match=r"TFOpLambda, which Keras 3 does not have.*load_weights"):
+    with pytest.raises(ReceptiveError, match=r"TFOpLambda, which Keras 3 does not have.*tf2onnx"):
         auditing.load(path)
     assert "TFOpLambda" in keras_graph.read(path).notes[0]
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_layers_whose_arguments_have_changed_since_keras_2_are_loaded(tmp_path, ending):
+    keras.utils.set_random_seed(0)
+    given = keras.Input((LENGTH, 4))
+    x = layers.SeparableConv1D(6, 7, name="separable")(given)
+    x = layers.DepthwiseConv1D(3, name="depthwise")(layers.ReLU(threshold=0.1, name="threshold")(x))
+    x = layers.GlobalMaxPooling1D()(layers.Attention(name="attention")([x, x]))
+    model = keras.Model(given, layers.Dense(1)(x))
+    model.save(tmp_path / f"new.{ending}")
+    description = json.loads(model.to_json())
+    for layer in description["config"]["layers"]:
+        config = layer["config"]
+        if layer["name"] in ("separable", "depthwise"):
+            config["groups"] = 1
+        if layer["name"] == "threshold":
+            layer["class_name"], layer["config"] = "ThresholdedReLU", {"name": "threshold", "theta": 0.1}
+        calls = layer["inbound_nodes"]
+        layer["inbound_nodes"] = [[[*each, {}] for each in keras_graph._tensors(call)] for call in calls]
+        if ending == "h5":
+            plain(layer)
+    for ends in ("input_layers", "output_layers"):
+        description["config"][ends] = [description["config"][ends]]
+    path = tmp_path / f"old.{ending}"
+    if ending == "h5":
+        shutil.copy(tmp_path / "new.h5", path)
+        rewritten(path, description, "2.11.0")
+    else:
+        with zipfile.ZipFile(tmp_path / "new.keras") as new, zipfile.ZipFile(path, "w") as old:
+            old.writestr("model.weights.h5", new.read("model.weights.h5"))
+            old.writestr("config.json", json.dumps(description))
+            old.writestr("metadata.json", '{"keras_version": "2.15.0"}')
+    loaded = auditing.load(path)
+    np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-6)
 
 
 def test_what_keras_cannot_convert_is_left_to_keras_2(tmp_path):
@@ -311,7 +418,8 @@ def test_what_keras_cannot_convert_is_left_to_keras_2(tmp_path):
     description["config"]["layers"][1]["config"]["filters"] = 7
     rewritten(path, description, "2.3.1")
     with pytest.raises(
-        ReceptiveError, match=r"written by Keras 2.3.1, .*TF_USE_LEGACY_KERAS=1 python"
+        ReceptiveError,
+        match=r"written by Keras 2.3.1, .*TF_USE_LEGACY_KERAS=1 python -m tf2onnx.convert --keras",
     ) as caught:
         auditing.load(path)
     assert "\n" not in str(caught.value)
@@ -432,8 +540,11 @@ def subclassed(path, mark):
         ("m.weights.h5", weights, "weights alone, .*load_weights"),
         ("m.h5", old_weights, "weights alone, .*load_weights"),
         ("m.hdf5", data, "an HDF5 file that holds no model"),
-        ("m", saved_model, r'a folder, a TensorFlow SavedModel, .*model.save\("model.keras"\)$'),
-        ("m", saved_by_keras_2, "a folder, a TensorFlow SavedModel, .*TF_USE_LEGACY_KERAS=1"),
+        (
+            "m",
+            saved_model,
+            r'a folder, a TensorFlow SavedModel, .*save\("model.keras"\).* --saved-model \S+/m ',
+        ),
         ("m", folder, "a folder; expected a model"),
         ("m.keras", text, saved.NO_MODEL),
         ("m.h5", text, saved.NO_MODEL),

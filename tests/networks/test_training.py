@@ -83,8 +83,8 @@ def test_one_seed_gives_one_network(small, trained):
 
 
 def test_another_seed_gives_another_network(eagerly, small):
-    one, other = (train(SMALL, small, RELEASED, seed=seed, epochs=1) for seed in (1, 2))
-    assert one.history != other.history
+    first, other = (train(SMALL, small, RELEASED, seed=seed, epochs=1) for seed in (1, 2))
+    assert first.history != other.history
 
 
 @pytest.mark.claim("D-11")

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from receptive.evidence import measured
 from receptive.evidence.ablations import BY_THE_PAPER
-from receptive.evidence.kept import Epochs, Importance, Truth, read_record
+from receptive.evidence.studies import Epochs, Importance, Truth, read_record
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import read_meme
@@ -83,7 +83,7 @@ def test_every_run_by_the_paper_s_protocol_is_there():
 
 
 KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importance.json", "truth.json"}
-"""What a run may have beside: what was kept of it, and what tools/kept.py reads in that."""
+"""What a run may have beside: what was kept of it, and what tools/studies.py reads in that."""
 
 
 @every_run

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import special
 
 from receptive.errors import ReceptiveError
-from receptive.evidence.kept import read_pwms
+from receptive.evidence.studies import read_pwms
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
@@ -105,6 +105,18 @@ def test_filters_over_epochs_are_those_that_were_kept():
                 blank = pwm.sum() == 0
                 assert np.abs(tall.sum(1) / 127.5 - (0 if blank else bits)).max() < 0.06
                 assert not (blank and matches)
+
+
+def test_every_network_with_kept_epochs_can_be_chosen_by_its_first_such_trial(tmp_path):
+    """ReLU, which no name of a folder holds, among them; trials in the order of their numbers."""
+    kept = RESULTS / "synthetic/cnn-2/released+activation=exponential/trial-1"
+    for place in ("cnn-25/released/trial-10", "cnn-25/released/trial-6", "cnn-2/released/trial-0"):
+        (tmp_path / "synthetic" / place).mkdir(parents=True)
+        for name in ("epochs.json", "epochs.pwm.npz") if "cnn-25" in place else ():
+            (tmp_path / "synthetic" / place / name).write_bytes((kept / name).read_bytes())
+    made = explorers.epochs(tmp_path)
+    assert made.controls[0].words == ("CNN-25, ReLU",)
+    assert made.data["runs"][0]["page"] == "../results/synthetic/cnn-25/released/trial-6/index.html"
 
 
 @pytest.mark.parametrize("text", [b"", b"PK no archive", b"x"])

@@ -14,8 +14,8 @@ from tests.made import make_run, put_run
 from receptive.errors import ReceptiveError
 from receptive.evidence import authors, claims, measured
 from receptive.evidence.claims import Quantity
-from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
+from receptive.evidence.roster import DECIDED
 from receptive.evidence.rules import key
 from receptive.figures.matches import POOLS, match_fractions
 from receptive.motifs import tomtom

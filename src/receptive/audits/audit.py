@@ -37,7 +37,7 @@ from receptive.motifs.motif import ALPHABET, Motif
 from receptive.networks import backend, filters
 from receptive.networks.filters import Window, unreadable
 from receptive.protocols import RELEASED, Protocol
-from receptive.tasks import shuffled
+from receptive.tasks import shuffle
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
 from receptive.theory.layers import Graph
@@ -107,6 +107,8 @@ class LayerAudit:
         here, there = self.fractions.jaspar, self.control.fractions.jaspar
         said, (many, share) = [], self.trusted_filters
         rest = f"; of the other {many} filters {share:.0%} match" if many else ""
+        if many == 1:
+            rest = f"; the other filter matches {'one' if share else 'none'}"
         if few.any():
             said.append(
                 f"{few.sum()} of {len(few)} filters were read from fewer than {FEW_SITES} sites, {matched} "
@@ -173,9 +175,15 @@ def load(path: Path | str, threads: int | None = None) -> Any:
         return opened(path, threads=threads)
     file = saved.read(path)
     try:
+        operations = sorted({*saved.layer_classes(file.model)} & {*saved.OPERATIONS})
         file = replace(file, model=saved.modern(file.model))
     except saved.MALFORMED:
         raise ReceptiveError(f"{path}: {saved.NO_MODEL}") from None
+    if operations:
+        raise ReceptiveError(
+            f"{path}: made by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not "
+            f"have; convert it: {saved.conversion_lines(path)}; `receptive field` reads it as it is"
+        )
     keras_graph.check_connected(file.model, str(path))
     if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
         raise ReceptiveError(
@@ -265,13 +273,7 @@ def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
         for name in saved.layer_classes(file.model)
         if name not in saved.MODELS and not hasattr(keras.layers, name)
     }
-    operations = sorted(missing & {"TFOpLambda", "SlicingOpLambda"})
     first = next(iter(str(error).splitlines()), "").split(". ")[0] or type(error).__name__
-    if file.old and operations:
-        return (
-            f"written by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not have; "
-            f'build the model anew in Python, model.load_weights("{path.name}"), and save it'
-        )
     anew = 'where it was made, model.save("model.keras") keeps all of it; `receptive field` reads it as it is'
     of_tensors = {
         name for name in missing if hasattr(keras.ops, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
@@ -371,7 +373,7 @@ def audit(
     row = _convolution(fields, layer)
     relevant = relevant_ids(data.classes, motifs=targets)
     protocol = replace(protocol, window=None)
-    seen = {"shuffled": shuffled.dinucleotides(data.X, seed=0), "given": data.X}
+    seen = {"shuffled": shuffle.dinucleotides(data.X, seed=0), "given": data.X}
 
     def listen(X: NDArray[np.uint8], name: str) -> Probe:
         place, _, axis = network.activation(name)

@@ -56,6 +56,7 @@ def notes() -> Iterator[None]:
                 others(message, category, *where, **more)
 
         warnings.showwarning = show
+        warnings.filterwarnings("ignore", module=r"keras\.")  # of layers, to whoever builds them
         warnings.simplefilter("always", ReceptiveWarning)
         yield
 

@@ -35,7 +35,7 @@ DRAWS = ("cnn-2", "cnn-4", "cnn-25")
 
 
 def exponential_makes_localist(results: Results) -> Iterator[Evidence]:
-    """DISC-1: with the exponential, more relevant filters where pools are small, and CNN-2 localist."""
+    """Judge DISC-1: with the exponential, more relevant filters where pools are small, and CNN-2 localist."""
     for network in (*SMALL, "chipseq/cnn-2"):
         with_it, without = (key(name, "relevant") for name in (network + EXPONENTIAL, network))
         yield exceeds(results, with_it, without, CLEAR)
@@ -43,13 +43,13 @@ def exponential_makes_localist(results: Results) -> Iterator[Evidence]:
 
 
 def exponential_costs_nothing(results: Results) -> Iterator[Evidence]:
-    """DISC-2: AU-ROC with the exponential is not lower by 0.01."""
+    """Judge DISC-2: AU-ROC with the exponential is not lower by 0.01."""
     for network in PLACES:
         yield exceeds(results, key(network + EXPONENTIAL, "auroc"), key(network, "auroc"), LOSS)
 
 
 def growth_matters(results: Results) -> Iterator[Evidence]:
-    """DISC-3: CNN-2 has more relevant filters with the exponential than with each control."""
+    """Judge DISC-3: CNN-2 has more relevant filters with the exponential than with each control."""
     exponential = key(f"cnn-2{EXPONENTIAL}", "relevant")
     for control in CONTROLS:
         yield exceeds(results, exponential, key(f"cnn-2{control}", "relevant"), CLEAR)
@@ -65,7 +65,7 @@ def judged_conditions(results: Results) -> tuple[str, ...]:
 
 
 def architecture_decides_whatever_else(results: Results) -> Iterator[Evidence]:
-    """DISC-4: CNN-25 is ahead of CNN-2 by half of the filters under each condition that says something."""
+    """Judge DISC-4: CNN-25 is ahead of CNN-2 by half of the filters under each telling condition."""
     judged = judged_conditions(results)
     for condition in judged:
         large, small = (key(network + condition, "relevant") for network in ("cnn-25", "cnn-2"))
@@ -76,7 +76,7 @@ def architecture_decides_whatever_else(results: Results) -> Iterator[Evidence]:
 
 
 def gradients_vanish(results: Results) -> Iterator[Evidence]:
-    """DISC-5: gradients fall by half, in CNN-2 with parts alone, and were larger where motifs came to be."""
+    """Judge DISC-5: gradients fall by half, in CNN-2 with parts alone, and were larger where motifs came."""
     for network in ("cnn-25", "cnn-2"):
         yield below(results, key(network, "gradient_left"), HALF)
     yield below(results, key("cnn-2", "relevant_at_end"), MIXED[0])
@@ -84,12 +84,12 @@ def gradients_vanish(results: Results) -> Iterator[Evidence]:
 
 
 def unmatched_matter_less(results: Results) -> Iterator[Evidence]:
-    """DISC-6: in CNN-25-120 holding a relevant filter costs more than holding another."""
+    """Judge DISC-6: in CNN-25-120 holding a relevant filter costs more than holding another."""
     yield above(results, key("cnn-25-120", "importance_lead"), 0)
 
 
 def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
-    """DISC-7: relevant shares on other draws differ by less than 0.1."""
+    """Judge DISC-7: relevant shares on other draws differ by less than 0.1."""
     moved = [
         exceeds(results, key(f"draws/{name}", "relevant"), key(name, "relevant"), -CLEAR) for name in DRAWS
     ]
@@ -98,18 +98,18 @@ def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
 
 
 def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
-    """DISC-8: where a label is a pair of motifs as it lies, CNN-2 scores above CNN-25."""
+    """Judge DISC-8: where a label is a pair of motifs as it lies, CNN-2 scores above CNN-25."""
     yield exceeds(results, key("pairs/cnn-2", "auroc"), key("pairs/cnn-25", "auroc"))
 
 
 def size_does_not_decide(results: Results) -> Iterator[Evidence]:
-    """DISC-9: CNN-25 is ahead of CNN-2 by half of the filters, with less data and with more."""
+    """Judge DISC-9: CNN-25 is ahead of CNN-2 by half of the filters, with less data and with more."""
     for size in SIZES:
         yield exceeds(results, key(f"{size}/cnn-25", "relevant"), key(f"{size}/cnn-2", "relevant"), HALF)
 
 
 def gain_tells(results: Results) -> Iterator[Evidence]:
-    """DISC-10: of activations put down before their runs, those of small gain leave CNN-2 distributed."""
+    """Judge DISC-10: of activations put down before their runs, small gains leave CNN-2 distributed."""
     for activation in ("gelu", "silu"):
         yield below(results, key(f"cnn-2+activation={activation}", "relevant"), MIXED[0])
     yield above(results, key("cnn-2+activation=cubed_relu", "relevant"), MIXED[1])

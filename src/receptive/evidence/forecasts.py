@@ -388,7 +388,7 @@ def _value(what: str, value: float, side: Literal["above", "below"], limit: floa
 
 
 def _asm_4(results: Results) -> Iterator[Evidence]:
-    """ASM-4: near the measured fractions, and nearer than pool size alone, over networks with all trials."""
+    """Judge ASM-4: near the measured fractions, nearer than pool size alone, where all trials are there."""
     networks, _, trials = NETWORKS["first"]
     compared = [outcome for outcome in outcomes(networks, results) if outcome.measured.n >= trials]
     distance = fmean(outcome.distance for outcome in compared)
@@ -400,7 +400,7 @@ def _asm_4(results: Results) -> Iterator[Evidence]:
 
 
 def _asm_5(results: Results) -> Iterator[Evidence]:
-    """ASM-5: the lowest layer forecast above one half is the lowest measured so."""
+    """Judge ASM-5: the lowest layer forecast above one half is the lowest measured so."""
     for network in NETWORKS["depth"][0]:
         for outcome in outcomes([network], results, first_only=False):
             side: Literal["above", "below"] = "above" if outcome.forecast > HALF else "below"
@@ -410,7 +410,7 @@ def _asm_5(results: Results) -> Iterator[Evidence]:
 
 
 def _ordered_and_near(compared: Sequence[Outcome]) -> Iterator[Evidence]:
-    """ASM-6 and ASM-7: more bits, fewer relevant filters; and near the measured fractions."""
+    """Judge ASM-6 and ASM-7: more bits, fewer relevant filters; and near the measured fractions."""
     if rho := spearman([(outcome.bits, outcome.measured.mean) for outcome in compared]):
         yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", rho, "below", 0)
     distance = fmean(outcome.distance for outcome in compared)

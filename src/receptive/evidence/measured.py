@@ -8,7 +8,7 @@ from pathlib import Path
 
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence.claims import Quantity
-from receptive.evidence.kept import Epochs, Importance, read_record
+from receptive.evidence.studies import Epochs, Importance, read_record
 from receptive.networks.variants import REGISTERED, VARIANTS
 from receptive.protocols import READING, RELEASED, ablations
 from receptive.replication import runs
@@ -22,7 +22,7 @@ FRACTIONS = ("jaspar", "jaspar_without_gmeb1", "relevant", "relevant_embedded")
 """Columns of match fractions, as in a run's filters (D-9, D-19)."""
 
 KEPT = ("gradient_left", "relevant_at_end", "gradient_lead", "importance_lead")
-"""Columns of what `replicate --keep` kept of a run, of its first layer (:mod:`receptive.evidence.kept`)."""
+"""Columns of the studies of a run's first layer (:mod:`receptive.evidence.studies`)."""
 
 SIDE = {
     "synthetic": "",

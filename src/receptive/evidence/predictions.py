@@ -307,7 +307,7 @@ def rival(number: Callable[[Assembled], float], outcomes: Collection[Outcome]) -
 
 
 def _they_come_true(results: Results) -> Iterator[Evidence]:
-    """ASM-3: more bits, fewer relevant filters; and more than half of the networks in their class."""
+    """Judge ASM-3: more bits, fewer relevant filters; and more than half of the networks in their class."""
     result = score(results)
     if result.rho:
         yield Evidence("Spearman's ρ of bits and relevant fraction, over networks", result.rho, "below", 0)

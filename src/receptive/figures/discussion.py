@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from receptive.evidence.discussion import CONDITIONS, LEARNED
-from receptive.evidence.kept import Epochs, Importance
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
+from receptive.evidence.studies import Epochs, Importance
 from receptive.figures.canvas import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from receptive.figures.matches import legend
 from receptive.networks.variants import SMALL

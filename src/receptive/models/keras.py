@@ -63,8 +63,21 @@ _GLOBAL = {f"Global{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1
 _EDGES = {
     f"{kind}{n}D": ours for kind, ours in (("ZeroPadding", "pad"), ("Cropping", "crop")) for n in (1, 2)
 }
-_REDUCTIONS = {"Max", "Mean", "Sum", "Amax"}
-_JOINS = {"Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum", "Minimum"}
+_REDUCTIONS = {"Max", "Mean", "Sum", "Min", "Prod", "Amax", "Amin", "Std", "Var", "Median", "Logsumexp"}
+_JOINS = {
+    *("Add", "Subtract", "Multiply", "Divide", "TrueDivide", "Average", "Maximum", "Minimum", "Power"),
+    *(
+        "Greater",
+        "GreaterEqual",
+        "Less",
+        "LessEqual",
+        "Equal",
+        "NotEqual",
+        "Where",
+        "LogicalAnd",
+        "LogicalOr",
+    ),
+}
 _SHAPES = {"Flatten", "Reshape", "Permute", "Transpose", "ExpandDims", "Squeeze"}
 _ACTIVATIONS = {
     *("Activation", "ReLU", "LeakyReLU", "PReLU", "ELU", "ThresholdedReLU", "Softmax"),
@@ -77,16 +90,9 @@ _BEFORE_ACTIVATION = {
 }
 _POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
 _POINTWISE = {
-    "Masking",
-    "Absolute",
-    "Square",
-    "Sqrt",
-    "Log",
-    "Log1p",
-    "Negative",
-    "Clip",
-    "Cast",
-    "Power",
+    *("Masking", "Absolute", "Sign", "Square", "Sqrt", "Rsqrt", "Log", "Log1p", "Log2", "Log10", "Expm1"),
+    *("Negative", "Reciprocal", "Clip", "Cast", "Floor", "Ceil", "Round", "Erf", "Sin", "Cos", "LogicalNot"),
+    *("ZerosLike", "OnesLike"),
 } | ((_ACTIVATIONS | _BEFORE_ACTIVATION) - _POINTWISE_OVER_CHANNELS)
 _ENDS = {
     *("LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "Dot"),
@@ -346,7 +352,7 @@ def _fold_shape(entry: Entry, size: int | None) -> Shape | None:
     layers: list[Entry] = entry["config"]["layers"]
     for layer in layers:
         if layer["class_name"] == "Reshape" and size is not None:
-            target = fill_sizes(layer["config"]["target_shape"], size)
+            target = fill_sizes(_target(layer["config"]), size)
             return (None, *target) if prod(target) == size and len(target) > 1 else None
         if layer["class_name"] in MODELS:
             return _fold_shape(layer, size)
@@ -605,17 +611,26 @@ def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | 
             for number in (given if isinstance(given, list) else [given])
         ]
         return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
-    target = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
-    folded = regroup(axes, target, length)
+    folded = regroup(axes, _target(config), length)
     if folded is None:
         raise _unknown(name, kind, MOVED)
     return folded
 
 
+def _target(config: Entry) -> list[int]:
+    """The sizes, without the batch, that a layer Reshape or ``keras.ops.reshape`` asks for."""
+    sizes: list[int] = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
+    return sizes
+
+
 def _slice(name: str, source: Tensor, call: Any, trail: Trail) -> Tensor:
     """Append the cropping, and the stride, that a slice ``x[:, 10:-10]`` makes."""
-    (key,) = call["args"][1:] or [call["kwargs"]["key"]]
-    keys = [*key] if isinstance(key, list) else [key]
+    if isinstance(call, dict):
+        (key,) = call["args"][1:] or [call["kwargs"]["key"]]
+        keys = [*key] if isinstance(key, list) else [key]
+    else:  # as Keras 2 describes it
+        spec = call[-1]["slice_spec"]
+        keys = [{"config": key} if isinstance(key, dict) and "start" in key else key for key in spec]
     if any(not isinstance(entry, int | dict | None) for entry in keys):
         raise _unknown(name, "GetItem", "its slice is not made of constants")
     names = [entry.get("class_name") if isinstance(entry, dict) else "" for entry in keys]

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import prod
 from operator import index
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +39,9 @@ from receptive.models.axes import (
 )
 from receptive.theory.fields import same_padding, span
 from receptive.theory.layers import Layer
+
+if TYPE_CHECKING:
+    from receptive.models.onnx import Onnx
 
 Entry = Any
 """A node, a tensor or a model of the format, whose classes have no types."""
@@ -108,33 +111,6 @@ _FOLDED = {
 """Operators that are worked out where all they read is known."""
 
 
-class Source(Protocol):
-    """A graph of the format, and what is known of it."""
-
-    @property
-    def nodes(self) -> list[Entry]:
-        """The nodes, each after what it reads."""
-
-    @property
-    def names(self) -> list[str]:
-        """The name of each node."""
-
-    @property
-    def weights(self) -> dict[str, Entry]:
-        """The constants by their names."""
-
-    @property
-    def shapes(self) -> dict[str, list[int]]:
-        """The shapes of tensors that no size of an input changes, as far as they can be told."""
-
-    @property
-    def flat(self) -> Entry:
-        """The model."""
-
-    def constant(self, name: str) -> NDArray[Any]:
-        """Return the numbers of a constant."""
-
-
 @dataclass
 class Walk:
     """The tensors and constants met so far in following an ONNX graph.
@@ -147,7 +123,7 @@ class Walk:
         values: constants that are known.
     """
 
-    model: Source
+    model: "Onnx"
     trail: Trail
     tensors: dict[str, Tensor]
     batch: int | None

@@ -84,8 +84,31 @@ _DROPPED = {
 """Arguments of Keras 1 and 2 that a trained network does not need."""
 
 
-GONE = ("CuDNNLSTM", "CuDNNGRU", "TFOpLambda", "SlicingOpLambda", "ThresholdedReLU", "LocallyConnected1D")
+_OPERATIONS = {
+    **{f"reduce_{name}": name.capitalize() for name in ("max", "mean", "sum", "min", "prod", "logsumexp")},
+    **{
+        f"nn.{name}": name.capitalize()
+        for name in ("relu", "relu6", "elu", "selu", "gelu", "silu", "softplus")
+    },
+    **{
+        name: name.capitalize()
+        for name in ("sigmoid", "tanh", "exp", "log", "sqrt", "square", "softmax", "cast")
+    },
+    **{name: name.capitalize() for name in ("add", "subtract", "multiply", "divide", "maximum", "minimum")},
+    **{name: name.capitalize() for name in ("greater", "less", "where", "reshape", "transpose", "squeeze")},
+    **{name: name.capitalize() for name in ("pad", "roll", "tile", "repeat", "split", "stack", "unstack")},
+    **{"abs": "Absolute", "negative": "Negative", "truediv": "TrueDivide", "pow": "Power", "swish": "Silu"},
+    **{"leaky_relu": "LeakyRelu", "clip_by_value": "Clip", "log1p": "Log1p", "identity": "Identity"},
+    **{"concat": "Concatenate", "expand_dims": "ExpandDims", "getitem": "GetItem", "reverse": "Flip"},
+    **{"greater_equal": "GreaterEqual", "less_equal": "LessEqual", "gather": "Take", "matmul": "Matmul"},
+    **{"zeros_like": "ZerosLike", "ones_like": "OnesLike"},
+}
+"""Operations of TensorFlow, as layers of Keras 2 hold them, by the names that Keras 3 gives its own."""
+
+GONE = ("CuDNNLSTM", "CuDNNGRU", "LocallyConnected1D", "LocallyConnected2D")
 """Classes of Keras 2 that Keras 3 does not have, and that nobody's own code defines."""
+OPERATIONS = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
+"""Those that hold an operation of TensorFlow."""
 
 
 @dataclass(frozen=True)
@@ -157,18 +180,19 @@ def _folder(path: Path) -> Saved:
         return _from_description(path, from_json(text, str(path)), "")
     if kind(path / "saved_model.pb") != "file":
         raise ReceptiveError(f"{path}: a folder; expected a model that Keras saved as .keras or .h5")
-    way = (
-        'save the Keras model itself where it was made, model.save("model.keras")'
-        if kind(path / "keras_metadata.pb") != "file"
-        else f"convert it with Keras 2: {conversion_lines(path)}"
+    raise ReceptiveError(
+        f"{path}: a folder, a TensorFlow SavedModel, which holds no layers to read: save the Keras model "
+        f'itself where it was made, model.save("model.keras"), or '
+        f"convert it: {conversion_lines(path, 'saved-model')}"
     )
-    raise ReceptiveError(f"{path}: a folder, a TensorFlow SavedModel, which holds no layers to read: {way}")
 
 
-def conversion_lines(path: Path | str) -> str:
-    """Return the two lines that load a file with Keras 2 and save it anew."""
-    lines = f"import tensorflow as tf; tf.keras.models.load_model('{path}', compile=False).save('model.h5')"
-    return f'pip install tf-keras; TF_USE_LEGACY_KERAS=1 python -c "{lines}"'
+def conversion_lines(path: Path | str, form: Literal["keras", "saved-model"] = "keras") -> str:
+    """Return the two lines that write a model of TensorFlow, or of Keras 2, as ONNX."""
+    return (
+        "pip install tf-keras tf2onnx; "
+        f"TF_USE_LEGACY_KERAS=1 python -m tf2onnx.convert --{form} {path} --output model.onnx"
+    )
 
 
 def _archive(path: Path, archive: zipfile.ZipFile) -> Saved:
@@ -251,6 +275,8 @@ def modern(entry: Entry) -> Entry:
             config = _count_calls(config)
     if isinstance(config.get("layer"), dict):  # of a wrapper
         config["layer"] = modern(config["layer"])
+    if kind in OPERATIONS:
+        kind, config = _operation(entry)
     entry = {**entry, "class_name": kind, "config": config}
     if str(entry.get("module")).startswith("tf_keras"):  # what Keras 2 is called beside Keras 3
         entry["module"] = entry["module"].removeprefix("tf_")
@@ -283,6 +309,17 @@ def _count_calls(config: Entry) -> Entry:
         return config
     layers = [{**layer, "inbound_nodes": count(layer["inbound_nodes"])} for layer in config["layers"]]
     return {**config, "layers": layers, "output_layers": count(config["output_layers"])}
+
+
+def _operation(entry: Entry) -> tuple[str, Entry]:
+    """What an operation of TensorFlow is in Keras 3, with its arguments; as it is if nothing is known."""
+    config, function = entry["config"], str(entry["config"].get("function"))
+    kind = _OPERATIONS.get(function) or _OPERATIONS.get(function.rpartition(".")[2])
+    if kind is None:
+        return entry["class_name"], config
+    given: Entry = next((call[3] for call in _references(entry["inbound_nodes"]) if len(call) > 3), {})
+    names = {"axis": "axis", "keepdims": "keepdims", "perm": "axes", "shape": "newshape"}
+    return kind, config | {ours: given[name] for name, ours in names.items() if name in given}
 
 
 def _refers(value: list[Any]) -> bool:
@@ -324,6 +361,12 @@ def loadable(entry: Entry, zipped: bool) -> Entry:
         config = {"reset_after": False} | config  # what Keras 2 took for granted at first
     if kind.startswith("BatchNorm") and isinstance(config.get("axis"), list):
         (config["axis"],) = config["axis"]
+    if kind.startswith(("Separable", "Depthwise")) and config.get("groups", 1) == 1:
+        config.pop("groups", None)
+    if kind == "ThresholdedReLU":
+        kind, config = "ReLU", {"name": config["name"], "threshold": config["theta"]}
+    if kind == "Attention" and config.get("score_mode") == "dot":
+        del config["score_mode"]  # the default; in an .h5 file Keras 3 takes the word for its function
     if kind == "LeakyReLU" and "alpha" in config:
         config["negative_slope"] = config.pop("alpha")
     if "layers" in config:
@@ -331,7 +374,7 @@ def loadable(entry: Entry, zipped: bool) -> Entry:
     for part in ("layer", "backward_layer"):
         if isinstance(config.get(part), dict):
             config[part] = loadable(config[part], True)  # which Keras 3 looks up by its module
-    entry = {**entry, "config": config}
+    entry = {**entry, "class_name": kind, "config": config}
     entry.pop("build_config", None)
     if zipped and str(entry.get("module") or "keras").startswith("keras"):
         places = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
@@ -357,8 +400,9 @@ def own_classes(described: Any) -> Iterator[str]:
 
 
 def layer_classes(entry: Entry) -> Iterator[str]:
-    """Yield the class of every layer in a `modern` description."""
-    for layer in entry["config"].get("layers", ()):
+    """Yield the class of every layer in a description."""
+    config = entry["config"]
+    for layer in config if isinstance(config, list) else config.get("layers", ()):
         yield layer["class_name"]
         yield from layer_classes(layer)
 

@@ -11,7 +11,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +111,8 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
     if isinstance(module, torch.export.ExportedProgram):
         return onnx.Onnx(_proto(module, name), name, passthrough=tuple(passthrough))
     modes = {part: part.training for part in module.modules()}
-    module.eval()
+    with suppress(NotImplementedError):  # what torch.export.load gives is as it was exported
+        module.eval()
     try:
         x = _example(module, length, name)
         with _silent():

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from receptive.evidence.kept import Epochs, read_pwms, read_record
+from receptive.evidence.studies import Epochs, read_pwms, read_record
 from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
@@ -275,26 +275,26 @@ def epochs(store: Path | str) -> Explorer | None:
     ``shares`` that match any motif and a relevant one, the mean ``bits``, and of the ``filters`` the heights
     of letters, the factor, and whether it matches.
     """
-    found = {}
+    learned = {}
     for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
         trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
-        for folder in sorted(trials, key=lambda each: int(each.name.removeprefix("trial-"))):
+        for folder in sorted(trials, key=lambda path: int(path.name.removeprefix("trial-"))):
             if over := read_record(folder, Epochs):
-                found[f"{name.upper()}, {label}"] = epochs_of(folder, over)
+                learned[f"{name.upper()}, {label}"] = epochs_of(folder, over)
                 break
-    if not found:
+    if not learned:
         return None
-    last = max(len(run["epoch"]) for run in found.values()) - 1
+    last = max(len(run["epoch"]) for run in learned.values()) - 1
     return Explorer(
         "epochs",
         "Filters over epochs",
         "Choose a network and move the epoch. Blue: share of relevant filters; orange: loss; grey: "
         "the other networks' share. In which network do filters grow, and in which do they stop?",
         (
-            Choice("network", "network", tuple(found)),
+            Choice("network", "network", tuple(learned)),
             Slider("step", "epoch", 0, last, last),
         ),
-        {"runs": list(found.values())},
+        {"runs": list(learned.values())},
         logos=True,
     )
 

@@ -18,8 +18,8 @@ from typing import Any
 from receptive.errors import ReceptiveError
 from receptive.evidence import claims, measured, verdicts
 from receptive.evidence.claims import Statement
-from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
+from receptive.evidence.roster import DECIDED
 from receptive.evidence.verdicts import Comparison, Judgement
 from receptive.files import kind, read_packaged, read_text
 from receptive.report import tables

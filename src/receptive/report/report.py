@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from receptive.evidence import ablations, authors, claims, measured
 from receptive.evidence.ablations import Switches
-from receptive.evidence.decided import DECIDED
 from receptive.evidence.measured import Results
+from receptive.evidence.roster import DECIDED
 from receptive.evidence.rules import key
 from receptive.evidence.statistics import Sample, sample
 from receptive.evidence.verdicts import Comparison, Judgement, Verdict, compare, judge_all

@@ -293,7 +293,9 @@ def outside(
         switched: those measured with other activations.
     """
     if letters < SHORTEST:
-        return f"its filters see {letters} letters, and most motifs have {SHORTEST} or more"
+        return (
+            f"its filters see {letters} letter{'s' * (letters > 1)}, and most motifs have {SHORTEST} or more"
+        )
     if activation == "linear":
         return "no activation follows it at once, and the forecast is made for ReLU"
     if activation != "relu":

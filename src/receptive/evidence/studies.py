@@ -1,7 +1,7 @@
-"""Extra measurements of a run: its first layer over epochs, and how much each filter matters.
+"""Studies of a run: its first layer over epochs, and how much each filter matters.
 
-``tools/kept.py`` makes ``epochs.json``, ``importance.json`` and ``truth.json`` in the folder of a run, from
-its ``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
+``tools/studies.py`` makes ``epochs.json``, ``importance.json`` and ``truth.json`` in the folder of a run,
+from its ``epochs.npz`` and ``model.keras`` and the sequences of its task. So no page has to read a network.
 """
 
 from dataclasses import dataclass, fields
@@ -139,7 +139,7 @@ Record = TypeVar("Record", Epochs, Importance, Truth)
 
 
 def read_record(folder: Path | str, record: type[Record]) -> Record | None:
-    """Read one of the extra measurements of a run; ``None`` if it was not made.
+    """Read one of the studies of a run; ``None`` if it was not made.
 
     Args:
         folder: the run's.

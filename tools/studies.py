@@ -1,9 +1,9 @@
-"""Read what runs have kept, into small files that pages and rules take: ``python tools/kept.py results``.
+"""Read what runs have kept, into small files that pages and rules take: ``python tools/studies.py results``.
 
 ``replicate --keep`` leaves ``epochs.npz`` (the first layer over epochs) and ``model.keras`` (the weights) in
 the folder of a run. Beside them this writes
 
-- ``epochs.json``: loss, gradients and matches of the filters, epoch by epoch (`receptive.evidence.kept`);
+- ``epochs.json``: loss, gradients and matches of the filters, epoch by epoch (`receptive.evidence.studies`);
 - ``epochs.pwm.npz``: the filters as PWMs, uint8 (epochs, filters, positions, 4), 255 for a probability of 1;
 - ``importance.json``: what the network loses when one filter after another is held at its mean;
 - with --truth, and nothing else then, ``truth.json``: which of the planted motifs filters and attributions
@@ -21,7 +21,7 @@ import numpy as np
 
 from receptive.audits import attribution, audit, importance, truth
 from receptive.evidence import measured
-from receptive.evidence.kept import EPOCHS, IMPORTANCE, PWMS, TRUTH, Epochs, Importance, Truth
+from receptive.evidence.studies import EPOCHS, IMPORTANCE, PWMS, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
 from receptive.models import model
 from receptive.models.probe import Probe
