@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import receptive
+
 SPEC = Path(__file__).parents[1] / "spec"
 CHAPTERS = sorted(path for path in SPEC.glob("*.md") if "{code-cell}" in path.read_text("utf-8"))
 
@@ -33,3 +35,13 @@ def test_computed_sentences_hold_no_markup(chapter):
     assert not [
         sentence for sentence in prose if re.search(r"(?<!\*)\*\w[^*]*\w\*|\$[^$]+\$|`[^`]+`", sentence)
     ]
+
+
+def test_the_api_page_begins_with_every_public_name_and_shows_it():
+    page = (SPEC.parent / "docs" / "api.md").read_text("utf-8")
+    parts = re.split(r"^## (.+)$", page, flags=re.MULTILINE)[1:]
+    shown = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert sorted(name for names in shown for name in names.split(", ")) == sorted(receptive.__all__)
+    for names, text in shown.items():
+        code = "".join(re.findall(r"^```.*?python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+        assert all(f"receptive.{name}" in code for name in names.split(", ") if name != "Graph"), names

@@ -158,8 +158,6 @@ explorers.epochs = (data, values, stage, form, wide) => {
   for (const each of data.runs) if (each !== run) shapes += line("curve", relevant(each));
   shapes += line("line one", relevant(run)) + line("line two", run.loss);
   shapes += shape("path", { class: "now", d: `M${x(step)} 8V104` });
-  for (const [n, words] of ["relevant", "loss"].entries())
-    shapes += shape("text", { x: wide - 14, y: 18 + 16 * n, "text-anchor": "end", "font-size": 12, class: ["one", "two"][n] }, words);
   const [jaspar, share] = run.shares[step];
   const meters = meter("match JASPAR", jaspar) + meter("match a relevant motif", share);
   stage.innerHTML = `${picture(wide, 124, shapes)}<div class="meters">${meters}</div><ul class="logos">${cards.join("")}</ul><a href="${run.page}">The page of this run</a>`;

@@ -107,6 +107,18 @@ def test_filters_over_epochs_are_those_that_were_kept():
                 assert not (blank and matches)
 
 
+def test_every_network_with_kept_epochs_can_be_chosen_by_its_first_such_trial(tmp_path):
+    """ReLU, which no name of a folder holds, among them; trials in the order of their numbers."""
+    kept = RESULTS / "synthetic/cnn-2/released+activation=exponential/trial-1"
+    for place in ("cnn-25/released/trial-10", "cnn-25/released/trial-6", "cnn-2/released/trial-0"):
+        (tmp_path / "synthetic" / place).mkdir(parents=True)
+        for name in ("epochs.json", "epochs.pwm.npz") if "cnn-25" in place else ():
+            (tmp_path / "synthetic" / place / name).write_bytes((kept / name).read_bytes())
+    made = explorers.epochs(tmp_path)
+    assert made.controls[0].words == ("CNN-25, ReLU",)
+    assert made.data["runs"][0]["page"] == "../results/synthetic/cnn-25/released/trial-6/index.html"
+
+
 @pytest.mark.parametrize("text", [b"", b"PK no archive", b"x"])
 def test_a_damaged_file_of_kept_filters_is_named(text, tmp_path):
     (tmp_path / "epochs.pwm.npz").write_bytes(text)

@@ -98,6 +98,10 @@ def _spoil(path: Path, how: str) -> None:
             file.attrs["classes"] = 3
         elif how == "a path as task":
             file.attrs["task"] = "../other"
+        elif how in ("two axes", "five axes", "a wide axis"):
+            del file["X_valid"]
+            shape = {"two axes": (3, 4), "five axes": (3, 4, 200, 1, 1), "a wide axis": (3, 4, 200, 2)}[how]
+            file["X_valid"] = np.zeros(shape)
         elif how == "text":
             del file["X_valid"]
             file["X_valid"] = np.full(X.shape, b"A")
@@ -109,6 +113,9 @@ def _spoil(path: Path, how: str) -> None:
         ("missing key", "no array 'Y_valid'; found .*X_train"),
         ("a group", "no array 'X_valid'"),
         ("axes swapped", r"X_valid has shape \(3, 200, 4\), expected \(N, 4, L\)"),
+        ("two axes", r"X_valid has shape \(3, 4\), expected \(N, 4, L\)"),
+        ("five axes", r"X_valid has shape \(3, 4, 200, 1, 1\), expected \(N, 4, L\)"),
+        ("a wide axis", r"X_valid has shape \(3, 4, 200, 2\), expected \(N, 4, L\)"),
         ("rows differ", r"Y_valid has shape \(2, 12\), expected \(3, C\)"),
         ("two bases at once", r"X_valid is not one-hot: sequence 1, position 7 is \[1, 1, 1, 1\]"),
         ("labels", "Y_valid holds values besides 0, 1 and -1"),

@@ -36,6 +36,17 @@ def test_a_label_is_set_where_its_pair_lies_at_its_distance_and_in_its_order(dra
             assert set(np.flatnonzero(labels)) == {k for k, pair in enumerate(pairs.PAIRS) if pair in lying}
 
 
+def test_gaps_are_those_that_were_registered(drawn):
+    """Three in a pair, turned or not; from 20 to 49 in what is too far apart."""
+    gaps = {form: set() for form in range(len(pairs.FORMS))}
+    for row in range(len(drawn.train.Y)):
+        for half in range(pairs.HALVES):
+            motifs = [motif for motif in placed(drawn.train, row) if motif[1] // 100 == half]
+            for first, other in pairwise(motifs):
+                gaps[int(drawn.train.truth["form"][row, half])].add(other[1] - first[2])
+    assert gaps == {0: {3}, 1: {3}, 2: set(range(20, 50)), 3: set(), 4: set()}
+
+
 def test_motifs_lie_in_their_half_and_do_not_overlap(drawn):
     for row in range(len(drawn.train.Y)):
         motifs = placed(drawn.train, row)
@@ -68,5 +79,7 @@ def test_the_same_seed_gives_the_same_data_and_another_does_not():
     first, again, other = (pairs.generate(seed, sequences=50).sha256 for seed in (1, 1, 2))
     assert first == again != other
     assert pairs.generate(0, sequences=50).classes[0] == "+".join(list(FACTORS)[:2])
+    assert pairs.generate(sequences=50).sha256 == pairs.generate(0, sequences=50).sha256
+    assert pairs.generate(7, sequences=10).attributes == {"seed": 7, "protocol": "released", "gap": 3}
     with pytest.raises(UsageError, match="at least 10"):
         pairs.generate(0, sequences=9)
