@@ -18,6 +18,7 @@ from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
+from receptive.models.keras_layers import references
 from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import Layer, chain
@@ -136,7 +137,7 @@ def functional_as_keras_2(zipped):
     model = json.loads(functional().to_json())
 
     def listed(call):
-        return [[name, int(name == "block"), output, {}] for name, _, output in keras_graph._tensors(call)]
+        return [[name, int(name == "block"), output, {}] for name, _, output in references(call)]
 
     config = model["config"]
     for layer in config["layers"]:
@@ -393,7 +394,7 @@ def test_layers_whose_arguments_have_changed_since_keras_2_are_loaded(tmp_path, 
         if layer["name"] == "threshold":
             layer["class_name"], layer["config"] = "ThresholdedReLU", {"name": "threshold", "theta": 0.1}
         calls = layer["inbound_nodes"]
-        layer["inbound_nodes"] = [[[*each, {}] for each in keras_graph._tensors(call)] for call in calls]
+        layer["inbound_nodes"] = [[[*each, {}] for each in references(call)] for call in calls]
         if ending == "h5":
             plain(layer)
     for ends in ("input_layers", "output_layers"):
