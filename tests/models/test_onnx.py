@@ -218,7 +218,11 @@ def parted(draw, net):
 
 
 def squeezed(draw, net):
-    """Squeeze-and-excitation: each position times a weight made of all of them."""
+    """Squeeze-and-excitation: each position times a weight made of all of them.
+
+    Of padding, which is 0, the product would not show the weight: so something is added to it.
+    """
+    net.add("Add", net.constant([0.5], np.float32), keep=False)
     before = net.last
     net.add("GlobalAveragePool") if draw(st.booleans()) else net.add(
         "ReduceMean", net.constant([2], np.int64)
