@@ -1086,7 +1086,7 @@ def test_the_share_of_filters_with_many_sites_is_told_apart():
         assert len(said) == (min(sites) < FEW_SITES)
         for sentence in said:
             told = {0: "", 1: f"; the other filter matches {'one' if any(many) else 'none'}"}
-            assert sentence.endswith(told.get(len(many), f" filters {np.mean(many or [0]):.0%} match"))
+            assert sentence.endswith(told.get(len(many), f" filters {np.mean(many or [False]):.0%} match"))
             assert (f"of the other {len(many)} filters" in sentence) == (len(many) > 1)
 
 

@@ -6,6 +6,7 @@ import pickle
 import re
 import shutil
 import zipfile
+from typing import Any
 
 import h5py
 import keras
@@ -296,7 +297,7 @@ def test_a_merge_of_keras_1_is_a_join(tmp_path):
 
 def of_tensorflow(*calls):
     """The description by Keras 2 of a model of operations of TensorFlow, each of which reads the last one."""
-    described = [
+    described: list[dict[str, Any]] = [
         {
             "class_name": "InputLayer",
             "name": "x0",
