@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from receptive.audits import attribution, audit, importance, truth
+from receptive.audits import attribution, importance, truth
 from receptive.evidence import measured
 from receptive.evidence.studies import EPOCHS, IMPORTANCE, PWMS, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
@@ -80,7 +80,7 @@ def over_epochs(folder: Path, run: Run) -> tuple[Epochs, np.ndarray]:
 def what_matters(folder: Path, run: Run) -> Importance:
     """Hold each filter of the first layer at its mean, over the whole test set."""
     data = data_of(run.plan.task)
-    network = model.live(audit.load(folder / "model.keras"), data.length)
+    network = model.live(model.load(folder / "model.keras"), data.length)
     place, _, axis = network.activation("conv1")
     probe = Probe(network, place, data.test.X, axis)
     measured = importance.measure(probe, probe.levels(), data.test.Y)
@@ -101,7 +101,7 @@ def what_is_found(folder: Path, run: Run) -> Truth:
     """Ask how much of the truth the filters of the first layer find, and attributions."""
     test, relevant = data_of(run.plan.task).test, relevant_ids(run.plan.classes)
     X, Y = test.X[:MUTATED], test.Y[:MUTATED]
-    network = model.live(audit.load(folder / "model.keras"), X.shape[1])
+    network = model.live(model.load(folder / "model.keras"), X.shape[1])
     place, _, axis = network.activation("conv1")
     acting = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
     sites = truth.mark_planted(

@@ -31,6 +31,7 @@ from receptive.cli.audit import describe
 from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.models import keras as keras_graph
 from receptive.models.keras import Keras
+from receptive.models.model import load
 from receptive.models.probe import Probe
 from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme, read_meme
@@ -735,7 +736,7 @@ def test_a_sequential_model_is_audited_as_the_functional_one_of_its_layers(how, 
         model.build((None, LENGTH, 4)) if how == "built" else model(dna().X[:2].astype("f"))
     if how in ("keras", "h5"):
         model.save(tmp_path / f"model.{how}")
-        model = auditing.load(tmp_path / f"model.{how}")
+        model = load(tmp_path / f"model.{how}")
     if how == "nested":
         model = keras.Sequential([keras.Input((LENGTH, 4)), model])
     first, other = run(plain), run(model)
@@ -863,53 +864,12 @@ class Doubled(layers.Layer):
         return 2 * x
 
 
-@pytest.mark.parametrize(
-    ("operate", "why"),
-    [
-        (
-            lambda x: ops.relu(x[:, 2:]),
-            r"holds operations on tensors \(GetItem, Relu\), which Keras cannot load",
-        ),
-        (lambda x: x * x, "Keras cannot load this model from .h5"),
-    ],
-)
-def test_operations_on_tensors_are_no_code_of_ones_own_and_keras_files_keep_them(operate, why, tmp_path):
-    inputs = keras.Input((LENGTH, 4))
-    maps = operate(layers.Conv1D(3, 5, name="conv")(inputs))
-    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(maps)))
-    model.save(tmp_path / "model.h5")
-    with pytest.raises(ReceptiveError, match=why) as caught:
-        auditing.load(tmp_path / "model.h5")
-    assert 'model.save("model.keras")' in str(caught.value)
-    assert keras_graph.read(tmp_path / "model.h5") == keras_graph.read(model)
-    model.save(tmp_path / "model.keras")
-    assert auditing.load(tmp_path / "model.keras").count_params() == model.count_params()
-
-
 def test_codes_are_not_taken_for_letters():
     inputs = keras.Input((LENGTH,))
     maps = layers.Conv1D(3, 5)(layers.Embedding(5, 4)(inputs))
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(maps)))
     with pytest.raises(ReceptiveError, match="takes one number for each position"):
         audit(model, dna())
-
-
-@pytest.mark.parametrize(
-    ("layer", "why"),
-    [
-        (Doubled(name="twice"), "needs Doubled, which Keras cannot load without your code"),
-        (layers.Lambda(lambda x: 2 * x, name="any"), 'needs the code of Lambda "any"'),
-    ],
-)
-def test_files_that_need_code(layer, why, tmp_path):
-    keras.Sequential([keras.Input((LENGTH, 4)), layers.Conv1D(2, 3), layer]).save(tmp_path / "own.keras")
-    with pytest.raises(ReceptiveError, match=why):
-        auditing.load(tmp_path / "own.keras")
-
-
-def test_files_that_are_no_models(tmp_path):
-    with pytest.raises(ReceptiveError, match="no such file"):
-        auditing.load(tmp_path / "none.keras")
 
 
 # --- sequences -----------------------------------------------------------------------------------------

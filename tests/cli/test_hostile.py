@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 from tests import work
 
 from receptive import files
-from receptive.audits import audit
 from receptive.errors import MOST, WIDEST, ReceptiveError, printable, shorten
+from receptive.models.model import load
 from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme
 from receptive.tasks import dataset, fasta, synthetic
@@ -229,7 +229,7 @@ def test_what_unpacks_to_more_than_a_limit_is_not_unpacked(command, ok, tmp_path
     refused(command("field", archive), 1, f"{archive}: config.json unpacks to 3,145,728 bytes")
     for path, name in ((archive, "config.json"), (weights, "model.weights.h5")):
         with pytest.raises(ReceptiveError, match=f"{path}: {name} unpacks to 3,145,728 bytes"):
-            audit.load(path)
+            load(path)
 
 
 @pytest.mark.parametrize("middle", ["", "pool2 conv5 pool2 conv5 pool2 conv5 "])

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from keras import layers
 
-from receptive.audits import audit as auditing
+from receptive.audits.audit import audit
 from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
 from receptive.models.keras_layers import references
+from receptive.models.model import load
 from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import Layer, chain
@@ -111,12 +112,12 @@ def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed):
     rewritten(path, as_keras_2(model, listed), "2.2.4" if listed else "2.4.0")
     before = path.read_bytes()
     assert keras_graph.read(path) == keras_graph.read(model)
-    loaded = auditing.load(path)
+    loaded = load(path)
     expected = with_old_sigmoid(model).predict(X, verbose=0)
     np.testing.assert_allclose(loaded.predict(X, verbose=0), expected, atol=1e-6)
     assert loaded.loss.__name__ == "mean_squared_error"
     assert path.read_bytes() == before
-    audited = auditing.audit(loaded, Sequences(X), targets=embedded_motifs())
+    audited = audit(loaded, Sequences(X), targets=embedded_motifs())
     assert (audited.layer, audited.read_from, audited.activation) == ("conv", "conv", "relu")
 
 
@@ -176,7 +177,7 @@ def test_functional_models_of_keras_2_are_read_and_loaded(tmp_path, ending):
             old.writestr("model.weights.h5", weights)
     assert keras_graph.read(path) == keras_graph.read(model)
     assert "block/within" in [node.layer.name for node in keras_graph.read(path).nodes]
-    loaded = auditing.load(path)
+    loaded = load(path)
     np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-6)
 
 
@@ -256,7 +257,7 @@ def test_keras_1_is_read_and_its_weights_are_left_to_keras_2(tmp_path, described
     assert graph.nodes == chain([first, Layer("pool", 4, 2, name="p")]).nodes
     assert (graph.input_length, graph.ends) == (LENGTH, ("p",))
     with pytest.raises(ReceptiveError, match=f"old.h5: {why}.*Keras 2.2"):
-        auditing.load(path)
+        load(path)
 
 
 def test_a_merge_of_keras_1_is_a_join(tmp_path):
@@ -292,7 +293,7 @@ def test_a_merge_of_keras_1_is_a_join(tmp_path):
     }
     assert rows["b"].dilation == 2
     with pytest.raises(ReceptiveError, match="describes a model without its weights"):
-        auditing.load(tmp_path / "model.json")
+        load(tmp_path / "model.json")
 
 
 def of_tensorflow(*calls):
@@ -374,7 +375,7 @@ def test_operations_of_keras_2_are_named_with_the_way_out(tmp_path):
     join |= {"class_name": "TFOpLambda", "config": join["config"] | {"function": "nn.ctc_loss"}}
     rewritten(path, description, "2.11.0")
     with pytest.raises(ReceptiveError, match=r"TFOpLambda, which Keras 3 does not have.*tf2onnx"):
-        auditing.load(path)
+        load(path)
     assert "TFOpLambda" in keras_graph.read(path).notes[0]
 
 
@@ -409,7 +410,7 @@ def test_layers_whose_arguments_have_changed_since_keras_2_are_loaded(tmp_path, 
             old.writestr("model.weights.h5", new.read("model.weights.h5"))
             old.writestr("config.json", json.dumps(description))
             old.writestr("metadata.json", '{"keras_version": "2.15.0"}')
-    loaded = auditing.load(path)
+    loaded = load(path)
     np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-6)
 
 
@@ -423,7 +424,7 @@ def test_what_keras_cannot_convert_is_left_to_keras_2(tmp_path):
         ReceptiveError,
         match=r"written by Keras 2.3.1, .*TF_USE_LEGACY_KERAS=1 python -m tf2onnx.convert --keras",
     ) as caught:
-        auditing.load(path)
+        load(path)
     assert "\n" not in str(caught.value)
 
 
@@ -450,7 +451,7 @@ def test_own_layers_are_named_in_either_format(tmp_path, ending, own, monkeypatc
     keras.Sequential([keras.Input((LENGTH, 4)), *body]).save(path)
     monkeypatch.delitem(keras.saving.get_custom_objects(), "mine>Named")
     with pytest.raises(ReceptiveError, match=rf"needs {own.__name__}, .*load the model with custom_objects"):
-        auditing.load(path)
+        load(path)
     graph = keras_graph.read(path)
     assert [node.layer.name for node in graph.nodes] == ["conv"]
     assert not keras_graph.read(path, [own.__name__]).notes
@@ -584,14 +585,14 @@ def test_the_way_out_of_a_subclassed_model_works(tmp_path):
     model(X.astype("f"))
     for act in (
         keras_graph.read,
-        lambda model: auditing.audit(model, Sequences(X), targets=embedded_motifs()),
+        lambda model: audit(model, Sequences(X), targets=embedded_motifs()),
     ):
         with pytest.raises(ReceptiveError, match="subclassed model") as caught:
             act(model)
         assert "\n" not in str(caught.value)
     x = keras.Input((LENGTH, 4))
     whole = keras.Model(x, model.call(x))
-    assert auditing.audit(whole, Sequences(X), targets=embedded_motifs()).layer == "conv"
+    assert audit(whole, Sequences(X), targets=embedded_motifs()).layer == "conv"
 
 
 def test_a_class_of_ones_own_with_inputs_and_outputs_is_functional():
@@ -601,7 +602,7 @@ def test_a_class_of_ones_own_with_inputs_and_outputs_is_functional():
             x = layers.GlobalMaxPooling1D()(layers.Conv1D(filters, 3, name="conv")(x))
             super().__init__(inputs, layers.Dense(1)(x))
 
-    assert auditing.audit(Net(3), Sequences(X), targets=embedded_motifs()).layer == "conv"
+    assert audit(Net(3), Sequences(X), targets=embedded_motifs()).layer == "conv"
 
 
 @pytest.mark.parametrize("ending", ["h5", "keras"])
@@ -609,7 +610,7 @@ def test_code_in_a_model_is_never_run(tmp_path, ending):
     path = tmp_path / f"m.{ending}"
     lambda_(path, None)
     with pytest.raises(ReceptiveError, match='needs the code of Lambda "any"'):
-        auditing.load(path)
+        load(path)
     assert "any (Lambda)" in keras_graph.read(path).notes[0]
 
 
@@ -658,7 +659,7 @@ def edit(path, change):
 def test_weights_that_lie_in_another_file_are_not_read(tmp_path, ending, how):
     path, other = tmp_path / f"m.{ending}", tmp_path / "other.h5"
     stack(False).save(path)
-    auditing.load(path)
+    load(path)
     with h5py.File(other, "w") as file:
         file["secret"] = np.ones((7, 4, 6), "f")
 
@@ -669,7 +670,7 @@ def test_weights_that_lie_in_another_file_are_not_read(tmp_path, ending, how):
 
     edit(path, steal)
     with pytest.raises(ReceptiveError, match="Keras cannot load this model"):
-        auditing.load(path)
+        load(path)
 
 
 @pytest.mark.parametrize("ending", ["h5", "keras"])
@@ -696,7 +697,7 @@ def test_a_description_can_call_nothing(tmp_path, monkeypatch, ending, module, n
     layer["config"] = {key: value.replace("BOMB", bomb) for key, value in config.items()}
     edit(path, lambda described, file: described.insert(3, layer))
     with pytest.raises(ReceptiveError, match=f"Keras cannot load this model|needs {name}, which Keras"):
-        auditing.load(path)
+        load(path)
     assert not (tmp_path / "mark").exists()
 
 
@@ -724,7 +725,7 @@ def test_hdf5_with_a_broken_description_is_refused_in_a_sentence(tmp_path, junk,
         description[key] = junk
     rewritten(path, description, "2.4.0")
     own_class = (key, junk) == ("class_name", "x")  # may be one of a functional model
-    for act in (keras_graph.read, auditing.load)[own_class:]:
+    for act in (keras_graph.read, load)[own_class:]:
         with pytest.raises(ReceptiveError) as caught:
             act(path)
         assert (caught.value.exit_code, str(caught.value).count("\n")) == (1, 0)

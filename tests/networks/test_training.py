@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive.audits import audit as auditing
 from receptive.audits import inputs
+from receptive.audits.audit import audit
 from receptive.errors import ReceptiveError
+from receptive.models.model import load
 from receptive.motifs.meme import read_meme
 from receptive.networks import backend
 from receptive.networks import variants as networks
@@ -201,7 +202,7 @@ def test_the_same_program_trains_reads_and_audits_on_jax(small, tmp_path):
     assert (whole.backend, whole.device, len(whole.loss)) == ("jax", "CPU", 2)
     motifs = read_meme(plan.folder(tmp_path) / "conv1.meme")
     assert len(motifs) == 3
-    model = auditing.load(plan.folder(tmp_path) / "model.keras")
-    audited = auditing.audit(model, inputs.Sequences(small.test.X, small.test.Y, small.classes))
+    model = load(plan.folder(tmp_path) / "model.keras")
+    audited = audit(model, inputs.Sequences(small.test.X, small.test.Y, small.classes))
     assert len(audited.matches) == 3
     assert audited.importance.auroc == pytest.approx(whole.auroc_mean, abs=1e-6)

@@ -78,6 +78,7 @@ def audit(
     from receptive.audits import audit as auditing
     from receptive.errors import UsageError
     from receptive.files import check_writable
+    from receptive.models.model import load
     from receptive.motifs.jaspar import database as motifs_of
     from receptive.protocols import protocol as look_up
 
@@ -103,7 +104,7 @@ def audit(
         given = inputs.sample(given, sequences)
     if attributions:
         attribution.check(given.X.shape[1])
-    loaded = auditing.load(model, threads)
+    loaded = load(model, threads)
     with work_bars() as progress:
         result = auditing.audit(
             loaded,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from receptive.models import keras, onnx, torch
+from receptive.models import keras, keras_file, onnx, torch
 from receptive.models.probe import Model
 from receptive.theory.layers import Graph
 
@@ -34,6 +34,23 @@ def read_model(model: Any, length: int = 200, passthrough: Sequence[str] = ()) -
     if opened := OPENED.get(Path(model).suffix):
         return opened(model, passthrough).graph
     return keras.read(model, passthrough)
+
+
+def load(path: Path | str, threads: int | None = None) -> Any:
+    """Load a model from its file, with its weights; one of Keras also with the loss it was compiled with.
+
+    Args:
+        path: the file.
+        threads: most threads that the framework may use; None: its own choice.
+
+    Raises:
+        UsageError: an extra is missing.
+        ReceptiveError: the file is missing, no model or cannot be loaded; the message says what can be done.
+    """
+    path = Path(path)
+    if opened := OPENED.get(path.suffix):
+        return opened(path, threads=threads)
+    return keras_file.load(path, threads)
 
 
 def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
