@@ -1,6 +1,6 @@
 """Make anew what is made from the committed runs and tests: ``python tools/refresh.py``.
 
-These are the verdicts and the outcomes of forecasts that the package ships, and README's lists of claims.
+These are the verdicts and the outcomes of forecasts that the package ships, and README's claims and table.
 """
 
 import re
@@ -9,9 +9,14 @@ from pathlib import Path
 from textwrap import fill
 
 from receptive.evidence import claims, forecasts, measured, verdicts
+from receptive.evidence.measured import Results
 from receptive.evidence.roster import DECIDED
+from receptive.evidence.rules import key
+from receptive.evidence.statistics import sample
 from receptive.files import to_json, write_text
+from receptive.networks.variants import LARGE, SMALL
 from receptive.report import matrix
+from receptive.report.tables import plus_minus
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "src" / "receptive" / "data"
@@ -38,6 +43,23 @@ def with_lists(readme: str, verdicts: Mapping[str, str]) -> str:
     return LISTS.sub(lambda _: "\n".join(lines), readme)
 
 
+def table_row(variant: str, results: Results) -> str:
+    """Return README's row of a network: three shares or scores, each measured and published."""
+    cells = []
+    for column in ("auroc", "jaspar", "relevant"):
+        for numbers in (sample(results.of(key(variant, column))), claims.cell(variant, column)):
+            cells.append(plus_minus(numbers.mean, numbers.sd).replace("±", " ± "))
+    return f"| {variant.upper()} | {' | '.join(cells)} |"
+
+
+def with_table(readme: str, results: Results) -> str:
+    """Return README with the rows of its table that are due to the runs."""
+    for variant in (*SMALL, *LARGE):
+        row = table_row(variant, results)
+        readme = re.sub(rf"^\| {variant.upper()} \|.*$", lambda _, row=row: row, readme, flags=re.MULTILINE)
+    return readme
+
+
 if __name__ == "__main__":
     store, readme = ROOT / "results", ROOT / "README.md"
     rows = [matrix.document(row) for row in matrix.of(store, ROOT / "tests")]
@@ -46,4 +68,4 @@ if __name__ == "__main__":
     known = forecasts.shipped_outcomes(results["synthetic"], results["chipseq"], results["conditions"])
     write_text(DATA / "outcomes.json", to_json(known.document()))
     judged = {judgement.claim.id: judgement.verdict for judgement in verdicts.judge_all(DECIDED, results)}
-    write_text(readme, with_lists(readme.read_text("utf-8"), judged))
+    write_text(readme, with_table(with_lists(readme.read_text("utf-8"), judged), results["synthetic"]))
