@@ -7,7 +7,7 @@ Every point of disagreement is one field here, so that any single difference can
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from sys import float_info
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -337,7 +337,7 @@ def protocol(name: str, /, **switches: Any) -> Protocol:
             hint = "".join(f" (did you mean {near}?)" for near in get_close_matches(field, known, 1))
             raise UsageError(f"protocol {name!r} has no field {field!r}{hint}")
     switches = {name: tuple(value) if isinstance(value, list) else value for name, value in switches.items()}
-    changed = {field: value for field, value in switches.items() if value != asdict(base)[field]}
+    changed = {field: value for field, value in switches.items() if value != getattr(base, field)}
     suffix = "".join(f"+{field}={_text(value)}" for field, value in sorted(changed.items()))
     return replace(base, name=name + suffix, **changed)
 

@@ -27,6 +27,9 @@ FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
 
 THOROUGH = settings.get_current_profile_name() == "thorough"
 
+load = cache(runs.load)
+"""Each run is read once for all tests."""
+
 every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(RESULTS)))
 
 
@@ -58,11 +61,9 @@ def plan_of(record) -> runs.Plan:
 ABSENT = {
     "table2",
     "predictions-2",
-    "activation",
     "activation-2",
     "conditions",
     "draws",
-    "pairs",
     "sizes",
     "more-trials",
 }
@@ -70,10 +71,10 @@ ABSENT = {
 
 @pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
 def test_every_planned_run_is_there(target):
-    (task,) = targets.tasks_of([target])
-    data = registry.load(None, task, RELEASED)
-    _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
-    assert [str(plan.folder("")) for plan in missing] == []
+    for task in targets.tasks_of([target]):
+        data = registry.load(None, task, RELEASED)
+        _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
+        assert [str(plan.folder("")) for plan in missing] == []
 
 
 def test_every_run_by_the_paper_s_protocol_is_there():
@@ -88,7 +89,7 @@ KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importanc
 
 @every_run
 def test_a_run_is_whole_and_in_its_place(folder):
-    record = runs.load(folder).record()
+    record = load(folder).record()
     place = (record["task"], record["variant"], record["protocol"], f"trial-{record['trial']}")
     assert folder.relative_to(RESULTS).parts == place
     assert record["complete"] is True
@@ -106,7 +107,7 @@ def test_a_run_is_whole_and_in_its_place(folder):
 )
 def test_what_was_read_over_epochs_is_of_what_was_kept(file):
     """What takes a second to see; tests/networks/test_snapshots.py has the reading itself."""
-    epochs, run = read_record(file.parent, Epochs), runs.load(file.parent)
+    epochs, run = read_record(file.parent, Epochs), load(file.parent)
     with np.load(file.parent / "epochs.npz") as kept:
         assert epochs.epoch == tuple(kept["epoch"].tolist())
         assert epochs.loss == pytest.approx(kept["loss"], rel=1e-5)
@@ -123,7 +124,7 @@ def test_what_was_read_over_epochs_is_of_what_was_kept(file):
     "file", sorted(RESULTS.rglob("importance.json")), ids=lambda path: "/".join(path.parts[-4:-1])
 )
 def test_importance_is_of_the_run_beside_it(file):
-    importance, run = read_record(file.parent, Importance), runs.load(file.parent)
+    importance, run = read_record(file.parent, Importance), load(file.parent)
     assert importance.auroc == pytest.approx(run.auroc_mean, abs=2e-5)
     assert np.allclose(np.nanmean(importance.by_class, axis=1), importance.auroc_change, atol=1e-5)
     assert sum(map(bool, importance.factor)) == round(run.filters["conv1"].n * run.filters["conv1"].relevant)
@@ -133,7 +134,7 @@ def test_importance_is_of_the_run_beside_it(file):
     "file", sorted(RESULTS.rglob("truth.json")), ids=lambda path: "/".join(path.parts[-4:-1])
 )
 def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
-    truth, run = read_record(file.parent, Truth), runs.load(file.parent)
+    truth, run = read_record(file.parent, Truth), load(file.parent)
     _, matches = runs.stored_matches(file.parent)
     best = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
     assert {*truth.filter_factors} == {*best} - {""}
@@ -147,7 +148,7 @@ def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
 @every_run
 def test_the_key_of_a_run_matches_its_content(folder):
     """The key follows from the recorded plan, and the plan from the code as it is now."""
-    record = runs.load(folder).record()
+    record = load(folder).record()
     plan = plan_of(record)
     protocol, network = plan.protocol, plan.network
     assert plan.record() == record["plan"]
@@ -168,7 +169,7 @@ def test_the_key_of_a_run_matches_its_content(folder):
 
 @every_run
 def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
-    record = runs.load(folder).record()
+    record = load(folder).record()
     sha256, _, classes = data_of(record["task"], protocol_of(record))
     assert (record["data"]["sha256"], record["metrics"]["classes"]) == (sha256, classes)
 
@@ -176,7 +177,7 @@ def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
 @pytest.mark.claim("T1-*")
 @every_run
 def test_the_numbers_of_a_run_follow_from_its_filters(folder):
-    record = runs.load(folder).record()
+    record = load(folder).record()
     for layer in record["filters"]:
         motifs, matches = runs.stored_matches(folder, layer)
         document = dict(record["filters"][layer])
@@ -194,7 +195,7 @@ def test_the_stored_matches_of_a_run_are_those_of_its_stored_filters(folder):
 
     No filter's matches depend on another's (`test_the_order_of_queries_and_targets_is_only_an_order`).
     """
-    for layer in runs.load(folder).filters:
+    for layer in load(folder).filters:
         file = folder / f"{layer}.meme"
         filters = read_meme(file)
         draw = random.Random(hashlib.sha256(file.read_bytes()).digest())
@@ -210,7 +211,7 @@ def test_readings_that_are_compared_are_of_the_same_weights():
     ``released`` has trials of other machines, which round otherwise: ``AGAIN`` stands for it.
     """
     trainings = {}
-    for record in (runs.load(folder).record() for folder in FOLDERS):
+    for record in (load(folder).record() for folder in FOLDERS):
         if record["protocol"] != RELEASED.name:
             trainings.setdefault(plan_of(record).training, []).append(record)
     for first, *others in trainings.values():
@@ -226,7 +227,7 @@ def test_the_pinned_packages_are_those_that_made_the_runs():
     lines = (RESULTS / "environment.txt").read_text("utf-8").splitlines()
     pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
     for folder in FOLDERS:
-        record = runs.load(folder).record()
+        record = load(folder).record()
         made = {name: version for name, version in record["versions"].items() if name != "receptive"}
         assert made.keys() >= {"keras", "numpy", "scikit-learn", "tensorflow"}
         assert made.items() <= pinned.items(), folder
