@@ -17,7 +17,7 @@ from receptive.files import read_packaged
 from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.motifs.motif import Motif, scan
 from receptive.tasks.dataset import SPLITS, UNKNOWN, Dataset, Split, check_seed, one_hot
-from receptive.tasks.synthetic import FRACTIONS
+from receptive.tasks.synthetic import draw_parts
 
 GENOME_WIDE = ("Arid3a", "FOSL1", "Gabpa", "SP1", "SRF", "YY1")
 """Factors of which all peaks of an experiment are listed: no peak at a locus is a 0 there."""
@@ -96,13 +96,10 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
     names = sorted({source for own in sources for source in own})
     index = {name: number for number, name in enumerate(names)}
     X, source = one_hot(sequences), np.array([index[own[0]] for own in sources], np.int16)
-    ends = np.rint(np.cumsum(FRACTIONS) * len(X)).astype(int)[:-1]
-    parts = np.split(np.random.default_rng(seed).permutation(len(X)), ends)
+    parts = draw_parts(np.random.default_rng(seed), len(X))
     labelled = [rows[(Y[rows] != UNKNOWN).any(axis=1)] for rows in parts]
-    splits = {
-        name: Split(X[rows], Y[rows], {"source": source[rows]})
-        for name, rows in zip(SPLITS, labelled, strict=True)
-    }
+    whole = Split(X, Y, {"source": source})
+    splits = {name: whole.take(rows) for name, rows in zip(SPLITS, labelled, strict=True)}
     return Dataset(task, classes, **splits, attributes={"seed": seed, "sources": " ".join(names)})
 
 

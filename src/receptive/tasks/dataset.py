@@ -60,6 +60,10 @@ class Split:
     Y: NDArray[np.int8]
     truth: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
+    def take(self, rows: NDArray[np.int64]) -> "Split":
+        """Return the sequences of these rows, in their order."""
+        return Split(self.X[rows], self.Y[rows], {key: array[rows] for key, array in self.truth.items()})
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:

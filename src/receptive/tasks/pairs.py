@@ -13,7 +13,7 @@ from receptive.errors import UsageError
 from receptive.motifs.jaspar import FACTORS, embedded_motifs
 from receptive.protocols import RELEASED, Protocol
 from receptive.tasks.dataset import SPLITS, Dataset, Split, check_seed
-from receptive.tasks.synthetic import FRACTIONS, LENGTH, NONE, SEQUENCES, models, pool, sample
+from receptive.tasks.synthetic import LENGTH, NONE, SEQUENCES, draw_parts, models, pool, sample
 
 PAIRS = tuple((2 * place, 2 * place + 1) for place in range(len(FACTORS) // 2))
 """Motifs, first and second, by their place among the twelve."""
@@ -74,11 +74,8 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
         "form": form.astype(np.int16),
         "pair": which.astype(np.int16),
     }
-    ends = np.rint(np.cumsum(FRACTIONS) * sequences).astype(int)[:-1]
-    splits = {
-        name: Split(X[rows], Y[rows], {key: array[rows] for key, array in truth.items()})
-        for name, rows in zip(SPLITS, np.split(rng.permutation(sequences), ends), strict=True)
-    }
+    whole = Split(X, Y, truth)
+    splits = {name: whole.take(rows) for name, rows in zip(SPLITS, draw_parts(rng, sequences), strict=True)}
     names = list(FACTORS)
     classes = tuple(f"{names[first]}+{names[other]}" for first, other in PAIRS)
     origin = {"seed": seed, "protocol": protocol.name, "gap": GAP}

@@ -111,15 +111,18 @@ def generate(
         "strand": np.where(present, chosen % 2, NONE).astype(np.int16),
         "start": starts.astype(np.int16),
     }
-    ends = np.rint(np.cumsum(FRACTIONS) * sequences).astype(int)[:-1]
-    splits = {
-        name: Split(X[rows], Y[rows], {key: array[rows] for key, array in truth.items()})
-        for name, rows in zip(SPLITS, np.split(rng.permutation(sequences), ends), strict=True)
-    }
+    whole = Split(X, Y, truth)
+    splits = {name: whole.take(rows) for name, rows in zip(SPLITS, draw_parts(rng, sequences), strict=True)}
     names = {identifier: factor for factor, identifier in FACTORS.items()}
     classes = tuple(names.get(motif.id, motif.name or motif.id) for motif in motifs)
     origin = {"seed": seed, "protocol": protocol.name, **task_fields(protocol)}
     return Dataset(task, classes, **splits, attributes=origin)
+
+
+def draw_parts(rng: np.random.Generator, sequences: int) -> list[NDArray[np.int64]]:
+    """Draw the rows of each split, in the shares of :data:`FRACTIONS`; each row is in one."""
+    ends = np.rint(np.cumsum(FRACTIONS) * sequences).astype(int)[:-1]
+    return np.split(rng.permutation(sequences), ends)
 
 
 def normalised_gaps(

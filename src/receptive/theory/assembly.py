@@ -44,6 +44,7 @@ from receptive.errors import UsageError
 from receptive.files import read_packaged
 from receptive.theory.fields import ReceptiveFields
 from receptive.theory.layers import INPUT, Node
+from receptive.theory.toy import check_sizes
 
 REACH = 4
 """The largest residual offset of two parts, in input positions."""
@@ -84,12 +85,7 @@ def bits(
     Raises:
         UsageError: a size below 1, a chance that is no probability, or more patterns than 2**WIDEST.
     """
-    sizes = {"pool": pool, "stride": stride, "taps": taps, "dilation": dilation, "step": step}
-    for name, value in sizes.items():
-        if value < 1:
-            raise UsageError(f"{name}: expected 1 or more, found {value}")
-    if reach < 0:
-        raise UsageError(f"reach: expected 0 or more, found {reach}")
+    _check(reach, pool=pool, stride=stride, taps=taps, dilation=dilation, step=step)
     if not 0 <= chance <= 1:
         raise UsageError(f"chance: expected a probability, found {chance}")
     runs = _runs(pool, stride * dilation, taps)
@@ -109,6 +105,13 @@ def bits(
 
 Run = tuple[int, int, int]
 """First position, the one after the last, and the set of windows that hold them, as bits."""
+
+
+def _check(reach: int, **sizes: int) -> None:
+    """Refuse a size below 1, or a reach below 0."""
+    check_sizes(**sizes)
+    if reach < 0:
+        raise UsageError(f"reach: expected 0 or more, found {reach}")
 
 
 def _runs(pool: int, spacing: int, taps: int) -> list[Run]:
@@ -206,11 +209,7 @@ def coincidence(pool: int, stride: int, taps: int, dilation: int = 1, reach: int
     Raises:
         UsageError: a size below 1, or a reach below 0.
     """
-    for name, value in {"pool": pool, "stride": stride, "taps": taps, "dilation": dilation}.items():
-        if value < 1:
-            raise UsageError(f"{name}: expected 1 or more, found {value}")
-    if reach < 0:
-        raise UsageError(f"reach: expected 0 or more, found {reach}")
+    _check(reach, pool=pool, stride=stride, taps=taps, dilation=dilation)
     offsets, apart = np.arange(-reach, reach + 1), stride * dilation
     # Taps further apart than this never light together, whatever the offset.
     far = min(taps - 1, (reach + pool) // apart)

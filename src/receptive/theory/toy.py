@@ -145,11 +145,16 @@ def max_pool(feature_map: FloatArray, pool: int, stride: int) -> FloatArray:
 
 def _windows(length: int, pool: int, stride: int) -> list[int]:
     """Return the starts of the pooling windows that reach the end of a map of ``length`` positions."""
-    _at_least_one(pool=pool, stride=stride)
+    check_sizes(pool=pool, stride=stride)
     return [at for at in range(0, length, stride) if at == 0 or at - stride + pool < length]
 
 
-def _at_least_one(**sizes: int) -> None:
+def check_sizes(**sizes: int) -> None:
+    """Refuse sizes below 1.
+
+    Raises:
+        UsageError: one is; the message names it.
+    """
     for name, size in sizes.items():
         if size < 1:
             raise UsageError(f"{name}: expected 1 or more, found {size}")
@@ -160,7 +165,7 @@ def _at_least_one(**sizes: int) -> None:
 
 def lit_bins(position: int, pool: int, stride: int) -> range:
     """Return the bins whose window holds ``position``: bin b covers b * stride to b * stride + pool - 1."""
-    _at_least_one(pool=pool, stride=stride)
+    check_sizes(pool=pool, stride=stride)
     return range(-((pool - 1 - position) // stride), position // stride + 1)
 
 
@@ -204,7 +209,7 @@ def signatures(
     pattern: Pattern, pool: int, stride: int, width: int | None = None
 ) -> dict[frozenset[Lit], Fraction]:
     """Return the share of phases that give each signature of a pattern (or set of views, ``width`` bins)."""
-    _at_least_one(stride=stride, width=1 if width is None else width)
+    check_sizes(stride=stride, width=1 if width is None else width)
     count = Counter(views(signature(pattern, phase, pool, stride), width) for phase in range(stride))
     return {seen: Fraction(n, stride) for seen, n in count.items()}
 
@@ -218,7 +223,7 @@ def bin_difference(distance: int, pool: int) -> dict[int, Fraction]:
     >>> bin_difference(3, 3)
     {1: Fraction(1, 1)}
     """
-    _at_least_one(pool=pool)
+    check_sizes(pool=pool)
     apart, rest = divmod(distance, pool)
     shares = {apart: Fraction(pool - rest, pool), apart + 1: Fraction(rest, pool)}
     return {difference: share for difference, share in shares.items() if share}
@@ -516,7 +521,7 @@ def chance_in_window(part: str, pool: int) -> Fraction:
     >>> chance_in_window("CA", 2)
     Fraction(1, 8)
     """
-    _at_least_one(pool=pool, letters=len(part))
+    check_sizes(pool=pool, letters=len(part))
     length = pool + len(part) - 1
     matches = {letter: sum(1 << i for i, c in enumerate(part) if c in (letter, "N")) for letter in "ACGT"}
     without = Counter({0: 1})
