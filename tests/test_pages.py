@@ -83,6 +83,8 @@ def test_a_page_shows_as_it_should(page, window):
         window.on(event, listener)
     try:
         window.goto(page.as_uri(), wait_until="load")
+        window.wait_for_selector("h1", state="attached")  # the way in leads on to a page that has one
+        window.wait_for_load_state("load")
         window.wait_for_function(
             "() => [...document.querySelectorAll('.math')].every((it) => it.querySelector('mjx-container'))",
             timeout=60_000,
