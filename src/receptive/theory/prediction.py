@@ -58,6 +58,12 @@ class Outcome:
     auroc: tuple[float, float]
     activation: str = "relu"
 
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> "Outcome":
+        """Return the outcome that a row of the JSON document has."""
+        view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
+        return cls(**{**row, "view": view, "trials": tuple(row["trials"]), "auroc": tuple(row["auroc"])})
+
     @property
     def mean(self) -> float:
         """The mean of the trials."""
@@ -90,14 +96,8 @@ class Outcomes:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> "Outcomes":
         """Return the outcomes of a JSON document."""
-        layers = dict[str, tuple[Outcome, ...]]()
-        for name in ("layers", "switched"):
-            for row in document[name]:
-                view = View(**{**row["view"], "features": frozenset(row["view"]["features"])})
-                trials, (mean, sd) = tuple(row["trials"]), row["auroc"]
-                outcome = Outcome(**{**row, "view": view, "trials": trials, "auroc": (mean, sd)})
-                layers[name] = (*layers.get(name, ()), outcome)
-        return cls(Logistic(**document["curve"]), document["ceiling"], **layers)
+        layers, switched = (tuple(map(Outcome.read, document[name])) for name in ("layers", "switched"))
+        return cls(Logistic(**document["curve"]), document["ceiling"], layers, switched)
 
 
 @cache
