@@ -66,6 +66,7 @@ ABSENT = {
     "draws",
     "sizes",
     "more-trials",
+    "pairs-apart",
 }
 
 
