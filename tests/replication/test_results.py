@@ -90,6 +90,7 @@ ABSENT = {
     "draws",
     "sizes",
     "more-trials",
+    "pairs-apart",
 }
 
 
