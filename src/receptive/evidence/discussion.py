@@ -111,6 +111,12 @@ def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
     yield exceeds(results, key("pairs/cnn-2", "auroc"), key("pairs/cnn-25", "auroc"))
 
 
+def distributed_wins_on_pairs_apart(results: Results) -> Iterator[Evidence]:
+    """Judge DISC-11: where no filter can hold a pair, CNN-4 and CNN-2 score above CNN-25."""
+    for name in ("cnn-4", "cnn-2"):
+        yield exceeds(results, key(f"pairs-apart/{name}", "auroc"), key("pairs-apart/cnn-25", "auroc"))
+
+
 def size_does_not_decide(results: Results) -> Iterator[Evidence]:
     """Judge DISC-9: CNN-25 is ahead of CNN-2 by half of the filters, with less data and with more."""
     for size in SIZES:
@@ -181,6 +187,12 @@ CLAIMS = (
         "DISC-10",
         gain_tells,
         _keys("relevant", [f"cnn-2+{condition.suffix}" for condition in targets.LATER["cnn-2"]]),
+        on="conditions",
+    ),
+    _claim(
+        "DISC-11",
+        distributed_wins_on_pairs_apart,
+        _keys("auroc", [f"pairs-apart/{name}" for name in ("cnn-4", "cnn-2", "cnn-25")]),
         on="conditions",
     ),
 )

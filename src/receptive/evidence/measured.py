@@ -32,6 +32,7 @@ SIDE = {
     "synthetic-quarter": "quarter/",
     "synthetic-fourfold": "fourfold/",
     "synthetic-pairs": "pairs/",
+    "synthetic-pairs-apart": "pairs-apart/",
 }
 """Tasks whose networks are compared with one another, with what stands before the names of their networks:
 the trials on both other draws of the synthetic task count as one series (DISC-7)."""

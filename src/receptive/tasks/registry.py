@@ -42,6 +42,10 @@ TASKS = {
     "synthetic-quarter": Task(_draw("synthetic-quarter", 0, synthetic.SEQUENCES // 4), sister=True),
     "synthetic-fourfold": Task(_draw("synthetic-fourfold", 0, 4 * synthetic.SEQUENCES), sister=True),
     "synthetic-pairs": Task(lambda protocol: pairs.generate(0, protocol), sister=True),
+    "synthetic-pairs-apart": Task(
+        lambda protocol: pairs.generate(0, protocol, gap=pairs.APART, task="synthetic-pairs-apart"),
+        sister=True,
+    ),
     "invivo": Task(None, "on DeepSEA's sequences, the paper's own", real=True),
     "chipseq": Task(
         lambda _: chipseq.load(), "on the ChIP-seq task, which is not the paper's data", real=True
