@@ -5,7 +5,6 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -19,7 +18,6 @@ from typer.testing import CliRunner
 
 import receptive
 from receptive.cli.app import app
-from receptive.replication import runs
 from receptive.report import explorers, matrix, trials
 
 sys.path.append(str(Path(__file__).parent))
@@ -34,9 +32,6 @@ pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
 
 # A build makes millions of nodes and drops few: to look for garbage as often as Python does costs time.
 gc.set_threshold(200_000, 20, 20)
-
-# Runs stay as they are while pages are built: each is read once, and not by every chapter again.
-runs.load = cache(runs.load)
 
 project = "receptive"
 author = "The receptive developers"

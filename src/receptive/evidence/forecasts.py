@@ -176,19 +176,23 @@ def _forecasts(
     network: Variant, task: str, curves: Mapping[int, Logistic], baseline: Logistic, top: float
 ) -> dict[str, Any]:
     """Forecast every layer of a network whose filters can be read."""
-    seen = assembly.views(receptive_fields(network.layers, LENGTHS[task]))
     layers = {}
-    for view in seen:
-        if view.name in readable(network, LENGTHS[task]):
-            bits = {reach: bits_of(view, reach) for reach in curves}
-            relevant = {reach: top * curve.fraction(bits[reach]) for reach, curve in curves.items()}
-            layers[view.name] = {
-                "bits": {str(reach): round(value, DIGITS) for reach, value in bits.items()},
-                "relevant": {str(reach): round(value, DIGITS) for reach, value in relevant.items()},
-                "prediction": assembly.kind_of(relevant[REACH]),
-                "baseline": round(top * baseline.fraction(pool_of(view)), DIGITS),
-            }
+    for view in readable_views(network, LENGTHS[task]):
+        bits = {reach: bits_of(view, reach) for reach in curves}
+        relevant = {reach: top * curve.fraction(bits[reach]) for reach, curve in curves.items()}
+        layers[view.name] = {
+            "bits": {str(reach): round(value, DIGITS) for reach, value in bits.items()},
+            "relevant": {str(reach): round(value, DIGITS) for reach, value in relevant.items()},
+            "prediction": assembly.kind_of(relevant[REACH]),
+            "baseline": round(top * baseline.fraction(pool_of(view)), DIGITS),
+        }
     return layers
+
+
+def readable_views(network: Variant, length: int) -> list[View]:
+    """Return the convolutions of a network whose filters can be read, each as its reader sees it."""
+    seen = assembly.views(receptive_fields(network.layers, length))
+    return [view for view in seen if view.name in readable(network, length)]
 
 
 def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -203,19 +207,27 @@ class Outcome:
     """A forecast beside what was measured.
 
     Attributes:
-        network, layer: of which filters.
-        bits: coincidence information, of reach :data:`REACH`.
-        forecast: relevant fraction by the curve of that reach.
+        network, view: of which filters.
+        forecast: relevant fraction by the curve of reach :data:`REACH`.
         baseline: the fraction by the size of the pool alone.
         measured: over trials.
     """
 
     network: str
-    layer: str
-    bits: float
+    view: View
     forecast: float
     baseline: float
     measured: Sample
+
+    @property
+    def layer(self) -> str:
+        """The convolution that the filters are of."""
+        return self.view.name
+
+    @property
+    def bits(self) -> float:
+        """The coincidence information that their reader has, of reach :data:`REACH`."""
+        return bits_of(self.view)
 
     @property
     def distance(self) -> float:
@@ -248,15 +260,11 @@ def outcomes(
     curve, baseline = curves()
     compared = []
     for network in networks:
-        length = LENGTHS[results.task]
-        for view in assembly.views(receptive_fields(network.layers, length)):
+        for view in readable_views(network, LENGTHS[results.task]):
             values = results.of(key(network.name, "relevant", view.name))
-            deeper = view.name != "conv1"
-            if not values or (deeper and first_only) or view.name not in readable(network, length):
-                continue
-            bits = bits_of(view)
-            fractions = top * curve.fraction(bits), top * baseline.fraction(pool_of(view))
-            compared.append(Outcome(network.name, view.name, bits, *fractions, sample(values)))
+            if values and (view.name == "conv1" or not first_only):
+                fractions = top * curve.fraction(bits_of(view)), top * baseline.fraction(pool_of(view))
+                compared.append(Outcome(network.name, view, *fractions, sample(values)))
     return tuple(compared)
 
 
@@ -282,15 +290,13 @@ def shipped_outcomes(results: Results, real: Results, switched: Results) -> pred
 
 
 def _shipped(network: Variant, results: Results, switch: str = "") -> Iterator[prediction.Outcome]:
-    """The layers of a network that were measured often enough, under a switch of the protocol or none."""
+    """Yield the layers of a network that were measured often enough, under a switch or none."""
     of_registration = dict.fromkeys(REGISTERED, 1) | dict.fromkeys([*SECOND, *DEPTH], 2)
-    name = network.name + switch
-    length = LENGTHS["synthetic"]
-    fields = receptive_fields(network.layers, length)
-    letters = assembly.letters_covered(fields)
-    for view in assembly.views(fields):
+    name, length = network.name + switch, LENGTHS["synthetic"]
+    letters = assembly.letters_covered(receptive_fields(network.layers, length))
+    for view in readable_views(network, length):
         trials = results.of(key(name, "relevant", view.name))
-        if len(trials) < LEAST_TRIALS or view.name not in readable(network, length):
+        if len(trials) < LEAST_TRIALS:
             continue
         auroc = sample(results.of(key(name, "auroc")))
         yield prediction.Outcome(
@@ -348,9 +354,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
         ),
         "gain": asdict(bootstrap(np.mean, gains)) if len(compared) > 2 else None,
         "rho": asdict(rho) if rho else None,
-        "reaches": {str(reach): _distance(part, reach, compared, top) for reach in REACHES}
-        if compared
-        else None,
+        "reaches": {str(reach): _distance(compared, reach, top) for reach in REACHES} if compared else None,
         "layers": [
             {
                 "network": outcome.network,
@@ -365,20 +369,12 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
     }
 
 
-def _distance(part: str, reach: int, compared: Sequence[Outcome], top: float) -> float:
+def _distance(compared: Sequence[Outcome], reach: int, top: float) -> float:
     """Return the mean distance of measured fractions from those forecast with another reach."""
-    networks, task, _ = NETWORKS[part]
     curve, _ = fit(bits_of, reach)
-    seen = {
-        (network.name, view.name): view
-        for network in networks
-        for view in assembly.views(receptive_fields(network.layers, LENGTHS[task]))
-    }
-    forecast = [
-        top * curve.fraction(bits_of(seen[outcome.network, outcome.layer], reach)) for outcome in compared
-    ]
     return fmean(
-        abs(outcome.measured.mean - expected) for outcome, expected in zip(compared, forecast, strict=True)
+        abs(outcome.measured.mean - top * curve.fraction(bits_of(outcome.view, reach)))
+        for outcome in compared
     )
 
 
