@@ -7,8 +7,8 @@ to the published Table 1 alone, filters of 19.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from itertools import chain, product
+from functools import cache, partial
+from itertools import chain, groupby
 from math import log2
 from statistics import fmean
 from typing import Any, Literal
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.predictions import fit_points
 from receptive.evidence.rules import HALF, key
@@ -383,24 +382,23 @@ def _value(what: str, value: float, side: Literal["above", "below"], limit: floa
     return Evidence(f"{what} (its value alone)", Interval(value, value, value), side, limit)
 
 
-def _asm_4(results: Results) -> Iterator[Evidence]:
+def _near_and_nearer(compared: Sequence[Outcome]) -> Iterator[Evidence]:
     """Judge ASM-4: near the measured fractions, nearer than pool size alone, where all trials are there."""
-    networks, _, trials = NETWORKS["first"]
-    compared = [outcome for outcome in outcomes(networks, results) if outcome.measured.n >= trials]
-    distance = fmean(outcome.distance for outcome in compared)
+    whole = [outcome for outcome in compared if outcome.measured.n >= NETWORKS["first"][2]]
+    distance = fmean(outcome.distance for outcome in whole)
     yield _value("mean distance of measured and forecast fractions", distance, "below", 0.10)
-    gains = np.array([outcome.baseline_distance - outcome.distance for outcome in compared])
+    gains = np.array([outcome.baseline_distance - outcome.distance for outcome in whole])
     yield Evidence(
         "distance of pool size alone minus that of the forecast", bootstrap(np.mean, gains), "above", 0
     )
 
 
-def _asm_5(results: Results) -> Iterator[Evidence]:
+def _lowest_layer(compared: Sequence[Outcome]) -> Iterator[Evidence]:
     """Judge ASM-5: the lowest layer forecast above one half is the lowest measured so."""
-    for network in NETWORKS["depth"][0]:
-        for outcome in outcomes([network], results, first_only=False):
+    for network, layers in groupby(compared, key=lambda outcome: outcome.network):
+        for outcome in layers:
             side: Literal["above", "below"] = "above" if outcome.forecast > HALF else "below"
-            yield _value(f"{outcome.network} {outcome.layer} relevant", outcome.measured.mean, side, HALF)
+            yield _value(f"{network} {outcome.layer} relevant", outcome.measured.mean, side, HALF)
             if side == "above":
                 break
 
@@ -425,11 +423,6 @@ def judged_real() -> tuple[Variant, ...]:
     return (*own, *paper)
 
 
-def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Quantity, ...]:
-    pairs = product(networks, layers or ("conv1",))
-    return tuple(key(network.name, "relevant", layer) for network, layer in pairs)
-
-
 def _furthest(compared: Iterable[Outcome], most: int = 3) -> str:
     """Name the layers that came out furthest from what was forecast."""
     worst = sorted(compared, key=lambda outcome: -outcome.distance)[:most]
@@ -440,39 +433,36 @@ def _furthest(compared: Iterable[Outcome], most: int = 3) -> str:
     return f"Furthest from the forecast: {', '.join(named)}."
 
 
+def _claim(
+    name: str,
+    judge: Callable[[Sequence[Outcome]], Iterable[Evidence]],
+    networks: Sequence[Variant],
+    compare: Callable[[Sequence[Variant], Results], Sequence[Outcome]] = outcomes,
+    on: str = "synthetic",
+    least: int = LEAST_TRIALS,
+    most_missing: int = 0,
+) -> Claim:
+    return Claim(
+        name,
+        lambda results: judge(compare(networks, results)),
+        tuple(key(network.name, "relevant") for network in networks),
+        (on,),
+        least,
+        lambda results: _furthest(compare(networks, results)),
+        most_missing,
+    )
+
+
 CLAIMS = (
-    Claim(
-        "ASM-4",
-        _asm_4,
-        _needs(NETWORKS["first"][0]),
-        ("synthetic",),
-        5,
-        lambda results: _furthest(outcomes(NETWORKS["first"][0], results)),
-        most_missing=2,
-    ),
-    Claim(
-        "ASM-5",
-        _asm_5,
-        _needs(NETWORKS["depth"][0]),
-        ("synthetic",),
-        3,
-        lambda results: _furthest(outcomes(NETWORKS["depth"][0], results, first_only=False)),
-    ),
-    Claim(
-        "ASM-6",
-        lambda results: _ordered_and_near(outcomes(OTHER_MOTIFS, results)),
-        _needs(OTHER_MOTIFS),
-        ("synthetic-others",),
-        3,
-        lambda results: _furthest(outcomes(OTHER_MOTIFS, results)),
-    ),
-    Claim(
+    _claim("ASM-4", _near_and_nearer, NETWORKS["first"][0], least=5, most_missing=2),
+    _claim("ASM-5", _lowest_layer, NETWORKS["depth"][0], partial(outcomes, first_only=False)),
+    _claim("ASM-6", _ordered_and_near, OTHER_MOTIFS, on="synthetic-others"),
+    _claim(
         "ASM-7",
-        lambda results: _ordered_and_near(outcomes(judged_real(), results, ceiling(results))),
-        _needs(judged_real()),
-        ("chipseq",),
-        3,
-        lambda results: _furthest(outcomes(judged_real(), results, ceiling(results))),
+        _ordered_and_near,
+        judged_real(),
+        lambda networks, results: outcomes(networks, results, ceiling(results)),
+        on="chipseq",
     ),
 )
 """The claims that the networks of the second registration decide, by the rules above."""
