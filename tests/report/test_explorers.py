@@ -185,7 +185,7 @@ def test_what_a_page_looks_up_is_small():
 def test_networks_to_choose_are_the_papers_and_ours(architecture):
     names, values = architecture.controls[0].words[1:], architecture.data["networks"]
     assert dict(zip(names, values, strict=True))["CNN-50-2"] == (19, 50, 2, 5, 1, 50)
-    assert {"CNN-1", "CNN3-2", "CNN19-1-2", "CNN-POOL1-CONV5D9", "CNN-POOL8S4"} <= set(names)
+    assert {"CNN-1", "CNN3-2", "CNN19-1-2", "CNN-pool1-conv5d9", "CNN-pool8s4"} <= set(names)
     for words, bits, mean, page, _ in architecture.data["trained"]:
         name = words.partition(":")[0]
         assert 0 <= mean <= 1

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from receptive.evidence.labels import label
 from receptive.evidence.studies import Epochs, read_pwms, read_record
 from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
@@ -177,7 +178,7 @@ def toys() -> Explorer:
 STEPS = (1e-6, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Greatest E-values of a match."""
 SHOWN = tuple(
-    (f"{name.upper()}{', second layer' if layer == 'conv2' else ''}", name, layer)
+    (f"{label(name)}{', second layer' if layer == 'conv2' else ''}", name, layer)
     for name in (*SMALL, *LARGE, "cnn9-4", "cnn9-25")
     for layer in (("conv1", "conv2") if name == "cnn-1" else ("conv1",))
 )
@@ -276,11 +277,11 @@ def epochs(store: Path | str) -> Explorer | None:
     of letters, the factor, and whether it matches.
     """
     learned = {}
-    for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
+    for name, (switch, (activation, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
         trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
         for folder in sorted(trials, key=lambda path: int(path.name.removeprefix("trial-"))):
             if over := read_record(folder, Epochs):
-                learned[f"{name.upper()}, {label}"] = epochs_of(folder, over)
+                learned[f"{label(name)}, {activation}"] = epochs_of(folder, over)
                 break
     if not learned:
         return None
@@ -424,7 +425,7 @@ def fields() -> Explorer:
         shape = (pool1.size, pool1.stride, conv2.size, conv2.dilation)
         if shape in shapes and layers_of(conv1.size, *shape) == format_layers(network.layers[:3]):
             networks.setdefault((conv1.size, *shape, pool2.size), name)
-    names = tuple(name.upper() for name in networks.values())
+    names = tuple(map(label, networks.values()))
     return Explorer(
         "fields",
         "What neurons see",
@@ -518,7 +519,7 @@ def _trained_shares(store: Path, outcome: prediction.Outcome) -> list[object]:
     page = f"../results/{address(place)}" if (store / place).exists() else ""
     short = outcome.letters < prediction.SHORTEST
     bits, mean = outcome.view.bits, outcome.mean
-    words = f"{outcome.network.upper()}: {bits:.3f} bits, {mean:.2f} relevant"
+    words = f"{label(outcome.network)}: {bits:.3f} bits, {mean:.2f} relevant"
     return [words, round(bits, 3), round(mean, 3), page, int(short)]
 
 
