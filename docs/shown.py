@@ -1,9 +1,9 @@
 """Commands of the manual with what they print: run when the pages are built, so that no output is typed.
 
 A page has a fence ``{shown} receptive field cnn-25``, without content; ``{shown:20}`` shows the first 20
-lines. Each command runs in a folder with the files that the manual speaks of. ``{trained}`` and the folder of a
-stored run show what its training printed, ``{demonstrated}`` and a folder what ``receptive demo`` prints of the
-two runs in it.
+lines. Each command runs in a folder with the files that the manual speaks of. ``{trained}`` and the folder of
+a stored run show what its training printed, ``{demonstrated}`` and a folder what ``receptive demo`` prints of
+the two runs in it.
 """
 
 import re

@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from receptive.replication import runs
-from receptive.report import demo
-
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -66,14 +63,3 @@ def test_of_a_long_output_the_beginning_is_shown_and_how_much_is_left(shown):
         "```",
     ]
     assert shown.filled("```{shown:900} receptive variants\n```").splitlines()[2:-1] == whole
-
-
-def test_the_demo_is_shown_with_the_numbers_of_its_kept_runs(shown):
-    text = shown.filled("```{demonstrated} examples/demo\n```\n")
-    assert "$ receptive demo --out demo\nnetwork " in text
-    for name in ("cnn-2", "cnn-25"):
-        run = runs.load(DOCS / "examples" / "demo" / name)
-        assert run.plan.epochs == demo.EPOCHS
-        (line,) = [line.split() for line in text.splitlines() if line.startswith(f"{name} ")]
-        assert f"{run.auroc_mean:.3f}" in line
-        assert f"{run.filters['conv1'].relevant:.3f}" in line
