@@ -13,6 +13,7 @@ TASKS = {
     "synthetic-quarter": "on a quarter of the data",
     "synthetic-fourfold": "on four times the data",
     "synthetic-pairs": "on pairs",
+    "synthetic-pairs-apart": "on pairs further apart",
     "synthetic-others": "on other factors",
 }
 """Tasks in words, behind the name of a network."""
@@ -38,7 +39,7 @@ SWITCHES = {
     "learning_rate=0.0001": "learning rate ÷ 10",
 }
 """What is switched, as the name of a protocol has it, in words."""
-NAME = re.compile(r"(?<![\w/-])(?:[a-z]+/)?cnn\d*(?:-\w+)*(?:\+\w+=[\w.,-]*\w)*(?![\w-])")
+NAME = re.compile(r"(?<![\w/-])(?:[a-z-]+/)?cnn\d*(?:-\w+)*(?:\+\w+=[\w.,-]*\w)*(?![\w-])")
 """A network in a text as results name it."""
 
 
