@@ -58,6 +58,10 @@ def encode_figure(figure: Figure, format: str) -> bytes:
 def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -> Html:
     """Show a figure inside the page.
 
+    >>> figure = Figure(figsize=(2, 1))
+    >>> picture(figure, "An empty figure").text.partition(";base64")[0]
+    '<figure class="picture"><img src="data:image/svg+xml'
+
     Args:
         figure: what to draw.
         alt: what it shows, for those who cannot see it.
