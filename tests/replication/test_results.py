@@ -237,7 +237,7 @@ def test_readings_that_are_compared_are_of_the_same_weights():
     trainings = {}
     for record in (load(folder).record() for folder in FOLDERS):
         if record["protocol"] != RELEASED.name:
-            trainings.setdefault(plan_of(record).training, []).append(record)
+            trainings.setdefault(plan_of(record).weights_key, []).append(record)
     for first, *others in trainings.values():
         for other in others:
             assert other["history"] == first["history"], other["protocol"]
