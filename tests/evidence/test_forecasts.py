@@ -319,7 +319,9 @@ def test_true_forecasts_score_no_distance(part):
     """On real sequences a forecast is of the share of the ceiling."""
     networks, task, _ = forecasts.NETWORKS[part]
     ceiling = 0.8 if part == "real" else 1.0
-    results = measured_as(task, networks, lambda network, _: ceiling * forecast_of(network, task=task).forecast)
+    results = measured_as(
+        task, networks, lambda network, _: ceiling * forecast_of(network, task=task).forecast
+    )
     most = {key(name, "relevant"): (0.8,) * 5 for name in forecasts.CEILING}
     numbers = dict.fromkeys((*forecasts.CEILING, *(network.name for network in networks)), tuple(range(5)))
     scored = forecasts.score(part, replace(results, values={**results.values, **most}, trials=numbers))

@@ -147,7 +147,9 @@ def test_a_reader_that_strides_or_has_one_tap_is_not_dilated():
     for reader, knob in (("conv5", True), ("conv5s2", False), ("conv1", False)):
         for towards in TOWARDS:
             text = f"conv19 pool{'2' if towards == 'motifs' else '8'} {reader} pool4"
-            knobs = {suggestion.knob for suggestion in suggest(chain(parse_layers(text)), 200, towards).suggestions}
+            knobs = {
+                suggestion.knob for suggestion in suggest(chain(parse_layers(text)), 200, towards).suggestions
+            }
             assert knob or "dilation" not in knobs
 
 
