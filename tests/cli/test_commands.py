@@ -197,7 +197,7 @@ def test_help_teaches_by_example(command, words):
             "train cnn-25 --task invivo",
             2,
             "--task invivo needs --data FILE; synthetic, synthetic-draw1, synthetic-draw2, "
-            "synthetic-quarter, synthetic-fourfold, synthetic-pairs, chipseq, "
+            "synthetic-quarter, synthetic-fourfold, synthetic-pairs, synthetic-pairs-apart, chipseq, "
             "chipseq-shuffled, chipseq-source, synthetic-others do",
         ),
         ("train cnn-25 --data {tmp}/no.h5", 1, "no.h5: no such file"),

@@ -80,6 +80,10 @@ AS_CLAIMED = {
         (f"cnn-2+activation={name}", "relevant"): share
         for name, share in (("gelu", 0.1), ("silu", 0.1), ("cubed_relu", 0.9))
     },
+    "DISC-11": {
+        (f"pairs-apart/{name}", "auroc"): score
+        for name, score in (("cnn-4", 0.95), ("cnn-2", 0.95), ("cnn-25", 0.8))
+    },
 }
 """Means that bear each claim out."""
 BESIDE = {
@@ -111,6 +115,7 @@ BESIDE = {
         {(f"cnn-2+activation={name}", "relevant"): share}
         for name, share in (("gelu", 0.4), ("silu", 0.4), ("cubed_relu", 0.6))
     ],
+    "DISC-11": [{(f"pairs-apart/{name}", "auroc"): 0.7} for name in ("cnn-4", "cnn-2")],
 }
 """What contradicts it: one inequality at a time, on the wrong side of its limit."""
 LIMITS = {
@@ -124,6 +129,7 @@ LIMITS = {
     "DISC-8": [("above", 0)],
     "DISC-9": [("above", 0.5)] * 2,
     "DISC-10": [("below", 1 / 3), ("below", 1 / 3), ("above", 2 / 3)],
+    "DISC-11": [("above", 0)] * 2,
 }
 CASES = [(name, means) for name, every in BESIDE.items() for means in every]
 Means = Mapping[tuple[str, str], float]
@@ -317,7 +323,7 @@ def test_the_networks_of_the_rules_are_those_that_are_trained():
     from receptive.replication.targets import TARGETS
 
     planned = set()
-    chosen = ("activation", "activation-2", "conditions", "draws", "pairs", "sizes")
+    chosen = ("activation", "activation-2", "conditions", "draws", "pairs", "pairs-apart", "sizes")
     for target in (target for name in chosen for target in TARGETS[name]):
         for network, protocols in target.networks.items():
             names = [f"+{protocol.suffix}" for protocol in protocols] or [""]

@@ -148,6 +148,8 @@ def test_the_experiments_are_older_than_every_run_of_theirs():
         assert begin > put_down("experiments-2.toml"), folder
     for folder, begin in begun(set(switched) - set(activation)).items():
         assert begin > put_down("experiments-3.toml"), folder
+    for folder, begin in begun(of_task("synthetic-pairs-apart")).items():
+        assert begin > put_down("experiments-4.toml"), folder
 
 
 def of_task(task):

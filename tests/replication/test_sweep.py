@@ -106,7 +106,7 @@ RUNS["predictions"] = 3 * 18
 RUNS["ablations"] = 3 * (2 * len(ablations()) + 3 + 1)
 RUNS |= {"predictions-2": 16 * 5 + 3 * 3 + 5 * 3 + 6 * 3, "activation": 3 * (1 + 4 + 1 + 1) + 3 * 2}
 RUNS |= {"conditions": 3 * 2 * 8, "draws": 2 * 2 * 3, "more-trials": 3 * 10 + 13 * 5}
-RUNS |= {"pairs": 2 * 3, "sizes": 2 * 2 * 3, "activation-2": 3 * 3}
+RUNS |= {"pairs": 2 * 3, "sizes": 2 * 2 * 3, "activation-2": 3 * 3, "pairs-apart": 3 * 3}
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)

@@ -12,9 +12,9 @@ from receptive.tasks import pairs
 WIDTHS = [motif.width for motif in embedded_motifs()]
 
 
-@pytest.fixture(scope="module")
-def drawn():
-    return pairs.generate(0, sequences=3_000)
+@pytest.fixture(scope="module", params=[pairs.GAP, pairs.APART])
+def drawn(request):
+    return pairs.generate(0, sequences=3_000, gap=request.param)
 
 
 def placed(split, row):
@@ -31,20 +31,21 @@ def test_a_label_is_set_where_its_pair_lies_at_its_distance_and_in_its_order(dra
             lying = {
                 (first[0], other[0])
                 for first, other in pairwise(motifs)
-                if other[1] - first[2] == pairs.GAP and first[1] // 100 == other[1] // 100
+                if other[1] - first[2] == drawn.attributes["gap"] and first[1] // 100 == other[1] // 100
             }
             assert set(np.flatnonzero(labels)) == {k for k, pair in enumerate(pairs.PAIRS) if pair in lying}
 
 
 def test_gaps_are_those_that_were_registered(drawn):
-    """Three in a pair, turned or not; from 20 to 49 in what is too far apart."""
+    """Three, or 14, in a pair, turned or not; from 20 to 49 in what is too far apart."""
+    apart = drawn.attributes["gap"]
     gaps = {form: set() for form in range(len(pairs.FORMS))}
     for row in range(len(drawn.train.Y)):
         for half in range(pairs.HALVES):
             motifs = [motif for motif in placed(drawn.train, row) if motif[1] // 100 == half]
             for first, other in pairwise(motifs):
                 gaps[int(drawn.train.truth["form"][row, half])].add(other[1] - first[2])
-    assert gaps == {0: {3}, 1: {3}, 2: set(range(20, 50)), 3: set(), 4: set()}
+    assert gaps == {0: {apart}, 1: {apart}, 2: set(range(20, 50)), 3: set(), 4: set()}
 
 
 def test_motifs_lie_in_their_half_and_do_not_overlap(drawn):

@@ -85,7 +85,8 @@ def replicate(
     results/predictions.json (3 trials); predictions-2, those of results/predictions-2.json, on
     three tasks; and what answers the paper's Discussion: activation, conditions, draws, more-trials
     (results/experiments.toml), pairs, sizes (results/experiments-2.toml),
-    activation-2 (results/experiments-3.toml).
+    activation-2 (results/experiments-3.toml), pairs-apart
+    (results/experiments-4.toml).
 
     Example: receptive replicate table1 --trials 5 --store results
     """

@@ -34,6 +34,15 @@ SIZES = ("quarter", "fourfold")
 DRAWS = ("cnn-2", "cnn-4", "cnn-25")
 
 
+def activation_of(switch: str) -> str:
+    """Name the activation that a switch behind a network's name stands for.
+
+    >>> activation_of("+activation=gelu"), activation_of("")
+    ('gelu', 'relu')
+    """
+    return switch.removeprefix("+activation=") or "relu"
+
+
 def exponential_makes_localist(results: Results) -> Iterator[Evidence]:
     """Judge DISC-1: with the exponential, more relevant filters where pools are small, and CNN-2 localist."""
     for network in (*SMALL, "chipseq/cnn-2"):
@@ -100,6 +109,12 @@ def draw_does_not_decide(results: Results) -> Iterator[Evidence]:
 def distributed_wins_on_pairs(results: Results) -> Iterator[Evidence]:
     """Judge DISC-8: where a label is a pair of motifs as it lies, CNN-2 scores above CNN-25."""
     yield exceeds(results, key("pairs/cnn-2", "auroc"), key("pairs/cnn-25", "auroc"))
+
+
+def distributed_wins_on_pairs_apart(results: Results) -> Iterator[Evidence]:
+    """Judge DISC-11: where no filter can hold a pair, CNN-4 and CNN-2 score above CNN-25."""
+    for name in ("cnn-4", "cnn-2"):
+        yield exceeds(results, key(f"pairs-apart/{name}", "auroc"), key("pairs-apart/cnn-25", "auroc"))
 
 
 def size_does_not_decide(results: Results) -> Iterator[Evidence]:
@@ -172,6 +187,12 @@ CLAIMS = (
         "DISC-10",
         gain_tells,
         _keys("relevant", [f"cnn-2+{condition.suffix}" for condition in targets.LATER["cnn-2"]]),
+        on="conditions",
+    ),
+    _claim(
+        "DISC-11",
+        distributed_wins_on_pairs_apart,
+        _keys("auroc", [f"pairs-apart/{name}" for name in ("cnn-4", "cnn-2", "cnn-25")]),
         on="conditions",
     ),
 )

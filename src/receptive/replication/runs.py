@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import atomic_write, check_writable, read_json, read_text, to_json
+from receptive.files import MOST_JSON, atomic_write, check_writable, from_json, read_text, to_json
 from receptive.models.keras import Keras
 from receptive.models.probe import Probe
 from receptive.motifs import tomtom
@@ -75,12 +75,12 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """A hash of what determines the weights and the filters, but for how the machine rounds."""
+        """A hash of all that determines the weights and the filters, but for how the machine rounds."""
         return key_of(self.record())
 
     @property
-    def training(self) -> str:
-        """A hash of what determines the weights; plans that share it differ in how filters are read."""
+    def weights_key(self) -> str:
+        """A hash of all that determines the weights; plans that share it differ in how filters are read."""
         record = self.record()
         protocol = {name: value for name, value in record["protocol"].items() if name not in READING}
         return key_of({**record, "protocol": {**protocol, "name": None}})
@@ -409,7 +409,13 @@ def load(folder: Path | str) -> Run:
         ReceptiveError: its ``run.json`` is missing or not a run's.
     """
     path = Path(folder) / "run.json"
-    return Run.from_record(read_json(path), str(path))
+    return _parse(read_text(path, "JSON", "utf-8", MOST_JSON), str(path))
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str, source: str) -> Run:
+    """Read a run from its text, once, however many results and pages are made of it."""
+    return Run.from_record(from_json(text, source), source)
 
 
 def run(
@@ -447,7 +453,7 @@ def run_readings(
     """Train one network once and store a run for each way of reading its filters.
 
     Args:
-        wanted: plans with the same :attr:`Plan.training`, whose weights are therefore the same.
+        wanted: plans with the same :attr:`Plan.weights_key`, whose weights are therefore the same.
         data, store, progress, replace, keep: as for :func:`run`.
 
     Returns:
@@ -457,7 +463,7 @@ def run_readings(
         ValueError: the plans need more than one training.
         ReceptiveError: as for :func:`run`.
     """
-    if len({plan.training for plan in wanted}) != 1:
+    if len({plan.weights_key for plan in wanted}) != 1:
         raise ValueError("the plans differ in more than how filters are read")
     for plan in wanted:
         check_writable(plan.folder(store))

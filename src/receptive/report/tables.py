@@ -6,11 +6,13 @@ text. What numbers there are and what they mean is decided there; here, how they
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from receptive.evidence import ablations, authors, claims
 from receptive.evidence.ablations import Row, Switches
+from receptive.evidence.labels import label, labelled
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample
 from receptive.evidence.verdicts import PUBLISHED_TRIALS, Comparison, Evidence
 from receptive.report import records
@@ -35,7 +37,7 @@ RULES = (
 
 
 def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
-    """Format a mean and its deviation; a dash for what there is not."""
+    """Format a mean and its deviation; a dash without a mean."""
     if mean is None:
         return "–"
     return f"{mean:.{digits}f}" + ("" if sd is None else f"±{sd:.{digits}f}")
@@ -144,7 +146,12 @@ def evidence_line(inequality: Evidence) -> str:
     measured = inequality.interval
     interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
     sign = "✓" if inequality.holds else "✗" if inequality.contradicted else "?"
-    return f"{sign} {inequality.what}: {interval}, to be {inequality.expected}{closest}"
+    return f"{sign} {inequality.what}: {interval}, to be {inequality.requirement}{closest}"
+
+
+def readable(what: str) -> str:
+    """Say a line of evidence as people read it: networks by their labels, columns by their heads."""
+    return re.sub(r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], labelled(what))
 
 
 def by_trial_line(claim: Judged) -> str:
@@ -253,10 +260,12 @@ def _claim_section(claim: Judged) -> str:
     if special := words(judgement.task):
         lines.append(f"- {special}")
     if judgement.waits_for:
-        lines.append(f"- waits for {', '.join(judgement.waits_for)}")
+        lines.append(f"- waits for {', '.join(map(label, judgement.waits_for))}")
     if claim.by_trial != claim.verdict:
         lines.append(f"- {by_trial_line(claim)}")
-    return "\n".join([*lines, *(f"- {evidence_line(inequality)}" for inequality in judgement.evidence)])
+    return "\n".join(
+        [*lines, *(f"- {readable(evidence_line(inequality))}" for inequality in judgement.evidence)]
+    )
 
 
 def _fraction_rows(networks: Networks) -> Iterator[list[str]]:
@@ -305,7 +314,7 @@ def _authors_grid() -> str:
 
 
 def switch_sections(switches: Switches) -> list[str]:
-    """Return the two tables of what other protocols change, in Markdown, with what they show."""
+    """Return the two tables of runs under other protocols, explained, in Markdown."""
     return [
         "## Single switches of the protocol",
         "CNN-2 and CNN-25 by the released code, with one difference at a time switched to what the paper's "

@@ -1,4 +1,4 @@
-"""A task whose labels are pairs of motifs at a fixed distance and in a fixed order (DISC-8).
+"""A task whose labels are pairs of motifs at a fixed distance and in a fixed order (DISC-8, DISC-11).
 
 Each half of a sequence holds one *construct* of one of six pairs: the pair as the label asks for it, or a
 decoy, that is, the two motifs in the other order, too far apart, or one of them alone. So which motifs are
@@ -19,6 +19,8 @@ PAIRS = tuple((2 * place, 2 * place + 1) for place in range(len(FACTORS) // 2))
 """Motifs, first and second, by their place among the twelve."""
 GAP = 3
 """Positions between the two motifs of a pair."""
+APART = 14
+"""The same where no filter of 19 can hold much of both motifs (DISC-11)."""
 FAR = (20, 50)
 """The same where they are too far apart: from, and below."""
 Form = Literal["pair", "turned", "far", "first", "second"]
@@ -27,13 +29,25 @@ FORMS: dict[Form, float] = {"pair": 0.4, "turned": 0.2, "far": 0.2, "first": 0.1
 HALVES = 2
 
 
-def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQUENCES) -> Dataset:
+def generate(
+    seed: int = 0,
+    protocol: Protocol = RELEASED,
+    sequences: int = SEQUENCES,
+    gap: int = GAP,
+    task: str = "synthetic-pairs",
+) -> Dataset:
     """Draw the task.
+
+    >>> data = generate(seed=0, sequences=100)
+    >>> data.train.X.shape, data.train.Y.shape, data.task
+    ((70, 200, 4), (70, 6), 'synthetic-pairs')
 
     Args:
         seed: reaches every random draw.
         protocol: named with the data; how many motifs a sequence has is this task's own.
         sequences: how many, at least 10.
+        gap: positions between the two motifs of a pair, below `FAR`.
+        task: what to call it.
 
     Returns:
         Sequences of 200 nt with one label for each of :data:`PAIRS`. The truth is that of the synthetic task,
@@ -55,7 +69,7 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
     motifs = np.where(turned[..., None], motifs[..., ::-1], motifs)
     there = ~np.stack([second, first], axis=-1)
     widths = np.where(there, table.widths[2 * motifs], 0)
-    gaps = np.where(far, rng.integers(*FAR, size=shape), np.where(pair | turned, GAP, 0))
+    gaps = np.where(far, rng.integers(*FAR, size=shape), np.where(pair | turned, gap, 0))
     half = LENGTH // HALVES
     free = half - widths.sum(-1) - gaps
     begin = half * np.arange(HALVES) + (rng.random(shape) * (free + 1)).astype(np.int64)
@@ -78,5 +92,5 @@ def generate(seed: int = 0, protocol: Protocol = RELEASED, sequences: int = SEQU
     splits = {name: whole.take(rows) for name, rows in zip(SPLITS, draw_parts(rng, sequences), strict=True)}
     names = list(FACTORS)
     classes = tuple(f"{names[first]}+{names[other]}" for first, other in PAIRS)
-    origin = {"seed": seed, "protocol": protocol.name, "gap": GAP}
-    return Dataset("synthetic-pairs", classes, **splits, attributes=origin)
+    origin = {"seed": seed, "protocol": protocol.name, "gap": gap}
+    return Dataset(task, classes, **splits, attributes=origin)

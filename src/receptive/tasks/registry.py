@@ -42,6 +42,10 @@ TASKS = {
     "synthetic-quarter": Task(_draw("synthetic-quarter", 0, synthetic.SEQUENCES // 4), sister=True),
     "synthetic-fourfold": Task(_draw("synthetic-fourfold", 0, 4 * synthetic.SEQUENCES), sister=True),
     "synthetic-pairs": Task(lambda protocol: pairs.generate(0, protocol), sister=True),
+    "synthetic-pairs-apart": Task(
+        lambda protocol: pairs.generate(0, protocol, gap=pairs.APART, task="synthetic-pairs-apart"),
+        sister=True,
+    ),
     "invivo": Task(None, "on DeepSEA's sequences, the paper's own", real=True),
     "chipseq": Task(
         lambda _: chipseq.load(), "on the ChIP-seq task, which is not the paper's data", real=True
@@ -77,7 +81,7 @@ CONTROLS = tuple(name for name, task in TASKS.items() if task.control)
 
 
 def words(name: str) -> str:
-    """Return what is particular about a task; empty for the paper's synthetic one and what is none."""
+    """Describe a task in a sentence; empty for the paper's synthetic task and unknown names."""
     return TASKS[name].words if name in TASKS else ""
 
 
