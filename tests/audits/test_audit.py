@@ -839,8 +839,8 @@ def test_other_inputs_are_given_what_there_is_for_them_or_zeros(fed):
     part = inputs.sample(data, 40)
     rows = [np.flatnonzero((x == plain.X).all((1, 2)))[0] for x in part.X]
     weights, bias = model.get_layer("head").get_weights()
-    beside = [every[name] if name in fed else np.zeros_like(every[name]) for name in ("cov", "track")]
-    beside = np.concatenate([array.reshape(SHOWN, -1) for array in beside], axis=1)[rows]
+    given = [every[name] if name in fed else np.zeros_like(every[name]) for name in ("cov", "track")]
+    beside = np.concatenate([array.reshape(SHOWN, -1) for array in given], axis=1)[rows]
 
     def loss(maps):
         scores = 1 / (1 + np.exp(-(np.hstack([maps[rows].max(1), beside]) @ weights + bias)))
