@@ -330,7 +330,7 @@ def temporary_files(folder: Path) -> Iterator[None]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8, whole or not at all; what is no letter becomes a question mark."""
+    """Write ``text`` to ``path`` as UTF-8, whole or not at all; what UTF-8 cannot hold becomes `?`."""
     with atomic_write(path) as part:
         part.write_text(text, encoding="utf-8", errors="replace")
 

@@ -78,17 +78,17 @@ def legible(figure: Figure) -> int:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Html:
-    """Show a table; what it holds is text, or :class:`Html`, which the caption may be, too."""
+    """Show a table of text or :class:`Html`, which the caption may be, too."""
     return piece("table", header, rows, Html(caption) if caption else "")
 
 
 def render(name: str, **values: object) -> str:
-    """Fill in the template of a page, a file of ``data``; what is not :class:`Html` is escaped."""
+    """Fill in the template of a page, a file of ``data``; all but :class:`Html` is escaped."""
     return _templates().get_template(name).render(values)
 
 
 def piece(name: str, *values: object) -> Html:
-    """Fill in a macro of ``pieces.html``; what is not :class:`Html` is escaped."""
+    """Fill in a macro of ``pieces.html``; all but :class:`Html` is escaped."""
     return Html(str(getattr(_templates().get_template("pieces.html").module, name)(*values)))
 
 

@@ -74,7 +74,7 @@ def test_every_variant_is_understood_by_name_and_as_text(name):
         assert line.split()[: len(bare.split())] == bare.split()
         if view := by_layer.get(bare.split()[0]):
             assert f"{view.bits:.3f}" in line
-            assert line.endswith(f"{view.share}  {view.expected}")
+            assert line.endswith(f"{view.share}  {view.in_words}")
 
 
 def test_a_layer_list_may_be_longer_than_the_name_of_a_file():

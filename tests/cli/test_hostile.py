@@ -237,7 +237,7 @@ def test_the_work_of_a_stack_grows_no_faster_than_its_layers(middle):
     def answered(layers):
         text = "conv3 " * (layers // 2) + middle + "conv1 " * (layers // 2)
         fields = receptive_fields(parse_layers(text), 200)
-        assert fields.covered == 200
+        assert fields.positions_covered == 200
         assert len(predict(fields)) == text.count("conv")
         assert fields.row(f"conv{layers // 2}").name == f"conv{layers // 2}"
 

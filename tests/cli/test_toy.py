@@ -92,7 +92,7 @@ def test_what_cannot_be_meant_is_refused(arguments, message):
 def test_figure_1_shows_the_sequence_and_the_verdicts(pool, stride, width):
     drawn = figure_1(pool, stride, width)
     texts = [text.get_text() for text in drawn.axes[0].texts]
-    for name, resolved in model.toy_model(pool, stride, width).resolved.items():
+    for name, resolved in model.toy_model(pool, stride, width).is_resolved.items():
         assert f"{name}\n{'resolved' if resolved else 'not resolved'}" in texts
     assert "".join(text for text in texts if len(text) == 1) == model.SEQUENCE
 

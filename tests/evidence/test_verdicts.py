@@ -254,7 +254,7 @@ def test_how_far_an_inequality_holds_is_the_distance_from_its_limit(inequality):
     else:
         expected = (inequality.limit - middle, inequality.limit - high, inequality.limit - low)
     assert (inequality.margin, inequality.clearance, inequality.reach) == expected
-    assert inequality.expected.split() == [inequality.side, f"{inequality.limit}"]
+    assert inequality.requirement.split() == [inequality.side, f"{inequality.limit}"]
 
 
 @given(st.lists(inequalities, min_size=1, max_size=4))

@@ -3,8 +3,10 @@
 import hashlib
 import random
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -20,29 +22,51 @@ from receptive.motifs.meme import read_meme
 from receptive.networks.variants import parameters, variant
 from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol, task_fields
 from receptive.replication import runs, targets, workers
-from receptive.tasks import registry, synthetic
+from receptive.tasks import registry
+from receptive.tasks.dataset import Dataset
 
 RESULTS = Path(__file__).parents[2] / "results"
 FOLDERS = measured.folders(RESULTS) if RESULTS.is_dir() else []
 
 THOROUGH = settings.get_current_profile_name() == "thorough"
 
-load = cache(runs.load)
+load, stored_matches = cache(runs.load), cache(runs.stored_matches)
 """Each run is read once for all tests."""
 
-every_run = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(RESULTS)))
+
+def place(folder: Path) -> str:
+    return str(folder.relative_to(RESULTS))
 
 
-def data_of(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
-    """Hash, length and classes of the data set of seed 0, of any task that needs no file."""
+NETWORKS = {name: tuple(group) for name, group in groupby(FOLDERS, lambda folder: place(folder.parents[1]))}
+"""The folders of the runs, by task and network."""
+
+
+def every_run(test: Callable[[Path], None]) -> Callable[..., None]:
+    """Make a test of one run a test of all runs of a network that names every one that fails.
+
+    A test for each run would spend more time on being a test than on its run.
+    """
+
+    @pytest.mark.parametrize("folders", NETWORKS.values(), ids=NETWORKS.keys())
+    def test_all(folders, subtests):
+        for folder in folders:
+            with subtests.test(place(folder)):
+                test(folder)
+
+    test_all.__name__, test_all.__doc__ = test.__name__, test.__doc__
+    return test_all
+
+
+def data_of(task: str, protocol: Protocol) -> Dataset:
+    """The data set of seed 0, of any task that needs no file."""
     fields = {field: getattr(protocol, field) for field in task_fields(protocol)}
     return drawn(task, replace(RELEASED, name="", **fields))
 
 
 @cache
-def drawn(task: str, protocol: Protocol) -> tuple[str, int, list[str]]:
-    data = registry.load(None, task, protocol)
-    return data.sha256, data.length, list(data.classes)
+def drawn(task: str, protocol: Protocol) -> Dataset:
+    return registry.load(None, task, protocol)
 
 
 def protocol_of(record) -> Protocol:
@@ -73,13 +97,13 @@ ABSENT = {
 @pytest.mark.parametrize("target", sorted(targets.TARGETS.keys() - ABSENT))
 def test_every_planned_run_is_there(target):
     for task in targets.tasks_of([target]):
-        data = registry.load(None, task, RELEASED)
-        _, missing = workers.split(targets.plans([target], None, RELEASED, data), RESULTS)
+        plans = targets.plans([target], None, RELEASED, data_of(task, RELEASED))
+        _, missing = workers.split(plans, RESULTS)
         assert [str(plan.folder("")) for plan in missing] == []
 
 
 def test_every_run_by_the_paper_s_protocol_is_there():
-    plans = targets.plans(BY_THE_PAPER, 3, PAPER, synthetic.generate(0, PAPER), both_readings=True)
+    plans = targets.plans(BY_THE_PAPER, 3, PAPER, data_of("synthetic", PAPER), both_readings=True)
     _, missing = workers.split(plans, RESULTS)
     assert [str(plan.folder("")) for plan in missing] == []
 
@@ -91,8 +115,7 @@ KEPT = {"model.keras", "epochs.npz", "epochs.json", "epochs.pwm.npz", "importanc
 @every_run
 def test_a_run_is_whole_and_in_its_place(folder):
     record = load(folder).record()
-    place = (record["task"], record["variant"], record["protocol"], f"trial-{record['trial']}")
-    assert folder.relative_to(RESULTS).parts == place
+    assert place(folder) == "{task}/{variant}/{protocol}/trial-{trial}".format(**record)
     assert record["complete"] is True
     endings = (".meme", ".untrimmed.meme", ".tomtom.tsv")
     files = {"run.json", *(layer + ending for layer in record["filters"] for ending in endings)}
@@ -136,7 +159,7 @@ def test_importance_is_of_the_run_beside_it(file):
 )
 def test_what_is_found_of_the_truth_is_of_the_run_beside_it(file):
     truth, run = read_record(file.parent, Truth), load(file.parent)
-    _, matches = runs.stored_matches(file.parent)
+    _, matches = stored_matches(file.parent)
     best = tomtom.best_factors(matches, relevant_ids(run.plan.classes))
     assert {*truth.filter_factors} == {*best} - {""}
     assert truth.filters == sum(not match.dead for match in matches)
@@ -164,15 +187,15 @@ def test_the_key_of_a_run_matches_its_content(folder):
     assert protocol == PROTOCOLS.get(record["protocol"], protocol)
     assert record["protocol"] == protocol.name
     assert record["full_protocol"] == (record["plan"]["epochs"] == 100)
-    _, length, classes = data_of(record["task"], protocol)
-    assert record["parameters"] == parameters(network, length, len(classes))
+    data = data_of(record["task"], protocol)
+    assert record["parameters"] == parameters(network, data.length, len(data.classes))
 
 
 @every_run
 def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
     record = load(folder).record()
-    sha256, _, classes = data_of(record["task"], protocol_of(record))
-    assert (record["data"]["sha256"], record["metrics"]["classes"]) == (sha256, classes)
+    data = data_of(record["task"], protocol_of(record))
+    assert (record["data"]["sha256"], record["metrics"]["classes"]) == (data.sha256, list(data.classes))
 
 
 @pytest.mark.claim("T1-*")
@@ -180,7 +203,7 @@ def test_a_run_was_trained_on_the_data_that_the_code_draws(folder):
 def test_the_numbers_of_a_run_follow_from_its_filters(folder):
     record = load(folder).record()
     for layer in record["filters"]:
-        motifs, matches = runs.stored_matches(folder, layer)
+        motifs, matches = stored_matches(folder, layer)
         document = dict(record["filters"][layer])
         sites = document.pop("sites")
         assert runs.summary(matches, record["metrics"]["classes"]).record() == {**document, "sites": []}
@@ -202,7 +225,7 @@ def test_the_stored_matches_of_a_run_are_those_of_its_stored_filters(folder):
         draw = random.Random(hashlib.sha256(file.read_bytes()).digest())
         chosen = range(len(filters)) if THOROUGH else [draw.randrange(len(filters))]
         matched = tomtom.match([filters[index] for index in chosen], database())
-        _, stored = runs.stored_matches(folder, layer)
+        _, stored = stored_matches(folder, layer)
         assert tomtom.table(matched) == tomtom.table([stored[index] for index in chosen])
 
 
@@ -214,7 +237,7 @@ def test_readings_that_are_compared_are_of_the_same_weights():
     trainings = {}
     for record in (load(folder).record() for folder in FOLDERS):
         if record["protocol"] != RELEASED.name:
-            trainings.setdefault(plan_of(record).training, []).append(record)
+            trainings.setdefault(plan_of(record).weights_key, []).append(record)
     for first, *others in trainings.values():
         for other in others:
             assert other["history"] == first["history"], other["protocol"]

@@ -90,7 +90,7 @@ def assert_seen_is_what_changes_a_neuron(graph: Graph, length: int) -> None:
             assert positions_seen(fields, row.name, [neuron]).tolist() == changing.tolist()
             assert set(changing) <= set(interval(row, neuron))
     outputs = [response[row.name].any(axis=1) for row in fields.rows if row.name not in read]
-    assert fields.covered == np.any(outputs, axis=0).sum()
+    assert fields.positions_covered == np.any(outputs, axis=0).sum()
 
 
 @pytest.mark.claim("RF-6")
@@ -266,7 +266,7 @@ def test_output_sees_nothing_beyond_what_unpadded_pooling_leaves_over():
     fields = receptive_fields(
         parse_layers("conv5valid pool10"), 27
     )  # 23 neurons, 2 windows, so 20 neurons: positions 0 to 23
-    assert fields.covered == 24
+    assert fields.positions_covered == 24
 
 
 # --- graphs ----------------------------------------------------------------------------------------------
@@ -405,7 +405,7 @@ def test_the_taps_of_large_filters_are_not_followed_one_by_one():
 
     def covered(size):
         fields = receptive_fields(parse_layers(f"conv{size} conv{size}d3"), 1_000_000)
-        assert fields.covered == 1_000_000
+        assert fields.positions_covered == 1_000_000
         assert len(positions_seen(fields, fields.rows[1].name, [0, 999_999])) > size
 
     assert work.lines(lambda: covered(999_999)) == work.lines(lambda: covered(9))
@@ -641,7 +641,9 @@ def test_table_and_json_tell_the_same(network):
         shown = ("name", "kind", "size", "jump", "start", "length", "uncertainty", "overlap")
         assert line.split()[:-1] == [str(layer[key]) for key in shown]
         assert [layer[key] for key in shown] == [getattr(row, key) for key in shown]
-    assert lines[-1] == f"The output sees {fields.covered} of {fields.input_length} input positions."
+    assert (
+        lines[-1] == f"The output sees {fields.positions_covered} of {fields.input_length} input positions."
+    )
 
 
 @pytest.mark.parametrize(

@@ -176,9 +176,9 @@ def test_outside_of_what_was_tested_there_is_no_number_but_a_reason(text, words)
     first = predicted(text)[0]
     assert words in first.outside
     assert (first.relevant, first.kind, first.share) == (None, None, "–")
-    assert first.expected.startswith("outside what was tested: ")
+    assert first.in_words.startswith("outside what was tested: ")
     (inside, *_) = prediction.predict(receptive_fields(VARIANTS["cnn-25"].layers, 200))
-    assert (inside.outside, inside.expected) == ("", str(inside.kind))
+    assert (inside.outside, inside.in_words) == ("", str(inside.kind))
 
 
 @pytest.mark.parametrize("activation", ["exponential", "softplus", "leaky_relu", "linear"])
@@ -259,7 +259,7 @@ def test_the_layer_that_holds_whole_motifs(name, layer, readable):
     assert prediction.whole_motifs_in(predicted("conv7 conv7 pool100")) is None
     if layer:
         (matching,) = (expected for expected in predictions if expected.name == layer)
-        assert (matching.unreadable == "") == readable == ("cannot be read" not in matching.expected)
+        assert (matching.unreadable == "") == readable == ("cannot be read" not in matching.in_words)
 
 
 # --- what ships ------------------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def test_padding_of_three_keeps_the_map_as_long_as_the_sequence(sequence):
 @pytest.mark.claim("TOY-1")
 def test_at_pool_3_a_filter_for_each_pattern_is_found_and_works():
     model = toy.toy_model(3)
-    assert model.resolved == {"CACGTG": True, "GTGCAC": True, "CACNNGTG": True}
+    assert model.is_resolved == {"CACGTG": True, "GTGCAC": True, "CACNNGTG": True}
     for name, filter_ in model.filters.items():
         assert filter_ is not None
         assert filter_.weights.shape == (3, 2)
@@ -117,7 +117,7 @@ def test_over_all_phases_cacnngtg_passes_for_cacgtg_in_one_of_three():
 @pytest.mark.claim("TOY-2")
 @pytest.mark.parametrize("width", [1, 2, 3])
 def test_at_pool_20_no_filter_tells_the_patterns_apart(width):
-    assert not any(toy.toy_model(20, width=width).resolved.values())
+    assert not any(toy.toy_model(20, width=width).is_resolved.values())
 
 
 @pytest.mark.claim("TOY-2")
@@ -157,7 +157,7 @@ def test_trying_every_small_filter_reaches_the_same_verdict(pool):
         alone = toy.max_pool(toy.scan("N" * 60 + only(name) + "N" * 60), pool, pool)
         windows = np.array([alone[at : at + 3].ravel() for at in range(len(alone) - 2)])
         fired[name] = (weights @ windows.T).max(axis=1)[:, None] > np.arange(6)
-    for name, verdict in toy.toy_model(pool).resolved.items():
+    for name, verdict in toy.toy_model(pool).is_resolved.items():
         others = [fired[other] for other in fired if other != name]
         assert bool((fired[name] & ~others[0] & ~others[1]).any()) == verdict == (pool == 3)
 
@@ -233,14 +233,14 @@ def test_the_linear_programme_agrees_that_a_filter_exists(pool, stride, width):
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 3))
 def test_a_wider_filter_resolves_no_less(pool, stride, width):
     bins = len(toy.max_pool(FIGURE, pool, stride))
-    narrow = toy.toy_model(pool, stride, width).resolved
-    wide = toy.toy_model(pool, stride, width + 1).resolved
+    narrow = toy.toy_model(pool, stride, width).is_resolved
+    wide = toy.toy_model(pool, stride, width + 1).is_resolved
     assert width >= bins or all(wide[name] >= narrow[name] for name in narrow)
 
 
 def test_a_filter_too_narrow_to_see_a_pattern_whole_does_not_resolve_it():
-    assert not any(toy.toy_model(1, width=3).resolved.values())
-    assert all(toy.toy_model(1, width=6).resolved.values())
+    assert not any(toy.toy_model(1, width=3).is_resolved.values())
+    assert all(toy.toy_model(1, width=6).is_resolved.values())
 
 
 # Pooling

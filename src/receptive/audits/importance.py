@@ -162,7 +162,7 @@ def aurocs(Y: NDArray[np.int8], scores: NDArray[np.floating[Any]]) -> Score:
 
 
 def _ranks(scores: NDArray[np.floating[Any]], group: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Rank the members of a group in each column, ties in their middle; what is said of others is void."""
+    """Rank the members of a group in each column, ties in their middle; ranks of others mean nothing."""
     from scipy.stats import rankdata
 
     ranks: NDArray[np.float64] = rankdata(np.where(group, scores, -np.inf), axis=0) - (~group).sum(0)

@@ -26,7 +26,7 @@ def document(audit: Audit) -> dict[str, Any]:
                 **said,
                 "predicted_relevant": said["relevant"],
                 "share": expected.share if expected else None,
-                "expected": expected.expected if expected else None,
+                "expected": expected.in_words if expected else None,
                 "unreadable": unreadable(audit.fields, row["name"]) or None if expected else None,
             }
         )

@@ -126,6 +126,6 @@ def field(
     columns = {
         "bits": {name: f"{layer.bits:.3f}" for name, layer in expected.items()},
         "relevant": {name: layer.share for name, layer in expected.items()},
-        "expected": {name: layer.expected for name, layer in expected.items()},
+        "expected": {name: layer.in_words for name, layer in expected.items()},
     }
     emit(document, fields.text(columns), json)

@@ -104,7 +104,7 @@ def layers(predictions: "tuple[Prediction, ...]") -> str:
             + (f" every {layer.step}" if layer.step > 1 else ""),
             f"{layer.bits:.3f}",
             layer.share,
-            layer.expected,
+            layer.in_words,
         ]
         for layer in predictions
     ]

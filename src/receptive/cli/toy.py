@@ -43,9 +43,9 @@ def text(model: "ToyModel") -> str:
     """Return the toy model as tables for the terminal."""
     from receptive.theory.toy import signature_text
 
-    names = list(model.resolved)
+    names = list(model.is_resolved)
     patterns = [
-        (name, "yes" if model.resolved[name] else "no", signature_text(model.signatures[name]))
+        (name, "yes" if model.is_resolved[name] else "no", signature_text(model.signatures[name]))
         for name in names
     ]
 

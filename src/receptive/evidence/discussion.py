@@ -34,6 +34,15 @@ SIZES = ("quarter", "fourfold")
 DRAWS = ("cnn-2", "cnn-4", "cnn-25")
 
 
+def activation_of(switch: str) -> str:
+    """Name the activation that a switch behind a network's name stands for.
+
+    >>> activation_of("+activation=gelu"), activation_of("")
+    ('gelu', 'relu')
+    """
+    return switch.removeprefix("+activation=") or "relu"
+
+
 def exponential_makes_localist(results: Results) -> Iterator[Evidence]:
     """Judge DISC-1: with the exponential, more relevant filters where pools are small, and CNN-2 localist."""
     for network in (*SMALL, "chipseq/cnn-2"):

@@ -91,7 +91,7 @@ RULES = {
 
 
 def bits_of(view: View, reach: int = REACH) -> float:
-    """Return the coincidence information of what reads a layer."""
+    """Return the coincidence information that the reader of a layer has."""
     shape = (view.pool, view.stride, view.taps, view.dilation)
     return assembly.coincidence(*shape, reach)
 

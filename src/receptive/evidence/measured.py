@@ -186,7 +186,7 @@ def read_kept(store: Path | str, what: str, protocol: str = "released") -> Resul
 
 
 def _kept_numbers(folder: Path, what: str) -> dict[str, float]:
-    """Return the numbers of what was kept of a run; none that cannot be told."""
+    """Return the numbers of a run's study, without those that are not defined."""
     numbers: dict[str, float | None] = {}
     if what == "epochs" and (epochs := read_record(folder, Epochs)):
         numbers = {"gradient_left": epochs.gradient_left(), "relevant_at_end": epochs.relevant()}

@@ -69,7 +69,7 @@ class Evidence:
     closest_of: int = 1
 
     @property
-    def expected(self) -> str:
+    def requirement(self) -> str:
         """The claimed side in words, such as ``above 0.1``."""
         return f"{self.side} {self.limit:g}"
 

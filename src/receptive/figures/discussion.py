@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from receptive.evidence.discussion import CONDITIONS, LEARNED
+from receptive.evidence.discussion import CONDITIONS, LEARNED, activation_of
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.studies import Epochs, Importance
@@ -99,7 +99,7 @@ def gains(results: Results) -> Figure:
     left, right = figure.subplots(1, 2)
     sums = np.linspace(0, 2 * HALF, 81)
     for switch, (label, colour, marker) in ACTIVATIONS.items():
-        name = switch.partition("=")[2] or "relu"
+        name = activation_of(switch)
         values = FUNCTIONS[name](sums) - FUNCTIONS[name](np.zeros(1))
         left.plot(sums, values / values[len(sums) // 2], color=colour, lw=1.4)
         left.plot(

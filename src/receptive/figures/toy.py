@@ -70,7 +70,7 @@ def pool_sizes(pools: Sequence[int] = (1, 2, 3, 5, 10, 20), width: int = 3) -> F
         model, bottom = toy.toy_model(pool, width=width), 1.2 + 3.4 * level
         rows[bottom + 1] = f"pool {pool}"
         _draw_map(axes, toy.max_pool(feature_map, pool, pool), bottom, pool, pool)
-        for name, resolved in model.resolved.items():
+        for name, resolved in model.is_resolved.items():
             verdict = "resolved" if resolved else "not resolved"
             weight = "bold" if resolved else "normal"
             axes.text(
@@ -186,7 +186,7 @@ def _draw_signature(axes: Axes, name: str, model: toy.ToyModel) -> None:
     for channel, colour in enumerate(_COLOURS):
         shown = [(column, channel) in lit for column in range(span)]
         _row(axes, list(pairwise(edges)), _SECOND + 1 - channel, shown, colour)
-    verdict = "resolved" if model.resolved[name] else "not resolved"
+    verdict = "resolved" if model.is_resolved[name] else "not resolved"
     axes.text(middle, _SECOND + 2.2, f"{name}\n{verdict}", ha="center", va="bottom", weight="bold")
 
 

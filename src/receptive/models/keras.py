@@ -334,7 +334,7 @@ class Keras:
         return *activation(self.model, convolution), 1 if first else -1
 
     def loss(self, masked: bool) -> tuple[str, Loss] | None:
-        """Return the loss that it was compiled with, and what it is called."""
+        """Return the loss that it was compiled with, and its name."""
         import keras
 
         own = getattr(self.model, "loss", None)
@@ -477,7 +477,7 @@ class Keras:
 
 @contextmanager
 def _replace_call(operation: Any, change: Callable[..., Any]) -> Iterator[None]:
-    """Have ``change`` called with what a layer does, and what it is given, in its stead.
+    """Replace a layer's call by ``change``, which is given the call that it replaces and its arguments.
 
     Keras looks `call` up on the layer at each call, whichever model the layer stands in.
     """

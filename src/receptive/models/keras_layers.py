@@ -187,7 +187,7 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Tr
 def _step(
     kind: str, name: str, config: Entry, sources: list[Tensor], aside: bool, call: Any, trail: Trail
 ) -> Tensor:
-    """Follow one of Keras's own layers; what it gives has no place if it mixes all positions.
+    """Follow one of Keras's own layers; its output has no place if it mixes all positions.
 
     Args:
         kind: the layer's class.
@@ -349,7 +349,7 @@ def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | 
 
 
 def reshape_target(config: Entry) -> list[int]:
-    """The sizes, without the batch, that a layer Reshape or ``keras.ops.reshape`` asks for."""
+    """Return the sizes, without the batch, that a layer Reshape or ``keras.ops.reshape`` asks for."""
     sizes: list[int] = config["target_shape"] if "target_shape" in config else config["newshape"][1:]
     return sizes
 

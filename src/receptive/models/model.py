@@ -14,7 +14,7 @@ OPENED = {".onnx": onnx.open_file, ".pt2": torch.open_program}
 
 
 def read_model(model: Any, length: int = 200, passthrough: Sequence[str] = ()) -> Graph:
-    """Read the layers of a model, of whichever framework, as a graph of what its neurons see.
+    """Read the layers of a model, of whichever framework, as a graph.
 
     >>> from receptive import read_model, receptive_fields
     >>> fields = receptive_fields(read_model("model.onnx"), 1000)  # doctest: +SKIP

@@ -79,7 +79,7 @@ def load(path: Path | str) -> Entry:
 
 
 def open_file(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
-    """Open the model of a file; see `load` for what is raised."""
+    """Open the model of a file; errors are those of `load`."""
     return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
 
 
@@ -103,7 +103,7 @@ class Onnx:
 
     @cached_property
     def nodes(self) -> list[Entry]:
-        """The nodes, each after what it reads."""
+        """The nodes, each after its inputs."""
         return list(self.flat.graph.node)
 
     @cached_property

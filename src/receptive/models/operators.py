@@ -237,7 +237,7 @@ class Walk:
         return Stop(f"{self._label(name, node)}: {why}{'' if node.op_type in _NOT_PASSED else advice}")
 
     def _label(self, name: str, node: Entry) -> str:
-        """Label a node for errors: its name, its operator, and what it reads of the sequence."""
+        """Label a node for errors: its name, its operator, and its inputs from the sequence."""
         titles = zip(self.model.names, self.model.nodes, strict=True)
         made = {output: title for title, other in titles for output in other.output}
         reads = {made.get(tensor, tensor): None for tensor in node_inputs(node) if tensor in self.tensors}
@@ -591,7 +591,7 @@ class Walk:
         return Tensor(place, tuple(axis for i, axis in enumerate(axes) if i != at))
 
     def _split(self, name: str, node: Entry, source: Tensor) -> list[Tensor]:
-        """Follow each part of what is split, along channels or along positions."""
+        """Follow each part of a map that is split along channels or along positions."""
         at = without_batch(attributes(node).get("axis", 0) or -len(source.axes) - 1, source)
         sizes, count = self._numbers(name, node, 1, "split"), len(node.output)
         if at < 0 or (source.flat and at == source.along):

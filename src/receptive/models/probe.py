@@ -57,7 +57,7 @@ class Model(Protocol):
         """
 
     def loss(self, masked: bool) -> tuple[str, Loss] | None:
-        """Return the loss that it was trained with, if that is known, and what it is called.
+        """Return the loss that it was trained with, if that is known, and its name.
 
         Args:
             masked: whether the loss has to leave out labels that are not measured.

@@ -312,7 +312,7 @@ def _count_calls(config: Entry) -> Entry:
 
 
 def _operation(entry: Entry) -> tuple[str, Entry]:
-    """What an operation of TensorFlow is in Keras 3, with its arguments; as it is if nothing is known."""
+    """Translate an operation of TensorFlow, with its arguments, to Keras 3; leave an unknown one as it is."""
     config, function = entry["config"], str(entry["config"].get("function"))
     kind = _OPERATIONS.get(function) or _OPERATIONS.get(function.rpartition(".")[2])
     if kind is None:

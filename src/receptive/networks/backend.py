@@ -180,7 +180,7 @@ def gradient_at(
 
 
 def compile_function(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Compile a function of arrays where the framework can, so that what is not needed is not computed."""
+    """Compile a function of arrays where the framework can, so that unused values are not computed."""
     import keras
 
     name = keras.backend.backend()
@@ -211,7 +211,7 @@ def jit() -> bool | str:
 
 @contextmanager
 def _silent_stderr() -> Iterator[None]:
-    """Drop what is written to standard error: TensorFlow's C++ greets on import whatever its log level is."""
+    """Silence standard error: TensorFlow's C++ greets on import whatever its log level is."""
     sys.stderr.flush()
     kept = os.dup(2)
     with Path(os.devnull).open("wb") as nothing:

@@ -75,12 +75,12 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """A hash of what determines the weights and the filters, but for how the machine rounds."""
+        """A hash of all that determines the weights and the filters, but for how the machine rounds."""
         return key_of(self.record())
 
     @property
-    def training(self) -> str:
-        """A hash of what determines the weights; plans that share it differ in how filters are read."""
+    def weights_key(self) -> str:
+        """A hash of all that determines the weights; plans that share it differ in how filters are read."""
         record = self.record()
         protocol = {name: value for name, value in record["protocol"].items() if name not in READING}
         return key_of({**record, "protocol": {**protocol, "name": None}})
@@ -447,7 +447,7 @@ def run_readings(
     """Train one network once and store a run for each way of reading its filters.
 
     Args:
-        wanted: plans with the same :attr:`Plan.training`, whose weights are therefore the same.
+        wanted: plans with the same :attr:`Plan.weights_key`, whose weights are therefore the same.
         data, store, progress, replace, keep: as for :func:`run`.
 
     Returns:
@@ -457,7 +457,7 @@ def run_readings(
         ValueError: the plans need more than one training.
         ReceptiveError: as for :func:`run`.
     """
-    if len({plan.training for plan in wanted}) != 1:
+    if len({plan.weights_key for plan in wanted}) != 1:
         raise ValueError("the plans differ in more than how filters are read")
     for plan in wanted:
         check_writable(plan.folder(store))

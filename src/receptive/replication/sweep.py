@@ -59,7 +59,7 @@ def trainings(wanted: Iterable[Plan]) -> tuple[tuple[Plan, ...], ...]:
     """Group plans by the training that they share, keeping their order."""
     groups: dict[str, list[Plan]] = {}
     for plan in wanted:
-        groups.setdefault(plan.training, []).append(plan)
+        groups.setdefault(plan.weights_key, []).append(plan)
     return tuple(map(tuple, groups.values()))
 
 

@@ -108,7 +108,7 @@ def attempt(
         ReceptiveError: the store cannot be written or locked.
     """
     first = wanted[0]
-    with hold_lock(sweep_folder(store) / first.task / first.network.name / first.training) as lock:
+    with hold_lock(sweep_folder(store) / first.task / first.network.name / first.weights_key) as lock:
         if lock is None:
             return (Outcome("held"),) * len(wanted)
         present, missing = split(wanted, store)

@@ -77,7 +77,7 @@ def _drawings_of(
 
 
 def _sheet(folder: Path, variant: str, layer: str) -> tuple[str, Figure]:
-    """Draw the filters of a stored run as logos, with words that say what is seen."""
+    """Draw the filters of a stored run as logos, and describe them in words."""
     motifs, labels = read_named(folder, layer)
     matched = sum(map(bool, labels))
     title = f"{variant.upper()}, {layer}, trial 0: {matched} of {len(motifs)} filters match a relevant motif"

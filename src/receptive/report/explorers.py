@@ -132,7 +132,7 @@ def toys() -> Explorer:
                 possible = {name: Counter(views) for name, views in seen.items()}
                 for distance in DISTANCES:
                     names = [pattern.name for pattern in three(distance)]
-                    bits.append(round(toy.told([possible[name] for name in names]), 2))
+                    bits.append(round(toy.information_of_counts([possible[name] for name in names]), 2))
                     for name in names:
                         masks = (
                             sum(2**n for n, other in enumerate(names) if view in possible[other])
@@ -268,7 +268,7 @@ def _begin(whole: Motif, part: Motif) -> int:
 
 
 def epochs(store: Path | str) -> Explorer | None:
-    """The filters of CNN-2 and CNN-25 after some epochs, with each activation; ``None`` if none were kept.
+    """Return CNN-2's and CNN-25's filters after some epochs, by activation; ``None`` if none were kept.
 
     Of each network the first trial whose epochs were kept. Data: ``runs``, in the order of the names, with
     the address of a run's ``page``; the ``epoch`` numbers, and for each of them the ``loss``, the
@@ -300,7 +300,7 @@ def epochs(store: Path | str) -> Explorer | None:
 
 
 def epochs_of(folder: Path, over: Epochs) -> dict[str, Any]:
-    """The first layer of a stored run over epochs, as the data of `epochs` have it."""
+    """Return the first layer of a stored run over epochs, as the data of `epochs` have it."""
     return {
         "page": f"../results/{address(Path(*folder.parts[-4:]))}",
         "epoch": over.epoch,

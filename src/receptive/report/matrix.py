@@ -190,7 +190,7 @@ def measured_text(number: Comparison) -> str:
 
 
 def evidence_lines(row: Row) -> list[str]:
-    """Return a line for every inequality of a claim, or what it waits for."""
+    """Return a line for every inequality of a claim, or one that names the runs it waits for."""
     if row.judgement is None:
         return []
     if row.judgement.waits_for:

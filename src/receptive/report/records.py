@@ -103,7 +103,7 @@ def _evidence(inequality: Evidence) -> Record:
     return {
         "what": inequality.what,
         **asdict(inequality.interval),
-        "expected": inequality.expected,
+        "expected": inequality.requirement,
         "closest_of": inequality.closest_of,
         "holds": inequality.holds,
         "contradicted": inequality.contradicted,

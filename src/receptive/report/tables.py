@@ -35,7 +35,7 @@ RULES = (
 
 
 def plus_minus(mean: float | None, sd: float | None, digits: int = 3) -> str:
-    """Format a mean and its deviation; a dash for what there is not."""
+    """Format a mean and its deviation; a dash without a mean."""
     if mean is None:
         return "–"
     return f"{mean:.{digits}f}" + ("" if sd is None else f"±{sd:.{digits}f}")
@@ -144,7 +144,7 @@ def evidence_line(inequality: Evidence) -> str:
     measured = inequality.interval
     interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
     sign = "✓" if inequality.holds else "✗" if inequality.contradicted else "?"
-    return f"{sign} {inequality.what}: {interval}, to be {inequality.expected}{closest}"
+    return f"{sign} {inequality.what}: {interval}, to be {inequality.requirement}{closest}"
 
 
 def by_trial_line(claim: Judged) -> str:
@@ -305,7 +305,7 @@ def _authors_grid() -> str:
 
 
 def switch_sections(switches: Switches) -> list[str]:
-    """Return the two tables of what other protocols change, in Markdown, with what they show."""
+    """Return the two tables of runs under other protocols, explained, in Markdown."""
     return [
         "## Single switches of the protocol",
         "CNN-2 and CNN-25 by the released code, with one difference at a time switched to what the paper's "

@@ -197,7 +197,7 @@ def _counts(run: Run) -> bool:
 
 
 def _protocol(run: Run) -> str:
-    """Return the protocol in words: its base and what is switched."""
+    """Return the protocol in words: its base and its switches."""
     protocol = run.plan.protocol
     base = PROTOCOLS[protocol.base]
     switched = [f"{name} = {value}" for name, value in protocol.differences(base).items()]
@@ -284,7 +284,7 @@ class Card(NamedTuple):
 
 
 class Layer(NamedTuple):
-    """The filters of a layer, what they match, and each of them."""
+    """The filters of a layer, with their matches."""
 
     name: str
     filters: Filters

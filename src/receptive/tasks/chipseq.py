@@ -70,7 +70,7 @@ def shuffle_labels(seed: int = 0) -> Dataset:
 
 
 def which_list(seed: int = 0) -> Dataset:
-    """Ask which of a factor's lists a locus is in: a control for what else than the factor can be learned.
+    """Make the control that asks which list of its factor a locus is in, instead of which factor.
 
     Lists of one factor differ in cell line, laboratory and antibody. How well a network tells them apart says
     how much there is to learn of those, which in :func:`load` could stand in for the factor.

@@ -81,7 +81,7 @@ CONTROLS = tuple(name for name, task in TASKS.items() if task.control)
 
 
 def words(name: str) -> str:
-    """Return what is particular about a task; empty for the paper's synthetic one and what is none."""
+    """Describe a task in a sentence; empty for the paper's synthetic task and unknown names."""
     return TASKS[name].words if name in TASKS else ""
 
 

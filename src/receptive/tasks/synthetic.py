@@ -231,10 +231,11 @@ def sequence_models(split: Split, motifs: Sequence[Motif] | None = None) -> NDAr
 def with_models(data: Dataset) -> Dataset:
     """Add the sequence models to the truth of every split, to be written as ``model_train`` and so on."""
 
-    def extended(split: Split) -> Split:
+    def add_models(split: Split) -> Split:
         return replace(split, truth={**split.truth, "model": sequence_models(split)})
 
-    return replace(data, train=extended(data.train), valid=extended(data.valid), test=extended(data.test))
+    train, valid, test = map(add_models, (data.train, data.valid, data.test))
+    return replace(data, train=train, valid=valid, test=test)
 
 
 def chance_sites(

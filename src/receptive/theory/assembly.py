@@ -326,7 +326,7 @@ FEATURES = {
 
 
 def views(fields: ReceptiveFields) -> tuple[View, ...]:
-    """Return what is seen of every convolution, in the order of the network.
+    """Return the view that its reader has of every convolution, in the order of the network.
 
     If several layers read it, that of the one that can learn the most. The layers after the last convolution
     are taken for dense ones, which see all its neurons at once.

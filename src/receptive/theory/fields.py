@@ -164,7 +164,7 @@ class ReceptiveFields:
         return {row.name: row for row in self.rows}
 
     @property
-    def covered(self) -> int:
+    def positions_covered(self) -> int:
         """Number of input positions that the network's output sees: every layer that no other one reads."""
         read = {name for node in self.graph.nodes for name in node.inputs}
         outputs = (row for row in self.rows if row.name not in read)
@@ -195,7 +195,7 @@ class ReceptiveFields:
         ]
         return {
             "input_length": self.input_length,
-            "covered": self.covered,
+            "covered": self.positions_covered,
             "layers": layers,
             "notes": [*self.graph.notes],
         }
@@ -228,7 +228,7 @@ class ReceptiveFields:
             ).rstrip()
             for line in table
         ]
-        lines.append(f"The output sees {self.covered} of {self.input_length} input positions.")
+        lines.append(f"The output sees {self.positions_covered} of {self.input_length} input positions.")
         return "\n".join([*lines, *self.unaligned])
 
 

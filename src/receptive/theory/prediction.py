@@ -140,7 +140,7 @@ class Prediction(View):
         return "–" if self.relevant is None else f"{self.curve:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
     @property
-    def expected(self) -> str:
+    def in_words(self) -> str:
         """The class as text, or why there is none, and why the filters cannot be read if they cannot."""
         said = f"outside what was tested: {self.outside}" if self.outside else str(self.kind)
         why = self.unreadable.partition(",")[0]
@@ -320,7 +320,7 @@ def outside(
 
 
 def _say_new(view: View, tested: Iterable[Outcome]) -> str:
-    """Say what is new about a layer that is like none that was tested."""
+    """Say how a layer differs from all that were tested."""
     same = [outcome for outcome in tested if outcome.view.features == view.features]
     if not same:
         said = [words for name, words in FEATURES.items() if name in view.features]

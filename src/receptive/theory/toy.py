@@ -244,14 +244,14 @@ def information(patterns: Sequence[Pattern], pool: int, stride: int, width: int 
     Patterns and phases are equally likely, and there is no background. With ``width``, between pattern and
     the set of views of that width. Nothing is lost when the result is log2 of the number of patterns.
     """
-    given = [signatures(pattern, pool, stride, width) for pattern in patterns]
-    return told([{seen: int(share * stride) for seen, share in shares.items()} for shares in given])
+    shares = [signatures(pattern, pool, stride, width) for pattern in patterns]
+    return information_of_counts([{seen: int(n * stride) for seen, n in own.items()} for own in shares])
 
 
-def told(given: Sequence[Mapping[Any, int]]) -> float:
-    """How many bits what is seen tells about which of several equally likely things it is of.
+def information_of_counts(given: Sequence[Mapping[Any, int]]) -> float:
+    """Compute the mutual information in bits between things, equally likely, and what each is seen as.
 
-    >>> told([{"left": 4}, {"left": 2, "right": 2}, {"right": 4}])
+    >>> information_of_counts([{"left": 4}, {"left": 2, "right": 2}, {"right": 4}])
     0.6666666666666666
 
     Args:
@@ -441,7 +441,7 @@ class ToyModel:
     view_bits: float
 
     @property
-    def resolved(self) -> dict[str, bool]:
+    def is_resolved(self) -> dict[str, bool]:
         """Whether a second-layer filter fires on the pattern and on neither of the other two."""
         return {name: filter_ is not None for name, filter_ in self.filters.items()}
 
@@ -456,7 +456,7 @@ class ToyModel:
             "pool": self.pool,
             "stride": self.stride,
             "width": self.width,
-            "resolved": self.resolved,
+            "resolved": self.is_resolved,
             "signatures": {name: signature_bins(lit) for name, lit in self.signatures.items()},
             "confusion": {f"{a}|{b}": float(share) for (a, b), share in self.confusion.items()},
             "information_bits": self.information_bits,
