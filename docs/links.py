@@ -11,12 +11,15 @@ from urllib.parse import quote
 
 from receptive.evidence import measured
 from receptive.evidence.claims import Cell
+from receptive.evidence.labels import label
 from receptive.report import trials
 
 STORE = Path(__file__).parent.parent / "results"
 DOI = "10.1371/journal.pcbi.1007560"
 ARTICLE = f"https://journals.plos.org/ploscompbiol/article?id={DOI}"
 CODE = "https://github.com/p-koo/learning_sequence_motifs/blob/122f5f2/"
+MANY = 9
+"""Networks that a list names; of more it leads to the list of all."""
 SIDE = ("conditions", "epochs", "importance")
 """What `measured` makes one task of, though its runs are of several."""
 HEADINGS = {
@@ -67,15 +70,34 @@ def runs(text: str, network: str, task: str = "synthetic", protocol: str = "rele
 
 
 @cache
+def labels(task: str) -> dict[str, tuple[str, str, str]]:
+    """What runs are called, in small letters, and where they are; those of a task by their names, too."""
+    known = {}
+    for of, network, protocol in groups():
+        base, switched, switches = protocol.partition("+")
+        if base == "released" and of in measured.SIDE:
+            name = f"{measured.SIDE[of]}{network}{switched}{switches}"
+            if name != network:
+                known.setdefault(label(name).lower(), (of, network, protocol))
+    own = "synthetic" if task in SIDE else task
+    return known | {network: (own, network, "released") for of, network, _ in groups() if of == own}
+
+
+@cache
 def names(task: str) -> re.Pattern[str]:
-    """Names of the networks of a task that have runs, in small letters or large ones."""
-    ranked = sorted({network for of, network, _ in groups() if of == task}, key=len, reverse=True)
+    """What runs are called in a page about a task, in small letters or large ones, the longest first."""
+    ranked = sorted(labels(task), key=len, reverse=True)
     return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, ranked))})(?![\w-])", re.IGNORECASE)
 
 
 def named(text: str, task: str = "synthetic") -> str:
     """A text with a link at every network that it names."""
-    return names(task).sub(lambda name: runs(name[0], name[0].lower(), task), text)
+
+    def linked(name: re.Match[str]) -> str:
+        of, network, protocol = labels(task)[name[0].lower()]
+        return runs(name[0], network, of, protocol)
+
+    return names(task).sub(linked, text)
 
 
 def place(network: str, task: str) -> tuple[str, str, str]:
@@ -93,19 +115,10 @@ def place(network: str, task: str) -> tuple[str, str, str]:
 def every(networks: tuple[str, ...], task: str) -> str:
     """Links to the trials of some networks, or to the list of all if there are many."""
     known = [network for network in dict.fromkeys(networks) if place(network, task) in groups()]
-    if not 0 < len(known) <= 9:
+    if not 0 < len(known) <= MANY:
         own = place("", task)[0]
         return link("every network", f"../results/index.html#{own}", "runs") if known else ""
-    places = {network: place(network, task) for network in known}
-    return ", ".join(runs(label(name), own, of, protocol) for name, (of, own, protocol) in places.items())
-
-
-def label(network: str) -> str:
-    """What to call a network in a list: its own name in capitals, what is switched as it is."""
-    name, switched, switches = network.partition("+")
-    return f"{name.upper()}{switched}{switches}".replace("CHIPSEQ/", "ChIP-seq ").replace(
-        "DRAWS/", "other draws "
-    )
+    return named(", ".join(map(label, known)), task)
 
 
 def published(text: str, cell: Cell) -> str:
@@ -154,16 +167,20 @@ def in_computed(body: str, task: str) -> str:
 
     def linked(document: re.Match[str]) -> str:
         if name := document["name"]:
-            network = layers(task).get(name) or (name.lower() if names(task).fullmatch(name) else "")
-            return f"{document['cell']}{runs(name, network, task)}{document['layer'] or ''}{document['end']}"
+            network = layers(task).get(name)
+            whole = names(task).fullmatch(name)
+            text = runs(name, network, task) if network else named(name, task) if whole else name
+            return f"{document['cell']}{text}{document['layer'] or ''}{document['end']}"
         if document["code"]:
             return runs(document["code"], document["coded"], task)
         if document["value"]:
             return named(document["value"], task)
         caption = named(document["caption"], task)
-        shown = dict.fromkeys(name.lower() for name in names(task).findall(document["alt"]))
+        shown = {name.lower(): name for name in names(task).findall(document["alt"])}
         if caption == document["caption"] and shown:
-            caption += f" Runs: {every(tuple(shown), task)}."
+            many = link("every network", f"../results/index.html#{task}", "runs")
+            few = ", ".join(named(name, task) for name in shown.values())
+            caption += f" Runs: {few if len(shown) <= MANY else many}."
         return f'alt="{document["alt"]}"{document["between"]}{caption}</figcaption>'
 
     return COMPUTED.sub(linked, body)

@@ -1,7 +1,9 @@
 """Commands of the manual with what they print: run when the pages are built, so that no output is typed.
 
-A page has a fence ``{shown} receptive field cnn-25``, without content. Each command runs in a folder with the
-files that the manual speaks of. ``{trained}`` and the folder of a stored run show what its training printed.
+A page has a fence ``{shown} receptive field cnn-25``, without content; ``{shown:20}`` shows the first 20
+lines. Each command runs in a folder with the files that the manual speaks of. ``{trained}`` and the folder of
+a stored run show what its training printed, ``{demonstrated}`` and a folder what ``receptive demo`` prints of
+the two runs in it.
 """
 
 import re
@@ -14,9 +16,11 @@ from tempfile import TemporaryDirectory
 
 from typer.testing import CliRunner
 
+from receptive.cli import demo
 from receptive.cli.app import app
 from receptive.cli.train import describe
 from receptive.replication import runs
+from receptive.report import demo as demonstration
 
 STORE = Path(__file__).parent.parent / "results"
 FILES = {
@@ -24,15 +28,24 @@ FILES = {
     "model.keras": "synthetic/cnn-2/released+activation=exponential/trial-0/model.keras",
 }
 """Files that the manual reads, with what of the stored runs they are."""
-PLACE = re.compile(r"^```\{shown\} (receptive [^\n]+)\n```$", re.MULTILINE)
+PLACE = re.compile(r"^```\{shown(?::(\d+))?\} (receptive [^\n]+)\n```$", re.MULTILINE)
 TRAINED = re.compile(r"^```\{trained\} ([^\n]+)\n```$", re.MULTILINE)
+DEMONSTRATED = re.compile(r"^```\{demonstrated\} ([^\n]+)\n```$", re.MULTILINE)
 WIDTH = "104"
 
 
 def filled(page: str) -> str:
     """Fill in what the commands of a page print."""
-    page = PLACE.sub(lambda place: console(place[1], output(place[1])), page)
-    return TRAINED.sub(lambda place: trained(place[1]), page)
+    page = PLACE.sub(lambda place: console(place[2], beginning(output(place[2]), place[1])), page)
+    page = TRAINED.sub(lambda place: trained(place[1]), page)
+    return DEMONSTRATED.sub(lambda place: demonstrated(place[1]), page)
+
+
+def beginning(printed: str, most: str | None) -> str:
+    """The first lines of an output, and how many follow; all of it without a number."""
+    lines = printed.splitlines()
+    left = len(lines) - int(most or len(lines))
+    return "\n".join([*lines[: int(most)], "", f"({left} more lines)"]) if most and left > 0 else printed
 
 
 def console(command: str, printed: str) -> str:
@@ -69,3 +82,9 @@ def trained(place: str) -> str:
     name, plan = run.plan.network.name, run.plan
     command = f"receptive train {name} --data {plan.task}.h5 --trial {plan.trial} --store my-runs"
     return console(command, describe(run, Path("my-runs") / place))
+
+
+def demonstrated(place: str) -> str:
+    """What ``receptive demo`` prints of its two runs, kept in a folder beside the pages."""
+    finished = [runs.load(Path(__file__).parent / place / name) for name in demonstration.NETWORKS]
+    return console("receptive demo --out demo", demo.describe(finished, Path("demo"), demonstration.EPOCHS))

@@ -15,7 +15,7 @@ from receptive.evidence import claims
 from receptive.evidence.verdicts import Comparison
 from receptive.report import matrix
 from receptive.report.matrix import MARKS, Row, Test
-from receptive.report.tables import COLUMNS_IN_VIVO, mark, plus_minus
+from receptive.report.tables import COLUMNS_IN_VIVO, mark, plus_minus, readable
 
 PLACE = re.compile(r"^```\{claims?\} ([^\n]+)\n```$", re.MULTILINE)
 """Where a claim stands, or the rows of a table, which stand together."""
@@ -119,7 +119,7 @@ def _runs(row: Row) -> str:
 
 def _inequalities(row: Row) -> list[str]:
     task = row.judgement.task if row.judgement else ""
-    lines = [f"- {links.named(line, task)}" for line in matrix.evidence_lines(row)]
+    lines = [f"- {links.named(readable(line), task)}" for line in matrix.evidence_lines(row)]
     return [*lines, ""] if lines else []
 
 
@@ -129,7 +129,7 @@ def _numbers(row: Row) -> list[str]:
         return []
     few = row.judgement is None
     grid = ["| | published | measured | |", "|---|---|---|---|"] + [
-        f"| {matrix.quantity(number.cell, with_variant=not few)} "
+        f"| {readable(matrix.quantity(number.cell, with_variant=not few))} "
         f"| {links.published(plus_minus(number.cell.mean, number.cell.sd), number.cell)} "
         f"| {measured_link(number)} "
         f"| {mark(number)} {in_words(number)} |"

@@ -440,6 +440,10 @@ def test_architectures_say_what_the_library_says(name, window):
         pool = choose.choice(explorers.POOL)
         stride, taps = choose.choice(explorers.strides(pool)), choose.choice(explorers.TAPS)
         filter, dilation = choose.choice(explorers.FILTER), choose.choice(explorers.DILATION)
+        layers = (filter, pool, stride, taps, dilation)
+        neurons = receptive_fields(parse_layers(explorers.layers_of(*layers)), 200).rows[-1].length
+        pool_2 = choose.choice([size for size in explorers.POOL_2 if size <= neurons])
+        taps_3, dilation_3 = choose.choice(explorers.TAPS_3), choose.choice(explorers.DILATION)
         said = set_controls(
             form,
             filter=explorers.FILTER.index(filter),
@@ -447,9 +451,14 @@ def test_architectures_say_what_the_library_says(name, window):
             stride=explorers.strides(pool).index(stride),
             taps=explorers.TAPS.index(taps),
             dilation=explorers.DILATION.index(dilation),
+            pool_2=explorers.POOL_2.index(pool_2),
+            taps_3=explorers.TAPS_3.index(taps_3),
+            dilation_3=explorers.DILATION.index(dilation_3),
         )
-        layers = explorers.layers_of(filter, pool, stride, taps, dilation)
-        fields = receptive_fields(parse_layers(layers), 200)
+        written = explorers.layers_of(*layers, pool_2, taps_3, dilation_3)
+        assert form.locator("[name=layers]").input_value() == written
+        fields = receptive_fields(parse_layers(written), 200)
+        assert form.locator("rect.field:not(.beside)").count() == len(fields.rows)
         for row in fields.rows[1:]:
             sees = f"A neuron of {row.name} sees {row.size} positions, {row.overlap} of them with its"
             assert f"{sees} neighbour, and leaves {row.uncertainty} open." in said
@@ -463,10 +472,19 @@ def test_architectures_say_what_the_library_says(name, window):
                 assert f"{expected.low:.2f} to {expected.high:.2f}." in said
 
 
+OFF = ["none", "none", "1"]  # second pool, third filter, its dilation
+
+
 def test_a_network_that_is_chosen_sets_the_numbers_and_its_dot_leads_to_its_runs(window):
     form = open_explorer(window, EXPLORERS["architecture"], "architecture")
     form.locator("[name=network]").select_option(label="CNN-50-2")
-    assert form.locator("output").all_inner_texts() == ["19", "50", "2", "5", "1"]
+    assert form.locator("output").all_inner_texts() == ["19", "50", "2", "5", "1", *OFF]
+    set_controls(form, pool_2=explorers.POOL_2.index(50))
+    assert form.locator("[name=network] option:checked").inner_text() == "CNN-50-2"
+    set_controls(form, taps_3=1)
+    assert form.locator("[name=network] option:checked").inner_text() == "another"
+    form.locator("[name=network]").select_option(label="CNN-50-2")
+    assert form.locator("output").all_inner_texts() == ["19", "50", "2", "5", "1", *OFF]
     set_controls(form, taps=0)
     assert form.locator("[name=network] option:checked").inner_text() == "another"
     dot = form.locator("a[aria-label^='CNN-25:']")
@@ -482,22 +500,28 @@ def test_a_network_can_be_typed(name, window):
     numbers, said, text = form.locator("output"), form.locator(".said"), form.locator("[name=layers]")
     assert text.input_value() == "conv19 pool2 conv5"
     for typed, expected in (
-        ("conv9 pool4s2same conv3d2", ["9", "4", "2", "3", "2"]),
-        (" CONV19  pool50s2same conv5 pool50", ["19", "50", "2", "5", "1"]),
-        ("conv3 pool100 conv1", ["3", "100", "100", "1", "1"]),
+        ("conv9 pool4s2same conv3d2", ["9", "4", "2", "3", "2", *OFF]),
+        (" CONV19  pool50s2same conv5 pool50", ["19", "50", "2", "5", "1", "50", "none", "1"]),
+        ("conv9 pool2 conv5 pool4 conv3d2", ["9", "2", "2", "5", "1", "4", "3", "2"]),
+        ("conv19 pool1 conv5 conv9", ["19", "1", "1", "5", "1", "none", "9", "1"]),
+        ("conv3 pool100 conv1 pool2", ["3", "100", "100", "1", "1", "2", "none", "1"]),
+        ("conv3 pool100 conv1", ["3", "100", "100", "1", "1", *OFF]),
     ):
         text.fill(typed)
         assert numbers.all_inner_texts() == expected
         assert text.input_value() == typed
-        layers = [int(number) for number in expected]
-        row = receptive_fields(parse_layers(explorers.layers_of(*layers)), 200).row("conv2")
-        assert f"A neuron of conv2 sees {row.size} positions" in said.inner_text()
+        for row in receptive_fields(parse_layers(typed), 200).rows[1:]:
+            sees = f"A neuron of {row.name} sees {row.size} positions, {row.overlap} of them"
+            assert sees in said.inner_text()
     for typed in (
         "conv19 pool3x conv5",
         "conv7 pool2 conv5",
         "nonsense",
         "conv19 pool4s4same conv5",
         "conv19 pool4s2 conv5",
+        "conv19 pool100 conv5 pool4",
+        "conv19 pool2 conv5 pool3",
+        "conv19 pool2 conv5 pool2 conv5 pool2",
         "",
     ):
         text.fill(typed)

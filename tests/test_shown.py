@@ -46,5 +46,20 @@ def test_a_stored_training_is_shown_as_it_ended(shown):
 def test_no_fence_of_these_kinds_is_left_over(shown):
     for page in DOCS.glob("*.md"):
         text = page.read_text("utf-8")
-        known = len(shown.PLACE.findall(text)) + len(shown.TRAINED.findall(text))
-        assert known == len(re.findall(r"```\{(?:shown|trained)\}", text)), page
+        places = (shown.PLACE, shown.TRAINED, shown.DEMONSTRATED)
+        known = sum(len(place.findall(text)) for place in places)
+        assert known == len(re.findall(r"```\{(?:shown|trained|demonstrated)\b", text)), page
+
+
+def test_of_a_long_output_the_beginning_is_shown_and_how_much_is_left(shown):
+    whole = shown.output("receptive variants").splitlines()
+    filled = shown.filled("```{shown:4} receptive variants\n```").splitlines()
+    assert filled == [
+        "```console",
+        "$ receptive variants",
+        *whole[:4],
+        "",
+        f"({len(whole) - 4} more lines)",
+        "```",
+    ]
+    assert shown.filled("```{shown:900} receptive variants\n```").splitlines()[2:-1] == whole

@@ -1,5 +1,6 @@
 "use strict";
-// Figures that can be moved. Numbers come from Python, in the JSON of each form; here they are looked up and drawn.
+// Figures that can be moved. Numbers come from Python, in the JSON of each form; here they are looked up and drawn,
+// and what layers add to a field is added up.
 
 // A drawing function for each explorer takes the data, the values of the controls, the element to draw in, the form and
 // how many units wide to draw, so that a unit is a pixel; it returns what to say.
@@ -172,10 +173,11 @@ explorers.epochs = (data, values, stage, form, wide) => {
 // Fields of three neighbouring neurons of each layer, the first layer below; returns the shapes and their height.
 function drawFields(data, shown, wide) {
   const left = 50;
+  const high = 48 * shown.length;
   const lowest = Math.min(0, ...shown.map(([, row]) => row[2]));
   const highest = Math.max(data.length, ...shown.map(([, [size, jump, begin, n]]) => begin + (n - 1) * jump + size));
   const x = (position) => left + ((position - lowest) * (wide - left - 4)) / (highest - lowest);
-  let shapes = shape("rect", { class: "dark", x: x(0), y: 4, width: x(data.length) - x(0), height: 148 });
+  let shapes = shape("rect", { class: "dark", x: x(0), y: 4, width: x(data.length) - x(0), height: high + 4 });
   [...shown].reverse().forEach(([name, [size, jump, begin, n, uncertainty]], level) => {
     const y = 12 + 48 * level;
     shapes += shape("text", { x: 0, y: y + 20, "font-size": 13 }, name);
@@ -192,74 +194,104 @@ function drawFields(data, shown, wide) {
     }
   });
   for (const [n, motif] of data.motifs.entries())
-    shapes += shape("rect", { class: "motif", x: x(0), y: 158 + 8 * n, width: x(motif) - x(0), height: 5 });
-  shapes += shape("text", { x: x(data.motifs[1]) + 6, y: 169, "font-size": 12 }, `motifs of ${data.motifs.join(" and ")} positions`);
-  return shapes;
+    shapes += shape("rect", { class: "motif", x: x(0), y: high + 14 + 8 * n, width: x(motif) - x(0), height: 5 });
+  shapes += shape("text", { x: x(data.motifs[1]) + 6, y: high + 25, "font-size": 12 }, `motifs of ${data.motifs.join(" and ")} positions`);
+  return [shapes, high + 34];
 }
 
 // A network as a list of layers, and back; nothing where it is none of the plan that the controls have.
-const listOf = ([filter, pool, stride, taps, dilation]) =>
-  `conv${filter} pool${pool}${stride < pool ? `s${stride}same` : ""} conv${taps}${dilation > 1 ? `d${dilation}` : ""}`;
+const PLAN = ["filter", "pool", "stride", "taps", "dilation", "pool_2", "taps_3", "dilation_3"];
+const dilated = (taps, dilation) => `conv${taps}${dilation > 1 ? `d${dilation}` : ""}`;
+const listOf = ([filter, pool, stride, taps, dilation, pool2, taps3, dilation3]) =>
+  [`conv${filter}`, `pool${pool}${stride < pool ? `s${stride}same` : ""}`, dilated(taps, dilation)]
+    .concat(pool2 > 1 ? `pool${pool2}` : [], taps3 ? dilated(taps3, dilation3) : [])
+    .join(" ");
 
 function numbersOf(text) {
-  const found = text.trim().toLowerCase().match(/^conv(\d+)\s+pool(\d+)(?:s(\d+)same)?\s+conv(\d+)(?:d(\d+))?(?:\s|$)/);
+  const conv = String.raw`conv(\d+)(?:d(\d+))?`;
+  const plan = new RegExp(String.raw`^conv(\d+)\s+pool(\d+)(?:s(\d+)same)?\s+${conv}(?:\s+pool(\d+))?(?:\s+${conv})?$`);
+  const found = text.trim().toLowerCase().match(plan);
   if (!found || +found[3] >= +found[2]) return null;
-  return [found[1], found[2], found[3] ?? found[2], found[4], found[5] ?? 1].map(Number);
+  const [, filter, pool, stride = pool, taps, dilation = 1, pool2 = 1, taps3 = 0, dilation3 = 1] = found;
+  return [filter, pool, stride, taps, dilation, pool2, taps3, dilation3].map(Number);
+}
+
+// The fields of the layers of a network: those of the first, and what each further layer adds, by what it stands on.
+function fieldsOf(data, [filter, pool, stride, taps, dilation, pool2, taps3, dilation3]) {
+  const shown = [["conv1", data.first[filter]]];
+  const add = (name, ...window) => {
+    const [size, jump, begin, n, uncertainty] = shown.at(-1)[1];
+    const below = name.startsWith("pool") ? `pool ${n} ${jump}` : `conv ${jump}`;
+    const [more, before, moves = jump, neurons = n, blurs = 0] = data.steps[`${below} ${window.join(" ")}`];
+    shown.push([name, [size + more, moves, begin + before, neurons, uncertainty + blurs]]);
+  };
+  add("pool1", pool, stride);
+  add("conv2", taps, dilation);
+  if (pool2 > 1) add("pool2", pool2, pool2);
+  if (taps3) add("conv3", taps3, dilation3);
+  return shown;
 }
 
 // What the controls of a network stand for; a network that was chosen, or typed, sets them.
 function network(data, values, form) {
-  const names = ["filter", "pool", "stride", "taps", "dilation"];
-  const of = (name) => (name === "stride" ? data.strides[+form.elements.pool.value] : data.values[name]);
-  const text = form.elements.layers;
-  const typed = values.changed === "layers" && numbersOf(text.value);
-  const known = typed && typed.every((value, n) => (n === 2 ? data.strides[data.values.pool.indexOf(typed[1])] ?? [] : data.values[names[n]]).includes(value));
-  if (known || (values.changed === "network" && values.network)) {
-    (known ? typed : data.networks[values.network - 1]).forEach((value, n) => {
-      const steps = of(names[n]);
-      form.elements[names[n]].max = steps.length - 1;
-      form.elements[names[n]].value = steps.indexOf(value);
-    });
-  } else if (values.changed === "pool") {
-    form.elements.stride.max = of("stride").length - 1;
-    form.elements.stride.value = of("stride").length - 1;
-  }
-  form.elements.stride.dataset.words = of("stride").join("|");
-  const found = names.map((name) => of(name)[+form.elements[name].value]);
-  if (found[3] === 1) found[4] = 1;
-  if (values.changed !== "layers") text.value = listOf(found);
-  form.elements.network.value = 1 + data.networks.findIndex((each) => each.join(" ") === found.join(" "));
-  const [filter, pool, stride] = found;
-  const keys = [filter, `${filter} ${pool} ${stride}`, found.join(" ")];
-  const shown = ["conv1", "pool1", "conv2"].map((name, n) => [name, data.rows[keys[n]]]);
+  const controls = form.elements;
+  const of = (name) => (name === "stride" ? data.strides[+controls.pool.value] : data.values[name]);
+  const set = (name, value) => {
+    controls[name].max = of(name).length - 1;
+    controls[name].value = of(name).indexOf(value);
+  };
+  const neurons = (numbers) => fieldsOf(data, [...numbers.slice(0, 5), 1, 0, 1]).at(-1)[1][3];
+  const typed = values.changed === "layers" && numbersOf(controls.layers.value);
+  const strides = typed && (data.strides[data.values.pool.indexOf(typed[1])] ?? []);
+  const known = typed && typed.every((value, n) => (n === 2 ? strides : data.values[PLAN[n]]).includes(value)) && typed[5] <= neurons(typed);
+  if (known) typed.forEach((value, n) => set(PLAN[n], value));
+  else if (values.changed === "network" && values.network)
+    [...data.networks[values.network - 1].slice(0, 5), 1, 0, 1].forEach((value, n) => set(PLAN[n], value));
+  else if (values.changed === "pool") set("stride", of("stride").at(-1));
+  controls.stride.dataset.words = of("stride").join("|");
+  const chosen = () => {
+    const found = PLAN.map((name) => of(name)[+controls[name].value]);
+    for (const n of [3, 6]) if (found[n] < 2) found[n + 1] = 1;
+    return found;
+  };
+  const room = neurons(chosen());
+  controls.pool_2.max = data.values.pool_2.filter((size) => size <= room).length - 1;
+  const found = chosen();
+  if (values.changed !== "layers") controls.layers.value = listOf(found);
+  const [pool2, taps3] = found.slice(5);
+  controls.network.value =
+    1 + data.networks.findIndex((each) => each.slice(0, 5).join(" ") === found.slice(0, 5).join(" ") && !taps3 && [1, each[5]].includes(pool2));
+  const shown = fieldsOf(data, found);
   const said = shown.slice(1).map(
-    ([name, [size, , , , uncertainty, overlap]]) =>
-      `A neuron of ${name} sees ${size} positions, ${overlap} of them with its neighbour, and leaves ${uncertainty} open.`,
+    ([name, [size, jump, , , uncertainty]]) =>
+      `A neuron of ${name} sees ${size} positions, ${Math.max(size - jump, 0)} of them with its neighbour, and leaves ${uncertainty} open.`,
   );
-  if (values.changed === "layers" && !known) said.unshift(`"${text.value}" cannot be shown here; receptive field prints any network. Still shown: ${listOf(found)}.`);
+  if (values.changed === "layers" && !known)
+    said.unshift(`"${controls.layers.value}" cannot be shown here; receptive field prints any network. Still shown: ${listOf(found)}.`);
   return { found, shown, said: said.join(" ") };
 }
 
 explorers.fields = (data, values, stage, form, wide) => {
   const { shown, said } = network(data, values, form);
-  stage.innerHTML = picture(wide, 178, drawFields(data, shown, wide));
+  const [shapes, high] = drawFields(data, shown, wide);
+  stage.innerHTML = picture(wide, high, shapes);
   return said;
 };
 
 explorers.architecture = (data, values, stage, form, wide) => {
   const { found, shown, said } = network(data, values, form);
-  const [filter, ...rest] = found;
+  const [filter, ...rest] = found.slice(0, 5);
   const [bits, fraction, low, high, near, ...reasons] = data.expected[rest.join(" ")];
   const why = data.why[reasons[data.values.filter.indexOf(filter)]];
   const x = (value) => 50 + (Math.min(value, data.most) * (wide - 70)) / data.most;
-  const y = (value) => 388 - 180 * value;
-  let shapes = drawFields(data, shown, wide);
-  shapes += shape("path", { class: "axis", d: `M50 200V388H${wide - 10}` });
+  let [shapes, top] = drawFields(data, shown, wide);
+  const y = (value) => top + 210 - 180 * value;
+  shapes += shape("path", { class: "axis", d: `M50 ${top + 22}V${top + 210}H${wide - 10}` });
   for (const tick of [0, 0.5, 1]) shapes += shape("text", { x: 44, y: y(tick) + 4, "text-anchor": "end", "font-size": 12 }, tick);
   for (const tick of [0, 0.1, 0.2, 0.3, 0.4, 0.5].filter((each) => each <= data.most))
-    shapes += shape("text", { x: x(tick), y: 404, "text-anchor": "middle", "font-size": 12 }, tick);
-  shapes += shape("text", { x: wide - 10, y: 420, "text-anchor": "end", "font-size": 12 }, "bits about the offset of two parts");
-  shapes += shape("text", { x: 56, y: 200, "font-size": 12 }, "relevant filters");
+    shapes += shape("text", { x: x(tick), y: top + 226, "text-anchor": "middle", "font-size": 12 }, tick);
+  shapes += shape("text", { x: wide - 10, y: top + 242, "text-anchor": "end", "font-size": 12 }, "bits about the offset of two parts");
+  shapes += shape("text", { x: 56, y: top + 22, "font-size": 12 }, "relevant filters");
   shapes += shape("path", { class: "curve", d: `M${data.curve.map(([a, b]) => `${x(a)} ${y(b)}`).join("L")}` });
   data.trained.forEach(([words, at, mean, page, small], n) => {
     const dot = shape("circle", { class: `dot${small ? " hollow" : ""}${n === near ? " near" : ""}`, cx: x(at), cy: y(mean), r: n === near ? 6 : 4 }, shape("title", {}, words));
@@ -269,7 +301,7 @@ explorers.architecture = (data, values, stage, form, wide) => {
   const sure = why ? "unsure" : "sure";
   shapes += shape("path", { class: `reach ${sure}`, d: `M${x(+bits)} ${y(+low)}V${y(+high)}` });
   shapes += shape("path", { class: `diamond ${sure}`, d: `M${place}m-7 0l7 -7l7 7l-7 7z` });
-  stage.innerHTML = picture(wide, 424, shapes).replace('role="img"', 'role="group"');
+  stage.innerHTML = picture(wide, top + 246, shapes).replace('role="img"', 'role="group"');
   const alike = near < 0 ? "" : ` Most alike of those trained: ${data.trained[near][0]}.`;
   const expect = why
     ? `No prediction: ${why}.`

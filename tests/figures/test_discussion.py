@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from receptive.evidence import labels
 from receptive.evidence.discussion import CONDITIONS, EXPONENTIAL
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
@@ -73,7 +74,8 @@ def test_a_condition_that_says_nothing_has_hollow_marks():
 
 
 def test_every_condition_has_a_name():
-    assert set(discussion.IN_WORDS) == {"", *discussion.BEFORE, *CONDITIONS}
+    conditions = [condition.removeprefix("+") for condition in (*discussion.BEFORE, *CONDITIONS)]
+    assert set(conditions) <= set(labels.SWITCHES)
 
 
 KEPT = Epochs(

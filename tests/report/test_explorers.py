@@ -134,21 +134,38 @@ def architecture():
     return explorers.architecture(RESULTS)
 
 
+def fields_of(data, filter, pool, stride, taps, dilation, pool_2=1, taps_3=0, dilation_3=1):
+    """The fields of all layers as the page makes them: those of the first, and what each layer adds."""
+    rows = [data["first"][filter]]
+    windows = [("pool", pool, stride), ("conv", taps, dilation)]
+    windows += [("pool", pool_2, pool_2)] * (pool_2 > 1) + [("conv", taps_3, dilation_3)] * (taps_3 > 0)
+    for kind, *window in windows:
+        size, jump, start, length, uncertainty = rows[-1]
+        key = (kind, *((length, jump) if kind == "pool" else (jump,)), *window)
+        more, before, *of_pools = data["steps"][" ".join(map(str, key))]
+        jump, length, blurs = of_pools or (jump, length, 0)
+        rows.append((size + more, jump, start + before, length, uncertainty + blurs))
+    return rows
+
+
 @given(
     filter=st.sampled_from(explorers.FILTER),
     pool=st.sampled_from(explorers.POOL),
     taps=st.sampled_from(explorers.TAPS),
+    taps_3=st.sampled_from(explorers.TAPS_3),
     of=st.data(),
 )
-def test_an_architecture_is_as_the_library_says(architecture, filter, pool, taps, of):
+def test_an_architecture_is_as_the_library_says(architecture, filter, pool, taps, taps_3, of):
     stride = of.draw(st.sampled_from(explorers.strides(pool)))
     dilation = of.draw(st.sampled_from(explorers.DILATION if taps > 1 else (1,)))
     shape = (pool, stride, taps, dilation)
-    fields = receptive_fields(parse_layers(explorers.layers_of(filter, *shape)), 200)
-    rows = architecture.data["rows"]
-    for key, row in zip([(filter,), (filter, *shape[:2]), (filter, *shape)], fields.rows, strict=True):
-        numbers = (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)
-        assert rows[" ".join(map(str, key))] == numbers
+    neurons = receptive_fields(parse_layers(explorers.layers_of(filter, *shape)), 200).rows[-1].length
+    pool_2 = of.draw(st.sampled_from([size for size in explorers.POOL_2 if size <= neurons]))
+    dilation_3 = of.draw(st.sampled_from(explorers.DILATION if taps_3 > 1 else (1,)))
+    whole = (filter, *shape, pool_2, taps_3, dilation_3)
+    fields = receptive_fields(parse_layers(explorers.layers_of(*whole)), 200)
+    rows = [(row.size, row.jump, row.start, row.length, row.uncertainty) for row in fields.rows]
+    assert fields_of(architecture.data, *whole) == rows
     expected = prediction.predict(fields)[0]
     bits, fraction, low, high, near, *outside = architecture.data["expected"][" ".join(map(str, shape))]
     assert bits == f"{expected.bits:.3f}"
@@ -160,10 +177,15 @@ def test_an_architecture_is_as_the_library_says(architecture, filter, pool, taps
     assert (known[near] if near >= 0 else None) == prediction.nearest(expected, known)
 
 
+def test_what_a_page_looks_up_is_small():
+    for explorer, most in ((explorers.fields(), 30_000), (explorers.toys(), 150_000)):
+        assert len(json.dumps(explorer.data, separators=(",", ":"))) < most
+
+
 def test_networks_to_choose_are_the_papers_and_ours(architecture):
     names, values = architecture.controls[0].words[1:], architecture.data["networks"]
-    assert dict(zip(names, values, strict=True))["CNN-50-2"] == (19, 50, 2, 5, 1)
-    assert {"CNN-1", "CNN3-2", "CNN19-1-2", "CNN-POOL1-CONV5D9", "CNN-POOL8S4"} <= set(names)
+    assert dict(zip(names, values, strict=True))["CNN-50-2"] == (19, 50, 2, 5, 1, 50)
+    assert {"CNN-1", "CNN3-2", "CNN19-1-2", "CNN-pool1-conv5d9", "CNN-pool8s4"} <= set(names)
     for words, bits, mean, page, _ in architecture.data["trained"]:
         name = words.partition(":")[0]
         assert 0 <= mean <= 1

@@ -187,8 +187,8 @@ def test_the_command_prints_a_list_one_claim_and_json(command):
     assert code == 0
     assert out.startswith("POOL-2")
     assert "published 0.980±0.027" in out
-    assert "✓ cnn-25 relevant" in out
-    assert "(✓) cnn-50 relevant" in out
+    assert "✓ CNN-25 relevant" in out
+    assert "(✓) CNN-50 relevant" in out
 
 
 def test_without_a_checkout_claims_are_listed_and_it_is_said_why_none_has_a_verdict(command, tmp_path):
@@ -225,7 +225,7 @@ def test_outside_a_checkout_claims_have_the_verdicts_they_shipped_with(command, 
     )
     code, out, _ = command("claims", "POOL-3")
     assert code == 0
-    assert "? cnn-1 jaspar − cnn-1 relevant: 0.160 [0.075, 0.245], to be above 0.1" in out
+    assert "? CNN-1 JASPAR − CNN-1 relevant: 0.160 [0.075, 0.245], to be above 0.1" in out
     assert "In the repository's runs: The gap is above zero" in out
     code, out, _ = command("claims")
     undecided = list(verdicts_.values()).count("undecided")

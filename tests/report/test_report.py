@@ -319,8 +319,8 @@ def test_text_csv_markdown_and_json_agree(numbers):
         assert f"**{entry['id']}** – *{entry['verdict']}*. {entry['statement']}" in page
         assert f"{entry['id']}: {entry['verdict']}." in text
         for inequality in claim.judgement.evidence:
-            assert tables.evidence_line(inequality) in page
-            assert tables.evidence_line(inequality) in text
+            assert tables.readable(tables.evidence_line(inequality)) in page
+            assert tables.readable(tables.evidence_line(inequality)) in text
     assert tables.tally(judged) in page
     assert tables.tally(judged) in text
 

@@ -79,6 +79,8 @@ def text(rows: list[dict[str, Any]], whole: bool) -> str:
 
 def full(row: dict[str, Any]) -> str:
     """Return one claim in full."""
+    from receptive.report.tables import readable
+
     lines = [f"{row['id']}  {row['title']}: {row['verdict']}"]
     lines += _fill(row["statement"]) if row["statement"] else []
     lines += [
@@ -87,7 +89,7 @@ def full(row: dict[str, Any]) -> str:
         f"  code: {', '.join(row['code'])}",
     ]
     lines += [f"  test: {test}" for test in row["tests"]]
-    lines += [f"  {line}" for line in [*row["numbers"], *row["evidence"]]]
+    lines += [f"  {readable(line)}" for line in [*row["numbers"], *row["evidence"]]]
     if row["explanation"] and row["verdict"] in ("undecided", "not reproduced"):
         lines += _fill(f"In the repository's runs: {row['explanation']}")
     return "\n".join(lines)

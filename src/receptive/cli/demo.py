@@ -1,11 +1,14 @@
 """``receptive demo``: see the difference in a few minutes."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from receptive.cli.shared import MOST_EPOCHS, epochs_bars, say, table
+
+if TYPE_CHECKING:
+    from receptive.replication.runs import Run
 
 
 def demo(
@@ -33,14 +36,21 @@ def demo(
     say("Drawing 25,000 sequences with twelve known motifs, then training two networks at once.")
     with epochs_bars(demonstration.NETWORKS, count) as progress:
         finished = demonstration.demo(out, progress, count)
+    print(describe(finished, out, count))
+
+
+def describe(finished: "list[Run]", out: Path, epochs: int) -> str:
+    """Set the runs beside the published numbers, and say what to look at next."""
+    from receptive.report import demo as demonstration
+
     header = ["network", "AU-ROC", "published", "JASPAR", "published", "relevant", "published"]
     rows = []
     for finished_run in finished:
         pairs = zip(*demonstration.comparison_text(finished_run), strict=True)
         rows.append([finished_run.plan.network.name, *(cell for pair in pairs for cell in pair)])
-    print(table(header, rows))
-    print(
-        f"\nOne trial of {count} epochs; published are five of up to 100 (mean ± standard deviation).\n"
+    return (
+        f"{table(header, rows)}\n\n"
+        f"One trial of {epochs} epochs; published are five of up to 100 (mean ± standard deviation).\n"
         "JASPAR and relevant are shares of first-layer filters with a Tomtom match at E ≤ 0.1.\n\n"
         f"Open {out / 'index.html'}\n"
         "Full protocol: receptive train cnn-2 --trial 0; receptive train cnn-25 --trial 0"

@@ -51,6 +51,7 @@ def report(
 
 def text(report: "Report") -> str:
     """Return the report as text for the terminal."""
+    from receptive.evidence.labels import label
     from receptive.report.tables import (
         RULES,
         by_trial_line,
@@ -58,6 +59,7 @@ def text(report: "Report") -> str:
         class_table,
         evidence_line,
         mixed_recipes,
+        readable,
         switch_table,
         table_2,
         tally,
@@ -87,9 +89,9 @@ def text(report: "Report") -> str:
         if special := words(judgement.task):
             lines.append(f"  {special}")
         if judgement.waits_for:
-            waits = f"  waits for {', '.join(judgement.waits_for)}"
+            waits = f"  waits for {', '.join(map(label, judgement.waits_for))}"
             lines.append(fill(waits, 110, subsequent_indent="  "))
-        lines += [f"  {evidence_line(inequality)}" for inequality in judgement.evidence]
+        lines += [f"  {readable(evidence_line(inequality))}" for inequality in judgement.evidence]
         if claim.by_trial != claim.verdict:
             lines.append(f"  ({by_trial_line(claim)})")
     for part in report.switches:

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from receptive.evidence.discussion import CONDITIONS, LEARNED, activation_of
+from receptive.evidence.labels import label as in_words
+from receptive.evidence.labels import switched
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.studies import Epochs, Importance
@@ -17,8 +19,10 @@ from receptive.networks.variants import SMALL
 from receptive.theory.activation import FUNCTIONS, HALF, gain
 
 COLUMNS = {"relevant": "share of relevant filters", "auroc": "AU-ROC"}
-WHERE = {**{name: name.upper() for name in (*SMALL, "cnn-25")}}
-WHERE |= {f"chipseq/{name}": f"{name.upper()}\nChIP-seq" for name in ("cnn-2", "cnn-25")}
+WHERE = {
+    name: in_words(name).replace(" on", "\non")
+    for name in (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
+}
 """Networks, and what stands below them."""
 ACTIVATIONS = {
     "": ("ReLU", BLUE, "o"),
@@ -34,22 +38,6 @@ ACTIVATIONS = {
 BEFORE = ("+learning_rate=0.0003", "+beta_1=0.9", "+initializer=he_normal", "+patience=None")
 """Conditions that were measured before the registration, each from the paper's text."""
 TWO = {"cnn-2": (BLUE, "o"), "cnn-25": (VERMILLION, "D")}
-IN_WORDS = {
-    "": "as released",
-    "+learning_rate=0.0003": "learning rate 0.0003",
-    "+beta_1=0.9": "β₁ 0.9",
-    "+initializer=he_normal": "He initialisation",
-    "+patience=None": "no early stopping",
-    "+l2=0.0": "no L2",
-    "+l2=0.0001": "L2 × 100",
-    "+dropout=0.0,0.0,0.0": "no dropout",
-    "+dropout=0.5,0.1,0.5": "dropout 0.5 behind layer 1",
-    "+batch_norm=False": "no batch normalisation",
-    "+learning_rate=0.01+optimizer=sgd": "SGD with momentum",
-    "+learning_rate=0.01": "learning rate × 10",
-    "+learning_rate=0.0001": "learning rate ÷ 10",
-}
-"""Conditions as a page names them."""
 KINDS = {
     "relevant": ("matches a relevant motif", BLUE, "o"),
     "other": ("matches another motif", ORANGE, "s"),
@@ -141,7 +129,7 @@ def under_conditions(results: Results) -> Figure:
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     for axes, (column, title) in zip(figure.subplots(1, 2, sharey=True), COLUMNS.items(), strict=True):
         for network, (colour, marker) in TWO.items():
-            axes.plot([], [], color=colour, marker=marker, ls="none", label=network.upper())
+            axes.plot([], [], color=colour, marker=marker, ls="none", label=in_words(network))
             for y, switch in enumerate(rows):
                 values = results.of(key(network + switch, column))
                 learned = results.of(key(f"cnn-25{switch}", "auroc"))
@@ -151,7 +139,7 @@ def under_conditions(results: Results) -> Figure:
                     fill = "none" if fails else colour
                     axes.plot([np.mean(values)], [y], marker, color=colour, mfc=fill, ms=7)
         axes.axhline(len(BEFORE) + 0.5, color="0.8", lw=1)
-        axes.set_yticks(range(len(rows)), [IN_WORDS[row] for row in rows])
+        axes.set_yticks(range(len(rows)), [switched(row) or "as released" for row in rows])
         axes.set_title(title, fontsize="medium")
         axes.grid(color="0.93")
         axes.spines[["top", "right"]].set_visible(False)

@@ -1,13 +1,13 @@
 """Figures that can be moved: their controls, and the numbers behind them for every position of these.
 
 The script ``explorers.js`` of the documentation draws them. What it says is looked up in the data; it
-computes nothing but where to draw.
+computes where to draw, and adds up what layers add to a field.
 """
 
 import json
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from receptive.evidence.labels import label
 from receptive.evidence.studies import Epochs, read_pwms, read_record
 from receptive.figures.discussion import ACTIVATIONS
 from receptive.motifs import tomtom
@@ -27,7 +28,7 @@ from receptive.pages import Html, letters, piece
 from receptive.replication import runs
 from receptive.report.trials import address, heights
 from receptive.theory import prediction, toy
-from receptive.theory.fields import receptive_fields
+from receptive.theory.fields import LayerField, receptive_fields
 from receptive.theory.layers import format_layers, parse_layers
 
 
@@ -177,7 +178,7 @@ def toys() -> Explorer:
 STEPS = (1e-6, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Greatest E-values of a match."""
 SHOWN = tuple(
-    (f"{name.upper()}{', second layer' if layer == 'conv2' else ''}", name, layer)
+    (f"{label(name)}{', second layer' if layer == 'conv2' else ''}", name, layer)
     for name in (*SMALL, *LARGE, "cnn9-4", "cnn9-25")
     for layer in (("conv1", "conv2") if name == "cnn-1" else ("conv1",))
 )
@@ -276,11 +277,11 @@ def epochs(store: Path | str) -> Explorer | None:
     of letters, the factor, and whether it matches.
     """
     learned = {}
-    for name, (switch, (label, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
+    for name, (switch, (activation, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
         trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
         for folder in sorted(trials, key=lambda path: int(path.name.removeprefix("trial-"))):
             if over := read_record(folder, Epochs):
-                learned[f"{name.upper()}, {label}"] = epochs_of(folder, over)
+                learned[f"{label(name)}, {activation}"] = epochs_of(folder, over)
                 break
     if not learned:
         return None
@@ -324,6 +325,10 @@ FILTER = (3, 9, 19)
 POOL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 25, 50, 100)
 TAPS = (1, 2, 3, 5, 9)
 DILATION = (1, 2, 4, 5, 9)
+POOL_2 = (1, 2, 4, 5, 10, 20, 25, 50, 100)
+"""Sizes of a second pool; 1: there is none."""
+TAPS_3 = (0, *TAPS)
+"""Taps of a third filter; 0: there is none."""
 MOTIFS = (6, 16)
 """Positions of a short motif and of a long one, to compare fields with."""
 
@@ -335,11 +340,31 @@ def strides(pool: int) -> tuple[int, ...]:
     )
 
 
-def layers_of(filter: int, pool: int, stride: int, taps: int, dilation: int) -> str:
-    """Write a network of two convolutions; windows that overlap are padded, as in those trained."""
-    short = f"s{stride}same" if stride < pool else ""
-    spread = f"d{dilation}" if dilation > 1 and taps > 1 else ""
-    return f"conv{filter} pool{pool}{short} conv{taps}{spread}"
+def layers_of(
+    filter: int,
+    pool: int,
+    stride: int,
+    taps: int,
+    dilation: int,
+    pool_2: int = 1,
+    taps_3: int = 0,
+    dilation_3: int = 1,
+) -> str:
+    """Write a network of two or three convolutions; windows that overlap are padded, as in those trained."""
+    layers = [f"conv{filter}", _pool(pool, stride), _conv(taps, dilation)]
+    if pool_2 > 1:
+        layers.append(_pool(pool_2, pool_2))
+    if taps_3:
+        layers.append(_conv(taps_3, dilation_3))
+    return " ".join(layers)
+
+
+def _pool(size: int, stride: int) -> str:
+    return f"pool{size}s{stride}same" if stride < size else f"pool{size}"
+
+
+def _conv(taps: int, dilation: int) -> str:
+    return f"conv{taps}d{dilation}" if dilation > 1 and taps > 1 else f"conv{taps}"
 
 
 def _shapes() -> Iterator[tuple[int, int, int, int]]:
@@ -349,26 +374,58 @@ def _shapes() -> Iterator[tuple[int, int, int, int]]:
             yield pool, stride, taps, dilation
 
 
-def fields() -> Explorer:
-    """Return the fields of neurons in networks of two convolutions.
+def steps() -> dict[str, tuple[int, ...]]:
+    """Return what a layer adds to the fields of the one below it.
 
-    Data: ``rows``, the fields of conv1, pool1 and conv2, each under the numbers that it depends on: size,
-    jump, start, neurons, uncertainty, overlap; the ``values`` that controls stand for, and of ``networks``.
+    Returns:
+        By ``conv``, jump below, taps and dilation: what it adds to size and start. By ``pool``, neurons and
+        jump below, size and stride: the same, then its jump, its neurons and what it adds to the uncertainty.
     """
-    rows = {}
-    for shape, filter in product(_shapes(), FILTER):
-        pool, stride, *_ = shape
-        keys = (f"{filter}", f"{filter} {pool} {stride}", " ".join(map(str, (filter, *shape))))
-        layer_fields = receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH).rows
-        for key, row in zip(keys, layer_fields, strict=True):
-            rows[key] = (row.size, row.jump, row.start, row.length, row.uncertainty, row.overlap)
+    added: dict[str, tuple[int, ...]] = {}
+    with_jump: dict[int, str] = {}  # of every jump, a network whose last layer has it
+
+    def add(layers: str, size: int, step: int) -> LayerField:
+        below, row = receptive_fields(parse_layers(layers), LENGTH).rows[-2:]
+        grown = (row.size - below.size, row.start - below.start)
+        if row.kind == "pool":
+            key = f"pool {below.length} {below.jump} {size} {step}"
+            added[key] = (*grown, row.jump, row.length, row.uncertainty - below.uncertainty)
+            with_jump.setdefault(row.jump, layers)
+        else:
+            added[f"conv {below.jump} {size} {step}"] = grown
+        return row
+
+    for pool in POOL:
+        for stride in strides(pool):
+            pooled = f"conv{FILTER[-1]} {_pool(pool, stride)}"
+            neurons = add(pooled, pool, stride).length
+            for size in POOL_2[1:]:
+                if size <= neurons:
+                    add(f"{pooled} {_pool(size, size)}", size, size)
+    for layers, taps in product(list(with_jump.values()), TAPS):
+        for dilation in DILATION if taps > 1 else (1,):
+            add(f"{layers} {_conv(taps, dilation)}", taps, dilation)
+    return added
+
+
+def fields() -> Explorer:
+    """Return the fields of neurons in networks of two convolutions, or three.
+
+    Data: ``first``, by filter the fields of conv1: size, jump, start, neurons, uncertainty; ``steps``, as
+    `steps` has them; the ``values`` that controls stand for, and of ``networks``.
+    """
+    first = {}
+    for filter in FILTER:
+        (row,) = receptive_fields(parse_layers(f"conv{filter}"), LENGTH).rows
+        first[filter] = (row.size, row.jump, row.start, row.length, row.uncertainty)
     networks: dict[tuple[int, ...], str] = {}
+    shapes = set(_shapes())
     for name, network in (VARIANTS | REGISTERED | SECOND).items():
-        conv1, pool1, conv2 = network.layers[:3]
-        values = (conv1.size, pool1.size, pool1.stride, conv2.size, conv2.dilation)
-        if " ".join(map(str, values)) in rows and layers_of(*values) == format_layers(network.layers[:3]):
-            networks.setdefault(values, name)
-    names = tuple(name.upper() for name in networks.values())
+        conv1, pool1, conv2, pool2 = network.layers
+        shape = (pool1.size, pool1.stride, conv2.size, conv2.dilation)
+        if shape in shapes and layers_of(conv1.size, *shape) == format_layers(network.layers[:3]):
+            networks.setdefault((conv1.size, *shape, pool2.size), name)
+    names = tuple(map(label, networks.values()))
     return Explorer(
         "fields",
         "What neurons see",
@@ -376,22 +433,40 @@ def fields() -> Explorer:
         "places the middle one leaves open; shaded: a sequence of 200.",
         (
             Choice("network", "network", ("another", *names), 1 + names.index("CNN-2")),
-            Slider("filter", "first filter", 0, len(FILTER) - 1, 2, tuple(map(str, FILTER))),
-            Slider("pool", "pool", 0, len(POOL) - 1, 1, tuple(map(str, POOL))),
-            Slider("stride", "its stride", 0, len(strides(2)) - 1, 1, tuple(map(str, strides(2)))),
-            Slider("taps", "second filter", 0, len(TAPS) - 1, 3, tuple(map(str, TAPS))),
-            Slider("dilation", "its dilation", 0, len(DILATION) - 1, 0, tuple(map(str, DILATION))),
+            _slider("filter", "first filter", FILTER, 19),
+            _slider("pool", "pool", POOL, 2),
+            _slider("stride", "its stride", strides(2), 2),
+            _slider("taps", "second filter", TAPS, 5),
+            _slider("dilation", "its dilation", DILATION, 1),
+            _slider("pool_2", "second pool", POOL_2, 1, none=1),
+            _slider("taps_3", "third filter", TAPS_3, 0, none=0),
+            _slider("dilation_3", "dilation of the third", DILATION, 1),
             Entry("layers", "or type its layers", layers_of(19, 2, 2, 5, 1)),
         ),
         {
-            "rows": rows,
-            "values": {"filter": FILTER, "pool": POOL, "taps": TAPS, "dilation": DILATION},
+            "first": first,
+            "steps": steps(),
+            "values": {
+                "filter": FILTER,
+                "pool": POOL,
+                "taps": TAPS,
+                "dilation": DILATION,
+                "pool_2": POOL_2,
+                "taps_3": TAPS_3,
+                "dilation_3": DILATION,
+            },
             "strides": [strides(pool) for pool in POOL],
             "networks": list(networks),
             "length": LENGTH,
             "motifs": MOTIFS,
         },
     )
+
+
+def _slider(name: str, label: str, values: Sequence[int], value: int, none: int = -1) -> Slider:
+    """A control for one of some numbers, one of which may stand for none."""
+    words = tuple("none" if number == none else str(number) for number in values)
+    return Slider(name, label, 0, len(values) - 1, values.index(value), words)
 
 
 def architecture(store: Path | str) -> Explorer:
@@ -444,7 +519,7 @@ def _trained_shares(store: Path, outcome: prediction.Outcome) -> list[object]:
     page = f"../results/{address(place)}" if (store / place).exists() else ""
     short = outcome.letters < prediction.SHORTEST
     bits, mean = outcome.view.bits, outcome.mean
-    words = f"{outcome.network.upper()}: {bits:.3f} bits, {mean:.2f} relevant"
+    words = f"{label(outcome.network)}: {bits:.3f} bits, {mean:.2f} relevant"
     return [words, round(bits, 3), round(mean, 3), page, int(short)]
 
 

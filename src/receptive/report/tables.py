@@ -6,11 +6,13 @@ text. What numbers there are and what they mean is decided there; here, how they
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from receptive.evidence import ablations, authors, claims
 from receptive.evidence.ablations import Row, Switches
+from receptive.evidence.labels import label, labelled
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample
 from receptive.evidence.verdicts import PUBLISHED_TRIALS, Comparison, Evidence
 from receptive.report import records
@@ -147,6 +149,11 @@ def evidence_line(inequality: Evidence) -> str:
     return f"{sign} {inequality.what}: {interval}, to be {inequality.requirement}{closest}"
 
 
+def readable(what: str) -> str:
+    """Say a line of evidence as people read it: networks by their labels, columns by their heads."""
+    return re.sub(r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], labelled(what))
+
+
 def by_trial_line(claim: Judged) -> str:
     """Say what a claim's verdict would be if trials of one seed were taken as pairs."""
     return f"taken trial by trial it would be {claim.by_trial}"
@@ -253,10 +260,12 @@ def _claim_section(claim: Judged) -> str:
     if special := words(judgement.task):
         lines.append(f"- {special}")
     if judgement.waits_for:
-        lines.append(f"- waits for {', '.join(judgement.waits_for)}")
+        lines.append(f"- waits for {', '.join(map(label, judgement.waits_for))}")
     if claim.by_trial != claim.verdict:
         lines.append(f"- {by_trial_line(claim)}")
-    return "\n".join([*lines, *(f"- {evidence_line(inequality)}" for inequality in judgement.evidence)])
+    return "\n".join(
+        [*lines, *(f"- {readable(evidence_line(inequality))}" for inequality in judgement.evidence)]
+    )
 
 
 def _fraction_rows(networks: Networks) -> Iterator[list[str]]:

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive.evidence import measured
+from receptive.evidence.labels import label
 from receptive.evidence.statistics import sample
 from receptive.files import read_packaged, read_text, write_text
 from receptive.motifs import tomtom
@@ -157,7 +158,7 @@ def _line(place: Path, finished: Sequence[Run]) -> list[object]:
     relevant = [run.filters["conv1"].relevant for run in finished if "conv1" in run.filters]
     network = finished[0].plan.network
     return [
-        piece("link", address(place), network.name.upper()),
+        piece("link", address(place), label(network.name)),
         str(network),
         _protocol(finished[0]),
         len(finished),
@@ -189,7 +190,7 @@ def _way(place: Path, home: str) -> Html:
 
 
 def _title(run: Run) -> str:
-    return f"{run.plan.network.name.upper()}, {run.plan.task}, {_protocol(run)}"
+    return f"{label(run.plan.network.name, run.plan.task)}, {_protocol(run)}"
 
 
 def _counts(run: Run) -> bool:
