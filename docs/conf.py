@@ -5,7 +5,6 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -19,24 +18,22 @@ from typer.testing import CliRunner
 
 import receptive
 from receptive.cli.app import app
-from receptive.replication import runs
-from receptive.report import explorers, matrix, trials
+from receptive.report import matrix
 
 sys.path.append(str(Path(__file__).parent))
 import chapters
+import explorers
 import links
 import results_page
 import shown
 import specification
+import trials
 
 root = Path(__file__).parent.parent
 pyproject = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
 
 # A build makes millions of nodes and drops few: to look for garbage as often as Python does costs time.
 gc.set_threshold(200_000, 20, 20)
-
-# Runs stay as they are while pages are built: each is read once, and not by every chapter again.
-runs.load = cache(runs.load)
 
 project = "receptive"
 author = "The receptive developers"
@@ -108,7 +105,7 @@ copybutton_selector = "div.cell_input pre, div:not(.cell_output) > div.highlight
 html_theme = "furo"
 html_title = f"receptive {version}"
 html_extra_path = ["root"]  # a page at the top that leads to docs/index.html
-html_static_path = ["_static", "../src/receptive/data/logos.js"]
+html_static_path = ["_static"]
 html_css_files = ["spec.css"]
 html_js_files = ["matrix.js", "logos.js", "explorers.js"]
 html_show_sphinx = False
@@ -189,7 +186,8 @@ class Explorer(Directive):
 
     def run(self) -> list[nodes.Node]:
         (name,) = self.arguments
-        text = chapters.kept(f"explorer-{name}", name, lambda: explorers.explorer(name, links.STORE).text)
+        made_by = chapters.digest("docs/*.py", "docs/templates/*")
+        text = chapters.kept(f"explorer-{name}", made_by, lambda: explorers.explorer(name, links.STORE).text)
         return [nodes.raw("", text, format="html")]
 
 

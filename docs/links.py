@@ -9,10 +9,11 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import trials
+
 from receptive.evidence import measured
 from receptive.evidence.claims import Cell
 from receptive.evidence.labels import label
-from receptive.report import trials
 
 STORE = Path(__file__).parent.parent / "results"
 DOI = "10.1371/journal.pcbi.1007560"

@@ -157,7 +157,9 @@ def imported(folder: str) -> set[str]:
     return {name.partition(".")[0] for name in plain | wanted}
 
 
-OWN = {"receptive", "tests", *sys.stdlib_module_names}
+BESIDE = PYPROJECT["tool"]["pytest"]["ini_options"]["pythonpath"]
+OWN = {path.stem for folder in BESIDE for path in (ROOT / folder).glob("*.py")}
+OWN |= {"receptive", "tests", *sys.stdlib_module_names}
 SAME = {
     "modiscolite": "modisco-lite",
     "sklearn": "scikit-learn",

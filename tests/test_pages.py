@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import explorers
 import pytest
 
 from receptive.evidence.studies import Epochs, read_record
@@ -14,7 +15,6 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.replication import runs
-from receptive.report import explorers
 from receptive.theory import prediction, toy
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers

@@ -18,8 +18,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import snapshots
+import truth
 
-from receptive.audits import attribution, importance, truth
+from receptive.audits import attribution, importance
 from receptive.evidence import measured
 from receptive.evidence.studies import EPOCHS, IMPORTANCE, PWMS, TRUTH, Epochs, Importance, Truth
 from receptive.files import to_json, write_text
@@ -28,7 +30,7 @@ from receptive.models.probe import Probe
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, embedded_motifs, relevant_ids
 from receptive.motifs.motif import information_content
-from receptive.networks import filters, snapshots
+from receptive.networks import filters
 from receptive.protocols import RELEASED
 from receptive.replication import runs
 from receptive.replication.runs import Run

@@ -9,7 +9,7 @@ from math import ceil, inf
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FunctionLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -19,7 +19,6 @@ from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
-from receptive.files import read_packaged
 from receptive.motifs.motif import ALPHABET, information_content
 
 RASTER = 150
@@ -59,6 +58,10 @@ def encode_figure(figure: Figure, format: str) -> bytes:
 def picture(figure: Figure, alt: str, caption: str = "", raster: bool = False) -> Html:
     """Show a figure inside the page.
 
+    >>> figure = Figure(figsize=(2, 1))
+    >>> picture(figure, "An empty figure").text.partition(";base64")[0]
+    '<figure class="picture"><img src="data:image/svg+xml'
+
     Args:
         figure: what to draw.
         alt: what it shows, for those who cannot see it.
@@ -84,18 +87,19 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], caption: str 
 
 def render(name: str, **values: object) -> str:
     """Fill in the template of a page, a file of ``data``; all but :class:`Html` is escaped."""
-    return _templates().get_template(name).render(values)
+    return environment().get_template(name).render(values)
 
 
 def piece(name: str, *values: object) -> Html:
     """Fill in a macro of ``pieces.html``; all but :class:`Html` is escaped."""
-    return Html(str(getattr(_templates().get_template("pieces.html").module, name)(*values)))
+    return Html(str(getattr(environment().get_template("pieces.html").module, name)(*values)))
 
 
 @cache
-def _templates() -> Environment:
+def environment(*folders: str) -> Environment:
+    """Return the templates of some folders and of ``data``; all values but :class:`Html` are escaped."""
     templates = Environment(
-        loader=FunctionLoader(lambda name: read_packaged(name).decode()),
+        loader=ChoiceLoader([*map(FileSystemLoader, folders), PackageLoader("receptive", "data")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

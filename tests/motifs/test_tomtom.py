@@ -426,6 +426,14 @@ def test_the_widest_motif_is_compared() -> None:
     assert compare([wide(WIDEST)], jaspar_2016()[:3]).p.shape == (1, 3)
 
 
+def test_the_greatest_total_score_is_held() -> None:
+    """Of 200 columns, all at their best; the whole comparison of two such motifs takes 1 GB."""
+    layout = tomtom._lay_out(WIDEST, np.array([WIDEST]))
+    total, place = tomtom._best(np.full((WIDEST, 2 * WIDEST), tomtom.BINS, np.int16), 0, layout)
+    assert total.tolist() == [WIDEST * tomtom.BINS] * 2
+    assert layout.offset[place].tolist() == [0, 0]
+
+
 @pytest.mark.parametrize(
     ("queries", "targets", "message"),
     [
@@ -479,5 +487,5 @@ def test_what_is_no_table_of_hits_is_refused(line):
 @pytest.mark.parametrize(("off", "put_right"), [(0.8e-5, False), (1.2e-5, True), (-1.2e-5, True)])
 def test_rows_off_one_by_more_than_memes_tolerance_are_put_right(off, put_right):
     pwm = np.array([[0.7, 0.1, 0.1, 0.1], [0.25, 0.25, 0.25, 0.25]])
-    exact, given = (tomtom._smooth(Motif("m", "", table, 20)) for table in (pwm, pwm * (1 + off)))
+    exact, given = tomtom._smooth([Motif("m", "", table, 20) for table in (pwm, pwm * (1 + off))])
     assert np.allclose(given, exact, rtol=1e-9) == put_right

@@ -7,8 +7,8 @@ to the published Table 1 alone, filters of 19.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
-from itertools import chain, product
+from functools import cache, partial
+from itertools import chain, groupby
 from math import log2
 from statistics import fmean
 from typing import Any, Literal
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.predictions import fit_points
 from receptive.evidence.rules import HALF, key
@@ -176,19 +175,23 @@ def _forecasts(
     network: Variant, task: str, curves: Mapping[int, Logistic], baseline: Logistic, top: float
 ) -> dict[str, Any]:
     """Forecast every layer of a network whose filters can be read."""
-    seen = assembly.views(receptive_fields(network.layers, LENGTHS[task]))
     layers = {}
-    for view in seen:
-        if view.name in readable(network, LENGTHS[task]):
-            bits = {reach: bits_of(view, reach) for reach in curves}
-            relevant = {reach: top * curve.fraction(bits[reach]) for reach, curve in curves.items()}
-            layers[view.name] = {
-                "bits": {str(reach): round(value, DIGITS) for reach, value in bits.items()},
-                "relevant": {str(reach): round(value, DIGITS) for reach, value in relevant.items()},
-                "prediction": assembly.kind_of(relevant[REACH]),
-                "baseline": round(top * baseline.fraction(pool_of(view)), DIGITS),
-            }
+    for view in readable_views(network, LENGTHS[task]):
+        bits = {reach: bits_of(view, reach) for reach in curves}
+        relevant = {reach: top * curve.fraction(bits[reach]) for reach, curve in curves.items()}
+        layers[view.name] = {
+            "bits": {str(reach): round(value, DIGITS) for reach, value in bits.items()},
+            "relevant": {str(reach): round(value, DIGITS) for reach, value in relevant.items()},
+            "prediction": assembly.kind_of(relevant[REACH]),
+            "baseline": round(top * baseline.fraction(pool_of(view)), DIGITS),
+        }
     return layers
+
+
+def readable_views(network: Variant, length: int) -> list[View]:
+    """Return the convolutions of a network whose filters can be read, each as its reader sees it."""
+    seen = assembly.views(receptive_fields(network.layers, length))
+    return [view for view in seen if view.name in readable(network, length)]
 
 
 def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -203,19 +206,27 @@ class Outcome:
     """A forecast beside what was measured.
 
     Attributes:
-        network, layer: of which filters.
-        bits: coincidence information, of reach :data:`REACH`.
-        forecast: relevant fraction by the curve of that reach.
+        network, view: of which filters.
+        forecast: relevant fraction by the curve of reach :data:`REACH`.
         baseline: the fraction by the size of the pool alone.
         measured: over trials.
     """
 
     network: str
-    layer: str
-    bits: float
+    view: View
     forecast: float
     baseline: float
     measured: Sample
+
+    @property
+    def layer(self) -> str:
+        """The convolution that the filters are of."""
+        return self.view.name
+
+    @property
+    def bits(self) -> float:
+        """The coincidence information that their reader has, of reach :data:`REACH`."""
+        return bits_of(self.view)
 
     @property
     def distance(self) -> float:
@@ -248,15 +259,11 @@ def outcomes(
     curve, baseline = curves()
     compared = []
     for network in networks:
-        length = LENGTHS[results.task]
-        for view in assembly.views(receptive_fields(network.layers, length)):
+        for view in readable_views(network, LENGTHS[results.task]):
             values = results.of(key(network.name, "relevant", view.name))
-            deeper = view.name != "conv1"
-            if not values or (deeper and first_only) or view.name not in readable(network, length):
-                continue
-            bits = bits_of(view)
-            fractions = top * curve.fraction(bits), top * baseline.fraction(pool_of(view))
-            compared.append(Outcome(network.name, view.name, bits, *fractions, sample(values)))
+            if values and (view.name == "conv1" or not first_only):
+                fractions = top * curve.fraction(bits_of(view)), top * baseline.fraction(pool_of(view))
+                compared.append(Outcome(network.name, view, *fractions, sample(values)))
     return tuple(compared)
 
 
@@ -282,15 +289,13 @@ def shipped_outcomes(results: Results, real: Results, switched: Results) -> pred
 
 
 def _shipped(network: Variant, results: Results, switch: str = "") -> Iterator[prediction.Outcome]:
-    """The layers of a network that were measured often enough, under a switch of the protocol or none."""
+    """Yield the layers of a network that were measured often enough, under a switch or none."""
     of_registration = dict.fromkeys(REGISTERED, 1) | dict.fromkeys([*SECOND, *DEPTH], 2)
-    name = network.name + switch
-    length = LENGTHS["synthetic"]
-    fields = receptive_fields(network.layers, length)
-    letters = assembly.letters_covered(fields)
-    for view in assembly.views(fields):
+    name, length = network.name + switch, LENGTHS["synthetic"]
+    letters = assembly.letters_covered(receptive_fields(network.layers, length))
+    for view in readable_views(network, length):
         trials = results.of(key(name, "relevant", view.name))
-        if len(trials) < LEAST_TRIALS or view.name not in readable(network, length):
+        if len(trials) < LEAST_TRIALS:
             continue
         auroc = sample(results.of(key(name, "auroc")))
         yield prediction.Outcome(
@@ -348,9 +353,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
         ),
         "gain": asdict(bootstrap(np.mean, gains)) if len(compared) > 2 else None,
         "rho": asdict(rho) if rho else None,
-        "reaches": {str(reach): _distance(part, reach, compared, top) for reach in REACHES}
-        if compared
-        else None,
+        "reaches": {str(reach): _distance(compared, reach, top) for reach in REACHES} if compared else None,
         "layers": [
             {
                 "network": outcome.network,
@@ -365,20 +368,12 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
     }
 
 
-def _distance(part: str, reach: int, compared: Sequence[Outcome], top: float) -> float:
+def _distance(compared: Sequence[Outcome], reach: int, top: float) -> float:
     """Return the mean distance of measured fractions from those forecast with another reach."""
-    networks, task, _ = NETWORKS[part]
     curve, _ = fit(bits_of, reach)
-    seen = {
-        (network.name, view.name): view
-        for network in networks
-        for view in assembly.views(receptive_fields(network.layers, LENGTHS[task]))
-    }
-    forecast = [
-        top * curve.fraction(bits_of(seen[outcome.network, outcome.layer], reach)) for outcome in compared
-    ]
     return fmean(
-        abs(outcome.measured.mean - expected) for outcome, expected in zip(compared, forecast, strict=True)
+        abs(outcome.measured.mean - top * curve.fraction(bits_of(outcome.view, reach)))
+        for outcome in compared
     )
 
 
@@ -387,24 +382,23 @@ def _value(what: str, value: float, side: Literal["above", "below"], limit: floa
     return Evidence(f"{what} (its value alone)", Interval(value, value, value), side, limit)
 
 
-def _asm_4(results: Results) -> Iterator[Evidence]:
+def _near_and_nearer(compared: Sequence[Outcome]) -> Iterator[Evidence]:
     """Judge ASM-4: near the measured fractions, nearer than pool size alone, where all trials are there."""
-    networks, _, trials = NETWORKS["first"]
-    compared = [outcome for outcome in outcomes(networks, results) if outcome.measured.n >= trials]
-    distance = fmean(outcome.distance for outcome in compared)
+    whole = [outcome for outcome in compared if outcome.measured.n >= NETWORKS["first"][2]]
+    distance = fmean(outcome.distance for outcome in whole)
     yield _value("mean distance of measured and forecast fractions", distance, "below", 0.10)
-    gains = np.array([outcome.baseline_distance - outcome.distance for outcome in compared])
+    gains = np.array([outcome.baseline_distance - outcome.distance for outcome in whole])
     yield Evidence(
         "distance of pool size alone minus that of the forecast", bootstrap(np.mean, gains), "above", 0
     )
 
 
-def _asm_5(results: Results) -> Iterator[Evidence]:
+def _lowest_layer(compared: Sequence[Outcome]) -> Iterator[Evidence]:
     """Judge ASM-5: the lowest layer forecast above one half is the lowest measured so."""
-    for network in NETWORKS["depth"][0]:
-        for outcome in outcomes([network], results, first_only=False):
+    for network, layers in groupby(compared, key=lambda outcome: outcome.network):
+        for outcome in layers:
             side: Literal["above", "below"] = "above" if outcome.forecast > HALF else "below"
-            yield _value(f"{outcome.network} {outcome.layer} relevant", outcome.measured.mean, side, HALF)
+            yield _value(f"{network} {outcome.layer} relevant", outcome.measured.mean, side, HALF)
             if side == "above":
                 break
 
@@ -429,11 +423,6 @@ def judged_real() -> tuple[Variant, ...]:
     return (*own, *paper)
 
 
-def _needs(networks: Iterable[Variant], *layers: str) -> tuple[Quantity, ...]:
-    pairs = product(networks, layers or ("conv1",))
-    return tuple(key(network.name, "relevant", layer) for network, layer in pairs)
-
-
 def _furthest(compared: Iterable[Outcome], most: int = 3) -> str:
     """Name the layers that came out furthest from what was forecast."""
     worst = sorted(compared, key=lambda outcome: -outcome.distance)[:most]
@@ -444,39 +433,36 @@ def _furthest(compared: Iterable[Outcome], most: int = 3) -> str:
     return f"Furthest from the forecast: {', '.join(named)}."
 
 
+def _claim(
+    name: str,
+    judge: Callable[[Sequence[Outcome]], Iterable[Evidence]],
+    networks: Sequence[Variant],
+    compare: Callable[[Sequence[Variant], Results], Sequence[Outcome]] = outcomes,
+    on: str = "synthetic",
+    least: int = LEAST_TRIALS,
+    most_missing: int = 0,
+) -> Claim:
+    return Claim(
+        name,
+        lambda results: judge(compare(networks, results)),
+        tuple(key(network.name, "relevant") for network in networks),
+        (on,),
+        least,
+        lambda results: _furthest(compare(networks, results)),
+        most_missing,
+    )
+
+
 CLAIMS = (
-    Claim(
-        "ASM-4",
-        _asm_4,
-        _needs(NETWORKS["first"][0]),
-        ("synthetic",),
-        5,
-        lambda results: _furthest(outcomes(NETWORKS["first"][0], results)),
-        most_missing=2,
-    ),
-    Claim(
-        "ASM-5",
-        _asm_5,
-        _needs(NETWORKS["depth"][0]),
-        ("synthetic",),
-        3,
-        lambda results: _furthest(outcomes(NETWORKS["depth"][0], results, first_only=False)),
-    ),
-    Claim(
-        "ASM-6",
-        lambda results: _ordered_and_near(outcomes(OTHER_MOTIFS, results)),
-        _needs(OTHER_MOTIFS),
-        ("synthetic-others",),
-        3,
-        lambda results: _furthest(outcomes(OTHER_MOTIFS, results)),
-    ),
-    Claim(
+    _claim("ASM-4", _near_and_nearer, NETWORKS["first"][0], least=5, most_missing=2),
+    _claim("ASM-5", _lowest_layer, NETWORKS["depth"][0], partial(outcomes, first_only=False)),
+    _claim("ASM-6", _ordered_and_near, OTHER_MOTIFS, on="synthetic-others"),
+    _claim(
         "ASM-7",
-        lambda results: _ordered_and_near(outcomes(judged_real(), results, ceiling(results))),
-        _needs(judged_real()),
-        ("chipseq",),
-        3,
-        lambda results: _furthest(outcomes(judged_real(), results, ceiling(results))),
+        _ordered_and_near,
+        judged_real(),
+        lambda networks, results: outcomes(networks, results, ceiling(results)),
+        on="chipseq",
     ),
 )
 """The claims that the networks of the second registration decide, by the rules above."""

@@ -289,40 +289,19 @@ CLAIMS = (
 )
 """The claims that the synthetic runs decide, in the paper's order."""
 
+
+def _in_vivo(name: str, rule: Rule, *needs: Quantity, why: bool = False) -> Claim:
+    return Claim(name, rule, needs, REAL, LEAST_TRIALS, explain_failures(rule) if why else None)
+
+
 IN_VIVO = (
-    Claim(
-        "VIVO-1",
-        vivo_1,
-        _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE),
-        REAL,
-        LEAST_TRIALS,
-    ),
-    Claim("VIVO-2", vivo_2, _layers("cnn-1", "conv1", "conv2"), REAL, LEAST_TRIALS),
-    Claim("VIVO-3", vivo_3, _keys("auroc", *SMALL, *LARGE), REAL, LEAST_TRIALS),
-    Claim(
-        "VIVO-4",
-        vivo_4,
-        _keys("auroc", *NUMBERS) + _keys("relevant", *NUMBERS),
-        REAL,
-        LEAST_TRIALS,
-    ),
-    Claim("VIVO-5", vivo_5, _keys("relevant", "cnn-25", "cnn-25-120"), REAL, LEAST_TRIALS),
-    Claim("VIVO-6", vivo_6, _keys("relevant", *SMALL, *LARGE), REAL, LEAST_TRIALS, explain_failures(vivo_6)),
-    Claim(
-        "VIVO-7",
-        vivo_7,
-        (key("cnn-1", "relevant", "conv2"), key("cnn-25", "relevant")),
-        REAL,
-        LEAST_TRIALS,
-        explain_failures(vivo_7),
-    ),
-    Claim(
-        "VIVO-8",
-        vivo_8,
-        _keys("relevant", "cnn9-25", "cnn9-4", "cnn-50-2", "cnn-2"),
-        REAL,
-        LEAST_TRIALS,
-        explain_failures(vivo_8),
-    ),
+    _in_vivo("VIVO-1", vivo_1, *_keys("jaspar", *SMALL, *LARGE), *_keys("relevant", *SMALL, *LARGE)),
+    _in_vivo("VIVO-2", vivo_2, *_layers("cnn-1", "conv1", "conv2")),
+    _in_vivo("VIVO-3", vivo_3, *_keys("auroc", *SMALL, *LARGE)),
+    _in_vivo("VIVO-4", vivo_4, *_keys("auroc", *NUMBERS), *_keys("relevant", *NUMBERS)),
+    _in_vivo("VIVO-5", vivo_5, *_keys("relevant", "cnn-25", "cnn-25-120")),
+    _in_vivo("VIVO-6", vivo_6, *_keys("relevant", *SMALL, *LARGE), why=True),
+    _in_vivo("VIVO-7", vivo_7, key("cnn-1", "relevant", "conv2"), key("cnn-25", "relevant"), why=True),
+    _in_vivo("VIVO-8", vivo_8, *_keys("relevant", "cnn9-25", "cnn9-4", "cnn-50-2", "cnn-2"), why=True),
 )
 """The claims that runs on real sequences decide."""

@@ -97,6 +97,9 @@ def design_map(
     is predicted: no network like them was trained, or the curve was wrong about those that were. Strides
     beyond the pool, which would skip positions, are left out. On the line the curve passes a half.
 
+    >>> design_map(sizes=(1, 2, 10), taps=(5,)).axes[0].get_title()
+    'second filter of 5'
+
     Args:
         known: the curve and what came of it; by default what ships.
         sizes: of pools and strides.

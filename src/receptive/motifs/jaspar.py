@@ -56,7 +56,12 @@ NFYA (MA0060.2); its other ids are absent from JASPAR 2016, most of them older v
 
 @cache
 def jaspar_2016() -> tuple[Motif, ...]:
-    """Return the 519 motifs of JASPAR 2016 CORE vertebrates, as the authors used them (CC BY 4.0)."""
+    """Return the 519 motifs of JASPAR 2016 CORE vertebrates, as the authors used them (CC BY 4.0).
+
+    >>> motifs = jaspar_2016()
+    >>> len(motifs), motifs[0].id, motifs[0].name, motifs[0].pwm.shape
+    (519, 'MA0002.2', 'RUNX1', (11, 4))
+    """
     name = "JASPAR_CORE_2016_vertebrates.meme.gz"
     packed = read_packaged(name)
     return parse_meme(gzip.decompress(packed).decode("utf-8"), name)

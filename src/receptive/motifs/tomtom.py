@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
@@ -26,9 +27,6 @@ THRESHOLD = 0.1
 
 PSEUDOCOUNT = 0.1
 """Weight of the uniform background that is mixed into each column, against the motif's ``nsites``."""
-
-MEDIAN_BINS = 2048
-"""Bins in which the median of a query column's distances is looked for."""
 
 WIDEST = 200
 """Positions of the widest motif taken: null distributions grow with the cube of the width, here to 1 GB."""
@@ -123,9 +121,11 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
                 f"motif {motif.id}: expected at most {WIDEST} positions, found {motif.width}"
             )
     # The database as one list of columns, target by target, the given strand before the other.
-    smoothed = [_smooth(target) for target in targets]
-    columns = np.concatenate([strand for pwm in smoothed for strand in (pwm, reverse_complement(pwm))])
+    columns = np.concatenate(
+        [strand for pwm in _smooth(targets) for strand in (pwm, reverse_complement(pwm))]
+    )
     columns = np.ascontiguousarray(columns.T)
+    smoothed = _smooth(queries)
     widths = np.array([target.width for target in targets])
     shape = len(queries), len(targets)
     result = Comparison(
@@ -134,7 +134,7 @@ def compare(queries: Sequence[Motif], targets: Sequence[Motif]) -> Comparison:
     for width in {query.width for query in queries}:
         layout = _lay_out(width, widths)
         for row in (row for row, query in enumerate(queries) if query.width == width):
-            scores, zero = _scores(_smooth(queries[row]), columns)
+            scores, zero = _scores(smoothed[row], columns)
             total, place = _best(scores, zero, layout)
             p = _p_value(total, scores, zero, layout).reshape(-1, 2)
             overlap, offset = (array[place].reshape(-1, 2) for array in (layout.overlap, layout.offset))
@@ -268,16 +268,19 @@ def _share(flags: Sequence[bool]) -> float:
     return sum(flags) / len(flags)
 
 
-def _smooth(motif: Motif) -> NDArray[np.float64]:
+def _smooth(motifs: Sequence[Motif]) -> list[NDArray[np.float64]]:
     """Mix the background into columns; as in MEME, rows off 1 by more than 1e-5 are first put right.
 
     As in MEME, too, a motif of 0 sites, that is of an unknown number, is smoothed like one of 20.
     """
-    nsites = motif.nsites if motif.nsites >= 1 else SITES
-    sums = motif.pwm.sum(axis=1, keepdims=True)
-    pwm = np.where(np.abs(sums - 1) > 1e-5, motif.pwm / sums, motif.pwm)
-    smoothed: NDArray[np.float64] = (pwm * nsites + PSEUDOCOUNT * 0.25) / (nsites + PSEUDOCOUNT)
-    return smoothed
+    if not motifs:
+        return []
+    widths = [motif.width for motif in motifs]
+    pwm = np.concatenate([motif.pwm for motif in motifs])
+    nsites = np.repeat([motif.nsites if motif.nsites >= 1 else SITES for motif in motifs], widths)[:, None]
+    sums = pwm.sum(axis=1, keepdims=True)
+    pwm = np.where(np.abs(sums - 1) > 1e-5, pwm / sums, pwm)
+    return np.split((pwm * nsites + PSEUDOCOUNT * 0.25) / (nsites + PSEUDOCOUNT), np.cumsum(widths)[:-1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -289,7 +292,9 @@ class _Layout:
         column: (C,) for each database column the place where the query's last column faces it.
         strand, offset: (S,) of each place.
         begin, end: (S,) the run of query columns that face the target there.
+        overlap: (S,) how many these are.
         block: (S,) where the distribution of that run begins, see `_tails`.
+        blocks: (w + 1,) the blocks of all runs that end at column b or before, for b from 0.
         longest: columns of the longest run.
     """
 
@@ -299,13 +304,10 @@ class _Layout:
     offset: NDArray[np.int64]
     begin: NDArray[np.int64]
     end: NDArray[np.int64]
+    overlap: NDArray[np.int64]
     block: NDArray[np.int64]
+    blocks: NDArray[np.int64]
     longest: int
-
-    @property
-    def overlap(self) -> NDArray[np.int64]:
-        """(S,) how many columns face each other."""
-        return self.end - self.begin
 
 
 def _lay_out(w: int, widths: NDArray[np.int64]) -> _Layout:
@@ -315,20 +317,17 @@ def _lay_out(w: int, widths: NDArray[np.int64]) -> _Layout:
     strand = np.repeat(np.arange(len(v)), v + w - 1)
     offset = np.arange(first[-1]) - first[strand] + 1 - w
     begin, end = np.maximum(-offset, 0), np.minimum(v[strand] - offset, w)
+    overlap = end - begin
     # Columns of strands follow one another without the w - 1 places that overhang.
     column = np.arange(v.sum()) + (w - 1) * np.repeat(np.arange(len(v)), v)
-    longest = min(w, int(widths.max()))
-    block = _blocks(w, longest)[end] - (end - begin) * (end - begin + 1) // 2
-    return _Layout(first[:-1], column, strand, offset, begin, end, block, longest)
+    # A run of L columns has L + 1 blocks; of those that end at one column the longest comes first.
+    runs = np.minimum(np.arange(w + 1), widths.max())
+    blocks = np.cumsum(runs * (runs + 3) // 2)
+    block = blocks[end] - overlap * (overlap + 3) // 2
+    return _Layout(first[:-1], column, strand, offset, begin, end, overlap, block, blocks, int(runs[-1]))
 
 
-def _blocks(w: int, longest: int) -> NDArray[np.int64]:
-    """Count the blocks of `_tails` for the runs that end at column b or before, for b from 0 to ``w``."""
-    n = np.minimum(np.arange(w + 1), longest)
-    return np.cumsum(n * (n + 1) // 2)
-
-
-def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[NDArray[np.int64], int]:
+def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[NDArray[np.int16], int]:
     """Score each query column, (w, 4), against each database column, (4, C): integers (w, C).
 
     A score is minus the Euclidean distance, less the lower median of its query column. Also returned is the
@@ -337,16 +336,17 @@ def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[N
     raw = np.empty((len(query), columns.shape[1]))
     squares = np.empty_like(columns)  # made once: fresh memory costs more than the arithmetic
     a, c, g, t = squares
+    middle = columns.shape[1] // 2
     for row, letters in zip(raw, query, strict=True):
         np.square(np.subtract(letters[:, None], columns, out=squares), out=squares)
         a += t  # in this order, both strands round alike
         c += g
         a += c
         distance = np.sqrt(a, out=a)
-        np.subtract(_upper_median(distance), distance, out=row)
+        np.subtract(np.partition(distance, middle)[middle], distance, out=row)
     floor = np.floor(raw.min())
     scale = np.floor(BINS / (raw.max() - floor)) if raw.max() > floor else 1.0
-    scores = np.empty(raw.shape, np.int64)
+    scores = np.empty(raw.shape, np.int16)
     for row, whole in zip(raw, scores, strict=True):
         row -= floor
         row *= scale
@@ -355,81 +355,70 @@ def _scores(query: NDArray[np.float64], columns: NDArray[np.float64]) -> tuple[N
     return scores, int(-floor * scale)
 
 
-def _upper_median(values: NDArray[np.float64]) -> np.float64:
-    """Return the upper median of numbers from 0: they are counted into bins, and only one bin is sorted."""
-    bins = (values * ((MEDIAN_BINS - 1) / (values.max() or 1))).astype(np.int64)
-    upto = np.bincount(bins).cumsum()
-    rank = len(values) // 2
-    bin = upto.searchsorted(rank, side="right")
-    inside = np.sort(values[bins == bin])
-    median: np.float64 = inside[rank - upto[bin] + len(inside)]
-    return median
-
-
 def _best(
-    scores: NDArray[np.int64], zero: int, layout: _Layout
+    scores: NDArray[np.int16], zero: int, layout: _Layout
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the best place on each strand, given the scores (w, C): its total score and its number, (2T,).
 
     Ties go to the larger overlap, then to the smaller offset.
     """
     w, places = len(scores), len(layout.strand)
-    totals = np.full(places, w * zero)
-    facing = np.zeros(places, np.int64)
-    for late, row in enumerate(scores[::-1]):
-        facing[layout.column] = row - zero
+    totals = np.full(places, w * zero, np.int16)
+    facing = np.zeros(places, np.int16)
+    for late, row in enumerate((scores - np.int16(zero))[::-1]):
+        facing[layout.column] = row
         totals[late:] += facing[: places - late]
     many = int(layout.offset.max()) + w
-    totals *= w + 1
-    totals += layout.overlap
-    totals *= many
-    totals -= layout.offset
-    best = np.maximum.reduceat(totals, layout.first) - (
-        w - 1
-    )  # less the place, counted from the strand's first
+    ranked = totals * np.int64((w + 1) * many) + (layout.overlap * many - layout.offset)
+    best = np.maximum.reduceat(ranked, layout.first) - (w - 1)  # less the place, from the strand's first
     place = -best % many
     return (best + place) // many // (w + 1), layout.first + place
 
 
-def _tails(scores: NDArray[np.int64], longest: int) -> tuple[NDArray[np.float64], NDArray[np.int64], int]:
-    """Compute the chance of each total score, for each run [a, b) of up to ``longest`` query columns.
+def _tails(scores: NDArray[np.int16], layout: _Layout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Compute the chance of each total score, for each run [a, b) of query columns that can face a target.
 
     Returns:
-        P(total ≥ t), t counted from the least total, run after run in blocks of K numbers, b - a blocks each,
-        and the last number 0; by b, then the longest run first. Then the least score of each column, and K.
+        P(total ≥ t), t counted from the least total, run after run in blocks of K numbers, b - a blocks each
+        and one of zeros; by b, then the longest run first. Then the least score of each column.
     """
-    least = scores.min(axis=1)
+    w, C = scores.shape
+    least = scores.min(axis=1).astype(np.int64)
     K = int((scores.max(axis=1) - least).max()) + 2
-    blocks = _blocks(len(scores), longest)
-    tails = np.empty((blocks[-1], K))
-    for b, (row, low) in enumerate(zip(scores, least, strict=True)):
-        chances = np.bincount(row - low, minlength=K) / len(row)
-        tail = chances[::-1].cumsum()[::-1]
-        # Each of the last runs gets this column: its blocks each spread into themselves and the next.
-        n = min(b, longest - 1)
-        last, here = tails[blocks[b] - n * (n + 1) // 2 : blocks[b]], tails[blocks[b] : blocks[b + 1]]
-        padded = np.concatenate([np.zeros(K), chances, np.zeros(K)])
-        spread = last @ np.lib.stride_tricks.sliding_window_view(padded, 2 * K)[K:0:-1]
-        lengths = np.arange(n + 1, 0, -1)
-        first = np.cumsum(lengths) - lengths
-        place = np.arange(len(last)) + np.repeat(np.arange(n), lengths[1:])
-        here[place] = spread[:, :K]
-        here[first + lengths - 1] = 0
-        here[place + 1] += spread[:, K:]
-        here[first, :-1] += tail[1:]  # the column alone reaches t
-        here[-1] = tail
-    return np.minimum(tails, 1, out=tails), least, K
+    counted = scores + (K * np.arange(w) - least)[:, None]
+    chances = np.bincount(counted.ravel(), minlength=w * K).reshape(w, K) / C
+    alone = chances[:, ::-1].cumsum(axis=1)[:, ::-1]
+    # A block spreads into itself and the next by the product with its column's matrix, (K, 2K).
+    padded = np.pad(chances, ((0, 0), (K, K)))
+    spreading = sliding_window_view(padded, 2 * K, axis=1)[:, K:0:-1].copy()
+    # Of the runs of two columns and more that end at one column, from their end: first blocks, filled blocks.
+    lengths = np.arange(layout.longest, 1, -1)
+    first = -lengths * (lengths + 3) // 2
+    filled = np.arange(lengths.sum()) + np.repeat(first - np.cumsum(lengths) + lengths, lengths)
+    tails = np.zeros((layout.blocks[-1], K))
+    for b, (matrix, tail) in enumerate(zip(spreading, alone, strict=True)):
+        here = tails[layout.blocks[b] : layout.blocks[b + 1]]
+        here[-2] = tail
+        if n := min(b, layout.longest - 1):
+            # The runs of before: with their zeros they have as many blocks as the same runs now without.
+            size = n * (n + 3) // 2
+            spread = tails[layout.blocks[b] - size : layout.blocks[b]] @ matrix
+            spread[1:, :K] += spread[:-1, K:]
+            here[filled[-size:]] = spread[:, :K]
+            here[first[-n:], :-1] += tail[1:]  # the column alone reaches t
+    return tails, least
 
 
 def _p_value(
-    total: NDArray[np.int64], scores: NDArray[np.int64], zero: int, layout: _Layout
+    total: NDArray[np.int64], scores: NDArray[np.int16], zero: int, layout: _Layout
 ) -> NDArray[np.float64]:
     """Compute P that the best of all offsets and strands, as if independent, reaches ``total``, (2T,)."""
-    tails, least, K = _tails(scores, layout.longest)
+    tails, least = _tails(scores, layout)
+    K = tails.shape[1]
     below = np.concatenate([[0], np.cumsum(least - zero)])
     above = (total - len(scores) * zero)[layout.strand] - (below[layout.end] - below[layout.begin])
-    reached = tails.ravel()[layout.block * K + np.clip(above, 0, layout.overlap * K - 1)]
+    reached = tails.ravel()[layout.block * K + np.clip(above, 0, layout.overlap * K)]
     with np.errstate(divide="ignore"):
-        log_below = 2 * np.add.reduceat(np.log1p(-reached), layout.first)
+        log_below = 2 * np.add.reduceat(np.log1p(-np.minimum(reached, 1)), layout.first)
     p: NDArray[np.float64] = -np.expm1(log_below)
     return p

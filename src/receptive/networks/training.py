@@ -146,6 +146,10 @@ def predict(model: Any, X: NDArray[np.uint8], batch: int = 500) -> NDArray[np.fl
 def metrics(Y: NDArray[np.int8], probabilities: NDArray[np.float32]) -> dict[str, Any]:
     """Measure classification per class and on average.
 
+    >>> scores = metrics(np.array([[1], [0], [-1]], np.int8), np.array([[0.9], [0.2], [0.5]], np.float32))
+    >>> scores["auroc"], scores["aupr_mean"]
+    ([1.0], 1.0)
+
     Args:
         Y: (N, C) labels; -1 is left out.
         probabilities: (N, C).

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.files import atomic_write, check_writable, read_json, read_text, to_json
+from receptive.files import MOST_JSON, atomic_write, check_writable, from_json, read_text, to_json
 from receptive.models.keras import Keras
 from receptive.models.probe import Probe
 from receptive.motifs import tomtom
@@ -409,7 +409,13 @@ def load(folder: Path | str) -> Run:
         ReceptiveError: its ``run.json`` is missing or not a run's.
     """
     path = Path(folder) / "run.json"
-    return Run.from_record(read_json(path), str(path))
+    return _parse(read_text(path, "JSON", "utf-8", MOST_JSON), str(path))
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str, source: str) -> Run:
+    """Read a run from its text, once, however many results and pages are made of it."""
+    return Run.from_record(from_json(text, source), source)
 
 
 def run(

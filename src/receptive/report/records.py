@@ -61,8 +61,11 @@ def _number(sample: Sample | None) -> Record:
     return {"mean": sample.mean if sample else None, "sd": sample.deviation if sample else None}
 
 
-def _numbers(samples: Mapping[str, Sample]) -> Record:
-    return {name: _number(sample) for name, sample in samples.items()}
+def _plain(value: Any) -> Any:
+    """Return a part of a report as JSON has it: samples as mean and deviation, also those by a name."""
+    if isinstance(value, Mapping):
+        return {name: _number(sample) for name, sample in value.items()}
+    return _number(value) if isinstance(value, Sample) else value
 
 
 def cell(comparison: Comparison) -> Record:
@@ -112,33 +115,22 @@ def _evidence(inequality: Evidence) -> Record:
 
 def _networks(networks: Networks) -> Record:
     return {
-        "scores": [
-            {
-                "variant": scores.variant,
-                "n": scores.n,
-                "auroc": _number(scores.auroc),
-                "aupr": _number(scores.aupr),
-                "auroc_by_class": _numbers(scores.auroc_by_class),
-            }
-            for scores in networks.scores
-        ],
+        "scores": [{name: _plain(value) for name, value in row._asdict().items()} for row in networks.scores],
         "fractions": [_fractions(layer) for layer in networks.layers],
         "factors": [_factors(layer) for layer in networks.layers],
     }
 
 
 def _fractions(layer: Layer) -> Record:
-    return {"variant": layer.variant, "layer": layer.layer, "n": layer.n, **_numbers(layer.fractions)}
+    return {**_of(layer), **_plain(layer.fractions)}
 
 
 def _factors(layer: Layer) -> Record:
-    return {
-        "variant": layer.variant,
-        "layer": layer.layer,
-        "n": layer.n,
-        "covered": _number(layer.covered),
-        "fractions": _numbers(layer.factors),
-    }
+    return {**_of(layer), "covered": _number(layer.covered), "fractions": _plain(layer.factors)}
+
+
+def _of(layer: Layer) -> Record:
+    return {"variant": layer.variant, "layer": layer.layer, "n": layer.n}
 
 
 def _authors(variant: str) -> Record:

@@ -34,6 +34,10 @@ def load(seed: int = 0) -> Dataset:
 
     No two sequences share 30 nt on either strand, so no locus is in two splits.
 
+    >>> data = load()
+    >>> data.classes[:3], data.train.X.shape, data.test.Y.shape
+    (('Arid3a', 'CEBPB', 'FOSL1'), (44272, 100, 4), (12649, 10))
+
     Args:
         seed: of the split.
 
@@ -104,7 +108,12 @@ def _dataset(task: str, classes: tuple[str, ...], Y: NDArray[np.int8], seed: int
 
 
 def table() -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Read the packaged loci: their sequences, and the sources of each, that of the sequence first."""
+    """Read the packaged loci: their sequences, and the sources of each, that of the sequence first.
+
+    >>> sequences, sources = table()
+    >>> len(sequences), len(sequences[0]), sources[0][0]
+    (63246, 100, 'ARID3A.K562.stanford')
+    """
     packed = read_packaged("chipseq.tsv.gz")
     rows = [line.split("\t") for line in gzip.decompress(packed).decode().splitlines()[1:]]
     return tuple(row[1] for row in rows), tuple(tuple(row[0].split(",")) for row in rows)
@@ -158,6 +167,9 @@ def best_hits(X: NDArray[np.uint8], motifs: Sequence[Motif] | None = None) -> ND
     """Score each sequence by its best site of each motif: what a network has to beat.
 
     The log-odds of a window of either strand against uniform DNA, the motif smoothed by one site of it.
+
+    >>> best_hits(load().test.X[:5]).shape
+    (5, 10)
 
     Args:
         X: (N, L, 4), no motif wider than L.

@@ -38,6 +38,10 @@ def generate(
 ) -> Dataset:
     """Draw the task.
 
+    >>> data = generate(seed=0, sequences=100)
+    >>> data.train.X.shape, data.train.Y.shape, data.task
+    ((70, 200, 4), (70, 6), 'synthetic-pairs')
+
     Args:
         seed: reaches every random draw.
         protocol: named with the data; how many motifs a sequence has is this task's own.

@@ -8,6 +8,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 import pytest
+import trials
 from hypothesis import given
 from tests.made import make_run, put_run
 from tests.strategies import pwms
@@ -16,7 +17,6 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
-from receptive.report import trials
 
 
 @pytest.fixture(scope="module")

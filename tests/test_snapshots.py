@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import snapshots
 from tests.made import read_layer, scan_layer
 
 from receptive.errors import ReceptiveError
-from receptive.networks import filters, snapshots, training
+from receptive.networks import filters, training
 from receptive.networks.variants import build, variant
 from receptive.protocols import ACTIVATIONS, protocol
 

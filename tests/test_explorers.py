@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 from urllib.parse import unquote
 
+import explorers
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
+from trials import heights
 
 from receptive.errors import ReceptiveError
 from receptive.evidence.studies import read_pwms
@@ -17,13 +19,11 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016
 from receptive.motifs.meme import read_meme
 from receptive.replication import runs
-from receptive.report import explorers
-from receptive.report.trials import heights
 from receptive.theory import prediction, toy
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
 
-RESULTS = Path(__file__).parents[2] / "results"
+RESULTS = Path(__file__).parents[1] / "results"
 
 
 @pytest.fixture(scope="module")

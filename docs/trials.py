@@ -22,16 +22,18 @@ from numpy.typing import NDArray
 from receptive.evidence import measured
 from receptive.evidence.labels import label
 from receptive.evidence.statistics import sample
-from receptive.files import read_packaged, read_text, write_text
+from receptive.files import read_text, write_text
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.motifs.motif import information_content
-from receptive.pages import Html, consensus, letters, piece, render, table
+from receptive.pages import Html, consensus, environment, letters, piece, table
 from receptive.protocols import DISCREPANCIES, PROTOCOLS
 from receptive.replication import runs
 from receptive.replication.runs import Filters, Run
 
+DOCS = Path(__file__).parent
+TEMPLATES = environment(str(DOCS / "templates"))
 FRACTIONS = {
     "JASPAR": "jaspar",
     "without Gmeb1": "jaspar_without_gmeb1",
@@ -88,15 +90,14 @@ def _copy(folder: Path, place: Path) -> None:
 
 def _fresh(page: Path, folder: Path) -> bool:
     """Tell whether a page was made of the files as they are, by the code as it is."""
-    sources = (*folder.iterdir(), Path(__file__), *(Path(__file__).parents[1] / "data").glob("*.html"))
+    sources = (*folder.iterdir(), Path(__file__), *(DOCS / "templates").iterdir())
     return page.exists() and page.stat().st_mtime > max(path.stat().st_mtime for path in sources)
 
 
 def page(run: Run, folder: Path, home: str = "") -> str:
     """Return the page of one run, whose files lie in a folder."""
     files = [[piece("link", path.name, path.name), path.stat().st_size] for path in sorted(folder.iterdir())]
-    return render(
-        "run.html",
+    return TEMPLATES.get_template("run.html").render(
         title=f"{_title(run)}, trial {run.plan.trial}",
         way=_way(run.plan.folder(""), home),
         run=run,
@@ -107,7 +108,7 @@ def page(run: Run, folder: Path, home: str = "") -> str:
         threshold=tomtom.THRESHOLD,
         layers=[Layer.read(run, folder, name) for name in run.filters],
         files=table(["file", "bytes"], files),
-        script=Html(read_packaged("logos.js").decode()),
+        script=Html((DOCS / "_static" / "logos.js").read_text("utf-8")),
     )
 
 
@@ -131,8 +132,7 @@ def trials(finished: Sequence[Run], home: str = "") -> str:
         samples = [sample(values) for values in known]
         rows.append(["mean", *(_number(sample.mean) for sample in samples)])
         rows.append(["± deviation", *("–" if isnan(sample.sd) else _number(sample.sd) for sample in samples)])
-    return render(
-        "trials.html",
+    return TEMPLATES.get_template("trials.html").render(
         title=_title(first),
         way=_way(first.plan.folder("").parent, home),
         network=_network(first),
@@ -145,8 +145,7 @@ def contents(groups: Sequence[Group], home: str = "") -> str:
     """Return the list of all networks of a store, by task."""
     header = ["network", "layers", "protocol", "trials", "AU-ROC", "relevant, conv1"]
     by_task = groupby(sorted(groups, key=_in_order), key=lambda group: group[0].parts[0])
-    return render(
-        "runs.html",
+    return TEMPLATES.get_template("runs.html").render(
         title="Runs",
         way=_way(Path(), home),
         tasks=[(task, table(header, [_line(*group) for group in below])) for task, below in by_task],

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from truth import localisation, mark_planted, recover
 
 from receptive.audits.attribution import Effects
-from receptive.audits.truth import localisation, mark_planted, recover
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import embedded_motifs, jaspar_2016, relevant_ids
 from receptive.motifs.motif import Motif

@@ -1,7 +1,7 @@
 """Figures that can be moved: their controls, and the numbers behind them for every position of these.
 
-The script ``explorers.js`` of the documentation draws them. What it says is looked up in the data; it
-computes where to draw, and adds up what layers add to a field.
+The script ``explorers.js`` draws them. What it says is looked up in the data; it computes where to draw,
+and adds up what layers add to a field.
 """
 
 import json
@@ -15,6 +15,7 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from trials import TEMPLATES, address, heights
 
 from receptive.evidence.labels import label
 from receptive.evidence.studies import Epochs, read_pwms, read_record
@@ -24,9 +25,8 @@ from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.motifs.motif import Motif
 from receptive.networks.variants import LARGE, REGISTERED, SECOND, SMALL, VARIANTS
-from receptive.pages import Html, letters, piece
+from receptive.pages import Html, letters
 from receptive.replication import runs
-from receptive.report.trials import address, heights
 from receptive.theory import prediction, toy
 from receptive.theory.fields import LayerField, receptive_fields
 from receptive.theory.layers import format_layers, parse_layers
@@ -88,7 +88,10 @@ class Explorer:
     def html(self) -> Html:
         """Return it as a hidden form, which its script shows in place of the figure before it."""
         data = json.dumps(self.data, separators=(",", ":")).replace("<", "\\u003c")
-        return piece("explorer", self, Html(data), letters() if self.logos else "")
+        outlines = letters() if self.logos else ""
+        return Html(
+            TEMPLATES.get_template("explorer.html").render(it=self, data=Html(data), letters=outlines)
+        )
 
 
 # The toy model
