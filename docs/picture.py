@@ -13,14 +13,17 @@ ROOT = Path(__file__).parent.parent
 PICTURES = ROOT / "docs" / "_static"
 ROWS = 8
 
+HEADS = {"cnn-2": "CNN-2: pools of 2, then 50", "cnn-25": "CNN-25: pools of 25, then 4"}
+
 motifs, labels = [], []
-for name in ("cnn-2", "cnn-25"):
+for name in HEADS:
     stored, matches = runs.stored_matches(ROOT / "results" / "synthetic" / name / "released" / "trial-0")
     motifs += stored[:ROWS]
     labels += best_factors(matches, relevant_ids())[:ROWS]
-title = "Filters 0 to 7 of CNN-2 (left) and CNN-25 (right), trial 0; names where a true motif matches"
-sheet = logo_sheet(motifs, labels, title, columns=2)
-sheet.set_size_inches(9, 5.2)
+sheet = logo_sheet(motifs, labels, " ", columns=2)
+sheet.set_size_inches(5.6, 4.6)  # narrow, so that its letters can be read on a phone
+for axes, head in zip(sheet.axes[:2], HEADS.values(), strict=True):
+    axes.set_title(head, fontsize=10, fontweight="bold", pad=12)
 save(sheet, PICTURES / "filters.png")
 for pool in (3, 20):
     save(figure_1(pool), PICTURES / f"toy-{pool}.svg")

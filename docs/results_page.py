@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 import links
 
 from receptive.evidence import ablations, claims, measured
+from receptive.evidence.labels import label, labelled
 from receptive.networks.variants import OWN, VARIANTS
 from receptive.replication import runs
 from receptive.report import report, tables
@@ -26,7 +27,7 @@ def contents(store: Path) -> str:
             *failed_claims(report_),
             by_trial(report_),
             *not_reproduced(report_),
-            *(framed(part) for part in tables.switch_sections(report_.switches)),
+            *(framed(labelled(part)) for part in tables.switch_sections(report_.switches)),
             "## What it took",
             *times(store),
         ]
@@ -38,6 +39,7 @@ def table_1(report: Report) -> tables.Table:
     header, rows = tables.table(report)
     for row in rows:
         network = row[1].split()[0]
+        row[1] = links.named(labelled(row[1]))
         for at in range(3, len(row), 3):
             row[at] = links.link(row[at], f"https://doi.org/{links.DOI}.t001", "paper") if row[at] else ""
             row[at + 1] = links.runs(row[at + 1], network)
@@ -61,7 +63,7 @@ def failed_claims(report: Report) -> Iterator[str]:
             stated = claims.statements()[judged.id]
             place = f"[{stated.id}](../spec/{stated.chapter}.md)"
             said = f"The claim {place}, “{stated.title}”, is {judged.verdict}."
-            yield f"{said} {judged.explanation}".rstrip()
+            yield f"{said} {tables.readable(judged.explanation)}".rstrip()
 
 
 def not_reproduced(report: Report) -> Iterator[str]:
@@ -79,7 +81,7 @@ def not_reproduced(report: Report) -> Iterator[str]:
         flat = layers[cell.variant, cell.layer]["jaspar_without_gmeb1"] if cell.column == "jaspar" else None
         rows.append(
             [
-                f"{cell.variant} {cell.layer} {cell.column}",
+                tables.readable(f"{cell.variant} {cell.layer} {cell.column}"),
                 tables.plus_minus(cell.mean, cell.sd),
                 links.runs(tables.of_sample(number.measured), cell.variant),
                 tables.difference_text(number.difference),
@@ -97,8 +99,8 @@ def not_reproduced(report: Report) -> Iterator[str]:
         "the measured share if a match with that motif, which flat filters have, does not count (D-19; it "
         "does in what was published). The last column names the discrepancies whose switch, in the table "
         "below, turns the number into one that is reproduced, with an effect whose own 95% interval leaves "
-        f"0 out. Switches are trained for {', '.join(switched)} alone; with fewer than three runs none "
-        "explains."
+        f"0 out. Switches are trained for {', '.join(map(label, switched))} alone; with fewer than three "
+        "runs none explains."
     )
 
 
@@ -139,7 +141,7 @@ def times(store: Path) -> Iterator[str]:
         "that nobody measured the wall time of it. ± is the standard deviation over trials."
     )
     rows = [
-        [name, str(len(minutes[name])), spread(epochs[name]), spread(minutes[name])]
+        [links.named(label(name)), str(len(minutes[name])), spread(epochs[name]), spread(minutes[name])]
         for name in names
         if minutes[name]
     ]

@@ -2,8 +2,7 @@
 
 A page has a fence ``{shown} receptive field cnn-25``, without content; ``{shown:20}`` shows the first 20
 lines. Each command runs in a folder with the files that the manual speaks of. ``{trained}`` and the folder of
-a stored run show what its training printed, ``{demonstrated}`` and a folder what ``receptive demo`` prints of
-the two runs in it.
+a stored run show what its training printed, ``{demonstrated}`` what ``receptive demo`` prints.
 """
 
 import re
@@ -30,7 +29,7 @@ FILES = {
 """Files that the manual reads, with what of the stored runs they are."""
 PLACE = re.compile(r"^```\{shown(?::(\d+))?\} (receptive [^\n]+)\n```$", re.MULTILINE)
 TRAINED = re.compile(r"^```\{trained\} ([^\n]+)\n```$", re.MULTILINE)
-DEMONSTRATED = re.compile(r"^```\{demonstrated\} ([^\n]+)\n```$", re.MULTILINE)
+DEMONSTRATED = re.compile(r"^```\{demonstrated\}\n```$", re.MULTILINE)
 WIDTH = "104"
 
 
@@ -38,7 +37,7 @@ def filled(page: str) -> str:
     """Fill in what the commands of a page print."""
     page = PLACE.sub(lambda place: console(place[2], beginning(output(place[2]), place[1])), page)
     page = TRAINED.sub(lambda place: trained(place[1]), page)
-    return DEMONSTRATED.sub(lambda place: demonstrated(place[1]), page)
+    return DEMONSTRATED.sub(lambda _: demonstrated(), page)
 
 
 def beginning(printed: str, most: str | None) -> str:
@@ -84,7 +83,10 @@ def trained(place: str) -> str:
     return console(command, describe(run, Path("my-runs") / place))
 
 
-def demonstrated(place: str) -> str:
-    """What ``receptive demo`` prints of its two runs, kept in a folder beside the pages."""
-    finished = [runs.load(Path(__file__).parent / place / name) for name in demonstration.NETWORKS]
-    return console("receptive demo --out demo", demo.describe(finished, Path("demo"), demonstration.EPOCHS))
+def demonstrated() -> str:
+    """What ``receptive demo`` prints at full length, of the stored runs that it would train."""
+    places = [STORE / "synthetic" / name / "released" / "trial-0" for name in demonstration.NETWORKS]
+    finished = [runs.load(place) for place in places]
+    (epochs,) = {run.plan.epochs for run in finished}
+    printed = demo.describe(finished, Path("demo"), epochs)
+    return console(f"receptive demo --epochs {epochs} --out demo", printed)

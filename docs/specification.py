@@ -94,7 +94,7 @@ def claim(row: Row) -> str:
             stated.text,
             "",
             *_inequalities(row),
-            *([f"**{_why(row)}:** {row.explanation}", ""] if row.explanation else []),
+            *([f"**{_why(row)}:** {readable(row.explanation)}", ""] if row.explanation else []),
             *_numbers(row),
             "::::{container} claim-facts",
             f"Source: {links.source(stated.source)} · Code: {code(row)} · {_tests(row)}{_runs(row)}",

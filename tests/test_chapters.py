@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import receptive
+from receptive.evidence import claims
 
 SPEC = Path(__file__).parents[1] / "spec"
 CHAPTERS = sorted(path for path in SPEC.glob("*.md") if "{code-cell}" in path.read_text("utf-8"))
@@ -35,6 +36,39 @@ def test_computed_sentences_hold_no_markup(chapter):
     assert not [
         sentence for sentence in prose if re.search(r"(?<!\*)\*\w[^*]*\w\*|\$[^$]+\$|`[^`]+`", sentence)
     ]
+
+
+FIRST = ("receptive-fields", "pooling", "synthetic-task", "networks", "reading-filters", "pool-size")
+"""The chapters that lead to the answer."""
+
+
+def words(text: str) -> int:
+    return sum(bool(re.search(r"\w", word)) for word in text.split())
+
+
+def words_to_read(chapter: Path) -> int:
+    """Words of sentences, captions and claims, folds closed; a computed value is one word."""
+    text = re.sub(
+        r"\A---\n.*?^---\n|<details>.*?</details>", "", chapter.read_text("utf-8"), flags=re.M | re.S
+    )
+    captions = [
+        node.value
+        for cell in re.findall(r"^```\{code-cell\} python\n(.*?)^```", text, re.M | re.S)
+        for call in ast.walk(ast.parse(re.sub(r"^:tags:.*\n", "", cell)))
+        if isinstance(call, ast.keyword) and call.arg == "caption"
+        for node in ast.walk(call.value)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    stated = [claims.statements()[name] for name in re.findall(r"^```\{claim\} (\S+)", text, re.M)]
+    prose = re.sub(r"^```\{.*?^```$|\$\$.*?\$\$", "", text, flags=re.M | re.S)
+    prose = re.sub(r"\]\([^)]*\)", "]", re.sub(r"\{eval\}`[^`]*`", "1", prose))
+    return sum(map(words, [prose, *captions, *(f"{claim.title} {claim.text}" for claim in stated)]))
+
+
+def test_the_first_six_chapters_are_read_in_45_minutes():
+    """At 200 words a minute. What grows beyond that moves into a fold, or onto another page."""
+    counts = {name: words_to_read(SPEC / f"{name}.md") for name in FIRST}
+    assert sum(counts.values()) <= 45 * 200, counts
 
 
 def test_the_api_page_begins_with_every_public_name_and_shows_it():

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from receptive.replication import runs
+
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -63,3 +65,14 @@ def test_of_a_long_output_the_beginning_is_shown_and_how_much_is_left(shown):
         "```",
     ]
     assert shown.filled("```{shown:900} receptive variants\n```").splitlines()[2:-1] == whole
+
+
+def test_the_demo_is_shown_with_the_numbers_of_stored_runs_of_its_plan(shown):
+    text = shown.filled("```{demonstrated}\n```\n")
+    assert "$ receptive demo --epochs 100 --out demo\nnetwork " in text
+    assert "One trial of 100 epochs" in text
+    for name in ("cnn-2", "cnn-25"):
+        run = runs.load(DOCS.parent / "results" / "synthetic" / name / "released" / "trial-0")
+        (line,) = [line.split() for line in text.splitlines() if line.startswith(f"{name} ")]
+        assert f"{run.auroc_mean:.3f}" in line
+        assert f"{run.filters['conv1'].relevant:.3f}" in line
