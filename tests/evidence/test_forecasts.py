@@ -306,6 +306,30 @@ def test_an_outcome_has_the_numbers_that_were_registered(network):
     assert outcome.baseline == pytest.approx(stored["baseline"], abs=1e-6)
 
 
+def test_the_ceiling_is_of_the_first_three_trials():
+    """It was registered when there were three; more trials, or others, do not move it."""
+    values = {key(name, "relevant"): (0.0, 0.9, 0.6, 0.6, 0.0) for name in forecasts.CEILING}
+    numbers = dict.fromkeys(forecasts.CEILING, (3, 2, 0, 1, 4))
+    real = measured.Results(values, {}, task="chipseq", trials=numbers)
+    assert forecasts.ceiling(real) == pytest.approx((0.9 + 0.6 + 0.6) / 3)
+
+
+@pytest.mark.parametrize("part", ["first", "real"])
+def test_true_forecasts_score_no_distance(part):
+    """On real sequences a forecast is of the share of the ceiling."""
+    networks, task, _ = forecasts.NETWORKS[part]
+    ceiling = 0.8 if part == "real" else 1.0
+    results = measured_as(
+        task, networks, lambda network, _: ceiling * forecast_of(network, task=task).forecast
+    )
+    most = {key(name, "relevant"): (0.8,) * 5 for name in forecasts.CEILING}
+    numbers = dict.fromkeys((*forecasts.CEILING, *(network.name for network in networks)), tuple(range(5)))
+    scored = forecasts.score(part, replace(results, values={**results.values, **most}, trials=numbers))
+    assert scored["measured"] == len(networks)
+    assert scored["distance"] == pytest.approx(0, abs=1e-6)
+    assert scored["hits"] == scored["measured"]
+
+
 @pytest.mark.claim("ASM-4")
 def test_asm_4_is_reproduced_by_true_forecasts_and_contradicted_by_true_pool_sizes():
     true = measured_as("synthetic", FIRST, lambda network, _: forecast_of(network).forecast)

@@ -55,6 +55,28 @@ def test_with_a_single_trial_there_is_an_estimate_and_no_interval(several, only)
     assert interval.estimate == pytest.approx(sum(map(np.mean, several)) + only)
 
 
+numbered = st.dictionaries(st.integers(0, 9), fractions, min_size=2, max_size=8)
+
+
+@given(numbered, numbered)
+def test_trials_are_paired_by_their_numbers_or_not_at_all(a, b):
+    shared = sorted(a.keys() & b.keys())
+    paired = statistics.combine_trials(True, (1, a), (-1, b))
+    differences = [a[number] - b[number] for number in shared]
+    assert paired.estimate == pytest.approx(np.mean(differences) if shared else np.nan, nan_ok=True)
+    if len(shared) > 1 and np.std(differences) > 1e-3:
+        oracle = stats.ttest_rel([a[n] for n in shared], [b[n] for n in shared]).confidence_interval(0.95)
+        assert (paired.low, paired.high) == pytest.approx(tuple(oracle), abs=1e-9)
+    else:
+        assert len(shared) > 1 or np.isnan([paired.low, paired.high]).all()
+    apart = contrast((1, sample(list(a.values()))), (-1, sample(list(b.values()))))
+    assert statistics.combine_trials(False, (1, a), (-1, b)) == apart
+
+
+def test_an_interval_of_90_percent_stands_for_two_one_sided_tests_at_5():
+    assert (statistics.CONFIDENCE, statistics.EQUIVALENCE) == (0.95, 0.90)
+
+
 @given(st.lists(st.booleans(), min_size=3, max_size=30))
 def test_a_bootstrap_interval_holds_the_mean_and_lies_among_the_values(hits):
     interval = statistics.bootstrap(np.mean, np.array(hits, dtype=float))

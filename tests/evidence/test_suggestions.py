@@ -47,7 +47,7 @@ designs = st.builds(
     ),
     st.sampled_from([1, 2, 3, 5, 9, 11]),
     st.sampled_from(["", "", "d2", "d4"]),
-    st.sampled_from(["", "pool4", "pool50", "pool3 conv5 pool4", "conv5 pool20"]),
+    st.sampled_from(["", "pool4", "pool50", "pool3 conv5 pool4", "conv5 pool20", "conv9valid pool20"]),
 )
 
 
@@ -130,6 +130,32 @@ def test_cnn_25_is_localist_as_it_is_and_can_be_led_to_parts():
     assert {suggestion.prediction.kind for suggestion in suggest(network, 200, "parts").suggestions} == {
         "distributed"
     }
+
+
+def test_where_there_is_no_pool_one_is_put_after_the_first_convolution():
+    suggestions = of_knob("conv19 conv5 pool1", "pool size")
+    assert {format_layers(suggestion.layers) for suggestion in suggestions} == {
+        f"conv19 pool{suggestion.layers[1].size} conv5 pool1" for suggestion in suggestions
+    }
+    every = {size: first_of(f"conv19 pool{size} conv5 pool1", 200) for size in range(2, 101)}
+    least = min(size for size in every if every[size].kind == "localist")
+    assert [suggestion.change for suggestion in suggestions][:1] == [f"pool size 1 → {least}"]
+
+
+def test_a_reader_that_strides_or_has_one_tap_is_not_dilated():
+    """Keras has no layer that does both, and of one tap dilation changes nothing."""
+    for reader, knob in (("conv5", True), ("conv5s2", False), ("conv1", False)):
+        for towards in TOWARDS:
+            text = f"conv19 pool{'2' if towards == 'motifs' else '8'} {reader} pool4"
+            knobs = {
+                suggestion.knob for suggestion in suggest(chain(parse_layers(text)), 200, towards).suggestions
+            }
+            assert knob or "dilation" not in knobs
+
+
+def test_a_convolution_that_nothing_reads_has_the_positions_of_its_map():
+    advice = suggest(chain(parse_layers("conv8 pool4")), 200)
+    assert advice.now.positions == 50
 
 
 def test_filters_that_are_too_short_are_made_longer():

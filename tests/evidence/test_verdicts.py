@@ -151,7 +151,9 @@ def test_nearer_is_never_worse(cell, values, share):
 )
 def test_numbers_by_example(column, mean, sd, values, verdict):
     cell = claims.Cell("T1-0", "synthetic", "cnn-2", "conv1", column, mean, sd)
-    assert compare(cell, values).verdict == verdict
+    comparison = compare(cell, values)
+    assert comparison.verdict == verdict
+    assert (comparison.cell, comparison.measured) == (cell, sample(values) if values else None)
 
 
 @given(cells, st.lists(fractions, min_size=3, max_size=8))
@@ -455,7 +457,10 @@ def test_pool_4_counts_filters_of_the_first_layer():
         [np.std([30 * trial[factor] for trial in results.factors[v, "conv1"]], ddof=1) for v in LARGE]
         for factor in "abcdefghijkl"
     ]
-    assert spread.interval.estimate == pytest.approx(np.mean(deviations))
+    by_factor = np.mean(deviations, axis=1)
+    low, high = stats.ttest_1samp(by_factor, 0).confidence_interval(0.95)
+    assert spread.interval.estimate == pytest.approx(np.mean(by_factor))
+    assert (spread.interval.low, spread.interval.high) == pytest.approx((low, high))
 
 
 @pytest.mark.claim("POOL-4")

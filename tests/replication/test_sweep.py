@@ -12,7 +12,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -429,6 +431,51 @@ def test_a_cluster_loses_a_worker_and_no_run(small, stand_in, data_file, tmp_pat
     assert summary == sweep.Summary(3, 0, 2, {hopeless: "its process ended with code 3"})
     assert workers.split(wanted, "store") == (tuple(planned), (hopeless,))
     assert set(trained(tmp_path)) >= {str(plan.folder("")) for plan in planned}
+
+
+def dask(part, tmp_path, *arguments):
+    """Start the scheduler or a worker of a Dask cluster, in a process of its own."""
+    where = ["--scheduler-file", str(tmp_path / "scheduler.json"), "--dashboard-address", ":0"]
+    words = [sys.executable, "-m", f"distributed.cli.dask_{part}", *where, *arguments]
+    return subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def test_a_lost_scheduler_ends_the_command_with_a_sentence(small, stand_in, data_file, tmp_path):
+    """It is killed while the second of two trainings runs; the first is stored and stays."""
+    first, second = targets.plans(["cnn-100"], 2, RELEASED, small)
+    stand_in([first, second], "while folder.name == 'trial-1': time.sleep(0.05)\n")
+    preload = tmp_path / "preload.py"
+    preload.write_text(f"from receptive.replication import workers\nworkers.PROGRAM = {workers.PROGRAM!r}\n")
+    killed = []
+
+    def lose_the_scheduler():
+        while not (first.folder("store").is_dir() and trained(tmp_path)[str(second.folder(""))]):
+            time.sleep(0.05)
+        scheduler.kill()
+        killed.append(scheduler.wait())
+
+    with ExitStack() as stack:
+        scheduler = dask("scheduler", tmp_path, "--port", "0")
+        worker = dask("worker", tmp_path, "--no-nanny", "--nthreads", "1", "--preload", str(preload))
+        for process in (scheduler, worker):
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+        while not (tmp_path / "scheduler.json").exists():
+            assert scheduler.poll() is None
+            time.sleep(0.05)
+        address = json.loads((tmp_path / "scheduler.json").read_text())["address"]
+        losing = threading.Thread(target=lose_the_scheduler, daemon=True)
+        losing.start()
+        options = ("--trials", "2", "--store", "store", "--data", str(data_file), "--scheduler", address)
+        program = [sys.executable, "-c", "from receptive.cli import main; main()"]
+        ended = subprocess.run([*program, "replicate", "cnn-100", *options], capture_output=True, text=True)
+    assert killed == [-signal.SIGKILL]
+    *before, said = ended.stderr.splitlines()
+    sentence = "lost the Dask scheduler; what was finished is stored, start again to go on"
+    assert (ended.returncode, said) == (1, f"receptive: {sentence}")
+    assert [line.partition(" ")[0] for line in before][:2] == ["2", "cnn-100,"]
+    assert all("left" in line for line in before[2:])  # the bars
+    assert workers.split([first, second], "store") == ((first,), (second,))
 
 
 def test_news_that_come_after_a_run_do_not_take_it_back(small, stand_in, capsys):

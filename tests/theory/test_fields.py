@@ -353,6 +353,13 @@ def test_branches_with_other_centres_are_reported_with_both_paths():
     assert why in str(receptive_fields(graph, 20))
 
 
+def test_of_branches_of_one_neuron_the_jumps_do_not_matter():
+    graph = Graph((node("pool4", "a", INPUT), node("conv4valid", "b", INPUT), node("concat", "c", "a", "b")))
+    fields = receptive_fields(graph, 4)
+    assert [(row.length, row.jump, row.centre) for row in fields.rows[:2]] == [(1, 4, 1.5), (1, 1, 1.5)]
+    assert fields.unaligned == ()
+
+
 def test_branches_with_other_jumps_are_reported_and_held_in_one_window():
     graph = Graph(
         (

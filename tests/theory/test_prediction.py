@@ -132,6 +132,37 @@ def test_layers_are_alike_whose_numbers_differ_by_half_at_most(first, other):
     assert LIKE == 1.5
 
 
+few = st.integers(1, 6)
+small = st.builds(replace, st.just(SEEN), pool=few, stride=few, taps=few, dilation=st.integers(1, 2))
+
+
+@given(small, st.lists(st.tuples(small, st.sampled_from([9, 11, 19])), max_size=6))
+def test_the_nearest_layer_is_alike_and_long_enough_and_none_is_nearer(view, others):
+    layers = [outcome(0.5, 0.5, view=other, letters=letters) for other, letters in others]
+
+    def numbers(view):
+        return view.pool, view.stride * view.dilation, within_reach(view)
+
+    def factor(layer):
+        pairs = zip(numbers(view), numbers(layer.view), strict=True)
+        return float(np.prod([max(pair) / min(pair) for pair in pairs]))
+
+    near = [layer for layer in layers if layer.letters >= 11 and alike(view, layer.view)]
+    nearest = prediction.nearest(view, layers)
+    if near:
+        assert nearest in near
+        assert factor(nearest) == pytest.approx(min(map(factor, near)))
+    else:
+        assert nearest is None
+
+
+def test_features_of_outcomes_are_written_in_order():
+    """They are a set, which has another order in every process."""
+    entry = outcome(0.5, 0.5, view=replace(SEEN, features=frozenset(FEATURES)))
+    document = Outcomes(prediction.outcomes().curve, 1.0, (entry,)).document()
+    assert document["layers"][0]["view"]["features"] == sorted(FEATURES)
+
+
 def test_a_number_is_given_where_the_curve_was_right_about_networks_like_it():
     right, wrong = outcome(0.5, 0.4, 0.6), outcome(0.5, 0.1, network="off")
     assert outside(SEEN, 19, "relu", [right]) == ""
