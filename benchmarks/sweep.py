@@ -37,7 +37,7 @@ backend.configure()
 data = dataset.read(file)
 for name in names:
     for trial in range(int(trials)):
-        runs.run(runs.plan(variant(name, RELEASED), data, RELEASED, trial, int(epochs)), data, store)
+        runs.run(runs.plan_run(variant(name, RELEASED), data, RELEASED, trial, int(epochs)), data, store)
 """
 
 

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -377,6 +378,7 @@ def _shapes() -> Iterator[tuple[int, int, int, int]]:
             yield pool, stride, taps, dilation
 
 
+@cache
 def steps() -> dict[str, tuple[int, ...]]:
     """Return what a layer adds to the fields of the one below it.
 
@@ -485,20 +487,21 @@ def architecture(store: Path | str) -> Explorer:
     expected: dict[str, list[object]] = {}
     why = {"": 0}
     for shape in _shapes():
-        predictions = [
-            prediction.predict(receptive_fields(parse_layers(layers_of(filter, *shape)), LENGTH))[0]
+        layers = parse_layers(layers_of(FILTER[-1], *shape))
+        long = prediction.predict(receptive_fields(layers, LENGTH))[0]
+        reasons = [
+            prediction.outside(long, filter, "relu", ()) if filter < prediction.SHORTEST else long.outside
             for filter in FILTER
         ]
-        long = predictions[-1]
         near = prediction.nearest(long, trained)
         expected[" ".join(map(str, shape))] = [
             f"{long.bits:.3f}",
             *(f"{share:.2f}" for share in (long.curve, long.low, long.high)),
             trained.index(near) if near else -1,
-            *(why.setdefault(layer.outside, len(why)) for layer in predictions),
+            *(why.setdefault(reason, len(why)) for reason in reasons),
         ]
     most = max(layer.view.bits for layer in trained)
-    steps = [most * step / 60 for step in range(61)]
+    places = [most * step / 60 for step in range(61)]
     return replace(
         seen,
         name="architecture",
@@ -511,7 +514,7 @@ def architecture(store: Path | str) -> Explorer:
             "expected": expected,
             "why": list(why),
             "most": round(most, 3),
-            "curve": [(round(bits, 3), round(known.curve.fraction(bits), 3)) for bits in steps],
+            "curve": [(round(bits, 3), round(known.curve.fraction(bits), 3)) for bits in places],
             "trained": [_trained_shares(Path(store), layer) for layer in trained],
         },
     )

@@ -7,7 +7,7 @@ from statistics import fmean, stdev
 import links
 
 from receptive.evidence import ablations, claims, measured
-from receptive.evidence.labels import label, labelled
+from receptive.evidence.labels import label, label_networks
 from receptive.networks.variants import OWN, VARIANTS
 from receptive.replication import runs
 from receptive.report import report, tables
@@ -27,7 +27,7 @@ def contents(store: Path) -> str:
             *failed_claims(report_),
             by_trial(report_),
             *not_reproduced(report_),
-            *(framed(labelled(part)) for part in tables.switch_sections(report_.switches)),
+            *(framed(label_networks(part)) for part in tables.switch_sections(report_.switches)),
             "## What it took",
             *times(store),
         ]
@@ -39,7 +39,7 @@ def table_1(report: Report) -> tables.Table:
     header, rows = tables.table(report)
     for row in rows:
         network = row[1].split()[0]
-        row[1] = links.named(labelled(row[1]))
+        row[1] = links.named(label_networks(row[1]))
         for at in range(3, len(row), 3):
             row[at] = links.link(row[at], f"https://doi.org/{links.DOI}.t001", "paper") if row[at] else ""
             row[at + 1] = links.runs(row[at + 1], network)

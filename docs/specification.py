@@ -112,7 +112,7 @@ def _runs(row: Row) -> str:
     """Links to the runs that decide a claim."""
     if row.judgement is None:
         return ""
-    networks = tuple(quantity.variant for quantity in row.judgement.claim.needs)
+    networks = tuple(quantity.variant for quantity in row.judgement.criterion.needs)
     linked = links.every(networks, row.judgement.task)
     return f" · Runs: {linked}" if linked else ""
 

@@ -66,7 +66,7 @@ def judgements(committed):
     from receptive.evidence.roster import DECIDED
     from receptive.evidence.verdicts import judge_all
 
-    return {judgement.claim.id: judgement for judgement in judge_all(DECIDED, committed)}
+    return {judgement.criterion.id: judgement for judgement in judge_all(DECIDED, committed)}
 
 
 @contextmanager
@@ -112,5 +112,5 @@ def store(tmp_path_factory, small):
 
     folder = tmp_path_factory.mktemp("store")
     with uncompiled():
-        runs.run(runs.plan(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)
+        runs.run(runs.plan_run(VARIANTS["cnn-25"], small, RELEASED, trial=0, epochs=2), small, folder)
     return folder

@@ -19,7 +19,7 @@ from receptive.motifs.jaspar import FACTORS
 from receptive.networks import filters
 from receptive.networks.filters import Window
 from receptive.networks.variants import map_name, variant
-from receptive.protocols import AGAIN, Protocol
+from receptive.protocols import CONTROL_READING, Protocol
 from receptive.protocols import protocol as switched
 from receptive.replication.runs import Filters, Plan, Run
 
@@ -49,8 +49,8 @@ def read_layer(
 
 def protocol_of(name: str) -> Protocol:
     """The protocol of a name, such as ``released+beta_1=0.9``."""
-    if name == AGAIN.name:
-        return AGAIN
+    if name == CONTROL_READING.name:
+        return CONTROL_READING
     base, *switches = name.split("+")
     pairs = (switch.split("=") for switch in switches)
     return switched(base, **{field: json.loads(value.replace("None", "null")) for field, value in pairs})

@@ -6,7 +6,7 @@ from receptive.errors import UsageError
 from receptive.protocols import (
     ABLATED,
     ADDED,
-    AGAIN,
+    CONTROL_READING,
     PAPER,
     POSSIBLE,
     PROTOCOLS,
@@ -15,7 +15,7 @@ from receptive.protocols import (
     Protocol,
     ablations,
     protocol,
-    reread,
+    with_other_reading,
 )
 
 
@@ -80,8 +80,8 @@ def test_every_field_says_what_it_can_be():
 
 def test_an_ablation_switches_one_field_to_the_papers_value():
     base, *single, whole = ablations()
-    assert (base, base.name) == (AGAIN, "released+again")
-    assert {**vars(AGAIN), "name": "released"} == vars(RELEASED)
+    assert (base, base.name) == (CONTROL_READING, "released+again")
+    assert {**vars(CONTROL_READING), "name": "released"} == vars(RELEASED)
     for name, switched in zip(ABLATED, single, strict=True):
         assert switched == protocol("released", **{name: getattr(PAPER, name)}) != RELEASED
     reading = {name for name in READING if getattr(PAPER, name) != getattr(RELEASED, name)}
@@ -95,5 +95,5 @@ def test_an_ablation_switches_one_field_to_the_papers_value():
 @pytest.mark.parametrize("chosen", [*PROTOCOLS.values(), protocol("released", beta_1=0.9, threshold=0.7)])
 def test_the_other_reading_keeps_the_training(chosen):
     other = PAPER if chosen.name.startswith("released") else RELEASED
-    for name, value in vars(reread(chosen)).items():
+    for name, value in vars(with_other_reading(chosen)).items():
         assert name == "name" or value == getattr(other if name in READING else chosen, name)

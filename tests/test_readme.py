@@ -14,7 +14,7 @@ from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import sample
 from receptive.evidence.verdicts import compare, judge, judge_all
 from receptive.networks.variants import LARGE, REGISTERED, SMALL
-from receptive.protocols import AGAIN, PAPER, RELEASED, protocol, reread
+from receptive.protocols import CONTROL_READING, PAPER, RELEASED, protocol, with_other_reading
 from receptive.report.tables import plus_minus
 from receptive.theory.assembly import kind_of
 from receptive.theory.fields import receptive_fields
@@ -57,12 +57,12 @@ def test_how_many_published_numbers_agree(committed):
 
 
 def test_how_narrowly_pool_1_holds(committed, judgements):
-    paired = judge(judgements["POOL-1"].claim, replace(committed["synthetic"], by_trial=True))
+    paired = judge(judgements["POOL-1"].criterion, replace(committed["synthetic"], by_trial=True))
     ends = [judgement.evidence[0].interval.high for judgement in (judgements["POOL-1"], paired)]
     assert f"the widest interval ends at {ends[0]:.3f}; with trials of one seed taken as pairs" in RUNNING
     assert f"it ends at {ends[1]:.3f}, and POOL-1 would be {paired.verdict} (and VIVO-4 in trend" in RUNNING
     by_trial = {task: replace(results_, by_trial=True) for task, results_ in committed.items()}
-    pairs = {judgement.claim.id: judgement.verdict for judgement in judge_all(DECIDED, by_trial)}
+    pairs = {judgement.criterion.id: judgement.verdict for judgement in judge_all(DECIDED, by_trial)}
     changed = {
         name: pairs[name] for name, judgement in judgements.items() if pairs[name] != judgement.verdict
     }
@@ -110,7 +110,7 @@ def test_the_step_with_pool_size_on_real_sequences(committed):
 
 
 def test_what_trimming_does_to_the_matches_of_cnn_2():
-    readings = (AGAIN, protocol("released", trim_bits=None))
+    readings = (CONTROL_READING, protocol("released", trim_bits=None))
     pairs = [(variant, reading) for variant in ("cnn-2", "cnn-25") for reading in readings]
     trimmed, whole, *localist = ablations.rows(ROOT / "results", pairs)
     jaspar, relevant = (
@@ -126,7 +126,11 @@ def test_what_trimming_does_to_the_matches_of_cnn_2():
 
 
 def test_the_protocol_of_the_text():
-    pairs = [(variant, chosen) for variant in ablations.BY_THE_PAPER for chosen in (PAPER, reread(PAPER))]
+    pairs = [
+        (variant, chosen)
+        for variant in ablations.BY_THE_PAPER
+        for chosen in (PAPER, with_other_reading(PAPER))
+    ]
     trials = {
         (row.variant, row.protocol): row.values["relevant"].values()
         for row in ablations.rows(ROOT / "results", pairs)

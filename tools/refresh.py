@@ -67,5 +67,5 @@ if __name__ == "__main__":
     results = {"synthetic": measured.require_results(store), **measured.read_others(store)}
     known = forecasts.shipped_outcomes(results["synthetic"], results["chipseq"], results["conditions"])
     write_text(DATA / "outcomes.json", to_json(known.document()))
-    judged = {judgement.claim.id: judgement.verdict for judgement in verdicts.judge_all(DECIDED, results)}
+    judged = {judgement.criterion.id: judgement.verdict for judgement in verdicts.judge_all(DECIDED, results)}
     write_text(readme, with_table(with_lists(readme.read_text("utf-8"), judged), results["synthetic"]))

@@ -105,7 +105,7 @@ def what_is_found(folder: Path, run: Run) -> Truth:
     X, Y = test.X[:MUTATED], test.Y[:MUTATED]
     network = model.live(model.load(folder / "model.keras"), X.shape[1])
     place, _, axis = network.activation("conv1")
-    acting = attribution.effects(lambda X: Probe(network, place, X, axis).scores(), X, Y)
+    acting = attribution.effects(lambda X, _: Probe(network, place, X, axis).scores(), X, Y)
     sites = truth.mark_planted(
         {name: array[:MUTATED] for name, array in test.truth.items()}, X.shape[1], embedded_motifs()
     )

@@ -273,7 +273,7 @@ def task_fields(protocol: Protocol) -> dict[str, Any]:
     }
 
 
-AGAIN = replace(RELEASED, name="released+again")
+CONTROL_READING = replace(RELEASED, name="released+again")
 """The released protocol under another name: what is read otherwise is compared with this reading of the same
 weights. Weights are not stored, and a machine that rounds otherwise makes others of the same seed."""
 
@@ -347,7 +347,7 @@ def _text(value: Any) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def reread(trained: Protocol) -> Protocol:
+def with_other_reading(trained: Protocol) -> Protocol:
     """Return the same way of training with the filters read as the other of the two protocols does."""
     (other,) = (protocol for name, protocol in PROTOCOLS.items() if name != trained.base)
     fields = {name: value for name, value in vars(trained).items() if name != "name"}
@@ -355,6 +355,6 @@ def reread(trained: Protocol) -> Protocol:
 
 
 def ablations() -> tuple[Protocol, ...]:
-    """Return ``AGAIN``, each single switch of it to the paper's value, and its reading switched whole."""
+    """Return ``CONTROL_READING``, each single switch to the paper's value, and its reading switched whole."""
     single = (protocol("released", **{name: getattr(PAPER, name)}) for name in ABLATED)
-    return (AGAIN, *single, reread(RELEASED))
+    return (CONTROL_READING, *single, with_other_reading(RELEASED))

@@ -35,7 +35,7 @@ SEQUENCES = st.integers(1, 7).flatmap(
 def curved(weights):
     """A network in which letters act on one another: two outputs of products of sums."""
 
-    def run(X):
+    def run(X, rows=None):
         sums = np.einsum("nlb,lbk->nk", X.astype(float), weights)
         return np.stack([sums[:, 0] * sums[:, 1], np.tanh(sums[:, 2])], axis=1).astype(np.float32)
 
@@ -75,7 +75,7 @@ def test_mutants_are_all_that_differ_in_one_letter(codes):
 def test_of_a_sum_of_letters_the_effects_are_its_weights(codes, seed):
     X = one_hot(np.minimum(codes, 3))
     weights = np.random.default_rng(seed).normal(size=(X.shape[1], 4, 2)).astype(np.float32)
-    for mutagenesi in mutagenesis(lambda X: np.einsum("nlb,lbk->nk", X, weights), X):
+    for mutagenesi in mutagenesis(lambda X, _: np.einsum("nlb,lbk->nk", X, weights), X):
         np.testing.assert_allclose(mutagenesi, weights - weights.mean(1, keepdims=True), atol=1e-5)
 
 
@@ -149,7 +149,7 @@ def test_effects_are_those_of_the_model_for_the_classes_of_each_sequence(grouped
     assert (attributions.sequences, attributions.pairs, attributions.classes) == (60, 61, ("a", "b"))
     np.testing.assert_array_equal(grouped["X"], data.X[rows])
 
-    def run(X):
+    def run(X, rows=None):
         return logits(np.asarray(model(X.astype(np.float32))))
 
     for i in (0, 1, 40):

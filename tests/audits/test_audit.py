@@ -350,7 +350,7 @@ def test_one_output_that_is_a_track_is_unlike_labels():
     x = inputs = keras.Input((LENGTH, 4))
     x = layers.Conv1D(2, 5, padding="same", activation="relu", name="conv")(x)
     heads = [layers.Dense(1)(layers.GlobalMaxPooling1D()(x)), layers.Conv1D(1, 1)(x)]
-    why = "the model's outputs (None, 1), (None, 24, 1) are not one number for each label"
+    why = "the model's outputs, (1,), (24, 1), are not one number for each label"
     assert run(keras.Model(inputs, heads)).importance == why
 
 
@@ -745,12 +745,134 @@ def test_a_sequential_model_is_audited_as_the_functional_one_of_its_layers(how, 
     np.testing.assert_allclose(first.importance.loss_change, other.importance.loss_change, atol=1e-6)
 
 
+# --- called twice, fed twice ----------------------------------------------------------------------------
+
+
+def strands(first):
+    """A convolution of both strands, the sequence's own called first or second, and what reads that alone."""
+    x = keras.Input((LENGTH, 4))
+    conv = layers.Conv1D(4, 5, activation="relu", name="conv")
+    turned = conv(x[:, ::-1, ::-1]) if not first else None
+    maps = conv(x)
+    turned = conv(x[:, ::-1, ::-1]) if first else turned
+    pooled = [layers.GlobalMaxPooling1D()(strand) for strand in (maps, turned)]
+    score = layers.Dense(2, activation="sigmoid", name="head")(layers.Maximum()(pooled))
+    return keras.Model(x, score), keras.Model(x, maps), keras.Model(x, turned)
+
+
+def towers():
+    """A nested model that reads the sequence turned around, and then as it is."""
+    x = keras.Input((LENGTH, 4))
+    tower = [layers.Conv1D(4, 5, name="conv"), layers.ReLU(), layers.GlobalMaxPooling1D()]
+    inner = keras.Input((LENGTH, 4))
+    y = tower[2](tower[1](tower[0](inner)))
+    block = keras.Model(inner, y, name="tower")
+    score = layers.Dense(2)(layers.Add()([block(x[:, ::-1]), block(x)]))
+    return keras.Model(x, score), keras.Model(inner, tower[1].output)
+
+
+def one_activation():
+    """Two convolutions that share an activation."""
+    x = keras.Input((LENGTH, 4))
+    act = layers.ReLU(name="act")
+    maps = act(layers.Conv1D(4, 5, name="conv")(x))
+    score = layers.Dense(2)(layers.Flatten()(act(layers.Conv1D(3, 3)(maps))))
+    return keras.Model(x, score), keras.Model(x, maps)
+
+
+def upon_itself():
+    """A convolution that reads what it gives."""
+    x = keras.Input((LENGTH, 4))
+    conv = layers.Conv1D(4, 5, padding="same", activation="relu", name="conv")
+    maps = conv(x)
+    return keras.Model(x, layers.Dense(2)(layers.Flatten()(conv(maps)))), keras.Model(x, maps)
+
+
+@pytest.mark.parametrize(
+    "made", [lambda: strands(True), lambda: strands(False), towers, one_activation, upon_itself]
+)
+def test_of_what_is_called_twice_the_call_on_the_sequence_is_read(made):
+    model, maps, *_ = made()
+    data, result = dna(), run(model)
+    expected = np.asarray(maps(data.X.astype("f")))
+    np.testing.assert_allclose(result.reading.maxima, expected.max((0, 1)), rtol=1e-5)
+    assert result.reading.sites.tolist() == (expected > 0.5 * expected.max((0, 1))).sum((0, 1)).tolist()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_filter_that_is_called_twice_is_held_twice(first):
+    model, *both = strands(first)
+    data, result = dna(), run(model)
+    maps = [np.asarray(scan(data.X.astype("f"))) for scan in both]
+    weights, bias = model.get_layer("head").get_weights()
+
+    def loss(maps):
+        scores = 1 / (1 + np.exp(-(np.max([strand.max(1) for strand in maps], axis=0) @ weights + bias)))
+        return -np.log(np.where(data.Y > 0, scores, 1 - scores)).mean()
+
+    for index in range(4):
+        held = [strand.copy() for strand in maps]
+        for strand in held:
+            strand[..., index] = maps[0][..., index].mean()
+        change = loss(held) - loss(maps)
+        assert result.importance.loss_change[index] == pytest.approx(change, abs=1e-6)
+
+
+def several_inputs():
+    """The sequence, some numbers for it, and a track along it that the convolution does not read."""
+    x, numbers, track = keras.Input((LENGTH, 4), name="dna"), keras.Input((3,), name="cov"), None
+    track = keras.Input((LENGTH, 1), name="track")
+    maps = layers.Conv1D(4, 5, activation="relu", name="conv")(x)
+    joined = layers.Concatenate()([layers.GlobalMaxPooling1D()(maps), numbers, layers.Flatten()(track)])
+    score = layers.Dense(2, activation="sigmoid", name="head")(joined)
+    return keras.Model({"track": track, "dna": x, "cov": numbers}, score), keras.Model(x, maps)
+
+
+@pytest.mark.parametrize("fed", [(), ("cov",), ("cov", "track")])
+def test_other_inputs_are_given_what_there_is_for_them_or_zeros(fed):
+    model, scan = several_inputs()
+    rng, plain = np.random.default_rng(1), dna()
+    every = {"cov": rng.normal(size=(SHOWN, 3)), "track": rng.normal(size=(SHOWN, LENGTH, 1))}
+    data = replace(plain, others={name: every[name] for name in fed})
+    result, maps = run(model, data, held=40), np.asarray(scan(plain.X.astype("f")))
+    assert result.reading.sites.tolist() == (maps > 0.5 * maps.max((0, 1))).sum((0, 1)).tolist()
+    part = inputs.sample(data, 40)
+    rows = [np.flatnonzero((x == plain.X).all((1, 2)))[0] for x in part.X]
+    weights, bias = model.get_layer("head").get_weights()
+    given = [every[name] if name in fed else np.zeros_like(every[name]) for name in ("cov", "track")]
+    beside = np.concatenate([array.reshape(SHOWN, -1) for array in given], axis=1)[rows]
+
+    def loss(maps):
+        scores = 1 / (1 + np.exp(-(np.hstack([maps[rows].max(1), beside]) @ weights + bias)))
+        return -np.log(np.where(part.Y > 0, scores, 1 - scores)).mean()
+
+    for index in range(4):
+        held = maps.copy()
+        held[..., index] = maps[..., index].mean()
+        assert result.importance.loss_change[index] == pytest.approx(loss(held) - loss(maps), abs=1e-6)
+    zeros = [note for note in result.notes if note.startswith("given 0 for ")]
+    missing = ", ".join(sorted({*every} - {*fed}))
+    assert zeros == [
+        f"given 0 for {missing}: what is said of filters, and of what matters, holds for that"
+    ] * bool(missing)
+
+
+def test_other_inputs_stand_beside_the_sequences_in_the_file(tmp_path):
+    data, numbers = dna(), np.arange(3 * SHOWN).reshape(SHOWN, 3)
+    with h5py.File(tmp_path / "d.h5", "w") as file:
+        file["X_test"], file["Y_test"] = data.X.swapaxes(1, 2), data.Y
+        file["cov_test"], file["cov_train"] = numbers, numbers[:5]
+    found = inputs.sequences(tmp_path / "d.h5")
+    assert {name: array.tolist() for name, array in found.others.items()} == {"cov": numbers.tolist()}
+    with h5py.File(tmp_path / "d.h5", "a") as file:
+        file["track_test"] = numbers[:7]
+    with pytest.raises(ReceptiveError, match=rf"track_test has shape \(7, 3\), expected {SHOWN} rows"):
+        inputs.sequences(tmp_path / "d.h5")
+    with pytest.raises(UsageError, match=rf"input cov: expected an array of \({SHOWN}, 3\), found"):
+        run(several_inputs()[0], replace(data, others={"cov": numbers[:, :2]}))
+
+
 # --- refusals ------------------------------------------------------------------------------------------
-
-
-def two_inputs():
-    first, two = keras.Input((LENGTH, 4)), keras.Input((3,))
-    return keras.Model([first, two], layers.Concatenate()([layers.Flatten()(first), two]))
 
 
 def diverged():
@@ -775,21 +897,10 @@ class Shortened(layers.Layer):
         return x[:, ::2]
 
 
-def called_twice():
-    inputs = keras.Input((LENGTH, 4))
-    conv = layers.Conv1D(4, 3, padding="same", activation="relu", name="conv")
-    return keras.Model(inputs, layers.Flatten()(conv(conv(inputs))))
-
-
 @pytest.mark.parametrize(
     ("model", "why"),
     [
-        (
-            two_inputs,
-            r"the model has 2 inputs, \(None, 24, 4\), \(None, 3\): .* sequences and nothing else",
-        ),
         (diverged, "layer active: returns values that are NaN or infinite"),
-        (called_twice, "layer conv: the model calls it 2 times"),
         (lambda: turned_or_not((4, LENGTH)), r"convolves over the letters of its input of \(None, 4, 24\)"),
         (lambda: turned_or_not((LENGTH, 4), layers.Permute((2, 1))), r"turns its input of \(None, 24, 4\)"),
         (lambda: network(length=50), "the model takes sequences of 50 nucleotides, the data have 24"),

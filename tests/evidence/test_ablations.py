@@ -14,14 +14,14 @@ from receptive.evidence.verdicts import compare
 from receptive.protocols import (
     ABLATED,
     ADDED,
-    AGAIN,
+    CONTROL_READING,
     DISCREPANCIES,
     PAPER,
     READING,
     RELEASED,
     Protocol,
     protocol,
-    reread,
+    with_other_reading,
 )
 
 
@@ -69,7 +69,7 @@ def test_what_was_read_otherwise_is_compared_with_the_same_weights(tmp_path_fact
     assume(len(set(apart)) > 1 or pairs < 3)
     store = tmp_path_factory.mktemp("store")
     put(store, "cnn-2", RELEASED, [0.1, 0.9, 0.1])
-    put(store, "cnn-2", AGAIN, [score / 1000 for score in scores], [score / 1000 for score in base])
+    put(store, "cnn-2", CONTROL_READING, [score / 1000 for score in scores], [score / 1000 for score in base])
     moved = [score / 1000 if trial < pairs else 1 - score / 2000 for trial, score in enumerate(scores)]
     assume(all(moved[trial] != scores[trial] / 1000 for trial in range(pairs, len(trials))))
     put(store, "cnn-2", READ, moved, [score / 1000 for score in other])
@@ -109,7 +109,7 @@ def test_every_switch_and_both_protocols_are_read(tmp_path):
         variant for variant in ablations.BY_THE_PAPER for _ in range(3)
     ]
     assert set(DISCREPANCIES) == {field.name for field in fields(Protocol)} - {"name", *ADDED}
-    reading = next(row for row in switches.ablations if row.protocol == reread(RELEASED))
+    reading = next(row for row in switches.ablations if row.protocol == with_other_reading(RELEASED))
     assert reading.discrepancies == ("D-7", "D-8")
     assert reading.switches.keys() <= READING
 
@@ -155,7 +155,7 @@ def test_a_reading_explains_only_what_the_released_reading_of_its_weights_misses
 ):
     """CNN-2's published JASPAR fraction is 0.240; every filter set matches by so much less when read so."""
     put(tmp_path, "cnn-2", RELEASED, [0.9] * 5, [0.40, 0.41, 0.42, 0.43, 0.44])
-    put(tmp_path, "cnn-2", AGAIN, [0.9] * 3, again)
+    put(tmp_path, "cnn-2", CONTROL_READING, [0.9] * 3, again)
     put(
         tmp_path, "cnn-2", READ, [0.9] * 3, [score - less + place / 1000 for place, score in enumerate(again)]
     )
@@ -165,7 +165,7 @@ def test_a_reading_explains_only_what_the_released_reading_of_its_weights_misses
 
 def test_several_switches_at_once_explain_nothing(tmp_path):
     put(tmp_path, "cnn-2", RELEASED, [0.90, 0.91, 0.90])
-    put(tmp_path, "cnn-2", reread(RELEASED), [0.966, 0.965, 0.967])
+    put(tmp_path, "cnn-2", with_other_reading(RELEASED), [0.966, 0.965, 0.967])
     switched = ablations.read(tmp_path).ablations
     assert explain("cnn-2", "auroc", switched) == []
 
@@ -181,10 +181,10 @@ def test_a_protocol_is_named_by_what_is_switched():
     def named(row):
         return ablations.in_words(ablations.Row("cnn-2", row, {}, {}))
 
-    assert named(AGAIN) == "released, again"
+    assert named(CONTROL_READING) == "released, again"
     assert named(protocol("released", beta_1=0.9)) == "beta_1=0.9"
-    assert named(reread(RELEASED)) == "read as paper"
+    assert named(with_other_reading(RELEASED)) == "read as paper"
     assert named(PAPER) == "paper"
-    assert named(reread(PAPER)) == "paper, read as released"
+    assert named(with_other_reading(PAPER)) == "paper, read as released"
     both = named(protocol("released", beta_1=0.9, threshold=0.7))
     assert sorted(both.split(", ")) == ["beta_1=0.9", "threshold=0.7"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from receptive.evidence import measured
-from receptive.evidence.labels import SWITCHES, TASKS, label, labelled
+from receptive.evidence.labels import SWITCHES, TASKS, label, label_networks
 from receptive.networks.variants import REGISTERED, SECOND, VARIANTS
 from receptive.tasks.registry import TASKS as ALL_TASKS
 
@@ -31,13 +31,13 @@ def test_every_task_has_words():
 
 @pytest.mark.parametrize("name", [*VARIANTS, *REGISTERED, *SECOND])
 def test_a_network_is_found_in_a_text_and_named(name):
-    assert labelled(f"a, {name} conv2 jaspar − pairs/{name}+l2=0.0, b") == (
+    assert label_networks(f"a, {name} conv2 jaspar − pairs/{name}+l2=0.0, b") == (
         f"a, {label(name)} conv2 jaspar − {label(name)} (no L2) on pairs, b"
     )
     assert label(name).startswith("CNN")
-    assert labelled(label(name)) == label(name)
+    assert label_networks(label(name)) == label(name)
 
 
 def test_what_is_no_network_stays():
     for text in ("loss 0.3/0.4 auroc", "my-cnn-2x of mine", "results/synthetic/cnn-2/released"):
-        assert labelled(text) == text
+        assert label_networks(text) == text

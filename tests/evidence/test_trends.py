@@ -16,7 +16,7 @@ from receptive.evidence import claims, measured
 from receptive.evidence.roster import DECIDED
 from receptive.evidence.rules import CLAIMS, HALF, key
 from receptive.evidence.statistics import sample
-from receptive.evidence.verdicts import PUBLISHED_TRIALS, Claim, Judgement, judge
+from receptive.evidence.verdicts import PUBLISHED_TRIALS, Criterion, Judgement, judge
 from receptive.networks.variants import LARGE, SMALL
 from receptive.replication import runs
 
@@ -73,7 +73,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def assert_trend(judgement: Judgement) -> None:
     """Where an interval is known to miss (claims.toml says why), the estimates have to be on its side."""
     shown = [str(inequality) for inequality in judgement.evidence]
-    if claims.statements()[judgement.claim.id].explanation or judgement.explanation:
+    if claims.statements()[judgement.criterion.id].explanation or judgement.explanation:
         assert shown, judgement.waits_for
         assert all(inequality.margin > 0 for inequality in judgement.evidence), shown
     else:
@@ -83,7 +83,7 @@ def assert_trend(judgement: Judgement) -> None:
 @pytest.mark.gpu
 @pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-*", "STRIDE-1")
 @pytest.mark.claim("DEEP-1", "DEEP-2", "DEEP-3")
-def test_the_trend_holds_on_fresh_runs(claim: Claim, fresh, pytestconfig):
+def test_the_trend_holds_on_fresh_runs(claim: Criterion, fresh, pytestconfig):
     if pytestconfig.getoption("--quick"):
         for inequality in claim.rule(fresh):
             assert inequality.margin > 0, inequality
@@ -106,7 +106,7 @@ def test_pool_size_decides_on_fresh_runs(large, small, fresh):
 def holds_or_is_explained(judgement: Judgement) -> bool:
     """A claim has an explanation if, and only if, the runs do not bear it out."""
     failed = judgement.verdict in ("undecided", "not reproduced")
-    return failed == bool(judgement.explanation or claims.statements()[judgement.claim.id].explanation)
+    return failed == bool(judgement.explanation or claims.statements()[judgement.criterion.id].explanation)
 
 
 @pytest.mark.claim("POOL-1", "POOL-2", "POOL-3", "POOL-4", "NUM-1", "SIZE-*", "STRIDE-1")
@@ -116,5 +116,5 @@ def holds_or_is_explained(judgement: Judgement) -> bool:
 def test_a_trend_holds_on_the_committed_runs_or_its_failure_is_explained(name, judgements):
     judgement = judgements[name]
     assert holds_or_is_explained(judgement), [str(inequality) for inequality in judgement.evidence]
-    if judgement.claim in CLAIMS:
+    if judgement.criterion in CLAIMS:
         assert_trend(judgement)

@@ -15,7 +15,7 @@ from receptive.evidence.statistics import LEAST_TRIALS, Interval, sample
 from receptive.evidence.verdicts import (
     PUBLISHED_TRIALS,
     TOLERANCE,
-    Claim,
+    Criterion,
     Evidence,
     compare,
     judge,
@@ -209,7 +209,7 @@ def test_agreement_is_shown_of_thirty_of_the_fifty_six(committed):
 
 def judged(*evidence, needs=()):
     """The judgement on a claim with this evidence, which leans on no number."""
-    return judge(Claim("POOL-2", lambda results: evidence, needs), Results({}, {}))
+    return judge(Criterion("POOL-2", lambda results: evidence, needs), Results({}, {}))
 
 
 @pytest.mark.parametrize(
@@ -542,7 +542,7 @@ def test_other_data_than_the_papers_bear_out_a_trend_at_best(claim):
 def test_a_claim_is_judged_on_every_task_that_has_runs():
     papers, ours = as_published("invivo"), Results({}, {}, task="chipseq")
     judgements = judge_all(BY_ID.values(), {"synthetic": as_published(), "invivo": papers, "chipseq": ours})
-    verdicts = {(judgement.claim.id, judgement.task): judgement.verdict for judgement in judgements}
+    verdicts = {(judgement.criterion.id, judgement.task): judgement.verdict for judgement in judgements}
     assert len(verdicts) == len(judgements) == 12 + 8 * 2
     for name, claim in BY_ID.items():
         assert verdicts[name, claim.tasks[0]] == "reproduced"
@@ -551,7 +551,7 @@ def test_a_claim_is_judged_on_every_task_that_has_runs():
     ] * 8
     without = judge_all(BY_ID.values(), {"synthetic": as_published()})
     expected = [(name, claim.tasks[-1]) for name, claim in BY_ID.items()]
-    assert [(judgement.claim.id, judgement.task) for judgement in without] == expected
+    assert [(judgement.criterion.id, judgement.task) for judgement in without] == expected
 
 
 @pytest.mark.claim("VIVO-1", "VIVO-3")

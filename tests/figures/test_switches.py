@@ -11,7 +11,7 @@ from receptive.evidence.statistics import Interval
 from receptive.figures.matches import PANELS, POOLS
 from receptive.figures.scores import COLOURS
 from receptive.figures.switches import by_protocol, by_protocol_in_words, effects, effects_in_words
-from receptive.protocols import PAPER, RELEASED, protocol, reread
+from receptive.protocols import PAPER, RELEASED, protocol, with_other_reading
 
 NAMES = {"threshold=0.7": ["D-7"], "beta_1=0.9": ["D-14"], "learning_rate=0.0003": ["D-14"]}
 NETWORKS = ("cnn-2", "cnn-25")
@@ -65,7 +65,7 @@ def test_nothing_is_drawn_of_what_was_not_measured():
     assert [len(axes.containers) for axes in figure.axes] == [0, 0, 0]
 
 
-PROTOCOLS = {RELEASED: "released", PAPER: "paper", reread(PAPER): "paper, read as released"}
+PROTOCOLS = {RELEASED: "released", PAPER: "paper", with_other_reading(PAPER): "paper, read as released"}
 shares = st.lists(st.integers(0, 100).map(lambda n: n / 100), min_size=1, max_size=3)
 numbers = st.fixed_dictionaries(dict.fromkeys(PANELS, shares))
 

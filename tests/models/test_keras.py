@@ -274,6 +274,55 @@ def test_reductions_over_positions_are_global_pooling():
             assert [node.layer.kind for node in read(keras.Model(inputs, x)).nodes] == ["conv"]
 
 
+ONES = partial(layers.Conv1D, kernel_initializer="ones")
+
+
+@pytest.mark.parametrize(
+    ("step", "kinds"),
+    [
+        (layers.SpectralNormalization(ONES(2, 4, dilation_rate=2, name="inner"), name="outer"), ["conv"]),
+        (lambda x: keras.ops.split(x, 2, axis=-1)[1], []),
+        (lambda x: keras.ops.split(x, [4, 9], axis=1)[1], ["crop", "crop", "crop"]),
+        (lambda x: keras.ops.pad(x, [[0, 0], [3, 1], [0, 1]]), ["pad"]),
+        (lambda x: keras.ops.flip(x, axis=[2]), []),
+        (layers.AdaptiveMaxPooling1D(5, name="adaptive"), ["pool"]),
+        (layers.AdaptiveAveragePooling1D(1, name="adaptive"), ["global"]),
+    ],
+)
+def test_further_steps_answer_where_the_graph_says(step, kinds):
+    x = inputs = keras.Input((20, 1))
+    x = step(ONES(2, 3, padding="same", name="first")(x))
+    model = keras.Model(inputs, ONES(2, 2, name="last")(x) if kinds != ["global"] else x)
+    fields = receptive_fields(read(model), 20)
+    named = [row.kind for row in fields.rows if row.name not in ("first", "last")]
+    assert sorted(named) == sorted(kinds)
+    response = np.asarray(model(np.eye(20)[..., np.newaxis])).sum(2) > 0
+    name = "last" if kinds != ["global"] else "adaptive"
+    for neuron in range(response.shape[1]):
+        expected = np.flatnonzero(response[:, neuron]).tolist()
+        assert positions_seen(fields, name, [neuron]).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("conv", "groups"),
+    [
+        (layers.DepthwiseConv1D(3, name="first"), 4),
+        (layers.Conv1D(4, 3, groups=2, name="first"), 2),
+        (layers.Conv1D(4, 3, name="first"), 1),
+        (layers.SeparableConv1D(4, 3, name="first"), 1),
+    ],
+)
+def test_a_first_convolution_that_sees_letters_apart_is_noted(conv, groups):
+    inputs = keras.Input((20, 4))
+    x = layers.Conv1D(4, 3, groups=4, name="second")(conv(layers.ZeroPadding1D(1)(inputs)))
+    notes = read(keras.Model(inputs, x)).notes
+    assert len(notes) == (groups > 1)
+    assert all(
+        f"first reads the letters in {groups} groups: a filter of it sees {4 // groups} of" in n
+        for n in notes
+    )
+
+
 # --- several inputs ------------------------------------------------------------------------------------
 
 
@@ -292,6 +341,11 @@ def test_of_several_inputs_the_sequence_is_followed():
     assert graph.nodes == chain([Layer("conv", 3, name="conv"), Layer("conv", 5, name="last")]).nodes
     assert (graph.input_length, graph.ends) == (40, ("last",))
     assert graph.notes == ("of 3 inputs dna, (40, 4), is followed",)
+    strands = [keras.Input((40, 4), name=name) for name in ("forward", "backward")]
+    conv = layers.Conv1D(6, 3, name="conv")
+    graph = read(keras.Model(strands, layers.Add()([conv(strand) for strand in strands])))
+    assert [node.layer.name for node in graph.nodes] == ["conv"]
+    assert graph.notes == ("of 2 inputs forward, (40, 4), is followed",)
     other = keras.Model(inputs[::2], layers.Concatenate()([inputs[0], layers.Flatten()(inputs[2])]))
     with pytest.raises(ReceptiveError, match=r"found none of 2: decay \(8,\), bias \(38, 2\)$"):
         read(other)
@@ -636,13 +690,13 @@ def test_models_of_other_kinds_are_refused():
         def call(self, x):
             return x
 
-    first, two = keras.Input((20, 4), name="one"), keras.Input((20, 4), name="two")
+    first, two = keras.Input((20, 4), name="one"), keras.Input((30, 4), name="two")
     image = keras.Sequential([keras.Input((20, 20, 3)), layers.Dense(2)])
     for model, words in [
         (Own(), "expected a Sequential or functional Keras model, found Own"),
         (
-            keras.Model([first, two], layers.Add()([first, two])),
-            r"expected one input of one-hot DNA, found 2 of 2: one \(20, 4\), two \(20, 4\)",
+            keras.Model([first, two], layers.Concatenate()([layers.Flatten()(first), layers.Flatten()(two)])),
+            r"expected one input of one-hot DNA, found 2 of 2: one \(20, 4\), two \(30, 4\)",
         ),
         (image, r"expected an input of \(batch, positions, channels\), found \(None, 20, 20, 3\)"),
         (keras.Sequential([keras.Input((20, 4)), layers.Flatten()]), "no convolution or pooling"),

@@ -409,6 +409,69 @@ def test_holding_one_after_another_is_holding_each_in_a_pass_of_its_own(steps, p
         assert np.abs(scores - before).max() > 1e-4
 
 
+def two_strands(opset):
+    """A convolution of both strands by the same weights, and its maps; of an old set of operators."""
+    net = Network(shape=("N", 4, LENGTH))
+    weights, kept = net.weights(CHANNELS, 4, 5), []
+    turned = net.constant(np.eye(4)[::-1])
+    for strand in ("first", "other"):
+        x = "x" if strand == "first" else net.add("MatMul", reads=[turned, "x"], keep=False)
+        net.add("Conv", weights, reads=[x], name=strand)
+        kept += [net.add("Relu", name=f"{strand}-active")]
+        net.add("GlobalMaxPool", name=f"{strand}-max")
+    net.add("Sum", reads=["first-max.0", "other-max.0"])
+    net.add("Flatten")
+    net.add("MatMul", net.weights(CHANNELS, 2))
+    net.add("Sigmoid")
+    return net.model(outputs=[net.last], opset=opset), net.model(outputs=kept, opset=opset)
+
+
+@pytest.mark.parametrize("opset", [7, 8, 9, 13])
+def test_a_filter_whose_weights_are_used_twice_is_held_twice(opset):
+    model, scan = two_strands(opset)
+    data = Sequences(dna(), (dna()[:, :2, 0] > 0).astype(np.int8))
+    found = audit(model, data)
+    assert (found.layer, found.read_from) == ("first", "first-active")
+    X = data.X.swapaxes(1, 2).astype("f")
+    maps = [results(scan, X)[name] for name in ("first-active.0", "other-active.0")]
+    weights = np.array(
+        model.graph.initializer[-1].float_data
+        or np.frombuffer(model.graph.initializer[-1].raw_data, np.float32)
+    ).reshape(CHANNELS, 2)
+
+    def loss(maps):
+        scores = 1 / (1 + np.exp(-(sum(strand.max(2) for strand in maps) @ weights)))
+        return -np.log(np.where(data.Y > 0, scores, 1 - scores)).mean()
+
+    for index in range(CHANNELS):
+        held = [strand.copy() for strand in maps]
+        for strand in held:
+            strand[:, index] = maps[0][:, index].mean()
+        assert found.importance.loss_change[index] == pytest.approx(loss(held) - loss(maps), abs=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_ends_that_are_filled_are_padding_with_a_note(mode):
+    net = Network(shape=("N", 4, LENGTH))
+    net.add("Pad", net.constant([0, 0, 2, 0, 0, 2], np.int64), mode=mode, name="fill", keep=False)
+    net.add("Conv", net.weights(CHANNELS, 4, 5), name="first")
+    model = net.model()
+    graph = read(model)
+    assert [node.layer.kind for node in graph.nodes] == ["pad", "conv"]
+    (note,) = graph.notes
+    assert note.startswith(f"fill fills the ends with values of other positions ({mode})")
+    row = receptive_fields(graph, LENGTH).row("first")
+    base = np.random.default_rng(0).uniform(0.1, 1, (1, 4, LENGTH)).astype("f")
+    changed = np.repeat(base, LENGTH, axis=0)
+    changed[range(LENGTH), :, range(LENGTH)] += 1
+    moves = (results(model, changed)["first.0"] != results(model, base)["first.0"]).any(1)
+    inside = range(2, LENGTH - 2)  # neurons whose field is the sequence's own
+    for neuron in inside:
+        assert np.flatnonzero(moves[:, neuron]).tolist() == [
+            *range(row.start + neuron, row.start + neuron + 5)
+        ]
+
+
 # --- what others write
 
 
@@ -483,7 +546,6 @@ MOVED = (
     (op("Tile", [1, 1, 2], name="node"), "stretches"),
     (op("Slice", [-1], [-(2**31)], [2], [-1], name="node"), "turns the sequence around"),
     (op("Gather", [[0, 2]], axis=2, name="node"), "moves values"),
-    (op("Pad", [0, 0, 2, 0, 0, 2], mode="reflect", name="node"), "values of other positions"),
     (op("MaxPool", kernel_shape=[3], dilations=[2], name="node"), "gaps"),
     (op("Reshape", [0, 4, -1, 2], name="node"), "moves values"),
     (op("TopK", [5], axis=2, name="node", count=2), "moves values"),

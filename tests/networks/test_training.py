@@ -197,7 +197,7 @@ def test_the_same_program_trains_reads_and_audits_on_jax(small, tmp_path):
     """Of a backend, too, a run says which it was; ``tox -e jax`` has no TensorFlow."""
     assert find_spec("tensorflow") is None
     backend.configure()
-    plan = runs.plan(SMALL, small, RELEASED, 0, 2)
+    plan = runs.plan_run(SMALL, small, RELEASED, 0, 2)
     whole = runs.run(plan, small, tmp_path, keep=True)
     assert (whole.backend, whole.device, len(whole.loss)) == ("jax", "CPU", 2)
     motifs = read_meme(plan.folder(tmp_path) / "conv1.meme")

@@ -43,7 +43,7 @@ NAMES = [
 def test_the_seventeen_variants():
     assert list(VARIANTS) == NAMES
     rows = {cell.id: cell.variant for cell in published_numbers() if cell.id.startswith("T1-")}
-    assert {judgement.claim: judgement.name for judgement in VARIANTS.values() if judgement.claim} == rows
+    assert {network.claim: network.name for network in VARIANTS.values() if network.claim} == rows
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from receptive.motifs import tomtom
 from receptive.motifs.jaspar import database, relevant_ids
 from receptive.motifs.meme import read_meme
 from receptive.networks.variants import parameters, variant
-from receptive.protocols import AGAIN, PAPER, PROTOCOLS, READING, RELEASED, Protocol, task_fields
+from receptive.protocols import CONTROL_READING, PAPER, PROTOCOLS, READING, RELEASED, Protocol, task_fields
 from receptive.replication import runs, targets, workers
 from receptive.tasks import registry
 from receptive.tasks.dataset import Dataset
@@ -232,7 +232,7 @@ def test_the_stored_matches_of_a_run_are_those_of_its_stored_filters(folder):
 def test_readings_that_are_compared_are_of_the_same_weights():
     """Weights are not stored; the losses of all epochs and the scores tell as well.
 
-    ``released`` has trials of other machines, which round otherwise: ``AGAIN`` stands for it.
+    ``released`` has trials of other machines, which round otherwise: ``CONTROL_READING`` stands for it.
     """
     trainings = {}
     for record in (load(folder).record() for folder in FOLDERS):
@@ -244,7 +244,9 @@ def test_readings_that_are_compared_are_of_the_same_weights():
             assert other["metrics"] == first["metrics"], other["protocol"]
         group = [first, *others]
         read_otherwise = any(READING & protocol_of(name).differences(RELEASED).keys() for name in group)
-        assert not read_otherwise or {AGAIN.name, PAPER.name} & {entry["protocol"] for entry in group}
+        assert not read_otherwise or {CONTROL_READING.name, PAPER.name} & {
+            entry["protocol"] for entry in group
+        }
 
 
 def test_the_pinned_packages_are_those_that_made_the_runs():

@@ -20,7 +20,16 @@ from receptive.motifs.motif import Motif, trim
 from receptive.networks import filters, training
 from receptive.networks.training import metrics, predict, train
 from receptive.networks.variants import VARIANTS, variant
-from receptive.protocols import ADDED, PAPER, PROTOCOLS, READING, RELEASED, Protocol, protocol, reread
+from receptive.protocols import (
+    ADDED,
+    PAPER,
+    PROTOCOLS,
+    READING,
+    RELEASED,
+    Protocol,
+    protocol,
+    with_other_reading,
+)
 from receptive.replication import runs
 from receptive.tasks import dataset
 
@@ -138,7 +147,7 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
     """Only its key says that other code made it; a key that fits no recipe is a damaged record."""
     folder = store / "synthetic" / "cnn-25" / "released" / "trial-0"
     record = runs.load(folder).record()
-    plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
+    plan = runs.plan_run(CNN_25, small, RELEASED, 0, 2)
     assert record["recipe"] == runs.RECIPE
     assert record["key"] == plan.key
     assert record["begin"] <= record["end"] <= runs.now()
@@ -155,7 +164,7 @@ def test_a_run_of_an_older_recipe_is_the_same_trial(tmp_path, store, small):
 def test_keeping_weights_and_first_layers_changes_nothing_else(eagerly, tmp_path, store, small):
     import keras
 
-    plan = runs.plan(CNN_25, small, RELEASED, 0, 2)
+    plan = runs.plan_run(CNN_25, small, RELEASED, 0, 2)
     kept = runs.run(plan, small, tmp_path, keep=True).record()
     plain = runs.load(store / "synthetic" / "cnn-25" / "released" / "trial-0").record()
     for part in ("history", "metrics", "filters", "key"):
@@ -218,7 +227,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(eagerly, small, tmp_
     trained = []
     train = training.train
     monkeypatch.setattr(training, "train", lambda *args: trained.append(train(*args)) or trained[0])
-    wanted = runs.plan(replace(CNN_25, filters=(5, 6), units=8), small, PROTOCOLS[name], 0, 1)
+    wanted = runs.plan_run(replace(CNN_25, filters=(5, 6), units=8), small, PROTOCOLS[name], 0, 1)
     record = runs.run(wanted, small, tmp_path).record()
     model = trained[0].model
     assert record["metrics"] == {
@@ -242,7 +251,7 @@ def test_a_run_holds_what_its_network_gives_on_the_test_set(eagerly, small, tmp_
 
 
 def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
-    wanted = runs.plan(CNN_25, small, RELEASED, 0, 2)
+    wanted = runs.plan_run(CNN_25, small, RELEASED, 0, 2)
     first = runs.find_run(wanted, store)
     monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained again"))
     assert runs.run(wanted, small, store) == first
@@ -250,13 +259,13 @@ def test_a_finished_run_is_not_repeated(store, small, monkeypatch):
 
 def test_another_run_in_its_place_is_not_overwritten_unless_asked(eagerly, store, small, tmp_path):
     for wanted, part in (
-        (runs.plan(CNN_25, small, RELEASED, 0, 3), "epochs"),
-        (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), data_sha256="0"), "data_sha256"),
-        (replace(runs.plan(CNN_25, small, RELEASED, 0, 2), classes=("MAX", "SP1")), "classes"),
+        (runs.plan_run(CNN_25, small, RELEASED, 0, 3), "epochs"),
+        (replace(runs.plan_run(CNN_25, small, RELEASED, 0, 2), data_sha256="0"), "data_sha256"),
+        (replace(runs.plan_run(CNN_25, small, RELEASED, 0, 2), classes=("MAX", "SP1")), "classes"),
     ):
         with pytest.raises(ReceptiveError, match=f"holds another run .it differs in {part}."):
             runs.run(wanted, small, store)
-    plan = runs.plan(SMALL, small, RELEASED, 0, 1)
+    plan = runs.plan_run(SMALL, small, RELEASED, 0, 1)
     put_run(tmp_path, replace(make_run(), plan=plan))
     other = replace(plan, epochs=2)
     record = runs.run(other, small, tmp_path, replace=True)
@@ -266,20 +275,22 @@ def test_another_run_in_its_place_is_not_overwritten_unless_asked(eagerly, store
 
 
 def test_a_run_that_somebody_stored_meanwhile_is_taken(eagerly, small, tmp_path):
-    plan = runs.plan(SMALL, small, RELEASED, 0, 1)
+    plan = runs.plan_run(SMALL, small, RELEASED, 0, 1)
     theirs = []
 
     def meanwhile(_epoch, _losses):
         put_run(tmp_path, replace(make_run(), plan=plan))
         theirs.append(runs.find_run(plan, tmp_path))
 
-    ours = runs.run_readings([plan, replace(plan, protocol=reread(RELEASED))], small, tmp_path, meanwhile)
+    ours = runs.run_readings(
+        [plan, replace(plan, protocol=with_other_reading(RELEASED))], small, tmp_path, meanwhile
+    )
     assert ours[0] == theirs[0]
-    assert runs.find_run(replace(plan, protocol=reread(RELEASED)), tmp_path) == ours[1]
+    assert runs.find_run(replace(plan, protocol=with_other_reading(RELEASED)), tmp_path) == ours[1]
 
 
 def test_a_failed_run_leaves_nothing(eagerly, small, tmp_path, monkeypatch):
-    plan = runs.plan(SMALL, small, RELEASED, 0, 3)
+    plan = runs.plan_run(SMALL, small, RELEASED, 0, 3)
 
     def interrupted(epoch, losses):
         raise KeyboardInterrupt
@@ -301,19 +312,19 @@ def test_an_unwritable_store_is_refused_before_training(small, tmp_path, monkeyp
     (tmp_path / "file").touch()
     monkeypatch.setattr(training, "train", lambda *_: pytest.fail("trained"))
     with pytest.raises(ReceptiveError, match=r"cannot write .*file"):
-        runs.run(runs.plan(CNN_25, small, RELEASED), small, tmp_path / "file")
+        runs.run(runs.plan_run(CNN_25, small, RELEASED), small, tmp_path / "file")
 
 
 @pytest.mark.claim("DEEP-2")
 def test_deeper_layers_are_read_where_no_pooling_is_below(eagerly, small, tmp_path):
     network = replace(variant("cnn-1-1-100"), filters=(3, 4, 5), units=8)
-    record = runs.run(runs.plan(network, small, PAPER, 0, 1), small, tmp_path).record()
+    record = runs.run(runs.plan_run(network, small, PAPER, 0, 1), small, tmp_path).record()
     assert {layer: document["n"] for layer, document in record["filters"].items()} == {
         "conv1": 3,
         "conv2": 4,
         "conv3": 5,
     }
-    folder = runs.plan(network, small, PAPER, 0, 1).folder(tmp_path)
+    folder = runs.plan_run(network, small, PAPER, 0, 1).folder(tmp_path)
     widths = {layer: runs.stored_matches(folder, layer)[0][0].width for layer in record["filters"]}
     assert widths == {"conv1": 19, "conv2": 23, "conv3": 27}
 
@@ -327,7 +338,7 @@ def blind(protocol, fields):
 def test_how_filters_are_read_has_no_part_in_training_and_all_else_none_in_reading(eagerly, small, tmp_path):
     network = SMALL
     model = train(network, small, blind(RELEASED, READING), 0, 1).model
-    again = train(network, small, reread(RELEASED), 0, 1).model
+    again = train(network, small, with_other_reading(RELEASED), 0, 1).model
     for first, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(first, other)
     for whole in PROTOCOLS.values():
@@ -357,8 +368,8 @@ def test_one_training_serves_several_readings(eagerly, small, tmp_path, monkeypa
     trained = []
     alone = training.train
     monkeypatch.setattr(training, "train", lambda *args: trained.append(args) or alone(*args))
-    protocols = [RELEASED, protocol("released", threshold=0.7), reread(RELEASED)]
-    wanted = [runs.plan(SMALL, small, protocol, 0, 1) for protocol in protocols]
+    protocols = [RELEASED, protocol("released", threshold=0.7), with_other_reading(RELEASED)]
+    wanted = [runs.plan_run(SMALL, small, protocol, 0, 1) for protocol in protocols]
     runs.run(wanted[0], small, tmp_path / "both")
     kept = (wanted[0].folder(tmp_path / "both") / "run.json").stat().st_mtime_ns
     records = runs.run_readings(wanted, small, tmp_path / "both")
@@ -404,13 +415,13 @@ def test_what_is_no_run_is_refused(tmp_path, content, message):
 )
 def test_impossible_plans_are_refused(small, values, message):
     with pytest.raises(UsageError, match=message):
-        runs.plan(CNN_25, small, RELEASED, *values)
+        runs.plan_run(CNN_25, small, RELEASED, *values)
 
 
 def test_sequences_too_short_for_the_network_are_refused(small):
     short = replace(small, train=replace(small.train, X=small.train.X[:, :60]))
     with pytest.raises(UsageError, match="pool4"):
-        runs.plan(CNN_25, short, RELEASED)
+        runs.plan_run(CNN_25, short, RELEASED)
 
 
 def test_best_hits_are_those_of_the_matches(tmp_path):

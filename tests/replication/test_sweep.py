@@ -28,7 +28,7 @@ from receptive.cli.replicate import board
 from receptive.errors import ReceptiveError, UsageError
 from receptive.evidence import claims
 from receptive.networks.variants import SMALL_CNN_50_2, VARIANTS
-from receptive.protocols import ABLATED, AGAIN, PAPER, READING, RELEASED, ablations
+from receptive.protocols import ABLATED, CONTROL_READING, PAPER, READING, RELEASED, ablations
 from receptive.replication import runs, sweep, targets, workers
 from receptive.tasks import chipseq, dataset, registry
 
@@ -506,7 +506,7 @@ def test_ablations_train_once_for_all_readings(small):
         changed = [plan.protocol.differences(RELEASED).keys() - READING for plan in group]
         assert all(changed_ == changed[0] for changed_ in changed)
         # What is read otherwise has the released reading of the same weights beside it.
-        assert changed[0] or AGAIN in {plan.protocol for plan in group}
+        assert changed[0] or CONTROL_READING in {plan.protocol for plan in group}
     training_switches = {field for field in ABLATED if field not in READING}
     assert len(groups) == 3 * (2 * (1 + len(training_switches)) + 1 + 1)
 

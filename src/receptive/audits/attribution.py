@@ -24,8 +24,8 @@ from receptive.motifs.motif import Motif
 from receptive.networks import filters
 from receptive.protocols import RELEASED, Protocol
 
-Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""From one-hot sequences (n, L, 4) to a network's outputs (n, C)."""
+Run = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.float32]]
+"""From one-hot sequences (n, L, 4), and of which of those to be mutated each is (n,), to outputs (n, C)."""
 
 WORK = 300_000_000
 """Positions of mutated sequences that a network is run on unless more are asked for."""
@@ -142,9 +142,9 @@ def mutagenesis(run: Run, X: NDArray[np.uint8]) -> Iterator[NDArray[np.float32]]
         Of each sequence, (L, 4, C): the outputs with that letter there, less the mean over the four letters;
         0 where the sequence's own letter is unknown.
     """
-    for sequence in X:
+    for row, sequence in enumerate(X):
         changed, position, letter = mutants(sequence)
-        outputs = run(changed)
+        outputs = run(changed, np.full(len(changed), row))
         scores = np.empty((*sequence.shape, outputs.shape[1]), np.float32)
         scores[np.arange(len(sequence)), sequence.argmax(1)] = outputs[0]
         scores[position, letter] = outputs[1:]
@@ -259,11 +259,11 @@ def effects(
     """
     if not len(X):
         raise ReceptiveError("--attributions: found no sequence with a label of 1")
-    outputs = run(X)
+    outputs = run(X, np.arange(len(X)))
     if not np.isfinite(outputs).all():
         raise ReceptiveError("the model's outputs are not all finite numbers")
     likely = bool(outputs.min() >= 0 and outputs.max() <= 1)
-    scaled: Run = (lambda X: logits(run(X))) if likely else run
+    scaled: Run = (lambda X, rows: logits(run(X, rows))) if likely else run
     chosen, tick, values = choose_outputs(Y, outputs), ticks(len(X)), []
     for scores, columns in zip(mutagenesis(scaled, X), chosen, strict=True):
         values.append(scores[..., columns].transpose(2, 0, 1))

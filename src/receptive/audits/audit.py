@@ -211,26 +211,29 @@ def audit(
     network = live(model, data.X.shape[1], passthrough)
     shape, graph = _input_shape(network), network.graph
     _check_input(shape, graph, data.X.shape[1])
+    data, zeros = _feed_others(network, data)
     fields = receptive_fields(graph, data.X.shape[1])
     row = _convolution(fields, layer)
     relevant = relevant_ids(data.classes, motifs=targets)
     protocol = replace(protocol, window=None)
-    seen = {"shuffled": shuffle.dinucleotides(data.X, seed=0), "given": data.X}
+    seen = {"shuffled": replace(data, X=shuffle.dinucleotides(data.X, seed=0)), "given": data}
 
-    def listen(X: NDArray[np.uint8], name: str) -> Probe:
+    def listen(data: Sequences, name: str) -> Probe:
         place, _, axis = network.activation(name)
+        shared = tuple(network.activation(call)[0] for call in network.calls(name) if call != name)
+        X = data.X
         given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
         given = given.swapaxes(1, 2) if graph.turned else given
         sizes = [X.shape[1] if size is None else size for size in shape[1:]]
-        return Probe(network, place, given.reshape(len(X), *sizes), axis)
+        return Probe(network, place, given.reshape(len(X), *sizes), axis, tuple(data.others.values()), shared)
 
     def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> LayerAudit:
         place, function, _ = network.activation(row.name)
         rectified = function in RECTIFIED
         rest = np.float32(0) if rectified or levels is None else levels.mean
 
-        def scan(X: NDArray[np.uint8]) -> Iterator[tuple[int, NDArray[np.float32]]]:
-            for first, maps in listen(X, row.name).maps():
+        def scan(data: Sequences) -> Iterator[tuple[int, NDArray[np.float32]]]:
+            for first, maps in listen(data, row.name).maps():
                 if maps.shape[1] != row.length:
                     raise ReceptiveError(
                         f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it "
@@ -240,8 +243,8 @@ def audit(
             tick()
 
         window, readings = Window(row.size, -row.start, row.jump), {}
-        for which, X in seen.items():
-            reading = filters.read_maps(row.name, partial(scan, X), X, protocol, window)
+        for which, part in seen.items():
+            reading = filters.read_maps(row.name, partial(scan, part), part.X, protocol, window)
             kept = filters.trim_all(reading.motifs, protocol)
             readings[which] = reading, kept, tomtom.match(kept, targets, threshold)
         (reading, kept, matches), (chance, _, chance_matches) = readings["given"], readings["shuffled"]
@@ -261,10 +264,11 @@ def audit(
             ),
         )
 
-    missing = "the sequences have no labels" if data.Y is None else label_mismatch(network, data.Y)
+    first = listen(data, row.name)
+    missing = "the sequences have no labels" if data.Y is None else label_mismatch(first, data.Y)
     needless = network.activation(row.name)[1] in RECTIFIED and bool(missing)
     tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
-    levels = None if needless else listen(data.X, row.name).levels()
+    levels = None if needless else first.levels()
     tick(not needless)
     layer_audit, predictions = read(row, levels, tick), prediction.predict(fields)
 
@@ -275,12 +279,12 @@ def audit(
         needless = network.activation(below.name)[1] in RECTIFIED
         tick = _ticks(progress, f"passes: reading {below.name}", 5 - needless)
         tick(not needless)
-        deeper = read(below, None if needless else listen(data.X, below.name).levels(), tick)
+        deeper = read(below, None if needless else listen(data, below.name).levels(), tick)
 
     importance: Importance | str = missing
     if levels is not None and data.Y is not None and not missing:
         part = sample(data, enough(len(levels.mean), data.X.shape[1]) if held is None else held)
-        probe = listen(part.X, row.name)
+        probe = listen(part, row.name)
         steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
         tick = _ticks(progress, "batches: holding filters", steps)
         try:
@@ -289,9 +293,10 @@ def audit(
             importance = str(error)
     mutated = None
     if attributions is not None:
-        part = sample(data if missing else _select_labelled(data), attributions)
+        labelled = data if missing else data.take(np.any(cast(NDArray[np.int8], data.Y) > 0, axis=1))
+        part = sample(labelled, attributions)
         acting = effects(
-            lambda X: listen(X, row.name).scores(),
+            lambda X, rows: listen(replace(part.take(rows), X=X), row.name).scores(),
             part.X,
             None if missing else part.Y,
             partial(_ticks, progress, "sequences: mutating letters"),
@@ -309,14 +314,8 @@ def audit(
         deeper=deeper,
         attributions=mutated,
         distributed=_advise(why, row, below, mutated),
-        notes=(*_notes(fields, row), *graph.notes),
+        notes=(*_notes(fields, row), *graph.notes, *zeros),
     )
-
-
-def _select_labelled(data: Sequences) -> Sequences:
-    """Return the sequences with a label of 1."""
-    rows = (cast(NDArray[np.int8], data.Y) > 0).any(1)
-    return replace(data, X=data.X[rows], Y=cast(NDArray[np.int8], data.Y)[rows])
 
 
 PARTS = 1 / 3
@@ -393,15 +392,29 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     return row
 
 
+def _feed_others(model: Model, data: Sequences) -> tuple[Sequences, list[str]]:
+    """Return the sequences with an array for each other input of a model, in its order; and a note on zeros.
+
+    Raises:
+        UsageError: an array is of another shape than its input.
+    """
+    inputs, fed, missing = [*model.inputs], dict[str, NDArray[Any]](), list[str]()
+    del inputs[model.sequence]
+    for name, shape in inputs:
+        sizes = [data.X.shape[1] if size is None else size for size in shape[1:]]
+        missing += [] if name in data.others else [name]
+        fed[name] = np.asarray(data.others.get(name, np.zeros((len(data.X), *sizes), np.float32)))
+        if fed[name].shape != (len(data.X), *sizes):
+            raise UsageError(
+                f"input {name}: expected an array of {(len(data.X), *sizes)}, found {fed[name].shape}"
+            )
+    held = f"given 0 for {', '.join(missing)}: what is said of filters, and of what matters, holds for that"
+    return replace(data, others=fed), [held] if missing else []
+
+
 def _input_shape(model: Model) -> Shape:
-    """Return the shape of a model's one input; refuse what cannot be one-hot DNA."""
-    shapes = model.inputs
-    if len(shapes) > 1:
-        raise ReceptiveError(
-            f"the model has {len(shapes)} inputs, {', '.join(map(str, shapes))}: an audit feeds sequences "
-            "and nothing else, and filters read with made-up values elsewhere would say little"
-        )
-    (shape,) = shapes
+    """Return the shape of the input of a model that is the sequence; refuse what cannot be one-hot DNA."""
+    _, shape = model.inputs[model.sequence]
     sizes = [size for size in shape[1:] if size != 1]
     if not ((len(sizes) == 2 and 4 in sizes) or (len(sizes) == 1 and (sizes[0] or 1) % 4 == 0)):
         raise ReceptiveError(

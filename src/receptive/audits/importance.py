@@ -106,7 +106,7 @@ def measure(
     scores = probe.scores()
     if not np.isfinite(scores).all():
         raise ReceptiveError("the model's outputs are not all finite numbers")
-    name, loss = _loss(probe.model, Y, scores)
+    name, loss = _loss(probe.model, Y, scores, len(probe.outputs()) == 1)
     before = _score(loss(Y, scores), aurocs(Y, scores))
     changes = np.tile(before.values - before.values, (len(levels.mean), 1))
     errors = changes.copy()
@@ -183,17 +183,23 @@ def _score(losses: NDArray[np.floating[Any]], areas: Score) -> Score:
     )
 
 
-def label_mismatch(model: Model, Y: NDArray[np.int8]) -> str:
+def label_mismatch(probe: Probe, Y: NDArray[np.int8]) -> str:
     """Say why labels cannot be those of the model's outputs; "" if they can."""
-    shapes = model.outputs
-    if any(len(shape) != 2 for shape in shapes):
-        return f"the model's outputs {', '.join(map(str, shapes))} are not one number for each label"
-    count = sum(shape[1] or 0 for shape in shapes)
+    shapes = [output.shape[1:] for output in probe.outputs()]
+    if any(len(shape) > 1 for shape in shapes):
+        return f"the model's outputs, {', '.join(map(str, shapes))}, are not one number for each label"
+    count = sum(sum(shape) if shape else 1 for shape in shapes)
     return "" if count == Y.shape[1] else f"the model has {count} outputs, the data have {Y.shape[1]} labels"
 
 
-def _loss(model: Model, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tuple[str, Loss]:
+def _loss(model: Model, Y: NDArray[np.int8], scores: NDArray[np.float32], single: bool) -> tuple[str, Loss]:
     """Choose the loss to measure importance in, and name it: the model's own, or one for its outputs.
+
+    Args:
+        model: the model.
+        Y: the labels (N, C).
+        scores: its outputs (N, C), side by side.
+        single: whether they are of one output.
 
     Raises:
         ReceptiveError: some labels are not measured, and the outputs are no probabilities of labels.
@@ -207,7 +213,7 @@ def _loss(model: Model, Y: NDArray[np.int8], scores: NDArray[np.float32]) -> tup
         pass
     if scores.min() < 0 or scores.max() > 1:
         name, function = "mean squared error, as outputs are not between 0 and 1", _squared_error
-    elif scores.shape[1] > 1 and len(model.outputs) == 1 and np.allclose(scores.sum(1), 1, atol=1e-3):
+    elif scores.shape[1] > 1 and single and np.allclose(scores.sum(1), 1, atol=1e-3):
         name, function = "categorical cross-entropy, as outputs sum to 1", _categorical
     else:
         return "binary cross-entropy over the measured labels, as outputs are between 0 and 1", _binary

@@ -1,7 +1,9 @@
 """The sequences to audit a model on, and their labels."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,11 +22,18 @@ class Sequences:
         X: one-hot sequences, uint8 (N, L, 4) in the order A, C, G, T; a position of zeros is unknown.
         Y: labels, int8 (N, C): 1, 0 or -1 (not measured); ``None`` if there are none.
         classes: the C names of the labels.
+        others: what a model's other inputs are given, (N, …), by their names.
     """
 
     X: NDArray[np.uint8]
     Y: NDArray[np.int8] | None = None
     classes: tuple[str, ...] = ()
+    others: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def take(self, rows: Any) -> "Sequences":
+        """Return some of the sequences, by their indices or a mask (N,)."""
+        others = {name: array[rows] for name, array in self.others.items()}
+        return Sequences(self.X[rows], None if self.Y is None else self.Y[rows], self.classes, others)
 
 
 def sequences(path: Path | str, table: Path | str | None = None, split: str | None = None) -> Sequences:
@@ -46,7 +55,7 @@ def sequences(path: Path | str, table: Path | str | None = None, split: str | No
         if split not in (None, *dataset.SPLITS):
             raise UsageError(f"--split {split}: expected one of {', '.join(dataset.SPLITS)}")
         part, classes = dataset.read_split(path, split or "test")
-        return Sequences(part.X, part.Y, classes)
+        return Sequences(part.X, part.Y, classes, dataset.read_others(path, split or "test"))
     names, X = fasta.read(path)
     if split is not None:
         raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")
@@ -70,5 +79,4 @@ def regions(
 
 def sample(data: Sequences, count: int) -> Sequences:
     """Draw some of the sequences, always the same ones; all if there are not as many."""
-    rows = np.sort(np.random.default_rng(0).permutation(len(data.X))[:count])
-    return replace(data, X=data.X[rows], Y=None if data.Y is None else data.Y[rows])
+    return data.take(np.sort(np.random.default_rng(0).permutation(len(data.X))[:count]))

@@ -84,7 +84,7 @@ def text(report: "Report") -> str:
         lines += [f"Control: {name}", "", table(*chipseq_table(report.networks[name])), ""]
     for claim in report.claims:
         judgement = claim.judgement
-        said = f"{claim.id}: {claim.verdict}. {judgement.claim.statement}"
+        said = f"{claim.id}: {claim.verdict}. {judgement.criterion.statement}"
         lines.append(fill(said, 110, subsequent_indent="  "))
         if special := words(judgement.task):
             lines.append(f"  {special}")

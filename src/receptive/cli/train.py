@@ -127,7 +127,7 @@ def train(
     chosen = switch_protocol(protocol, switches)
     network = look_up(variant or "", chosen, name)
     dataset = registry.load(data, task, chosen)
-    wanted = runs.plan(network, dataset, chosen, trial, epochs)
+    wanted = runs.plan_run(network, dataset, chosen, trial, epochs)
     sweep.tidy(store)
     trained = None if replace else runs.find_run(wanted, store)
     if trained:

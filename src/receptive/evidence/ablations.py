@@ -15,7 +15,15 @@ from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, combine_trials, sample
 from receptive.evidence.verdicts import Comparison, compare
-from receptive.protocols import AGAIN, DISCREPANCIES, PAPER, READING, RELEASED, Protocol, reread
+from receptive.protocols import (
+    CONTROL_READING,
+    DISCREPANCIES,
+    PAPER,
+    READING,
+    RELEASED,
+    Protocol,
+    with_other_reading,
+)
 from receptive.replication.targets import ABLATIONS
 
 COLUMNS = ("auroc", "jaspar", "relevant")
@@ -36,7 +44,7 @@ class Row:
         values: for every column of :data:`COLUMNS` the number of each trial, for conv1.
         differences: from ``released``, with 95% intervals: Welch's, or, where the protocols differ only in
             how filters are read, that of the differences, trial by trial, from the released reading of the
-            same weights (``AGAIN``). ``None`` with fewer than three trials of either.
+            same weights (``CONTROL_READING``). ``None`` with fewer than three trials of either.
     """
 
     variant: str
@@ -83,11 +91,11 @@ def rows(store: Path | str, pairs: Sequence[tuple[str, Protocol]]) -> tuple[Row,
     Raises:
         ReceptiveError: the store is missing, or a run is damaged.
     """
-    wanted = {RELEASED, AGAIN, *(protocol for _, protocol in pairs)}
+    wanted = {RELEASED, CONTROL_READING, *(protocol for _, protocol in pairs)}
     held = {protocol: measured.read_results(store, protocol.name) for protocol in wanted}
     compared = []
     for variant, protocol in pairs:
-        values, again = _values(held[protocol], variant), _values(held[AGAIN], variant)
+        values, again = _values(held[protocol], variant), _values(held[CONTROL_READING], variant)
         if protocol == RELEASED:
             differences = dict.fromkeys(COLUMNS)
         elif (switched := protocol.differences(RELEASED).keys()) and switched <= READING:
@@ -126,7 +134,7 @@ def read(store: Path | str) -> Switches:
         variant: (RELEASED, *own, *((PAPER,) if variant in BY_THE_PAPER else ()))
         for variant, own in ABLATIONS.items()
     }
-    whole = dict.fromkeys(BY_THE_PAPER, (RELEASED, PAPER, reread(PAPER)))
+    whole = dict.fromkeys(BY_THE_PAPER, (RELEASED, PAPER, with_other_reading(PAPER)))
     return Switches(
         *(
             rows(
@@ -142,7 +150,7 @@ def in_words(row: Row) -> str:
     protocol = row.protocol
     if protocol.base == PAPER.name:
         return "paper, read as released" if protocol.suffix else "paper"
-    if row.switches.keys() == reread(RELEASED).differences(RELEASED).keys():
+    if row.switches.keys() == with_other_reading(RELEASED).differences(RELEASED).keys():
         return "read as paper"
     return (protocol.suffix if row.switches else protocol.name).replace("+", ", ")
 
@@ -160,7 +168,7 @@ def explain(comparison: Comparison, switched: Sequence[Row]) -> list[str]:
     """
     variant, layer, column = comparison.cell.key
     own = [row for row in switched if row.variant == variant]
-    again = {_verdict(row, column) for row in own if row.protocol == AGAIN}
+    again = {_verdict(row, column) for row in own if row.protocol == CONTROL_READING}
     return [
         discrepancy
         for row in own

@@ -13,7 +13,7 @@ from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import CLEAR, HALF, above, below, closest, exceeds, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval
-from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
+from receptive.evidence.verdicts import Criterion, Evidence, Rule, explain_failures
 from receptive.networks.variants import SMALL
 from receptive.replication import targets
 from receptive.theory.assembly import MIXED
@@ -134,8 +134,10 @@ def _keys(column: str, names: Iterable[str], *endings: str) -> tuple[Quantity, .
     return tuple(key(name + ending, column) for name in names for ending in endings or ("",))
 
 
-def _claim(name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS) -> Claim:
-    return Claim(name, rule, tuple(chain(*needs)), (on,), least, explain_failures(rule))
+def _claim(
+    name: str, rule: Rule, *needs: tuple[Quantity, ...], on: str, least: int = LEAST_TRIALS
+) -> Criterion:
+    return Criterion(name, rule, tuple(chain(*needs)), (on,), least, explain_failures(rule))
 
 
 CLAIMS = (

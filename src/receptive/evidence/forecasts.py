@@ -21,7 +21,7 @@ from receptive.evidence.measured import Results
 from receptive.evidence.predictions import fit_points
 from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, bootstrap, sample, spearman
-from receptive.evidence.verdicts import Claim, Evidence
+from receptive.evidence.verdicts import Criterion, Evidence
 from receptive.networks.filters import readable
 from receptive.networks.variants import DEPTH, REGISTERED, SECOND, SISTERS, VARIANTS, Variant
 from receptive.protocols import ACTIVATIONS
@@ -441,8 +441,8 @@ def _claim(
     on: str = "synthetic",
     least: int = LEAST_TRIALS,
     most_missing: int = 0,
-) -> Claim:
-    return Claim(
+) -> Criterion:
+    return Criterion(
         name,
         lambda results: judge(compare(networks, results)),
         tuple(key(network.name, "relevant") for network in networks),

@@ -43,7 +43,7 @@ NAME = re.compile(r"(?<![\w/-])(?:[a-z-]+/)?cnn\d*(?:-\w+)*(?:\+\w+=[\w.,-]*\w)*
 """A network in a text as results name it."""
 
 
-def switched(switches: str) -> str:
+def switches_in_words(switches: str) -> str:
     """Say what a protocol switches; ``+l2=0.0`` is ``no L2``."""
     switches = switches.removeprefix("+")
     plain = ", ".join(switch.replace("_", " ").replace("=", " ") for switch in switches.split("+"))
@@ -65,17 +65,17 @@ def label(name: str, task: str = "") -> str:
     """
     before, _, rest = name.rpartition("/")
     network, _, switches = rest.partition("+")
-    told = f" ({switched(switches)})" if switches else ""
+    told = f" ({switches_in_words(switches)})" if switches else ""
     where = (
         TASKS.get(before) or TASKS.get(f"synthetic-{before}") or TASKS.get(task, f"on {task}" if task else "")
     )
     return " ".join(filter(None, [re.sub("^cnn", "CNN", network) + told, where]))
 
 
-def labelled(text: str) -> str:
+def label_networks(text: str) -> str:
     """Write every network that a text names by its label.
 
-    >>> labelled("cnn-2+activation=exponential relevant − cnn-2 relevant")
+    >>> label_networks("cnn-2+activation=exponential relevant − cnn-2 relevant")
     'CNN-2 (exponential) relevant − CNN-2 relevant'
     """
     return NAME.sub(lambda name: label(name[0]), text)

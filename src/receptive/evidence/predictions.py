@@ -19,7 +19,7 @@ from receptive.evidence.claims import Cell
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import HALF, key
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample, bootstrap, sample, spearman
-from receptive.evidence.verdicts import Claim, Evidence
+from receptive.evidence.verdicts import Criterion, Evidence
 from receptive.networks.variants import REGISTERED, VARIANTS, Variant
 from receptive.tasks.synthetic import LENGTH
 from receptive.theory import assembly
@@ -315,7 +315,7 @@ def _they_come_true(results: Results) -> Iterator[Evidence]:
     yield Evidence("share of networks in the predicted class", hits, "above", HALF)
 
 
-CLAIM = Claim(
+CLAIM = Criterion(
     "ASM-3",
     _they_come_true,
     tuple(key(name, "relevant") for name in REGISTERED),

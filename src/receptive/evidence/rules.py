@@ -11,7 +11,7 @@ from receptive.evidence import claims
 from receptive.evidence.claims import Quantity
 from receptive.evidence.measured import SCORES, Results, name_quantity
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, combine_trials, contrast, sample
-from receptive.evidence.verdicts import Claim, Evidence, Rule, explain_failures
+from receptive.evidence.verdicts import Criterion, Evidence, Rule, explain_failures
 from receptive.networks.variants import LARGE, NUMBERS, SMALL, VARIANTS
 from receptive.tasks.registry import IN_VIVO as REAL
 
@@ -262,26 +262,30 @@ def _layers(variant: str, *layers: str) -> tuple[Quantity, ...]:
 
 
 CLAIMS = (
-    Claim("POOL-1", pool_1, _keys("auroc", *TABLE_1)),
-    Claim("POOL-2", pool_2, _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE)),
-    Claim("POOL-3", pool_3, _keys("jaspar", *SMALL) + _keys("relevant", *SMALL)),
-    Claim("POOL-4", pool_4, _keys("relevant", *LARGE)),
-    Claim("NUM-1", num_1, _keys("relevant", *NUMBERS)),
-    Claim("SIZE-1", size_1, _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25")),
-    Claim("SIZE-2", size_2, _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2")),
-    Claim("SIZE-3", size_3, _keys("auroc", "cnn9-25", "cnn-25"), why=explain_failures(size_3)),
-    Claim(
+    Criterion("POOL-1", pool_1, _keys("auroc", *TABLE_1)),
+    Criterion("POOL-2", pool_2, _keys("jaspar", *SMALL, *LARGE) + _keys("relevant", *SMALL, *LARGE)),
+    Criterion("POOL-3", pool_3, _keys("jaspar", *SMALL) + _keys("relevant", *SMALL)),
+    Criterion("POOL-4", pool_4, _keys("relevant", *LARGE)),
+    Criterion("NUM-1", num_1, _keys("relevant", *NUMBERS)),
+    Criterion(
+        "SIZE-1", size_1, _keys("jaspar", "cnn9-4", "cnn9-25") + _keys("relevant", "cnn9-4", "cnn9-25")
+    ),
+    Criterion("SIZE-2", size_2, _keys("auroc", "cnn3-50", "cnn3-2", "cnn-2")),
+    Criterion("SIZE-3", size_3, _keys("auroc", "cnn9-25", "cnn-25"), why=explain_failures(size_3)),
+    Criterion(
         "STRIDE-1",
         whole_although_cnn_2_is_not("cnn-50-2"),
         _keys("jaspar", "cnn-50-2", "cnn-2") + _keys("relevant", "cnn-50-2", "cnn-2"),
     ),
-    Claim(
+    Criterion(
         "DEEP-1",
         whole_although_cnn_2_is_not("cnn19-1-2"),
         _keys("jaspar", "cnn19-1-2", "cnn-2") + _keys("relevant", "cnn19-1-2", "cnn-2"),
     ),
-    Claim("DEEP-2", whole_only_in_the_last("cnn-1", "conv1", "conv2"), _layers("cnn-1", "conv1", "conv2")),
-    Claim(
+    Criterion(
+        "DEEP-2", whole_only_in_the_last("cnn-1", "conv1", "conv2"), _layers("cnn-1", "conv1", "conv2")
+    ),
+    Criterion(
         "DEEP-3",
         whole_only_in_the_last("cnn-1-1-100", "conv1", "conv2", "conv3"),
         _layers("cnn-1-1-100", "conv1", "conv2", "conv3"),
@@ -290,8 +294,8 @@ CLAIMS = (
 """The claims that the synthetic runs decide, in the paper's order."""
 
 
-def _in_vivo(name: str, rule: Rule, *needs: Quantity, why: bool = False) -> Claim:
-    return Claim(name, rule, needs, REAL, LEAST_TRIALS, explain_failures(rule) if why else None)
+def _in_vivo(name: str, rule: Rule, *needs: Quantity, why: bool = False) -> Criterion:
+    return Criterion(name, rule, needs, REAL, LEAST_TRIALS, explain_failures(rule) if why else None)
 
 
 IN_VIVO = (

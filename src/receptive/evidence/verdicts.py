@@ -103,11 +103,11 @@ Rule = Callable[[Results], Iterable[Evidence]]
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A claim of the paper.
+class Criterion:
+    """How runs decide on a claim.
 
     Attributes:
-        id: as in the specification, e.g. ``POOL-2``.
+        id: of the claim, e.g. ``POOL-2``.
         rule: its inequalities, from measured results that have every quantity in ``needs`` often enough.
         needs: the quantities it is about; their published numbers are those it leans on.
         tasks: those whose runs decide it, each for itself; the paper's own data first.
@@ -138,7 +138,7 @@ class Judgement:
     borne out.
     """
 
-    claim: Claim
+    criterion: Criterion
     task: str
     verdict: Verdict
     evidence: tuple[Evidence, ...] = ()
@@ -146,40 +146,40 @@ class Judgement:
     explanation: str = ""
 
 
-def judge(claim: Claim, results: Results) -> Judgement:
+def judge(criterion: Criterion, results: Results) -> Judgement:
     """Judge a claim by the measured results."""
-    few = [what.variant for what in claim.needs if len(results.of(what)) < claim.least]
-    if len(few) > claim.most_missing:
-        return Judgement(claim, results.task, "not measured", waits_for=tuple(dict.fromkeys(few)))
-    evidence = tuple(claim.rule(results))
+    few = [what.variant for what in criterion.needs if len(results.of(what)) < criterion.least]
+    if len(few) > criterion.most_missing:
+        return Judgement(criterion, results.task, "not measured", waits_for=tuple(dict.fromkeys(few)))
+    evidence = tuple(criterion.rule(results))
     if any(isnan(inequality.clearance) for inequality in evidence):
-        return Judgement(claim, results.task, "not measured", evidence)
+        return Judgement(criterion, results.task, "not measured", evidence)
     if not all(inequality.holds for inequality in evidence):
-        failed: Verdict = (
-            "not reproduced" if any(inequality.contradicted for inequality in evidence) else "undecided"
-        )
-        return Judgement(claim, results.task, failed, evidence, (), claim.why(results) if claim.why else "")
-    numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(claim, results.task)}
-    needs_none = not leans_on(claim, claim.tasks[0])
+        contradicted = any(inequality.contradicted for inequality in evidence)
+        failed: Verdict = "not reproduced" if contradicted else "undecided"
+        why = criterion.why(results) if criterion.why else ""
+        return Judgement(criterion, results.task, failed, evidence, explanation=why)
+    numbers = {compare(cell, results.of(cell.key)).verdict for cell in leans_on(criterion, results.task)}
+    needs_none = not leans_on(criterion, criterion.tasks[0])
     verdict: Verdict = "reproduced" if needs_none or numbers == {"reproduced"} else "trend only"
-    return Judgement(claim, results.task, verdict, evidence)
+    return Judgement(criterion, results.task, verdict, evidence)
 
 
-def judge_all(every: Iterable[Claim], results: Mapping[str, Results]) -> tuple[Judgement, ...]:
+def judge_all(every: Iterable[Criterion], results: Mapping[str, Results]) -> tuple[Judgement, ...]:
     """Judge every one of some claims on each of its tasks that there are results of.
 
     Without any it is not measured on the last of its tasks, which needs no data but the package's.
     """
     judgements = []
-    for claim in every:
-        tasks = [task for task in claim.tasks if task in results] or claim.tasks[-1:]
-        judgements += [judge(claim, results.get(task, Results({}, {}, task=task))) for task in tasks]
+    for criterion in every:
+        tasks = [task for task in criterion.tasks if task in results] or criterion.tasks[-1:]
+        judgements += [judge(criterion, results.get(task, Results({}, {}, task=task))) for task in tasks]
     return tuple(judgements)
 
 
-def leans_on(claim: Claim, task: str = "synthetic") -> list[Cell]:
+def leans_on(criterion: Criterion, task: str = "synthetic") -> list[Cell]:
     """Return the published numbers of a task that a claim leans on, save those copied by mistake (D-2)."""
-    cells = [cell for cell in claims.published_numbers() if cell.task == task and cell.key in claim.needs]
+    cells = [cell for cell in claims.published_numbers() if cell.task == task and cell.key in criterion.needs]
     return [cell for cell in cells if not (cell.id in COPIED and cell.layer)]
 
 

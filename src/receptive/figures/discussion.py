@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from receptive.evidence.discussion import CONDITIONS, LEARNED, activation_of
 from receptive.evidence.labels import label as in_words
-from receptive.evidence.labels import switched
+from receptive.evidence.labels import switches_in_words
 from receptive.evidence.measured import Results
 from receptive.evidence.rules import key
 from receptive.evidence.studies import Epochs, Importance
@@ -139,7 +139,7 @@ def under_conditions(results: Results) -> Figure:
                     fill = "none" if fails else colour
                     axes.plot([np.mean(values)], [y], marker, color=colour, mfc=fill, ms=7)
         axes.axhline(len(BEFORE) + 0.5, color="0.8", lw=1)
-        axes.set_yticks(range(len(rows)), [switched(row) or "as released" for row in rows])
+        axes.set_yticks(range(len(rows)), [switches_in_words(row) or "as released" for row in rows])
         axes.set_title(title, fontsize="medium")
         axes.grid(color="0.93")
         axes.spines[["top", "right"]].set_visible(False)

@@ -5,7 +5,7 @@ positions, or channels by their number. So a convolution written in 2-D over one
 is read as long as it keeps positions in one piece.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from operator import index
@@ -199,6 +199,78 @@ def crop(what: str, name: str, key: int | slice, source: Tensor, trail: Trail) -
     return place
 
 
+def pad_axes(
+    what: str, name: str, ends: Mapping[int, tuple[int, int]], mode: str, source: Tensor, trail: Trail
+) -> Tensor:
+    """Append what a padding adds at the ends of the sequence, or, of negative numbers, removes.
+
+    Args:
+        what: what to call the layer in errors.
+        name: what to call the node.
+        ends: axis, without the batch, to what is added at its left and right end.
+        mode: ``constant``, or how the ends are filled with values of other positions.
+        source: what it reads.
+        trail: what to append to.
+
+    Raises:
+        Stop: it pads the batch, or positions that share an axis with channels.
+    """
+    axes, place = list(source.axes), source.place
+    for at, (left, right) in ends.items():
+        if (left, right) == (0, 0):
+            continue
+        if at < 0 or (source.flat and source.along == at):
+            raise Stop(f"{what}: {MOVED}")
+        if at != source.along:
+            size = None if None in axes[at] else prod(cast(tuple[int, ...], axes[at]))
+            axes[at] = (None if size is None else size + left + right,)
+            continue
+        if min(left, right) < 0:
+            called = f"{name} cropped" if max(left, right) > 0 else name
+            edges = Layer("crop", padding=(max(-left, 0), max(-right, 0)), name=called)
+            place = trail.add(edges, [replace(source, place=place)])
+        if max(left, right) > 0:
+            if mode != "constant":
+                trail.notes.append(
+                    f"{name} fills the ends with values of other positions ({mode}), which the fields of "
+                    "neurons there leave out"
+                )
+            edges = Layer("pad", padding=(max(left, 0), max(right, 0)), name=name)
+            place = trail.add(edges, [replace(source, place=place)])
+    return Tensor(place, tuple(axes))
+
+
+def split_axis(
+    what: str, name: str, at: int, sizes: Sequence[int], source: Tensor, trail: Trail
+) -> list[Tensor]:
+    """Follow the parts of a tensor that is split into such sizes, along channels or along positions.
+
+    Raises:
+        Stop: it splits the batch, or positions that share an axis with channels.
+    """
+    if at < 0 or (source.flat and at == source.along):
+        raise Stop(f"{what}: {MOVED}")
+    made, start = [], 0
+    for i, size in enumerate(sizes, start=1):
+        if at == source.along:
+            bounds = slice(start, start + size)
+            made.append(replace(source, place=crop(what, f"{name} part {i}", bounds, source, trail)))
+        else:
+            made.append(replace(source, axes=(*source.axes[:at], (size,), *source.axes[at + 1 :])))
+        start += size
+    return made
+
+
+def note_groups(name: str, groups: int, source: Tensor, trail: Trail) -> None:
+    """Note that a convolution of the sequence itself sees its letters apart, if it does."""
+    below = next((node.layer.kind for node in trail.nodes if node.layer.name == source.place), "")
+    if groups > 1 and (source.place == INPUT or below in ("pad", "crop")):
+        trail.notes.append(
+            f"{name} reads the letters in {groups} groups: a filter of it sees {4 // groups} of the four, "
+            "and is no whole motif; --layer reads a later convolution"
+        )
+
+
 def length_of(axes: Axes, shape: Shape | None) -> int | None:
     """Return the number of positions of an input that holds this; None if that is open."""
     if shape is None:
@@ -218,17 +290,17 @@ def length_of(axes: Axes, shape: Shape | None) -> int | None:
 
 
 def sequence(inputs: Sequence[tuple[str, Shape | None]], what: str) -> int:
-    """Find a model's input that is the sequence: the only one, or the only one with an axis of 4.
+    """Find a model's input that is the sequence: the only one, or the first of one shape with an axis of 4.
 
     Args:
         inputs: their names and shapes, with the batch.
         what: what to call the model in errors.
 
     Raises:
-        ReceptiveError: none may be, or several.
+        ReceptiveError: none may be, or several of different shapes.
     """
     likely = [i for i, (_, shape) in enumerate(inputs) if shape and len(shape) in (3, 4) and 4 in shape[1:]]
-    if len(inputs) == 1 or len(likely) == 1:
+    if len(inputs) == 1 or (likely and len({inputs[i][1] for i in likely}) == 1):
         return 0 if len(inputs) == 1 else likely[0]
     listed = ", ".join(f"{name} {shape[1:] if shape else '()'}" for name, shape in inputs)
     which = "none" if not likely else f"{len(likely)}"

@@ -8,9 +8,10 @@ What is followed is where positions are (`axes`).
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from itertools import count
 from math import prod
 from pathlib import Path
 from typing import Any, cast
@@ -39,11 +40,12 @@ from receptive.models.keras_layers import (
     POINTWISE,
     POOLS,
     activation_of,
+    called,
     follow_model,
     references,
     reshape_target,
 )
-from receptive.models.probe import Arrays, Holder, Loss
+from receptive.models.probe import Arrays, Batch, Holder, Loss
 from receptive.models.saved import MALFORMED, MODELS, NO_MODEL, Entry, modern
 from receptive.models.saved import read as read_saved
 from receptive.networks.backend import compile_function
@@ -132,14 +134,14 @@ def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
     """
     *blocks, name = convolution.split("/")
     for block in blocks:
-        config = _layer_named(config, block)["config"]
-    layer = _layer_named(config, name)
+        config = _layer_named(config, block)[0]["config"]
+    layer, call = _layer_named(config, name)
     while activation_of(layer) == "linear":
-        above = _readers(config, layer["config"]["name"])
-        if len(above) != 1 or above[0]["class_name"] not in ACTIVATIONS | BEFORE_ACTIVATION:
+        above = _readers(config, layer["config"]["name"], call)
+        if len(above) != 1 or above[0][0]["class_name"] not in ACTIVATIONS | BEFORE_ACTIVATION:
             break
-        layer = above[0]
-    return "/".join([*blocks, layer["config"]["name"]]), activation_of(layer)
+        layer, call = above[0]
+    return "/".join([*blocks, called(layer["config"]["name"], call)]), activation_of(layer)
 
 
 def next_convolution(model: Any, layer: str, axis: int) -> str:
@@ -156,10 +158,10 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     entry, _ = _description(model)
     config, (*blocks, name) = modern(entry)["config"], layer.split("/")
     for block in blocks:
-        config = _layer_named(config, block)["config"]
+        config = _layer_named(config, block)[0]["config"]
     outputs = {layer for layer, *_ in references(config.get("output_layers", []))}
     while name not in outputs:
-        above = _readers(config, name)
+        above = [reader for reader, _ in _readers(config, name, 0)]
         if len(above) != 1 or len(above[0].get("inbound_nodes", [0])) != 1:
             break
         kind, options, name = above[0]["class_name"], above[0]["config"], above[0]["config"]["name"]
@@ -175,19 +177,35 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
     return ""
 
 
-def _layer_named(config: Entry, name: str) -> Entry:
-    """Return the layer of a described model that has a name."""
-    layers: list[Entry] = config["layers"]
-    return {layer["config"]["name"]: layer for layer in layers}[name]
+def _layer_named(config: Entry, name: str) -> tuple[Entry, int]:
+    """Return the layer of a described model that a call is named after (`called`), and which call that is."""
+    return _of_call(name, {layer["config"]["name"]: layer for layer in config["layers"]})
 
 
-def _readers(config: Entry, name: str) -> list[Entry]:
-    """Return the layers of a model that read the output of one of them."""
+def _of_call(called_: str, layers: Mapping[str, Any]) -> tuple[Any, int]:
+    """Return the layer, of some by their names, that a call is named after, and which of its calls that is.
+
+    Raises:
+        LookupError: there is none.
+    """
+    name, _, number = called_.rpartition(":")
+    if called_ in layers or not number.isdecimal():
+        return layers[called_], 0
+    return layers[name], int(number) - 1
+
+
+def _readers(config: Entry, name: str, call: int) -> list[tuple[Entry, int]]:
+    """Return the layers of a model that read what a call of one of them gives, with which of their calls."""
     layers: list[Entry] = config["layers"]
     if "input_layers" not in config:  # Sequential
         names = [layer["config"]["name"] for layer in layers]
-        return layers[names.index(name) + 1 :][:1]
-    return [layer for layer in layers if any(n == name for n, *_ in references(layer["inbound_nodes"]))]
+        return [(layer, 0) for layer in layers[names.index(name) + 1 :][:1]]
+    return [
+        (layer, i)
+        for layer in layers
+        for i, reads in enumerate(layer["inbound_nodes"])
+        if any((n, node) == (name, call) for n, node, _ in references(reads))
+    ]
 
 
 def _description(model: Any) -> tuple[Entry, str]:
@@ -315,22 +333,37 @@ class Keras:
         return read(self.model, self.passthrough)
 
     @property
-    def inputs(self) -> tuple[Shape, ...]:
-        """The shapes of its inputs, with the batch."""
+    def inputs(self) -> tuple[tuple[str, Shape], ...]:
+        """The names and shapes of its inputs, with the batch."""
         inputs = getattr(self.model, "inputs", None)
         if not inputs:
             read(self.model)  # says what else it is
             raise ReceptiveError("the model has not been built; begin it with keras.Input((L, 4))")
-        return tuple(tuple(tensor.shape) for tensor in inputs)
+        return tuple((tensor.name, tuple(tensor.shape)) for tensor in inputs)
 
-    @property
-    def outputs(self) -> tuple[Shape, ...]:
-        """The shapes of its outputs, with the batch."""
-        return tuple(tuple(tensor.shape) for tensor in self.model.outputs)
+    @cached_property
+    def sequence(self) -> int:
+        """Which of its inputs is the sequence."""
+        if len(self.inputs) == 1:
+            return 0
+        entry, what = _description(self.model)
+        listed = _inputs(modern(entry))
+        return [name for name, _ in self.inputs].index(listed[sequence(listed, what)][0])
+
+    def calls(self, convolution: str) -> tuple[str, ...]:
+        """List the calls of a convolution."""
+        config, places = modern(_description(self.model)[0])["config"], [""]
+        for part in convolution.split("/"):
+            layer, _ = _layer_named(config, part)
+            config, count = layer["config"], len(layer.get("inbound_nodes", [0]))
+            names = [called(layer["config"]["name"], call) for call in range(count)]
+            places = [f"{place}/{name}" for place in places for name in names]
+        return tuple(place[1:] for place in places)
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Find where the map of a convolution is complete: the layer, its activation, the axis of filters."""
-        first = getattr(self._operation(convolution), "data_format", None) == "channels_first"
+        operation, _ = self._locate(convolution)
+        first = getattr(getattr(operation, "layer", operation), "data_format", None) == "channels_first"
         return *activation(self.model, convolution), 1 if first else -1
 
     def loss(self, masked: bool) -> tuple[str, Loss] | None:
@@ -350,31 +383,31 @@ class Keras:
             ),
         )
 
-    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
-        """Return what the layer does, once for each call of it; what lies above is not computed."""
-        return [_numbers(maps) for maps in self._listener(layer)(batch)]
+    def maps(self, layer: str, batch: Batch) -> NDArray[np.float32]:
+        """Return what the layer does; what lies above is not computed."""
+        return _numbers(self._listener(layer)(batch))
 
     @cached_property
     def _listener(self) -> Callable[[str], Callable[..., Any]]:
         """A function from a layer to what runs the model and returns that layer's outputs."""
 
         def listener(layer: str) -> Callable[..., Any]:
-            def hear(batch: Any) -> list[Any]:
+            def hear(batch: Any) -> Any:
                 heard: list[Any] = []
 
                 def listen(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
                     heard.append(call(*given, **more))
                     return heard[-1]
 
-                with _replace_call(self._operation(layer), listen):
+                with self._replace_calls([layer], listen):
                     self._run(batch)
-                return heard
+                return heard[0]
 
             return compile_function(hear)
 
         return cache(listener)
 
-    def run(self, batch: NDArray[np.float32]) -> Arrays:
+    def run(self, batch: Batch) -> Arrays:
         """Run the model as it is, and return its outputs."""
         return [_numbers(output) for output in self._runner(batch)]
 
@@ -382,34 +415,38 @@ class Keras:
     def _runner(self) -> Callable[..., Any]:
         return compile_function(self._run)
 
-    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
-        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
-        with _replace_call(self._operation(layer), _hold(held, axis)):
+    def scores(self, layers: Sequence[str], batch: Batch, held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of layers held at a value everywhere."""
+        with self._replace_calls(layers, _hold(held, axis)):
             return [_numbers(output) for output in self._run(batch)]
 
-    def holder(self, layer: str, axis: int) -> Holder:
-        """Return how to hold the filters of a layer one after another.
+    def holder(self, layers: Sequence[str], axis: int) -> Holder:
+        """Return how to hold the filters of layers one after another.
 
-        What lies below the layer is computed once, on backends that compile. Where a convolution alone reads
+        What lies below a layer is computed once, on backends that compile. Where a convolution alone reads
         the maps, which is linear in them, it is computed once, too: what a held filter changes in its output
         takes a convolution of one channel.
         """
-        place = next_convolution(self.model, layer, axis)
-        if place:
-            return self._channel_holder(self._operation(layer), self._operation(place), axis)
-        operation = self._operation(layer)
+        if len(layers) > 1:
+            return lambda batch, held: (
+                self.scores(layers, batch, {held_filter: value}, axis) for held_filter, value in held.items()
+            )
+        (layer,) = layers
+        (operation, number), place = self._locate(layer), next_convolution(self.model, layer, axis)
+        if place and number is None and hasattr(self._locate(place)[0], "convolution_op"):
+            return self._channel_holder(operation, self._locate(place)[0], axis)
 
         def rest(batch: Any, maps: Any, which: Any, values: Any) -> list[Any]:
             from keras import ops
 
             held = ops.where(which, ops.cast(values, maps.dtype), maps)
-            with _replace_call(operation, lambda *_, **__: held):
+            with self._replace_calls([layer], lambda *_, **__: held):
                 return self._run(batch)
 
         run = compile_function(rest)
 
-        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
-            (maps,) = self.maps(layer, batch)
+        def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
+            maps = self.maps(layer, batch)
             for held_filter in held.items():
                 yield [
                     _numbers(output)
@@ -433,7 +470,7 @@ class Keras:
 
         run = compile_function(rest)
 
-        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
+        def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
             heard: list[Any] = []
 
             def listen(call: Callable[..., Any], given: Any) -> Any:
@@ -445,7 +482,7 @@ class Keras:
                 with _replace_call(conv, listen):
                     self._run(batch)
                     with _replace_call(operation, _hold(held, axis)):
-                        self._run(batch[:1])
+                        self._run([array[:1] for array in batch])
             finally:
                 object.__setattr__(conv, "activation", activation)
             given, made, still, _ = heard
@@ -457,22 +494,64 @@ class Keras:
 
         return hold
 
-    def _operation(self, place: str) -> Any:
-        """Return the layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``."""
-        model = self.model
-        for name in place.split("/"):
-            steps = getattr(model, "operations", None) or model.layers
-            model = next(step for step in steps if step.name == name)
-        return model
+    def _locate(self, place: str) -> tuple[Any, int | None]:
+        """Return the layer, or operation such as ``keras.ops.relu``, that `read` calls ``place``.
+
+        With it comes which of its calls that is, in the order that Keras makes them in; None of a single one.
+        """
+        model, number, total = self.model, 0, 1
+        for part in place.split("/"):
+            steps = {step.name: step for step in getattr(model, "operations", None) or model.layers}
+            name, call = (
+                (part, 0) if part in steps else (part.rpartition(":")[0], int(part.rpartition(":")[2]) - 1)
+            )
+            order = _calls_in_order(model, steps[name])
+            model, number, total = steps[name], number * len(order) + order.index(call), total * len(order)
+        return model, number if total > 1 else None
+
+    @contextmanager
+    def _replace_calls(self, layers: Sequence[str], change: Callable[..., Any]) -> Iterator[None]:
+        """Have ``change`` called with what layers do, and what they are given, in their stead."""
+        places = [self._locate(layer) for layer in layers]
+        with ExitStack() as stack:
+            for operation in {id(operation): operation for operation, _ in places}.values():
+                numbers = {number for other, number in places if other is operation}
+                stack.enter_context(_replace_call(operation, _at(numbers, change)))
+            yield
 
     def _run(self, batch: Any) -> list[Any]:
         """Run the model."""
         from keras import Sequential, tree
 
-        given = batch
+        given = batch[0]
         if not isinstance(self.model, Sequential):  # a list of one, maybe
-            given = tree.map_structure(lambda _: batch, self.model.input)
+            given = tree.pack_sequence_as(self.model.input, list(batch))
         return list(tree.flatten(self.model(given, training=False)))
+
+
+def _calls_in_order(model: Any, operation: Any) -> list[int]:
+    """Return the numbers of an operation's calls by a model, in the order in which the model makes them."""
+    if not hasattr(model, "_nodes_by_depth"):  # Sequential: one after the other
+        return [0]
+    made = [
+        node
+        for _, nodes in sorted(model._nodes_by_depth.items(), reverse=True)
+        for node in nodes
+        if node.operation is operation
+    ]
+    counted = [node for node in operation._inbound_nodes if node in made]
+    return [counted.index(node) for node in made]
+
+
+def _at(numbers: set[int | None], change: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a change of some calls of a layer by their numbers; None stands for all of them."""
+    calls = count()
+
+    def choose(call: Callable[..., Any], *given: Any, **more: Any) -> Any:
+        chosen = next(calls) in numbers or None in numbers
+        return change(call, *given, **more) if chosen else call(*given, **more)
+
+    return choose
 
 
 @contextmanager

@@ -24,9 +24,12 @@ from receptive.models.axes import (
     crop,
     flatten,
     join,
+    note_groups,
+    pad_axes,
     part,
     reduce_axes,
     regroup,
+    split_axis,
     without_batch,
 )
 from receptive.models.saved import MODELS, Entry
@@ -35,6 +38,11 @@ from receptive.theory.layers import Layer
 _CONVOLUTIONS = {f"{kind}Conv{n}D" for kind in ("", "Separable", "Depthwise") for n in (1, 2)}
 POOLS = {f"{kind}Pooling{n}D": name for kind, name in (("Max", "pool"), ("Average", "mean")) for n in (1, 2)}
 _GLOBAL = {f"Global{kind}Pooling{n}D" for kind in ("Max", "Average") for n in (1, 2)}
+_ADAPTIVE = {
+    f"Adaptive{kind}Pooling{n}D": name
+    for kind, name in (("Max", "pool"), ("Average", "mean"))
+    for n in (1, 2)
+}
 _EDGES = {
     f"{kind}{n}D": ours for kind, ours in (("ZeroPadding", "pad"), ("Cropping", "crop")) for n in (1, 2)
 }
@@ -80,14 +88,25 @@ _MOVES = {
     **dict.fromkeys(
         ("Moveaxis", "Pad", "Split", "Stack", "Slice", "Take", "TakeAlongAxis", "Unstack"), MOVED
     ),
+    **dict.fromkeys(("TopK", "Sort", "Argsort", "ArraySplit", "Rot90", "Diff", "Cumsum"), MOVED),
+    **dict.fromkeys(_ADAPTIVE, "its windows differ in size from position to position"),
+    **dict.fromkeys(
+        ("LocallyConnected1D", "LocallyConnected2D"), "its filters differ from position to position"
+    ),
 }
 """Layers that move positions, which nobody may declare harmless."""
 _REFUSED = {"GroupNormalization": MIXED, "EinsumDense": "its equation may combine positions"}
 _NOT_PASSED = {*_MOVES, *_CONVOLUTIONS, *POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
 
 
+def unwrapped(layer: Entry) -> Entry:
+    """Return the layer whose weights a SpectralNormalization scales; any other layer as it is."""
+    return layer["config"]["layer"] if layer["class_name"] == "SpectralNormalization" else layer
+
+
 def activation_of(layer: Entry) -> str:
     """Return the activation that a layer applies; a leaky or thresholded ReLU is no relu."""
+    layer = unwrapped(layer)
     kind, config = layer["class_name"], layer["config"]
     if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
         return "leaky_relu"
@@ -121,12 +140,17 @@ def follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail
                 waiting.append((layer, i))
                 continue
             given = [_output(made, tensor) for tensor in reads]
-            called = prefix + layer["name"] + (f":{i + 1}" if i else "")
-            made[layer["name"], i] = _follow(layer, called, given, call, trail)
+            name = prefix + called(layer["name"], i)
+            made[layer["name"], i] = _follow(layer, name, given, call, trail)
         if len(waiting) == len(calls):
             raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
         calls = waiting
     return [_output(made, tensor) for tensor in references(config["output_layers"])]
+
+
+def called(name: str, call: int) -> str:
+    """Name a call of a layer, counted from 0: the first as the layer, others by their number."""
+    return f"{name}:{call + 1}" if call else name
 
 
 def _output(made: dict[tuple[str, int], list[Tensor]], tensor: tuple[str, int, int]) -> Tensor:
@@ -153,8 +177,9 @@ def references(value: Any) -> Iterator[tuple[str, int, int]]:
 
 def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Trail) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
+    names, entry = {name, entry["class_name"], entry["config"].get("name")}, unwrapped(entry)
     kind, config = entry["class_name"], entry["config"]
-    if {kind, kind.split(">")[-1], name, config.get("name")} & {*trail.passthrough}:
+    if {*names, kind, kind.split(">")[-1]} & {*trail.passthrough}:
         if kind in _NOT_PASSED:
             raise Declared(
                 f"--passthrough: layer {name} ({kind}) moves or combines positions; expected layers that "
@@ -172,6 +197,8 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Tr
     try:
         if own:
             raise _unknown(name, kind, "is not one of Keras's own layers")
+        if kind == "Split" and followed[0].place is not None:
+            return _split(name, config, followed[0], trail)
         made = _step(kind, name, config, followed, len(followed) < len(sources), call, trail)
     except Sideways as error:
         if not trail.nodes:
@@ -182,6 +209,20 @@ def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Tr
     if made.place is None:
         trail.end(followed)
     return [made]
+
+
+def _split(name: str, config: Entry, source: Tensor, trail: Trail) -> list[Tensor]:
+    """Follow the parts that ``keras.ops.split`` makes."""
+    at, given = without_batch(config["axis"], source), config["indices_or_sections"]
+    if at == source.along and not source.flat:
+        whole = trail.lengths[cast(str, source.place)]
+    else:
+        whole = None if None in source.axes[at] else prod(cast(tuple[int, ...], source.axes[at]))
+    if whole is None:
+        raise _unknown(name, "Split", "how it splits depends on a size that is not known")
+    ends = [*given, whole] if isinstance(given, list) else [whole // given * (i + 1) for i in range(given)]
+    sizes = [stop - start for start, stop in zip([0, *ends], ends, strict=False)]
+    return split_axis(f"layer {name} (Split)", name, at, sizes, source, trail)
 
 
 def _step(
@@ -215,8 +256,13 @@ def _step(
         )
     if kind == "GetItem":
         return _slice(name, source, call, trail)
-    if kind in POINTWISE:
+    if kind in POINTWISE or (kind == "Flip" and not _flips(config["axis"], source)):
         return source
+    if kind == "Pad":
+        pairs = {i - 1: (ends[0], ends[1]) for i, ends in enumerate(config["pad_width"])}
+        return pad_axes(f"layer {name} (Pad)", name, pairs, config.get("mode", "constant"), source, trail)
+    if kind in _ADAPTIVE:
+        return _adapt(kind, name, config, source, trail)
     if kind == "Embedding":
         return replace(source, axes=(*source.axes, (index(config["output_dim"]),)))
     if kind == "Dense":
@@ -263,8 +309,28 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) ->
         kept = [axis if i not in spatial else () for i, axis in enumerate(axes)]
         axes = kept if config.get("keepdims") else [axes[channels]]
     elif kind in _CONVOLUTIONS:
+        note_groups(name, 4 if kind.startswith("Depthwise") else config.get("groups") or 1, source, trail)
         axes[channels] = (_filters(kind, config, axes[channels]),)
     return Tensor(trail.add(made[along], [source]), tuple(axes))
+
+
+def _flips(axis: Any, source: Tensor) -> bool:
+    """Tell whether positions are among the axes that are turned around."""
+    over = axis if isinstance(axis, list) else [axis]
+    return None in over or source.along in {without_batch(number, source) for number in over}
+
+
+def _adapt(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) -> Tensor:
+    """Follow a pooling to a given number of positions: a plain one if it divides what there is."""
+    sizes, length = config["output_size"], trail.lengths[cast(str, source.place)]
+    if {*sizes} == {1}:
+        return _slide(
+            f"Global{kind.removeprefix('Adaptive')}", name, config | {"keepdims": True}, source, trail
+        )
+    if length is None or len(sizes) != 1 or length % sizes[0]:
+        raise _unknown(name, kind, _MOVES[kind])
+    plain = {"pool_size": length // sizes[0], "padding": "valid", "data_format": config.get("data_format")}
+    return _slide(kind.removeprefix("Adaptive"), name, plain, source, trail)
 
 
 def _one_way(kind: str, name: str, config: Entry, dimensions: int, axis: int) -> Layer:

@@ -46,7 +46,7 @@ from receptive.models.operators import (
     attributes,
     node_inputs,
 )
-from receptive.models.probe import Arrays, Holder
+from receptive.models.probe import Arrays, Batch, Holder
 from receptive.models.saved import MALFORMED
 from receptive.theory.layers import INPUT, Graph
 
@@ -152,9 +152,14 @@ class Onnx:
         return [tensor for tensor in self.flat.graph.input if tensor.name not in self.weights]
 
     @property
-    def inputs(self) -> tuple[Shape, ...]:
-        """The shapes of the inputs, with the batch; None is an open size."""
-        return tuple(_shape(tensor) for tensor in self.feeds)
+    def inputs(self) -> tuple[tuple[str, Shape], ...]:
+        """The names and shapes of the inputs, with the batch; None is an open size."""
+        return tuple((tensor.name, _shape(tensor)) for tensor in self.feeds)
+
+    @cached_property
+    def sequence(self) -> int:
+        """Which of the inputs is the sequence."""
+        return sequence(self.inputs, self.name)
 
     @cached_property
     def names(self) -> list[str]:
@@ -210,8 +215,7 @@ class Onnx:
 
     def _follow(self) -> tuple[Graph, Walk]:
         """Follow the model, with whatever a damaged one raises."""
-        inputs = [(tensor.name, _shape(tensor)) for tensor in self.feeds]
-        chosen = sequence(inputs, self.name)
+        inputs, chosen = self.inputs, self.sequence
         shape = inputs[chosen][1]
         walks = list[Walk]()
 
@@ -228,7 +232,8 @@ class Onnx:
 
     def _fold_shapes(self, shape: Shape) -> list[Axes]:
         """List what a flat input may hold: the shape that a Reshape gives it, or codes of nucleotides."""
-        first = next((node for node in self.nodes if self.feeds[0].name in node.input), None)
+        fed = self.feeds[self.sequence].name
+        first = next((node for node in self.nodes if fed in node.input), None)
         target = None
         if first is not None and first.op_type == "Reshape" and first.input[1] in self.weights:
             target = [int(size) for size in self.constant(first.input[1])][1:]
@@ -267,16 +272,11 @@ class Onnx:
 
     # --- as an audit asks for it
 
-    @cached_property
-    def outputs(self) -> tuple[Shape, ...]:
-        """The shapes of the outputs, with the batch; of what the file leaves open, by running the model."""
-        shapes = tuple(_shape(tensor) for tensor in self.flat.graph.output)
-        shape = self.inputs[0]
-        if all(len(sizes) > 1 and None not in sizes[1:] for sizes in shapes) or None in shape[1:]:
-            return shapes
-        sizes = cast(tuple[int, ...], (shape[0] or 1, *shape[1:]))
-        results = self._run("", np.zeros(sizes, np.float32), {}, None)
-        return tuple((shape[0], *output.shape[1:]) for output in results)
+    def calls(self, convolution: str) -> tuple[str, ...]:
+        """List the nodes of a convolution: itself, and those that have the same weights."""
+        weights = self.nodes[self.names.index(convolution)].input[1]
+        pairs = zip(self.names, self.nodes, strict=True)
+        return tuple(name for name, node in pairs if node.op_type == "Conv" and node.input[1] == weights)
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Return the node that completes the map of a convolution, its activation, the axis of filters.
@@ -352,39 +352,39 @@ class Onnx:
     def _axis(self, layer: str) -> int:
         """Return the axis of a node's output that holds filters: the one beside the positions."""
         axes = self._walk[1].tensors[self._tensor(layer)].axes
-        beside = [i for i, axis in enumerate(axes) if POSITIONS not in axis]
-        return 1 + next((i for i in beside if axes[i] != ()), beside[0])
+        beside = [i for i, axis in enumerate(axes) if POSITIONS not in axis] or [0]
+        return 1 + next((i for i in beside if axes[i : i + 1] != ((),)), beside[0])
 
     def loss(self, masked: bool) -> None:
         """Return nothing: the format has no place for a loss."""
 
-    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
+    def maps(self, layer: str, batch: Batch) -> NDArray[np.float32]:
         """Run the model, and return what the layer does."""
-        return self._run(layer, batch, {}, None, heard=True)
+        return self._run((layer,), batch, {}, None, heard=True)[0]
 
-    def run(self, batch: NDArray[np.float32]) -> Arrays:
+    def run(self, batch: Batch) -> Arrays:
         """Run the model as it is, and return its outputs."""
-        return self._run("", batch, {}, None)
+        return self._run((), batch, {}, None)
 
-    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
-        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere."""
-        return self._run(layer, batch, held, axis)
+    def scores(self, layers: Sequence[str], batch: Batch, held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of layers held at a value everywhere."""
+        return self._run(layers, batch, held, axis)
 
-    def holder(self, layer: str, axis: int) -> Holder:
-        """Return how to hold the filters of a layer one after another.
+    def holder(self, layers: Sequence[str], axis: int) -> Holder:
+        """Return how to hold the filters of layers one after another.
 
-        What lies below the layer is computed once. Where a convolution alone reads the maps, which is linear
-        in them, it is computed once, too: what a held filter changes in its output takes a convolution of one
+        What lies below a layer is computed once. Where a convolution alone reads the maps, which is linear in
+        them, it is computed once, too: what a held filter changes in its output takes a convolution of one
         channel.
         """
-        at = self._next(layer)
+        at = self._next(layers[0]) if len(layers) == 1 else None
         if at is not None:
-            return self._channel_holder(layer, at, axis)
+            return self._channel_holder(layers[0], at, axis)
 
-        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
-            (maps,) = self.maps(layer, batch)
+        def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
+            maps = self.maps(layers[0], batch) if len(layers) == 1 else None
             for held_filter in held.items():
-                yield self._run(layer, batch, dict([held_filter]), axis, given=maps)
+                yield self._run(layers, batch, dict([held_filter]), axis, given=maps)
 
         return hold
 
@@ -398,7 +398,7 @@ class Onnx:
         ranks = {name: 1 + len(self._walk[1].tensors[name].axes) for name in (z, y)}
 
         def hear(model: Entry) -> None:
-            self._insert(model, layer, given=False)
+            self._insert(model, (layer,), given=False)
             for name, rank in ranks.items():
                 model.graph.output.append(helper.make_tensor_value_info(name, kind, [None] * rank))
 
@@ -417,19 +417,14 @@ class Onnx:
         first, second = self._make_session(hear), self._make_session(rest)
         outputs = [tensor.name for tensor in self.flat.graph.output]
 
-        def hold(batch: NDArray[np.float32], held: Mapping[int, float]) -> Iterator[Arrays]:
-            given, made = self._feed(
-                first, [z, y], {self.feeds[0].name: batch}, self._hold_values(layer, {}, axis)
-            )
+        def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
+            given, made = self._feed(first, [z, y], self._fed(batch), self._hold_values(layer, {}, axis))
             every = self._hold_values(layer, held, axis)
-            (still,) = self._feed(first, [z], {self.feeds[0].name: batch[:1]}, every)
+            (still,) = self._feed(first, [z], self._fed([array[:1] for array in batch]), every)
             changes = (still - given).astype(_dtype(kind))
             for filter_index in held:
-                rows = {
-                    self.feeds[0].name: batch,
-                    _HEARD: made.astype(_dtype(kind)),
-                    _VALUES: changes[:, [filter_index]],
-                }
+                changed = {_HEARD: made.astype(_dtype(kind)), _VALUES: changes[:, [filter_index]]}
+                rows = self._fed(batch) | changed
                 yield self._feed(second, outputs, rows, {_WHICH: kernel[:, [filter_index]]})
 
         return hold
@@ -465,34 +460,46 @@ class Onnx:
         known: Entry = self.tensor_types.get(self._tensor(layer)) or self.feeds[0]
         return int(known.type.tensor_type.elem_type)
 
+    def _rank(self, layer: str) -> int:
+        """Count the axes of what a node returns, with the batch's."""
+        return 1 + len(self._walk[1].tensors[self._tensor(layer)].axes)
+
     def _hold_values(
         self, layer: str, held: Mapping[int, float], axis: int | None
     ) -> dict[str, NDArray[Any]]:
         """Turn held filters and their values into the inputs that `_insert` gives a model."""
-        sizes = [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes))
+        sizes, dtype = (
+            [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes)),
+            _dtype(self._kind(layer)),
+        )
         count = max(held, default=0) + 1
         if held and axis is not None:
             count = sizes[axis] = self._filters(layer, axis)
-        which, values = np.zeros(count, bool), np.zeros(count, _dtype(self._kind(layer)))
-        which[[*held]], values[[*held]] = True, [*held.values()]
-        return {_WHICH: which.reshape(sizes), _VALUES: values.reshape(sizes)}
+        kept, values = np.ones(count, dtype), np.zeros(count, dtype)
+        kept[[*held]], values[[*held]] = 0, [*held.values()]
+        return {_WHICH: kept.reshape(sizes), _VALUES: values.reshape(sizes)}
 
     def _run(
         self,
-        layer: str,
-        batch: NDArray[np.float32],
+        layers: Sequence[str],
+        batch: Batch,
         held: Mapping[int, float],
         axis: int | None,
         heard: bool = False,
         given: NDArray[np.float32] | None = None,
     ) -> Arrays:
-        """Run the model on sequences; ``given`` is what the layer returns, if that is known."""
+        """Run the model on sequences; ``given`` is what the first layer returns, if that is known."""
         wanted = [_HEARD] if heard else [output.name for output in self.flat.graph.output]
-        more = self._hold_values(layer, held, axis) if layer else {}
-        rows = {self.feeds[0].name: batch}
+        more = self._hold_values(layers[0], held, axis) if layers else {}
+        rows = self._fed(batch)
         if given is not None:
-            rows[_HEARD] = given.astype(_dtype(self._kind(layer)))
-        return self._feed(self._sessions(layer, given is not None), wanted, rows, more)
+            rows[_HEARD] = given.astype(_dtype(self._kind(layers[0])))
+        return self._feed(self._sessions(tuple(layers), given is not None), wanted, rows, more)
+
+    def _fed(self, batch: Batch) -> dict[str, NDArray[Any]]:
+        """Return a batch by the names of the inputs, in the types that they are of."""
+        pairs = zip(self.feeds, batch, strict=True)
+        return {fed.name: array.astype(_dtype(fed.type.tensor_type.elem_type)) for fed, array in pairs}
 
     def _feed(
         self, session: Any, wanted: Sequence[str], rows: Mapping[str, NDArray[Any]], more: Mapping[str, Any]
@@ -507,7 +514,7 @@ class Onnx:
         """
         from onnxruntime import RunOptions
 
-        (fed,) = self.feeds
+        fed = self.feeds[self.sequence]
         count = len(rows[fed.name])
         size = _shape(fed)[0] or count
         options = RunOptions()
@@ -517,10 +524,7 @@ class Onnx:
             feed = dict(more)
             for name, every in rows.items():
                 part = every[first : first + size]
-                padded = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
-                feed[name] = (
-                    padded.astype(_dtype(fed.type.tensor_type.elem_type)) if name == fed.name else padded
-                )
+                feed[name] = np.concatenate([part, np.zeros((size - len(part), *part.shape[1:]), part.dtype)])
             try:
                 made = session.run(wanted, feed, options)
             except Exception as error:  # of a type of its own for every status
@@ -535,27 +539,38 @@ class Onnx:
         return prod(cast(tuple[int, ...], self._walk[1].tensors[self._tensor(layer)].axes[axis - 1]))
 
     @cached_property
-    def _sessions(self) -> Callable[[str, bool], Any]:
-        """A function from a layer to a session that hears and holds it, or is given its output; made once."""
+    def _sessions(self) -> Callable[[tuple[str, ...], bool], Any]:
+        """A function from layers to a session that hears and holds them, or is given the first; made once."""
 
-        def session(layer: str, given: bool) -> Any:
-            return self._make_session(lambda model: self._insert(model, layer, given) if layer else None)
+        def session(layers: tuple[str, ...], given: bool) -> Any:
+            return self._make_session(lambda model: self._insert(model, layers, given))
 
         return cache(session)
 
-    def _insert(self, model: Entry, layer: str, given: bool) -> None:
-        """Have a copy of the model tell what a layer returns, or take it; and replace it where it is held."""
-        from onnx import TensorProto, helper
+    def _insert(self, model: Entry, layers: Sequence[str], given: bool) -> None:
+        """Have a copy of the model tell what a layer returns, or take it; and replace it where it is held.
 
-        at, tensor, kind = self.names.index(layer), self._tensor(layer), self._kind(layer)
-        rank = [None] * (1 + len(self._walk[1].tensors[tensor].axes))
-        model.graph.node[at].output[0] = _UNUSED if given else _HEARD
-        model.graph.node.insert(at + 1, helper.make_node("Where", [_WHICH, _VALUES, _HEARD], [tensor]))
-        model.graph.input.append(helper.make_tensor_value_info(_WHICH, TensorProto.BOOL, rank))
-        model.graph.input.append(helper.make_tensor_value_info(_VALUES, kind, rank))
-        (model.graph.input if given else model.graph.output).append(
-            helper.make_tensor_value_info(_HEARD, kind, rank)
-        )
+        It is replaced by arithmetic, as old sets of operators have no Where. Further layers are held as well.
+        """
+        from onnx import helper
+
+        for layer in layers:
+            heard = _HEARD if layer == layers[0] else f"{_HEARD} {layer}"
+            at = next(i for i, node in enumerate(model.graph.node) if self._tensor(layer) in node.output)
+            model.graph.node[at].output[0] = _UNUSED if given else heard
+            model.graph.node.insert(at + 1, helper.make_node("Mul", [heard, _WHICH], [f"{heard} kept"]))
+            adding = helper.make_node("Add", [f"{heard} kept", _VALUES], [self._tensor(layer)])
+            model.graph.node.insert(at + 2, adding)
+        for layer in layers[:1]:
+            kind, rank = (
+                self._kind(layer),
+                [None] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes)),
+            )
+            for name in (_WHICH, _VALUES):
+                model.graph.input.append(helper.make_tensor_value_info(name, kind, rank))
+            (model.graph.input if given else model.graph.output).append(
+                helper.make_tensor_value_info(_HEARD, kind, rank)
+            )
 
     def _make_session(self, change: Callable[[Entry], None]) -> Any:
         """Make a session of a changed copy of the model.
@@ -597,7 +612,7 @@ class Onnx:
 
 
 _HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
-"""The tensors that a session adds: what the layer returned, which filters are held, and at which values."""
+"""The tensors that a session adds: what the layer returned, 0 for filters that are held, and their values."""
 _MADE, _UNUSED = "receptive: made", "receptive: unused"
 """What a convolution makes of the change of one filter, and what a node returns that is given instead."""
 

@@ -32,9 +32,12 @@ from receptive.models.axes import (
     crop,
     flatten,
     join,
+    note_groups,
+    pad_axes,
     part,
     reduce_axes,
     regroup,
+    split_axis,
     without_batch,
 )
 from receptive.theory.fields import same_padding, span
@@ -389,6 +392,7 @@ class Walk:
         if layer.kind == "global":
             axes[along] = ()
         elif kind == "Conv":
+            note_groups(name, attributes(node).get("group", 1), source, self.trail)
             weights = self._sizes(node.input[1])
             axes[0] = (weights[0] if weights else None,)
         return Tensor(self.trail.add(layer, [source]), tuple(axes))
@@ -435,33 +439,14 @@ class Walk:
 
     def _pad_ends(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Append what a Pad adds, or removes, at the ends of the sequence."""
-        pads, axes = self._numbers(name, node, 1, "pads") or [], list(source.axes)
+        pads = self._numbers(name, node, 1, "pads") or []
         which = self._numbers(name, node, 3, "axes") or [*range(len(pads) // 2)]
-        place = source.place
-        for i, number in enumerate(which):
-            left, right = pads[i], pads[i + len(which)]
-            if (left, right) == (0, 0):
-                continue
-            at = without_batch(number, source) if number else -1
-            if at < 0 or (source.flat and source.along == at):
-                raise self._unknown(name, node, MOVED)
-            if at != source.along:
-                size = None if None in axes[at] else prod(cast(tuple[int, ...], axes[at]))
-                axes[at] = (None if size is None else size + left + right,)
-                continue
-            mode = attributes(node).get("mode", b"constant").decode()
-            if mode != "constant" and max(left, right) > 0:
-                raise self._unknown(
-                    name, node, f"fills the ends with values of other positions (mode {mode})"
-                )
-            if min(left, right) < 0:
-                called = f"{name} cropped" if max(left, right) > 0 else name
-                crop = Layer("crop", padding=(max(-left, 0), max(-right, 0)), name=called)
-                place = self.trail.add(crop, [replace(source, place=place)])
-            if max(left, right) > 0:
-                pad = Layer("pad", padding=(max(left, 0), max(right, 0)), name=name)
-                place = self.trail.add(pad, [replace(source, place=place)])
-        return Tensor(place, tuple(axes))
+        mode = attributes(node).get("mode", b"constant").decode()
+        pairs = zip(which, pads, pads[len(which) :], strict=False)
+        ends = {
+            without_batch(number, source) if number else -1: (left, right) for number, left, right in pairs
+        }
+        return pad_axes(self._label(name, node), name, ends, mode, source, self.trail)
 
     def _reduce(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow a maximum, mean or sum over axes."""
@@ -594,8 +579,6 @@ class Walk:
         """Follow each part of a map that is split along channels or along positions."""
         at = without_batch(attributes(node).get("axis", 0) or -len(source.axes) - 1, source)
         sizes, count = self._numbers(name, node, 1, "split"), len(node.output)
-        if at < 0 or (source.flat and at == source.along):
-            raise self._unknown(name, node, MOVED)
         known = self._sizes(node.input[0])
         whole = known[at + 1] if known else None
         if sizes is None:
@@ -603,17 +586,7 @@ class Walk:
                 raise self._unknown(name, node, "how it splits depends on a length which is open")
             share = -(-whole // count)
             sizes = [*[share] * (count - 1), whole - share * (count - 1)]
-        made, start = [], 0
-        for i, size in enumerate(sizes):
-            if at == source.along:
-                called = f"{name} part {i + 1}"
-                made.append(
-                    replace(source, place=self._cut(called, node, slice(start, start + size), source))
-                )
-            else:
-                made.append(replace(source, axes=(*source.axes[:at], (size,), *source.axes[at + 1 :])))
-            start += size
-        return made
+        return split_axis(self._label(name, node), name, at, sizes, source, self.trail)
 
 
 def node_inputs(node: Entry) -> list[str]:

@@ -4,7 +4,7 @@
 about how layers are connected.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Protocol
@@ -20,8 +20,10 @@ from receptive.theory.layers import Graph
 Loss = Callable[[NDArray[np.int8], NDArray[np.float32]], NDArray[np.floating[Any]]]
 """The loss (N,) of each sequence from labels (N, C) and a model's outputs (N, C)."""
 Arrays = list[NDArray[np.float32]]
-Holder = Callable[[NDArray[np.float32], Mapping[int, float]], Iterator[Arrays]]
-"""From sequences and the value of each filter to be held: the model's outputs, one filter held at a time."""
+Batch = Sequence[NDArray[np.float32]]
+"""What a model is given: an array for each of its inputs, of as many rows."""
+Holder = Callable[[Batch, Mapping[int, float]], Iterator[Arrays]]
+"""From a batch and the value of each filter to be held: the model's outputs, one filter held at a time."""
 
 POSITIONS = 500_000
 """Positions of a batch, so that 64 maps of it take 128 MB however long the sequences are."""
@@ -41,12 +43,15 @@ class Model(Protocol):
         """The part of it that can be followed over positions."""
 
     @property
-    def inputs(self) -> tuple[Shape, ...]:
-        """The shapes of its inputs, with the batch."""
+    def inputs(self) -> tuple[tuple[str, Shape], ...]:
+        """The names and shapes of its inputs, with the batch."""
 
     @property
-    def outputs(self) -> tuple[Shape, ...]:
-        """The shapes of its outputs, with the batch."""
+    def sequence(self) -> int:
+        """Which of its inputs is the sequence."""
+
+    def calls(self, convolution: str) -> tuple[str, ...]:
+        """List the calls of a convolution: itself, and those that have the same weights."""
 
     def activation(self, convolution: str) -> tuple[str, str, int]:
         """Find where the map of a convolution is complete.
@@ -63,23 +68,23 @@ class Model(Protocol):
             masked: whether the loss has to leave out labels that are not measured.
         """
 
-    def maps(self, layer: str, batch: NDArray[np.float32]) -> Arrays:
-        """Run the model, and return what the layer does, once for each call of it."""
+    def maps(self, layer: str, batch: Batch) -> NDArray[np.float32]:
+        """Run the model, and return what the layer does."""
 
-    def run(self, batch: NDArray[np.float32]) -> Arrays:
+    def run(self, batch: Batch) -> Arrays:
         """Run the model as it is, and return its outputs."""
 
-    def scores(self, layer: str, batch: NDArray[np.float32], held: Mapping[int, float], axis: int) -> Arrays:
-        """Run the model, and return its outputs, with some filters of a layer held at a value everywhere.
+    def scores(self, layers: Sequence[str], batch: Batch, held: Mapping[int, float], axis: int) -> Arrays:
+        """Run the model, and return its outputs, with some filters of layers held at a value everywhere.
 
         Args:
-            layer: the layer.
-            batch: sequences, as the model takes them.
+            layers: the layers, which have the same filters.
+            batch: what the model takes.
             held: the value of each filter that is held.
-            axis: the axis of the layer's output that holds its filters.
+            axis: the axis of the layers' outputs that holds their filters.
         """
 
-    def holder(self, layer: str, axis: int) -> Holder:
+    def holder(self, layers: Sequence[str], axis: int) -> Holder:
         """Return how to run the model with each of some filters held in turn.
 
         The outputs are those that `scores` gives with that filter alone, to rounding; what they have in
@@ -106,28 +111,39 @@ class Probe:
         X: uint8 (N, L, 4), or as the model takes it: (N, 4, L), (N, L, 1, 4), (N, 4L), …; channels in the
             model's order.
         axis: the axis of the layer's output that holds its filters, 1 or -1.
+        others: what the model's other inputs are given, (N, …), in their order.
+        shared: further layers that hold the same filters, as of a convolution that is called again; they are
+            held, too.
     """
 
     model: Model
     layer: str
     X: NDArray[np.uint8]
     axis: int = -1
+    others: tuple[NDArray[np.float32], ...] = ()
+    shared: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
         """The number of filters."""
         return int(next(self.maps())[1].shape[2])
 
-    def batches(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    def batches(self) -> Iterator[tuple[int, Batch]]:
         """Yield the index of a batch's first sequence, and the batch."""
         size = max(min(filters.BATCH, POSITIONS // max(self.X.shape[1:])), 1)
+        given: list[NDArray[Any]] = [*self.others]
+        given.insert(self.model.sequence if self.others else 0, self.X)
         for first in range(0, len(self.X), size):
-            yield first, self.X[first : first + size].astype(np.float32)
+            yield first, [array[first : first + size].astype(np.float32) for array in given]
+
+    def outputs(self) -> Arrays:
+        """Return the outputs of the model for the first sequence."""
+        return self.model.run([array[:1] for array in next(self.batches())[1]])
 
     def scores(self, held: Mapping[int, float] | None = None) -> NDArray[np.float32]:
         """Return the outputs of the model side by side, (N, C), with some filters held at a value."""
         batches = [
-            _beside(self.model.scores(self.layer, batch, held or {}, self.axis))
+            _beside(self.model.scores((self.layer, *self.shared), batch, held or {}, self.axis))
             for _, batch in self.batches()
         ]
         return np.concatenate(batches)
@@ -142,13 +158,14 @@ class Probe:
             columns: C.
             tick: called whenever a filter was held on a batch.
         """
-        hold, size = self.model.holder(self.layer, self.axis), max(HELD // (len(self.X) * columns), 1)
+        hold = self.model.holder((self.layer, *self.shared), self.axis)
+        size = max(HELD // (len(self.X) * columns), 1)
         for first in range(0, len(values), size):
             now = dict([*values.items()][first : first + size])
             scores = np.empty((len(now), len(self.X), columns), np.float32)
             for start, batch in self.batches():
                 for row, outputs in zip(scores, hold(batch, now), strict=True):
-                    row[start : start + len(batch)] = _beside(outputs)
+                    row[start : start + len(batch[0])] = _beside(outputs)
                     tick()
             yield from zip(now, scores, strict=True)
 
@@ -156,16 +173,10 @@ class Probe:
         """Scan the sequences: the index of a batch's first one, and the layer's maps of it, (n, P, F).
 
         Raises:
-            ReceptiveError: the model calls the layer several times, or it returns no numbers.
+            ReceptiveError: the layer returns no numbers, or several for each position.
         """
         for first, batch in self.batches():
-            heard = self.model.maps(self.layer, batch)
-            if len(heard) > 1:
-                raise ReceptiveError(
-                    f"layer {self.layer}: the model calls it {len(heard)} times, so that it has "
-                    f"{len(heard)} maps of each sequence; an audit reads layers that are called once"
-                )
-            maps = np.moveaxis(heard.pop(), self.axis, -1)
+            maps = np.moveaxis(self.model.maps(self.layer, batch), self.axis, -1)
             sizes = [size for size in maps.shape[1:-1] if size > 1]
             if len(sizes) > 1:
                 raise ReceptiveError(

@@ -48,34 +48,33 @@ class Variant:
         return format_layers(self.layers)
 
 
-def _variant(
-    name: str, layers: str, claim: str, filters: tuple[int, ...] = (30, 128), units: int = 512
-) -> Variant:
-    return Variant(name, parse_layers(layers), filters, units, claim)
+def _variant(name: str, layers: str, claim: str = "", **sizes: Any) -> Variant:
+    return Variant(name, parse_layers(layers), claim=claim, **sizes)
 
 
-VARIANTS = {
-    variant.name: variant
-    for variant in (
-        _variant("cnn-1", "conv19 pool1 conv5 pool100", "T1-1"),
-        _variant("cnn-2", "conv19 pool2 conv5 pool50", "T1-2"),
-        _variant("cnn-4", "conv19 pool4 conv5 pool25", "T1-3"),
-        _variant("cnn-10", "conv19 pool10 conv5 pool10", "T1-4"),
-        _variant("cnn-25", "conv19 pool25 conv5 pool4", "T1-5"),
-        _variant("cnn-50", "conv19 pool50 conv5 pool2", "T1-6"),
-        _variant("cnn-100", "conv19 pool100 conv5 pool1", "T1-7"),
-        _variant("cnn9-4", "conv9 pool4 conv5 pool25", "T1-8"),
-        _variant("cnn9-25", "conv9 pool25 conv5 pool4", "T1-9"),
-        _variant("cnn3-50", "conv3 pool50 conv5 pool2", "T1-10"),
-        _variant("cnn3-2", "conv3 pool2 conv5 pool50", "T1-11"),
-        _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12"),
-        _variant("cnn19-1-2", "conv19 pool2 conv1 pool50", "T1-13"),
-        _variant("cnn-25-60", "conv19 pool25 conv5 pool4", "T1-14", (60, 128)),
-        _variant("cnn-25-90", "conv19 pool25 conv5 pool4", "T1-15", (90, 128)),
-        _variant("cnn-25-120", "conv19 pool25 conv5 pool4", "T1-16", (120, 128)),
-        _variant("cnn-1-1-100", "conv19 conv5 conv5 pool100", "", (30, 128, 128)),
-    )
-}
+def _by_name(*networks: Variant) -> dict[str, Variant]:
+    return {network.name: network for network in networks}
+
+
+VARIANTS = _by_name(
+    _variant("cnn-1", "conv19 pool1 conv5 pool100", "T1-1"),
+    _variant("cnn-2", "conv19 pool2 conv5 pool50", "T1-2"),
+    _variant("cnn-4", "conv19 pool4 conv5 pool25", "T1-3"),
+    _variant("cnn-10", "conv19 pool10 conv5 pool10", "T1-4"),
+    _variant("cnn-25", "conv19 pool25 conv5 pool4", "T1-5"),
+    _variant("cnn-50", "conv19 pool50 conv5 pool2", "T1-6"),
+    _variant("cnn-100", "conv19 pool100 conv5 pool1", "T1-7"),
+    _variant("cnn9-4", "conv9 pool4 conv5 pool25", "T1-8"),
+    _variant("cnn9-25", "conv9 pool25 conv5 pool4", "T1-9"),
+    _variant("cnn3-50", "conv3 pool50 conv5 pool2", "T1-10"),
+    _variant("cnn3-2", "conv3 pool2 conv5 pool50", "T1-11"),
+    _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12"),
+    _variant("cnn19-1-2", "conv19 pool2 conv1 pool50", "T1-13"),
+    _variant("cnn-25-60", "conv19 pool25 conv5 pool4", "T1-14", filters=(60, 128)),
+    _variant("cnn-25-90", "conv19 pool25 conv5 pool4", "T1-15", filters=(90, 128)),
+    _variant("cnn-25-120", "conv19 pool25 conv5 pool4", "T1-16", filters=(120, 128)),
+    _variant("cnn-1-1-100", "conv19 conv5 conv5 pool100", filters=(30, 128, 128)),
+)
 """The variants by name, as the paper describes them.
 
 The released files differ in two points: CNN-50-2 is smaller (D-5), and CNN-25 with 60, 90 and 120 filters are
@@ -89,33 +88,30 @@ LARGE = ("cnn-10", "cnn-25", "cnn-50", "cnn-100")
 NUMBERS = ("cnn-25", "cnn-25-60", "cnn-25-90", "cnn-25-120")
 """Those that differ in the number of first-layer filters alone."""
 
-SMALL_CNN_50_2 = _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12", (30, 64), 96)
+SMALL_CNN_50_2 = _variant("cnn-50-2", "conv19 pool50s2same conv5 pool50", "T1-12", filters=(30, 64), units=96)
 """CNN-50-2 as released: a sixth of the parameters the paper says it has (D-5)."""
 
 
-REGISTERED = {
-    variant.name: variant
-    for variant in (
-        _variant("cnn-pool3", "conv19 pool3 conv5 pool33", ""),
-        _variant("cnn-pool5", "conv19 pool5 conv5 pool20", ""),
-        _variant("cnn-pool12", "conv19 pool12 conv5 pool8", ""),
-        _variant("cnn-pool20", "conv19 pool20 conv5 pool5", ""),
-        _variant("cnn-pool6s3", "conv19 pool6s3same conv5 pool33", ""),
-        _variant("cnn-pool8s4", "conv19 pool8s4same conv5 pool25", ""),
-        _variant("cnn-pool8s2", "conv19 pool8s2same conv5 pool50", ""),
-        _variant("cnn-pool25s5", "conv19 pool25s5same conv5 pool20", ""),
-        _variant("cnn-pool1-conv1", "conv19 pool1 conv1 pool100", ""),
-        _variant("cnn-pool1-conv2", "conv19 pool1 conv2 pool100", ""),
-        _variant("cnn-pool1-conv3", "conv19 pool1 conv3 pool100", ""),
-        _variant("cnn-pool2-conv2", "conv19 pool2 conv2 pool50", ""),
-        _variant("cnn-pool2-conv9", "conv19 pool2 conv9 pool50", ""),
-        _variant("cnn-pool4-conv1", "conv19 pool4 conv1 pool25", ""),
-        _variant("cnn-pool4-conv3", "conv19 pool4 conv3 pool25", ""),
-        _variant("cnn-pool4-conv9", "conv19 pool4 conv9 pool25", ""),
-        _variant("cnn-pool10-conv9", "conv19 pool10 conv9 pool10", ""),
-        _variant("cnn-pool2-conv5d4", "conv19 pool2 conv5d4 pool50", ""),
-    )
-}
+REGISTERED = _by_name(
+    _variant("cnn-pool3", "conv19 pool3 conv5 pool33"),
+    _variant("cnn-pool5", "conv19 pool5 conv5 pool20"),
+    _variant("cnn-pool12", "conv19 pool12 conv5 pool8"),
+    _variant("cnn-pool20", "conv19 pool20 conv5 pool5"),
+    _variant("cnn-pool6s3", "conv19 pool6s3same conv5 pool33"),
+    _variant("cnn-pool8s4", "conv19 pool8s4same conv5 pool25"),
+    _variant("cnn-pool8s2", "conv19 pool8s2same conv5 pool50"),
+    _variant("cnn-pool25s5", "conv19 pool25s5same conv5 pool20"),
+    _variant("cnn-pool1-conv1", "conv19 pool1 conv1 pool100"),
+    _variant("cnn-pool1-conv2", "conv19 pool1 conv2 pool100"),
+    _variant("cnn-pool1-conv3", "conv19 pool1 conv3 pool100"),
+    _variant("cnn-pool2-conv2", "conv19 pool2 conv2 pool50"),
+    _variant("cnn-pool2-conv9", "conv19 pool2 conv9 pool50"),
+    _variant("cnn-pool4-conv1", "conv19 pool4 conv1 pool25"),
+    _variant("cnn-pool4-conv3", "conv19 pool4 conv3 pool25"),
+    _variant("cnn-pool4-conv9", "conv19 pool4 conv9 pool25"),
+    _variant("cnn-pool10-conv9", "conv19 pool10 conv9 pool10"),
+    _variant("cnn-pool2-conv5d4", "conv19 pool2 conv5d4 pool50"),
+)
 """Networks of our own, by name, whose filters were predicted before any was trained (`predictions`).
 
 Named by the first pool, its stride if it is another, and the second filter if its size is not 5. The second
@@ -123,47 +119,38 @@ pool leaves two positions of 200 nt; pools that overlap are padded to "same", as
 """
 
 
-SECOND = {
-    variant.name: variant
-    for variant in (
-        _variant("cnn-pool1-conv5d5", "conv19 pool1 conv5d5 pool100", ""),
-        _variant("cnn-pool1-conv5d9", "conv19 pool1 conv5d9 pool100", ""),
-        _variant("cnn-pool2-conv5d5", "conv19 pool2 conv5d5 pool50", ""),
-        _variant("cnn-pool2-conv5d3", "conv19 pool2 conv5d3 pool50", ""),
-        _variant("cnn-pool3-conv1", "conv19 pool3 conv1 pool33", ""),
-        _variant("cnn-pool5-conv1", "conv19 pool5 conv1 pool20", ""),
-        _variant("cnn-pool6s1", "conv19 pool6s1same conv5 pool100", ""),
-        _variant("cnn-pool8s1", "conv19 pool8s1same conv5 pool100", ""),
-        _variant("cnn-pool1-conv3d4", "conv19 pool1 conv3d4 pool100", ""),
-        _variant("cnn-pool7", "conv19 pool7 conv5 pool14", ""),
-        _variant("cnn-pool3-conv2", "conv19 pool3 conv2 pool33", ""),
-        _variant("cnn-pool3-conv3", "conv19 pool3 conv3 pool33", ""),
-        _variant("cnn-pool5-conv9", "conv19 pool5 conv9 pool20", ""),
-        _variant("cnn-pool6s3-conv9", "conv19 pool6s3same conv9 pool33", ""),
-        _variant("cnn-pool16s2", "conv19 pool16s2same conv5 pool50", ""),
-        _variant("cnn-pool12s6", "conv19 pool12s6same conv5 pool17", ""),
-    )
-}
+SECOND = _by_name(
+    _variant("cnn-pool1-conv5d5", "conv19 pool1 conv5d5 pool100"),
+    _variant("cnn-pool1-conv5d9", "conv19 pool1 conv5d9 pool100"),
+    _variant("cnn-pool2-conv5d5", "conv19 pool2 conv5d5 pool50"),
+    _variant("cnn-pool2-conv5d3", "conv19 pool2 conv5d3 pool50"),
+    _variant("cnn-pool3-conv1", "conv19 pool3 conv1 pool33"),
+    _variant("cnn-pool5-conv1", "conv19 pool5 conv1 pool20"),
+    _variant("cnn-pool6s1", "conv19 pool6s1same conv5 pool100"),
+    _variant("cnn-pool8s1", "conv19 pool8s1same conv5 pool100"),
+    _variant("cnn-pool1-conv3d4", "conv19 pool1 conv3d4 pool100"),
+    _variant("cnn-pool7", "conv19 pool7 conv5 pool14"),
+    _variant("cnn-pool3-conv2", "conv19 pool3 conv2 pool33"),
+    _variant("cnn-pool3-conv3", "conv19 pool3 conv3 pool33"),
+    _variant("cnn-pool5-conv9", "conv19 pool5 conv9 pool20"),
+    _variant("cnn-pool6s3-conv9", "conv19 pool6s3same conv9 pool33"),
+    _variant("cnn-pool16s2", "conv19 pool16s2same conv5 pool50"),
+    _variant("cnn-pool12s6", "conv19 pool12s6same conv5 pool17"),
+)
 """The networks of the second registration whose first layer is predicted (`forecasts`)."""
 
-DEPTH = {
-    variant.name: variant
-    for variant in (
-        _variant("cnn-conv5-pool25", "conv19 conv5 pool25 conv5 pool4", "", (30, 128, 128)),
-        _variant("cnn-conv5-pool4", "conv19 conv5 pool4 conv5 pool25", "", (30, 128, 128)),
-        _variant("cnn-conv1-conv5", "conv19 conv1 conv5 pool100", "", (30, 128, 128)),
-    )
-}
+DEPTH = _by_name(
+    _variant("cnn-conv5-pool25", "conv19 conv5 pool25 conv5 pool4", filters=(30, 128, 128)),
+    _variant("cnn-conv5-pool4", "conv19 conv5 pool4 conv5 pool25", filters=(30, 128, 128)),
+    _variant("cnn-conv1-conv5", "conv19 conv1 conv5 pool100", filters=(30, 128, 128)),
+)
 """Those whose bottleneck lies above a second or third convolution."""
 
-SISTERS = {
-    variant.name: variant
-    for variant in (
-        _variant("cnn-pool6", "conv19 pool6 conv5 pool16", ""),
-        _variant("cnn-basset", "conv19 pool3 conv11 pool33", "", (300, 128)),
-        _variant("cnn-deepsea", "conv8 pool4 conv8 pool25", "", (320, 128)),
-    )
-}
+SISTERS = _by_name(
+    _variant("cnn-pool6", "conv19 pool6 conv5 pool16"),
+    _variant("cnn-basset", "conv19 pool3 conv11 pool33", filters=(300, 128)),
+    _variant("cnn-deepsea", "conv8 pool4 conv8 pool25", filters=(320, 128)),
+)
 """Those of the second registration that are trained on other tasks. The last two have the first stage of
 Basset and of DeepSEA, with its filters, and the second filter's size; what follows is the paper's."""
 

@@ -362,7 +362,7 @@ def _share(what: str, value: Any) -> float:
     return number
 
 
-def plan(
+def plan_run(
     network: Variant, data: Dataset, protocol: Protocol, trial: int = 0, epochs: int = training.EPOCHS
 ) -> Plan:
     """Plan a run on a data set that is at hand.

@@ -17,7 +17,7 @@ from receptive.networks.variants import (
     Variant,
     variant,
 )
-from receptive.protocols import AGAIN, RELEASED, Protocol, ablations, protocol, reread
+from receptive.protocols import CONTROL_READING, RELEASED, Protocol, ablations, protocol, with_other_reading
 from receptive.replication import runs
 from receptive.replication.runs import Plan
 from receptive.tasks.dataset import Dataset
@@ -45,7 +45,7 @@ TABLE_2 = (*SMALL, *LARGE, "cnn9-4", "cnn9-25", "cnn-50-2", *NUMBERS[1:])
 ABLATIONS = {
     "cnn-2": ablations(),
     "cnn-25": ablations(),
-    "cnn9-4": (AGAIN, protocol("released", window=None), reread(RELEASED)),
+    "cnn9-4": (CONTROL_READING, protocol("released", window=None), with_other_reading(RELEASED)),
     "cnn-50-2": (protocol("released", cnn_50_2="full"),),
 }
 """Every switch for two networks; for filters of 9 the window that suits them, and for CNN-50-2 its size."""
@@ -160,7 +160,7 @@ def plans(
     """
     if trials is not None and trials < 1:
         raise UsageError(f"--trials is {trials}: expected at least 1")
-    protocols = (protocol, reread(protocol)) if both_readings else (protocol,)
+    protocols = (protocol, with_other_reading(protocol)) if both_readings else (protocol,)
     wanted: dict[Plan, None] = {}
     for name in names:
         targets = [
@@ -174,7 +174,7 @@ def plans(
         for target in targets:
             for network, own in target.networks.items():
                 for chosen, trial in product(own or protocols, range(trials or target.trials)):
-                    wanted[runs.plan(variant(network, chosen), data, chosen, trial, epochs)] = None
+                    wanted[runs.plan_run(variant(network, chosen), data, chosen, trial, epochs)] = None
     return tuple(sorted(wanted, key=lambda plan: -cost(plan.network, data.length)))
 
 

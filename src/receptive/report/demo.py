@@ -48,7 +48,7 @@ def demo(out: Path | str, progress: Progress, epochs: int = EPOCHS, data: Datase
         check_writable(out / name)
     sweep.tidy(out / "runs")
     data = synthetic.generate(0) if data is None else data
-    plans = [runs.plan(variant(name, RELEASED), data, RELEASED, 0, epochs) for name in NETWORKS]
+    plans = [runs.plan_run(variant(name, RELEASED), data, RELEASED, 0, epochs) for name in NETWORKS]
     summary = sweep.sweep(
         plans,
         sweep.store_dataset(data, out / "runs"),

@@ -97,7 +97,9 @@ def rows(results: Mapping[str, Results], tests: Mapping[str, Sequence[Test]]) ->
     Returns:
         A row for every claim, in the order of the specification.
     """
-    judged = {judgement.claim.id: judgement for judgement in reversed(verdicts.judge_all(DECIDED, results))}
+    judged = {
+        judgement.criterion.id: judgement for judgement in reversed(verdicts.judge_all(DECIDED, results))
+    }
     return tuple(
         _row(statement, results, judged.get(name), tuple(tests.get(name, ())))
         for name, statement in claims.statements().items()
@@ -111,7 +113,7 @@ def _row(
     tests: tuple[Test, ...],
 ) -> Row:
     if judgement:
-        numbers = _comparison(verdicts.leans_on(judgement.claim, judgement.task), results)
+        numbers = _comparison(verdicts.leans_on(judgement.criterion, judgement.task), results)
         return Row(statement, tests, numbers, judgement, judgement.verdict)
     numbers = _comparison([cell for cell in claims.published_numbers() if cell.id == statement.id], results)
     if not numbers:

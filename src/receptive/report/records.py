@@ -88,14 +88,14 @@ def cell(comparison: Comparison) -> Record:
 
 def _claim(judged: Judged) -> Record:
     judgement = judged.judgement
-    claim, task = judgement.claim, judgement.task
+    criterion, task = judgement.criterion, judgement.task
     return {
-        "id": claim.id,
+        "id": criterion.id,
         "task": task,
         "verdict": judgement.verdict,
-        "statement": claim.statement,
+        "statement": criterion.statement,
         "evidence": [_evidence(inequality) for inequality in judgement.evidence],
-        "leans_on": [f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(claim, task)],
+        "leans_on": [f"{cell.id} {cell.column} {cell.layer}".strip() for cell in leans_on(criterion, task)],
         "waits_for": list(judgement.waits_for),
         "explanation": judged.explanation,
         "by_trial": judged.by_trial,

@@ -103,7 +103,7 @@ class Judged(NamedTuple):
     @property
     def id(self) -> str:
         """The claim's."""
-        return self.judgement.claim.id
+        return self.judgement.criterion.id
 
     @property
     def verdict(self) -> Verdict:

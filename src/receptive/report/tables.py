@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from receptive.evidence import ablations, authors, claims
 from receptive.evidence.ablations import Row, Switches
-from receptive.evidence.labels import label, labelled
+from receptive.evidence.labels import label, label_networks
 from receptive.evidence.statistics import LEAST_TRIALS, Interval, Sample
 from receptive.evidence.verdicts import PUBLISHED_TRIALS, Comparison, Evidence
 from receptive.report import records
@@ -151,7 +151,7 @@ def evidence_line(inequality: Evidence) -> str:
 
 def readable(what: str) -> str:
     """Say a line of evidence as people read it: networks by their labels, columns by their heads."""
-    return re.sub(r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], labelled(what))
+    return re.sub(r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], label_networks(what))
 
 
 def by_trial_line(claim: Judged) -> str:
@@ -256,7 +256,7 @@ def _chipseq_sections(report: Report) -> list[str]:
 
 def _claim_section(claim: Judged) -> str:
     judgement = claim.judgement
-    lines = [f"**{claim.id}** – *{claim.verdict}*. {judgement.claim.statement}", ""]
+    lines = [f"**{claim.id}** – *{claim.verdict}*. {judgement.criterion.statement}", ""]
     if special := words(judgement.task):
         lines.append(f"- {special}")
     if judgement.waits_for:

@@ -209,6 +209,30 @@ def read_split(path: Path | str, name: str = "test") -> tuple[Split, tuple[str, 
     return splits[name], _classes(attributes.get("classes"), splits[name], Path(path))
 
 
+def read_others(path: Path | str, name: str) -> dict[str, NDArray[Any]]:
+    """Read the further arrays of numbers that such a file has for a split, ``NAME_test`` as "NAME".
+
+    Raises:
+        ReceptiveError: as :func:`read`, or an array has not a row for each sequence.
+    """
+    path, known = Path(path), {f"{key}_{name}" for key in ("X", "Y", *TRUTH)}
+    with h5py.File(path, "r") as file:
+        rows = len(file[f"X_{name}"])
+        arrays = {
+            key.removesuffix(f"_{name}"): array
+            for key, array in file.items()
+            if key.endswith(f"_{name}") and key not in known
+            if isinstance(array, h5py.Dataset) and array.dtype.kind in "biuf"
+        }
+        for key, array in arrays.items():
+            if array.external or array.is_virtual or array.file.filename != file.filename:
+                raise ReceptiveError(f"{path}: {array.name} is kept in another file; expected it in this one")
+            if array.shape is None or array.shape[:1] != (rows,):
+                raise ReceptiveError(f"{path}: {key}_{name} has shape {array.shape}, expected {rows} rows")
+        check_memory(path, sum(array.size * array.dtype.itemsize for array in arrays.values()))
+        return {key: array[:] for key, array in arrays.items()}
+
+
 def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], dict[str, Any]]:
     """Return the splits of a file, and its attributes."""
     check_file(path, "an HDF5 file", f"; `receptive data synthetic --out {path}` makes one")
