@@ -625,7 +625,7 @@ def test_in_the_packaged_database_the_relevant_ids_are_those_of_the_paper(which:
 
 @given(st.lists(st.sampled_from(["a class", "GATA1", "ELF1", *FACTORS]), unique=True, max_size=5))
 def test_relevant_are_the_motifs_of_a_task_s_labels(classes: list[str]) -> None:
-    """Of a factor of the paper those of its table; of any other those of its name; of no motif at all, all."""
+    """Of a factor of the paper those of its table; of any other those of its name; without any, all."""
     by_name = {name: tuple(motif.id for motif in jaspar_2016() if motif.name == name) for name in classes}
     expected = {name: RELEVANT["released"].get(name, ids) for name, ids in by_name.items()}
     known = {name: ids for name, ids in expected.items() if ids}
