@@ -150,7 +150,7 @@ def evidence_line(inequality: Evidence) -> str:
 
 
 def readable(what: str) -> str:
-    """Say a line of evidence as people read it: networks by labels, columns by heads, three decimals."""
+    """Say a line of evidence as people read it: networks by labels, columns by heads, long fractions cut."""
     named = re.sub(
         r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], label_networks(what)
     )
