@@ -46,6 +46,18 @@ def test_variants(command):
     assert all(name in out for name in VARIANTS)
 
 
+def test_the_package_can_be_run_as_a_module():
+    said = subprocess.run(
+        [sys.executable, "-m", "receptive", "variants", "--json"], capture_output=True, check=True
+    )
+    assert json.loads(said.stdout).keys() == VARIANTS.keys()
+    wrong = subprocess.run(
+        [sys.executable, "-m", "receptive", "fields"], capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 2
+    assert "python -m receptive" in wrong.stderr
+
+
 def test_data_synthetic(command, tmp_path):
     path = tmp_path / "s.h5"
     record = document(command("data", "synthetic", "--out", path, "--seed", 3, "--sequences", 50, "--json"))

@@ -142,17 +142,6 @@ def test_where_there_is_no_pool_one_is_put_after_the_first_convolution():
     assert [suggestion.change for suggestion in suggestions][:1] == [f"pool size 1 → {least}"]
 
 
-def test_a_reader_that_strides_or_has_one_tap_is_not_dilated():
-    """Keras has no layer that does both, and of one tap dilation changes nothing."""
-    for reader, knob in (("conv5", True), ("conv5s2", False), ("conv1", False)):
-        for towards in TOWARDS:
-            text = f"conv19 pool{'2' if towards == 'motifs' else '8'} {reader} pool4"
-            knobs = {
-                suggestion.knob for suggestion in suggest(chain(parse_layers(text)), 200, towards).suggestions
-            }
-            assert knob or "dilation" not in knobs
-
-
 def test_a_convolution_that_nothing_reads_has_the_positions_of_its_map():
     advice = suggest(chain(parse_layers("conv8 pool4")), 200)
     assert advice.now.positions == 50

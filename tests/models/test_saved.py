@@ -16,7 +16,7 @@ from keras import layers
 
 from receptive.audits.audit import audit
 from receptive.audits.inputs import Sequences
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, UsageError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
 from receptive.models.keras_layers import references
@@ -412,6 +412,37 @@ def test_layers_whose_arguments_have_changed_since_keras_2_are_loaded(tmp_path, 
             old.writestr("metadata.json", '{"keras_version": "2.15.0"}')
     loaded = load(path)
     np.testing.assert_allclose(loaded.predict(X, verbose=0), model.predict(X, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["LocallyConnected1D", "MultiHeadAttention", "CuDNNLSTM"])
+def test_what_keras_3_lacks_does_not_stop_the_reading_of_what_is_below(kind, tmp_path, monkeypatch):
+    x = given = keras.Input((LENGTH, 4))
+    x = layers.Conv1D(6, 7, activation="relu", name="conv")(x)
+    below = keras.Model(given, x)
+    side = layers.Conv1D(5, 3, name="side")(x)
+    x = layers.Flatten(name="flat")(layers.Conv1D(6, 3, name="gone")(x))
+    whole = keras.Model(given, [layers.Dense(2, name="head")(x), side])
+    path = tmp_path / "old.h5"
+    whole.save(path)
+    description = json.loads(whole.to_json())
+    for layer in description["config"]["layers"]:
+        plain(layer)
+        if layer["name"] == "gone":
+            layer["class_name"] = kind
+    rewritten(path, description, "2.4.0")
+    labels = np.eye(2, dtype=np.int8)[np.arange(9) % 2]
+    found = audit(load(path), Sequences(X, labels), targets=embedded_motifs())
+    expected = np.asarray(below(X.astype("f")))
+    assert found.reading.sites.tolist() == (expected > 0.5 * expected.max((0, 1))).sum((0, 1)).tolist()
+    assert {row.name for row in found.fields.rows} == {"conv", "side"}
+    (note,) = found.notes
+    assert note.startswith("the model is read up to what Keras cannot load: written by Keras 2.4.0")
+    assert found.importance == note
+    monkeypatch.setattr("receptive.audits.audit.check", lambda positions: None)  # of what is installed
+    with pytest.raises(
+        UsageError, match="--attributions takes the whole network, and the model is read up to"
+    ):
+        audit(load(path), Sequences(X, labels), attributions=5)
 
 
 def test_what_keras_cannot_convert_is_left_to_keras_2(tmp_path):

@@ -212,6 +212,9 @@ T = U
 END ALPHABET
 """
 
+HEAD_OF_BLOCK, *LINES, END_OF_BLOCK = BLOCK.splitlines()
+BACKWARDS = "\n".join([HEAD_OF_BLOCK, *LINES[::-1], END_OF_BLOCK, ""])
+
 DREME_OUTPUT = f"""# DREME 5.4.1
 # command:     dreme -p x.fa
 
@@ -262,6 +265,11 @@ Time  0.1 secs.
 """
 
 
+def test_an_id_may_hold_an_equals_sign_and_keeps_its_name() -> None:
+    (motif,) = parse_meme(meme(ROW, ROW).replace("M1", "k=1"), "some file")
+    assert (motif.id, motif.name) == ("k=1", "name")
+
+
 @pytest.mark.parametrize(
     ("text", "name", "nsites"),
     [
@@ -298,6 +306,7 @@ Time  0.1 secs.
         (meme(ROW, ROW).replace("ALPHABET= ACGT\n", BLOCK.lower()), "name", 9),
         (meme(ROW, ROW).replace("ALPHABET= ACGT\n", BLOCK.replace('"Adenine"', '"A = ~"')), "name", 9),
         (meme(ROW, ROW).replace("ALPHABET= ACGT\n", RNA_BLOCK), "name", 9),
+        (meme(ROW, ROW).replace("ALPHABET= ACGT\n", BACKWARDS), "name", 9),
         (meme(ROW, ROW).replace("MOTIF", "Motif"), "name", 9),
         (meme(ROW, ROW).replace(" name", "\twidth =  2  sites =  9"), "", 9),
         (meme(ROW, ROW).replace(" name", " width=2 seqs=9"), "", 9),

@@ -209,6 +209,8 @@ def audit(
         check(data.X.shape[1])
     targets = jaspar_2016() if targets is None else targets
     network = live(model, data.X.shape[1], passthrough)
+    if attributions is not None and network.left_out:
+        raise UsageError(f"--attributions takes the whole network, and {network.left_out}")
     shape, graph = _input_shape(network), network.graph
     _check_input(shape, graph, data.X.shape[1])
     data, zeros = _feed_others(network, data)
@@ -265,7 +267,9 @@ def audit(
         )
 
     first = listen(data, row.name)
-    missing = "the sequences have no labels" if data.Y is None else label_mismatch(first, data.Y)
+    missing = "the sequences have no labels" if data.Y is None else network.left_out
+    if not missing and data.Y is not None:
+        missing = label_mismatch(first, data.Y)
     needless = network.activation(row.name)[1] in RECTIFIED and bool(missing)
     tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
     levels = None if needless else first.levels()

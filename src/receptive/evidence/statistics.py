@@ -1,13 +1,13 @@
 """Means, intervals and differences of trials, by Welch, and bootstrap intervals.
 
-Welch's interval is written out, as scipy has it for two samples only, and rules weigh up to eight; the
-bootstrap, as it is three lines, and ``scipy.stats`` takes longer to import than a report to be made.
+Welch's interval is written out, as scipy has it for two samples only, and rules weigh up to eight.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, sqrt
 from typing import Any
+from warnings import catch_warnings
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,9 +108,17 @@ def bootstrap(statistic: Callable[..., Any], *values: FloatArray) -> Interval:
     >>> bootstrap(np.mean, np.array([0.0, 0.0, 1.0, 1.0]))
     Interval(estimate=0.5, low=0.0, high=1.0)
     """
-    count = len(values[0])
-    draws = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
-    samples = statistic(*(array[draws] for array in values), axis=-1)
+    from scipy import stats  # a second to import
+
+    with catch_warnings(action="ignore", category=stats.DegenerateDataWarning):  # of samples without a number
+        samples = stats.bootstrap(
+            values,
+            statistic,
+            paired=True,
+            method="percentile",
+            n_resamples=RESAMPLES,
+            rng=np.random.default_rng(0),
+        ).bootstrap_distribution
     low, high = np.nanquantile(samples, (0.025, 0.975)).tolist()
     return Interval(float(statistic(*values, axis=-1)), low, high)
 
@@ -128,12 +136,10 @@ def spearman(points: Collection[tuple[float, float]]) -> Interval | None:
 
 
 def _rank_correlation(x: FloatArray, y: FloatArray, axis: int) -> FloatArray:
-    """Correlate ranks along the last axis; NaN if all values of one kind are equal.
+    """Correlate ranks along an axis; NaN if all values of one kind are equal."""
+    from scipy import stats
 
-    A value's rank, with ties in their middle, is off the mean rank by half of the signs of its differences
-    from all others.
-    """
-    first, second = (np.sign(values[..., None] - values[..., None, :]).sum(-1) for values in (x, y))
+    first, second = (stats.rankdata(values, axis=axis) - (values.shape[axis] + 1) / 2 for values in (x, y))
     spread = np.sqrt((first**2).sum(axis) * (second**2).sum(axis))
     correlations: FloatArray = (first * second).sum(axis) / np.where(spread > 0, spread, np.nan)
     return correlations

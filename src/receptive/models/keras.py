@@ -317,10 +317,12 @@ class Keras:
     Attributes:
         model: the model.
         passthrough: as for `read`.
+        left_out: why it is a part of a model, if it is.
     """
 
     model: Any
     passthrough: Sequence[str] = ()
+    left_out: str = ""
 
     @property
     def name(self) -> str:
@@ -330,7 +332,8 @@ class Keras:
     @cached_property
     def graph(self) -> Graph:
         """The part of it that can be followed over positions."""
-        return read(self.model, self.passthrough)
+        graph = read(self.model, self.passthrough)
+        return replace(graph, notes=(*graph.notes, *filter(None, [self.left_out])))
 
     @property
     def inputs(self) -> tuple[tuple[str, Shape], ...]:

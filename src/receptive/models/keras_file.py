@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,16 @@ import h5py
 from receptive.errors import ReceptiveError
 from receptive.files import check_archive
 from receptive.models import saved
-from receptive.models.keras import check_connected
+from receptive.models.keras import Keras, check_connected
+from receptive.models.keras_layers import references
 from receptive.networks import backend
 
 
 def load(path: Path, threads: int | None = None) -> Any:
     """Load a Keras model from its file, and the loss that it was compiled with, if that can be had.
 
-    Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3.
+    Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3. Where Keras 3
+    lacks layers of an old .h5, what lies below them is loaded, as a `Keras` that says so.
 
     Args:
         path: the file.
@@ -70,7 +73,12 @@ def load(path: Path, threads: int | None = None) -> Any:
     try:
         model = _load_keras(path, file)
     except Exception as error:  # Keras raises whatever its readers and the layers' own code do
-        raise ReceptiveError(f"{path}: {_explain_failure(path, file, error)}") from None
+        why = _explain_failure(path, file, error)
+        with suppress(Exception):
+            if part := _cut(file):
+                lost = f"the model is read up to what Keras cannot load: {why}"
+                return Keras(_load_keras(path, replace(file, model=part)), left_out=lost)
+        raise ReceptiveError(f"{path}: {why}") from None
     try:
         model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
@@ -82,6 +90,35 @@ _OWN = (
     "which Keras cannot load without your code; in Python, load the model with custom_objects and pass it to "
     "receptive.audit"
 )
+
+
+def _cut(file: saved.Saved) -> saved.Entry | None:
+    """Return the part of an old model that Keras 3 has layers for, if there is a convolution in it.
+
+    Its outputs are what the part that is left out reads.
+    """
+    import keras
+
+    config, lost = file.model["config"], set[str]()
+    if not file.old or file.form != "hdf5":
+        return None
+    for _ in config["layers"]:  # once for each step that the loss may travel
+        for layer in config["layers"]:
+            kinds = {layer["class_name"], *saved.layer_classes(layer)} - {*saved.MODELS}
+            reads = (
+                references(layer["inbound_nodes"]) if "input_layers" in config else ((name,) for name in lost)
+            )
+            strange = "MultiHeadAttention" in kinds or not all(hasattr(keras.layers, kind) for kind in kinds)
+            if strange or any(name in lost for name, *_ in reads):
+                lost.add(layer["config"]["name"])
+    kept = [layer for layer in config["layers"] if layer["config"]["name"] not in lost]
+    if not lost or not any("Conv" in layer["class_name"] for layer in kept):
+        return None
+    part = {**config, "layers": kept}
+    if "input_layers" in config:
+        read = {name for layer in kept for name, *_ in references(layer["inbound_nodes"])}
+        part["output_layers"] = [[layer["name"], 0, 0] for layer in kept if layer["name"] not in read]
+    return {**file.model, "config": part}
 
 
 def _load_keras(path: Path, file: saved.Saved) -> Any:
@@ -97,6 +134,11 @@ def _load_keras(path: Path, file: saved.Saved) -> Any:
             shutil.copyfile(path, copy)
             with h5py.File(copy, "r+") as opened:
                 opened.attrs["model_config"] = description
+                names = {layer["config"]["name"] for layer in file.model["config"]["layers"]}
+                listed = opened["model_weights"].attrs["layer_names"]
+                opened["model_weights"].attrs["layer_names"] = [
+                    name for name in listed if (name.decode() if isinstance(name, bytes) else name) in names
+                ]
         else:
             with zipfile.ZipFile(path) as given, zipfile.ZipFile(copy, "w") as made:
                 for name in given.namelist():

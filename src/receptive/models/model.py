@@ -61,7 +61,7 @@ def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
         length: of the sequences that it will be given.
         passthrough: layers of an unknown kind that leave positions as they are.
     """
-    if isinstance(model, onnx.Onnx):
+    if isinstance(model, onnx.Onnx | keras.Keras):
         return replace(model, passthrough=tuple(passthrough))
     origins = {base.__module__.split(".")[0] for base in type(model).__mro__}
     if "onnx" in origins:

@@ -93,6 +93,7 @@ class Onnx:
         folder: where weights lie that the model keeps in files of their own; None if there are none.
         threads: most threads to run on; None: as many as there are cores.
         passthrough: names of nodes, or operators, that do not change which positions a neuron sees.
+        left_out: why it is a part of a model: it never is.
     """
 
     proto: Entry
@@ -100,6 +101,7 @@ class Onnx:
     folder: Path | None = None
     threads: int | None = None
     passthrough: Sequence[str] = ()
+    left_out: str = ""
 
     @cached_property
     def nodes(self) -> list[Entry]:

@@ -39,6 +39,10 @@ class Model(Protocol):
         """The name to call it by."""
 
     @property
+    def left_out(self) -> str:
+        """Why it is a part of a model whose outputs say nothing; "" if it is whole."""
+
+    @property
     def graph(self) -> Graph:
         """The part of it that can be followed over positions."""
 

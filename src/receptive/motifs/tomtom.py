@@ -417,7 +417,7 @@ def _p_value(
     K = tails.shape[1]
     below = np.concatenate([[0], np.cumsum(least - zero)])
     above = (total - len(scores) * zero)[layout.strand] - (below[layout.end] - below[layout.begin])
-    reached = tails.ravel()[layout.block * K + np.clip(above, 0, layout.overlap * K)]
+    reached = tails.ravel()[layout.block * K + np.minimum(above, layout.overlap * K)]
     with np.errstate(divide="ignore"):
         log_below = 2 * np.add.reduceat(np.log1p(-np.minimum(reached, 1)), layout.first)
     p: NDArray[np.float64] = -np.expm1(log_below)
