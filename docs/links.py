@@ -73,7 +73,7 @@ def runs(text: str, network: str, task: str = "synthetic", protocol: str = "rele
 @cache
 def labels(task: str) -> dict[str, tuple[str, str, str]]:
     """What runs are called, in small letters, and where they are; those of a task by their names, too."""
-    known = {}
+    known: dict[str, tuple[str, str, str]] = {}
     for of, network, protocol in groups():
         base, switched, switches = protocol.partition("+")
         if base == "released" and of in measured.SIDE:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 @pytest.fixture(scope="module")
 def links():
     sys.path.insert(0, str(DOCS))
-    import links
-
-    yield links
+    yield import_module("links")
     sys.path.remove(str(DOCS))
 
 
