@@ -142,6 +142,14 @@ def test_where_there_is_no_pool_one_is_put_after_the_first_convolution():
     assert [suggestion.change for suggestion in suggestions][:1] == [f"pool size 1 → {least}"]
 
 
+def test_where_a_convolution_would_not_fit_there_is_no_suggestion():
+    """Pools are made to fit, not filters: of 200 positions a pool of 4 leaves 50."""
+    assert of_knob("conv19 pool2 conv5 pool1", "pool size")
+    for designs in (of_knob("conv19 pool2 conv5 conv90valid", knob) for knob in ("pool size", "pool stride")):
+        assert all("conv90valid" in format_layers(design.layers) for design in designs)
+    assert of_knob("conv19 pool2 conv5 conv90valid", "pool size") == []
+
+
 def test_a_convolution_that_nothing_reads_has_the_positions_of_its_map():
     advice = suggest(chain(parse_layers("conv8 pool4")), 200)
     assert advice.now.positions == 50
