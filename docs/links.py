@@ -13,7 +13,7 @@ import trials
 
 from receptive.evidence import measured
 from receptive.evidence.claims import Cell
-from receptive.evidence.labels import label
+from receptive.evidence.labels import SWITCHES, TASKS, label
 
 STORE = Path(__file__).parent.parent / "results"
 DOI = "10.1371/journal.pcbi.1007560"
@@ -73,7 +73,7 @@ def runs(text: str, network: str, task: str = "synthetic", protocol: str = "rele
 @cache
 def labels(task: str) -> dict[str, tuple[str, str, str]]:
     """What runs are called, in small letters, and where they are; those of a task by their names, too."""
-    known = {}
+    known: dict[str, tuple[str, str, str]] = {}
     for of, network, protocol in groups():
         base, switched, switches = protocol.partition("+")
         if base == "released" and of in measured.SIDE:
@@ -86,17 +86,19 @@ def labels(task: str) -> dict[str, tuple[str, str, str]]:
 
 @cache
 def names(task: str) -> re.Pattern[str]:
-    """What runs are called in a page about a task, in small letters or large ones, the longest first."""
-    ranked = sorted(labels(task), key=len, reverse=True)
-    return re.compile(rf"(?<![\w-])({'|'.join(map(re.escape, ranked))})(?![\w-])", re.IGNORECASE)
+    """What networks, and runs of them, are called in a page about a task, in small letters or large."""
+    networks = {network for _, network, _ in groups()} & {name.split(" ")[0] for name in labels(task)}
+    ranked, tasks = (sorted(them, key=len, reverse=True) for them in (networks, filter(None, TASKS.values())))
+    name, switch, on = ("|".join(map(re.escape, words)) for words in (ranked, SWITCHES.values(), tasks))
+    return re.compile(rf"(?<![\w-])(?:{name})(?: \((?:{switch})\))?(?: (?:{on})\b)?(?![\w-])", re.IGNORECASE)
 
 
 def named(text: str, task: str = "synthetic") -> str:
-    """A text with a link at every network that it names."""
+    """A text with a link at every network that it names, to its runs as they are named, if there are any."""
 
     def linked(name: re.Match[str]) -> str:
-        of, network, protocol = labels(task)[name[0].lower()]
-        return runs(name[0], network, of, protocol)
+        known = labels(task).get(name[0].lower())
+        return runs(name[0], known[1], known[0], known[2]) if known else name[0]
 
     return names(task).sub(linked, text)
 

@@ -510,7 +510,7 @@ def test_a_network_can_be_typed(name, window):
         text.fill(typed)
         assert numbers.all_inner_texts() == expected
         assert text.input_value() == typed
-        for row in receptive_fields(parse_layers(typed), 200).rows[1:]:
+        for row in receptive_fields(parse_layers(typed.lower()), 200).rows[1:]:
             sees = f"A neuron of {row.name} sees {row.size} positions, {row.overlap} of them"
             assert sees in said.inner_text()
     for typed in (

@@ -42,8 +42,8 @@ def test_how_many_published_numbers_agree(committed):
     missed = [judgement for judgement in comparisons if judgement.verdict != "reproduced"]
     assert {judgement.cell.column for judgement in missed} == {"jaspar"}
     words = ", ".join(
-        f"{number.cell.variant.upper()} has {number.measured.mean:.3f} instead of {number.cell.mean:.3f}"
-        for number in missed
+        f"{cell.variant.upper()} has {judgement.measured.mean:.3f} instead of {cell.mean:.3f}"
+        for judgement, cell in ((judgement, judgement.cell) for judgement in missed)
     )
     agree = len(cells) - len(missed)
     assert f"{agree} of all {len(cells)} numbers of Table 1 and of the deeper layers agree" in RUNNING

@@ -453,18 +453,21 @@ def test_a_filter_whose_weights_are_used_twice_is_held_twice(opset):
 @pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
 def test_ends_that_are_filled_are_padding_with_a_note(mode):
     net = Network(shape=("N", 4, LENGTH))
-    net.add("Pad", net.constant([0, 0, 2, 0, 0, 2], np.int64), mode=mode, name="fill", keep=False)
-    net.add("Conv", net.weights(CHANNELS, 4, 5), name="first")
+    net.add("Pad", net.constant([0, 0, 2, 0, 0, 2], np.int64), mode=mode, name="/first/Pad", keep=False)
+    net.add("Conv", net.weights(CHANNELS, 4, 5), name="/first/Conv")
     model = net.model()
     graph = read(model)
-    assert [node.layer.kind for node in graph.nodes] == ["pad", "conv"]
+    assert [(node.layer.name, node.layer.kind) for node in graph.nodes] == [
+        ("first:2", "pad"),
+        ("first", "conv"),
+    ]
     (note,) = graph.notes
-    assert note.startswith(f"fill fills the ends with values of other positions ({mode})")
+    assert note.startswith(f"first:2 fills the ends with values of other positions ({mode})")
     row = receptive_fields(graph, LENGTH).row("first")
     base = np.random.default_rng(0).uniform(0.1, 1, (1, 4, LENGTH)).astype("f")
     changed = np.repeat(base, LENGTH, axis=0)
     changed[range(LENGTH), :, range(LENGTH)] += 1
-    moves = (results(model, changed)["first.0"] != results(model, base)["first.0"]).any(1)
+    moves = (results(model, changed)["/first/Conv.0"] != results(model, base)["/first/Conv.0"]).any(1)
     inside = range(2, LENGTH - 2)  # neurons whose field is the sequence's own
     for neuron in inside:
         assert np.flatnonzero(moves[:, neuron]).tolist() == [

@@ -623,6 +623,15 @@ def test_in_the_packaged_database_the_relevant_ids_are_those_of_the_paper(which:
     assert relevant_ids(which=which) == RELEVANT[which]
 
 
+@given(st.lists(st.sampled_from(["a class", "GATA1", "ELF1", *FACTORS]), unique=True, max_size=5))
+def test_relevant_are_the_motifs_of_a_task_s_labels(classes: list[str]) -> None:
+    """Of a factor of the paper those of its table; of any other those of its name; without any, all."""
+    by_name = {name: tuple(motif.id for motif in jaspar_2016() if motif.name == name) for name in classes}
+    expected = {name: RELEVANT["released"].get(name, ids) for name, ids in by_name.items()}
+    known = {name: ids for name, ids in expected.items() if ids}
+    assert relevant_ids(classes) == (known or RELEVANT["released"])
+
+
 def test_in_another_database_any_version_is_relevant() -> None:
     flat = np.full((3, 4), 0.25)
     ids = ("MA0601.1", "MA0151.3", "MA0151.2", "MA01511.1", "MA0095", "MAX", "MA0060.4")

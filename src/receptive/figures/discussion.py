@@ -20,7 +20,7 @@ from receptive.theory.activation import FUNCTIONS, HALF, gain
 
 COLUMNS = {"relevant": "share of relevant filters", "auroc": "AU-ROC"}
 WHERE = {
-    name: in_words(name).replace(" on", "\non")
+    name: in_words(name).replace(" on ", "\n")
     for name in (*SMALL, "cnn-25", "chipseq/cnn-2", "chipseq/cnn-25")
 }
 """Networks, and what stands below them."""

@@ -92,7 +92,7 @@ _MOVES = {
     **dict.fromkeys(("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split"), MOVED),
     **dict.fromkeys(("Pad", "Concat"), MOVED),
 }
-ARRANGES = {"Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
+ARRANGES = {"Pad", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
 _NOT_PASSED = {*_MOVES, *POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
 """Operators that move or combine positions, which nobody may declare harmless."""
 _FOLDED = {

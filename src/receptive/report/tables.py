@@ -150,8 +150,11 @@ def evidence_line(inequality: Evidence) -> str:
 
 
 def readable(what: str) -> str:
-    """Say a line of evidence as people read it: networks by their labels, columns by their heads."""
-    return re.sub(r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], label_networks(what))
+    """Say a line of evidence as people read it: networks by labels, columns by heads, long fractions cut."""
+    named = re.sub(
+        r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], label_networks(what)
+    )
+    return re.sub(r"\d\.\d{6,}\b", lambda number: f"{float(number[0]):.3f}", named)
 
 
 def by_trial_line(claim: Judged) -> str:
