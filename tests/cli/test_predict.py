@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from receptive.evidence import forecasts, measured
-from receptive.networks.variants import REGISTERED, VARIANTS
+from receptive.evidence import forecasts, measured, predictions
+from receptive.networks.variants import REGISTERED, SECOND, VARIANTS
 from receptive.theory.assembly import kind_of
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import parse_layers
@@ -168,12 +168,15 @@ def test_no_prediction_that_is_given_was_refuted(committed):
         )
 
 
-def test_the_registered_predictions(command):
+def test_the_registered_predictions(command, monkeypatch):
+    """The first registration stands in the document as it was put down; both have their scores."""
+    monkeypatch.chdir(RESULTS.parent)
     document = answer(command, "--registered")
-    assert list(document["networks"]) == list(REGISTERED)
+    assert {name: document[name] for name in predictions.registration()} == predictions.registration()
+    assert document == answer(command, "--registered", "--store", RESULTS)
     code, out, _ = command("predict", "--registered")
     assert code == 0
-    assert [line.split()[0] for line in out.splitlines()[1:]] == list(REGISTERED)
+    assert all(name in out for name in (*REGISTERED, *SECOND))
 
 
 def test_their_score(command):

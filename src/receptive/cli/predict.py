@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
-from receptive.cli.shared import Json, emit, table, three_decimals
+from receptive.cli.shared import Json, emit, stored_runs, table, three_decimals
 from receptive.errors import UsageError
 from receptive.theory.layers import format_layers
 
@@ -28,11 +28,15 @@ def predict(
     registered: Annotated[
         bool,
         typer.Option(
-            "--registered", help="Instead: the predictions put down before their networks were trained."
+            "--registered",
+            help="Instead: what was predicted of networks before they were trained, and what came of it.",
         ),
     ] = False,
     store: Annotated[
-        Path | None, typer.Option(help="With --registered: score them by the runs of this store.")
+        Path | None,
+        typer.Option(
+            help="With --registered: folder of runs; by default results, or else the runs that ship."
+        ),
     ] = None,
     json: Json = False,
     passthrough: Passthrough = None,
@@ -56,7 +60,7 @@ def predict(
     if towards != "motifs" and not suggest:
         raise UsageError("--towards is for --suggest")
     if registered:
-        document = registered_scores(store) if store else registered_predictions()
+        document = registered_predictions(stored_runs(store))
         emit(document, registered_text(document), json)
         return
     from receptive.theory import prediction
@@ -137,21 +141,15 @@ def advice_text(advice: "Advice") -> str:
     return "\n".join(lines)
 
 
-def registered_predictions() -> dict[str, Any]:
-    """Return the registered predictions."""
-    from receptive.evidence import predictions
-
-    return predictions.registration()
-
-
-def registered_scores(store: Path) -> dict[str, Any]:
-    """Return the scores of both registrations and, apart, of the paper's networks."""
+def registered_predictions(store: Path) -> dict[str, Any]:
+    """Return the first registration, and the scores of both and, apart, of the paper's networks."""
     from receptive.evidence import forecasts, measured, predictions
 
     results = measured.require_results(store)
     tasks = {task for _, task, _ in forecasts.NETWORKS.values()} - {"synthetic"}
     every = {"synthetic": results, **{task: measured.read_results(store, task=task) for task in tasks}}
     return {
+        **predictions.registration(),
         "registered": predictions.score(results).document(),
         "fitted": predictions.score(results, predictions.paper_networks()).document(),
         "second": {
@@ -163,20 +161,7 @@ def registered_scores(store: Path) -> dict[str, Any]:
 
 
 def registered_text(document: dict[str, Any]) -> str:
-    """Tabulate registered predictions, or their score."""
-    if "networks" in document:
-        header = ["network", "layers", "assembly bits", "relevant", "prediction"]
-        rows = [
-            [
-                name,
-                row["layers"],
-                three_decimals(row["assembly_bits"]),
-                three_decimals(row["relevant"]),
-                row["prediction"],
-            ]
-            for name, row in document["networks"].items()
-        ]
-        return table(header, rows)
+    """Tabulate what came of both registrations."""
     first = [f"{part}: {score_text(document[part])}" for part in ("registered", "fitted")]
     second = [f"second, {part}: {second_text(part_score)}" for part, part_score in document["second"].items()]
     return "\n\n".join((*first, *second))
@@ -204,6 +189,8 @@ def second_text(score: dict[str, Any]) -> str:
             for row in score["layers"]
         ]
         lines.append(table(["layer", "bits", "predicted", "pool alone", "measured", "n"], rows))
+    if score["waits_for"]:
+        lines.append(f"not measured (fewer than three full runs): {', '.join(score['waits_for'])}")
     return "\n".join(lines)
 
 

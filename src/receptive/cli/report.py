@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, emit, say, table
+from receptive.cli.shared import Json, ProtocolName, emit, say, stored_runs, table
 
 if TYPE_CHECKING:
     from receptive.report.report import Report
@@ -31,17 +31,12 @@ def report(
 
     Example: receptive report --store results --out report
     """
-    from receptive.files import kind, packaged_runs
     from receptive.protocols import protocol as protocol_of
     from receptive.report import drawings, records
     from receptive.report.report import read
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
-    if store is None:
-        store, shipped = Path("results"), packaged_runs()
-        if kind(store) == "" and shipped is not None:
-            say("numbers of the runs that this version was released with")
-            store = shipped
+    store = stored_runs(store)
     document = read(store, protocol)
     if out is not None:
         say(f"drawing figures into {out}, a minute or two")

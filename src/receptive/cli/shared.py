@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from receptive.errors import ReceptiveWarning, UsageError, printable, shorten
+from receptive.files import kind, packaged_runs
 from receptive.protocols import Protocol, protocol
 
 if TYPE_CHECKING:
@@ -64,6 +65,15 @@ def notes() -> Iterator[None]:
 def emit(document: Mapping[str, Any] | Sequence[Any], text: str, as_json: bool) -> None:
     """Print a result on standard output, as JSON or as text."""
     print(json.dumps(document, indent=1, allow_nan=False) if as_json else printable(text), flush=True)
+
+
+def stored_runs(store: Path | None) -> Path:
+    """Return a folder of runs; by default ``results``, or else the runs that ship, and say so."""
+    shipped = packaged_runs()
+    if store is None and shipped is not None and kind("results") == "":
+        say("numbers of the runs that this version was released with")
+        return shipped
+    return store or Path("results")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
