@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import log2
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from receptive.errors import UsageError
@@ -28,7 +28,7 @@ def knobs(text):
     turned = {
         "first filter": first.size,
         "pool size": pool.size,
-        "pool stride": pool.stride if pool.stride < pool.size else "the size",
+        "pool stride": pool.stride,
         "second filter": second.size,
         "dilation": second.dilation,
     }
@@ -60,6 +60,7 @@ def advised(text, length, towards="motifs"):
 
 
 @settings(max_examples=12)
+@example("conv11 pool6s3same conv3", 200, "parts")
 @given(designs, st.sampled_from([200, 600]), st.sampled_from([*TOWARDS]))
 def test_every_suggestion_is_predicted_as_asked_and_turns_one_knob(text, length, towards):
     if (advice := advised(text, length, towards)) is None:
@@ -77,7 +78,10 @@ def test_every_suggestion_is_predicted_as_asked_and_turns_one_knob(text, length,
             prediction.high,
         )
         after, same, shrunk = knobs(entry["network"])
-        assert [knob for knob in before if before[knob] != after[knob]] == [entry["knob"]]
+        turned = [knob for knob in before if before[knob] != after[knob]]
+        if all(state["pool stride"] == state["pool size"] for state in (before, after)):
+            turned = [knob for knob in turned if knob != "pool stride"]  # windows that tile the map still do
+        assert turned == [entry["knob"]]
         assert same == stay
         if shrunk != later:  # only where the knob alone leaves them too few positions
             assert "later pools" in entry["change"]

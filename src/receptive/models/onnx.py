@@ -83,6 +83,16 @@ def open_file(path: Path | str, passthrough: Sequence[str] = (), threads: int | 
     return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
 
 
+def external_places(message: Entry) -> Iterator[str]:
+    """List where the tensors of a model, or of any part of it, say that their numbers lie."""
+    for field, value in message.ListFields():
+        for part in () if field.message_type is None else [value] if hasattr(value, "ListFields") else value:
+            if field.name != "external_data":
+                yield from external_places(part)
+            elif part.key == "location":
+                yield part.value
+
+
 @dataclass(frozen=True, eq=False)
 class Onnx:
     """An ONNX model: a `Model` for audits.
@@ -265,6 +275,9 @@ class Onnx:
         if self.folder is None:
             raise ReceptiveError(f"{self.name}: lacks its weights, which lie in a file: onnx.load reads both")
         try:
+            for place in external_places(what):  # onnx 1.17 follows links out of the folder
+                if not (self.folder / place).resolve().is_relative_to(self.folder.resolve()):
+                    raise ValueError(f"{place} leads out of the folder of the model")
             load(what, str(self.folder))
         except Exception as error:  # checks of onnx raise several kinds
             raise ReceptiveError(
