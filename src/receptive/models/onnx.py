@@ -483,10 +483,7 @@ class Onnx:
         self, layer: str, held: Mapping[int, float], axis: int | None
     ) -> dict[str, NDArray[Any]]:
         """Turn held filters and their values into the inputs that `_insert` gives a model."""
-        sizes, dtype = (
-            [1] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes)),
-            _dtype(self._kind(layer)),
-        )
+        sizes, dtype = [1] * self._rank(layer), _dtype(self._kind(layer))
         count = max(held, default=0) + 1
         if held and axis is not None:
             count = sizes[axis] = self._filters(layer, axis)
@@ -576,11 +573,8 @@ class Onnx:
             model.graph.node.insert(at + 1, helper.make_node("Mul", [heard, _WHICH], [f"{heard} kept"]))
             adding = helper.make_node("Add", [f"{heard} kept", _VALUES], [self._tensor(layer)])
             model.graph.node.insert(at + 2, adding)
-        for layer in layers[:1]:
-            kind, rank = (
-                self._kind(layer),
-                [None] * (1 + len(self._walk[1].tensors[self._tensor(layer)].axes)),
-            )
+        if layers:
+            kind, rank = self._kind(layers[0]), [None] * self._rank(layers[0])
             for name in (_WHICH, _VALUES):
                 model.graph.input.append(helper.make_tensor_value_info(name, kind, rank))
             (model.graph.input if given else model.graph.output).append(
