@@ -386,14 +386,17 @@ def test_layers_whose_arguments_have_changed_since_keras_2_are_loaded(tmp_path, 
     given = keras.Input((LENGTH, 4))
     x = layers.SeparableConv1D(6, 7, name="separable")(given)
     x = layers.DepthwiseConv1D(3, name="depthwise")(layers.ReLU(threshold=0.1, name="threshold")(x))
+    x = layers.Conv1DTranspose(6, 3, name="transposed")(layers.SpatialDropout1D(0.1, name="spatial")(x))
     x = layers.GlobalMaxPooling1D()(layers.Attention(name="attention")([x, x]))
     model = keras.Model(given, layers.Dense(1)(x))
     model.save(tmp_path / f"new.{ending}")
     description = json.loads(model.to_json())
     for layer in description["config"]["layers"]:
         config = layer["config"]
-        if layer["name"] in ("separable", "depthwise"):
+        if layer["name"] in ("separable", "depthwise", "transposed"):
             config["groups"] = 1
+        if layer["name"] == "spatial":
+            config |= {"trainable": True, "noise_shape": None}
         if layer["name"] == "threshold":
             layer["class_name"], layer["config"] = "ThresholdedReLU", {"name": "threshold", "theta": 0.1}
         calls = layer["inbound_nodes"]
