@@ -22,7 +22,7 @@ def test_a_terminal_cuts_no_word_and_loses_none(rows, columns):
     if max(map(len, wide.splitlines())) <= columns:
         assert narrow == wide
     before = max(len(row[0]) for row in (header, *rows)) + max(len(row[1]) for row in (header, *rows)) + 4
-    assert max(map(len, narrow.splitlines()[1:])) <= max(columns, before)
+    assert all(len(line) <= max(columns, before) for line in narrow.splitlines()[1:])
 
 
 def test_numbers_stand_to_the_right_and_words_to_the_left():
