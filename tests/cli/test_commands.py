@@ -259,7 +259,11 @@ def test_ctrl_c_leaves_no_half_run(eagerly, train, tmp_path, monkeypatch, workin
 
     if working == "after an epoch":
         fit = training.train
-        monkeypatch.setattr(training, "train", lambda *args: fit(*args[:5], press))
+
+        def pressed_on(network, data, protocol, seed, epochs, *_):
+            return fit(network, data, protocol, seed, epochs, press)
+
+        monkeypatch.setattr(training, "train", pressed_on)
     else:
         monkeypatch.setattr(tomtom, "table", press)
     code, out, err = train()
