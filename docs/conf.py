@@ -51,7 +51,12 @@ extensions = [
     "sphinx_needs",
 ]
 include_patterns = ["docs/**", "spec/**"]
-exclude_patterns = ["docs/_build", "docs/root"]
+# Sphinx walks through every folder that is not excluded: tox's environments hold tens of thousands of files.
+exclude_patterns = [
+    "docs/_build",
+    "docs/root",
+    *(path.name for path in root.iterdir() if path.name not in ("docs", "spec")),
+]
 root_doc = "docs/index"
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath", "substitution"]

@@ -12,9 +12,11 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest import mock
 
 from typer.testing import CliRunner
 
+from receptive import text
 from receptive.cli import demo
 from receptive.cli.app import app
 from receptive.cli.train import describe
@@ -30,7 +32,7 @@ FILES = {
 PLACE = re.compile(r"^```\{shown(?::(\d+))?\} (receptive [^\n]+)\n```$", re.MULTILINE)
 TRAINED = re.compile(r"^```\{trained\} ([^\n]+)\n```$", re.MULTILINE)
 DEMONSTRATED = re.compile(r"^```\{demonstrated\}\n```$", re.MULTILINE)
-WIDTH = "104"
+WIDTH = "92"
 
 
 def filled(page: str) -> str:
@@ -68,7 +70,7 @@ def output(command: str) -> str:
     Raises:
         ValueError: it fails.
     """
-    with folder():
+    with folder(), mock.patch.object(text, "terminal_width", return_value=int(WIDTH)):
         done = CliRunner().invoke(app, shlex.split(command)[1:], env={"COLUMNS": WIDTH, "NO_COLOR": "1"})
     if done.exit_code:
         raise ValueError(f"{command}: exit code {done.exit_code}: {done.output or done.exception}")

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,24 @@ def test_the_first_six_chapters_are_read_in_45_minutes():
     """At 200 words a minute. What grows beyond that moves into a fold, or onto another page."""
     counts = {name: words_to_read(SPEC / f"{name}.md") for name in FIRST}
     assert sum(counts.values()) <= 45 * 200, counts
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*SPEC.glob("*.md"), *(SPEC.parent / "docs").glob("*.md"), *SPEC.parent.glob("*.md")],
+    ids=lambda page: page.name,
+)
+def test_no_sentence_ends_in_a_list_by_accident(page):
+    """A line of a paragraph that begins with ``1.`` or a dash is the first item of a list to Markdown."""
+    text = re.sub(r"^(```|~~~).*?^\1$", "", page.read_text("utf-8"), flags=re.M | re.S)
+    lines = re.split(r"\n", text)
+    accidents = [
+        line
+        for before, line in pairwise(lines)
+        if re.match(r"(1\.|[-+*]) ", line) and re.match(r"\w", before) and not re.match(r"\d+\. ", before)
+        if not before.rstrip().endswith(":")
+    ]
+    assert not accidents
 
 
 def test_the_api_page_begins_with_every_public_name_and_shows_it():

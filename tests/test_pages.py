@@ -98,6 +98,9 @@ def test_a_page_shows_as_it_should(page, window):
                     broken: all('img').filter((image) => !image.naturalWidth).map((image) => image.alt),
                     nameless: all('img').filter((image) => !image.alt.trim()).length,
                     headings: all('h1').length,
+                    cut: all('div.cell pre').filter((it) => it.offsetWidth)
+                        .filter((it) => it.scrollWidth > it.clientWidth + 1)
+                        .map((it) => it.innerText.slice(0, 80)),
                 };
             }"""
         )
@@ -107,8 +110,9 @@ def test_a_page_shows_as_it_should(page, window):
     assert troubles == []
     assert [url for url in requests if not url.startswith(("file:", "data:", "blob:"))] == []
     assert shown["width"] <= shown["window"], "scrolls sideways"
-    assert shown | {"width": 0, "window": 0} == {
-        "width": 0, "window": 0, "wrong": 0, "broken": [], "nameless": 0, "headings": 1,
+    assert shown["window"] < WIDTHS["desktop"] or shown["cut"] == [], "code or output is cut off at the right"
+    assert shown | {"width": 0, "window": 0, "cut": []} == {
+        "width": 0, "window": 0, "wrong": 0, "broken": [], "nameless": 0, "headings": 1, "cut": [],
     }  # fmt: skip
 
 

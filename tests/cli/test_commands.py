@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 
 from receptive.errors import UsageError
+from receptive.motifs import tomtom
 from receptive.motifs.jaspar import embedded_motifs
 from receptive.motifs.meme import format_meme
 from receptive.motifs.motif import Motif
+from receptive.networks import training
 from receptive.networks.variants import VARIANTS
 from receptive.protocols import PAPER, RELEASED
 from receptive.tasks import dataset, registry
@@ -247,29 +249,26 @@ def test_a_mistake_is_one_clear_sentence(command, tmp_path, small, arguments, co
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_ctrl_c_leaves_no_half_run(tmp_path, small):
-    dataset.write(small, tmp_path / "small.h5")
-    arguments = [
-        "train",
-        "cnn-100",
-        "--data",
-        tmp_path / "small.h5",
-        "--epochs",
-        100,
-        "--store",
-        tmp_path / "runs",
-    ]
-    training = subprocess.Popen(
-        [sys.executable, "-c", "from receptive.cli import main; main()", *map(str, arguments)],
-        stderr=subprocess.PIPE,
-        env={**os.environ, "FORCE_COLOR": "1"},
-    )
-    written = b""
-    while b"loss" not in written:
-        piece = os.read(training.stderr.fileno(), 4096)
-        assert piece, written.decode()
-        written += piece
-    training.send_signal(signal.SIGINT)
-    training.communicate(timeout=60)
-    assert training.returncode not in (0, None)
+@pytest.mark.parametrize("working", ["after an epoch", "with the run half written"])
+def test_ctrl_c_leaves_no_half_run(eagerly, train, tmp_path, monkeypatch, working):
+    pressed = []
+
+    def press(*_):
+        pressed.extend(path.name for path in (tmp_path / "runs").rglob("*.meme"))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    if working == "after an epoch":
+        fit = training.train
+
+        def pressed_on(network, data, protocol, seed, epochs, *_):
+            return fit(network, data, protocol, seed, epochs, press)
+
+        monkeypatch.setattr(training, "train", pressed_on)
+    else:
+        monkeypatch.setattr(tomtom, "table", press)
+    code, out, err = train()
+    assert (code, out) == (130, "")
+    assert "Traceback" not in err
+    half = {"conv1.untrimmed.meme", "conv1.meme"}
+    assert set(pressed) == (half if working == "with the run half written" else set())
     assert [path for path in (tmp_path / "runs").rglob("*") if path.is_file()] == []

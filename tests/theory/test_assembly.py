@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from math import isclose, log2
 
@@ -75,18 +76,25 @@ def simulated(pool, stride, taps, dilation, chance, reach, samples, rng):
     """Draw sequences of activations, pool them, and count what a filter at a random place sees."""
     counts = Counter()
     length = 2 * ((taps + 1) * stride * dilation + pool + reach)
+
+    @cache
+    def looked_at(parts, phase):
+        """Where the neurons look, and which neurons each filter that sees both parts reads."""
+        windows = np.arange(phase, length - pool + 1, stride)[:, None] + np.arange(pool)
+        holds = [(windows == part).any(axis=1) for part in parts]
+        reads = np.arange(len(windows) - (taps - 1) * dilation)[:, None] + np.arange(taps) * dilation
+        return windows, reads[holds[0][reads].any(axis=1) & holds[1][reads].any(axis=1)]
+
     for _ in range(samples):
         offset, phase = int(rng.integers(-reach, reach + 1)), int(rng.integers(stride))
         hits = rng.random((2, length)) < chance
         parts = length // 2, length // 2 + offset
         hits[(0, 1), parts] = True
-        starts = np.arange(phase, length - pool + 1, stride)
-        windows = starts[:, None] + np.arange(pool)
-        pooled = hits[:, windows].any(axis=2)
-        holds = [np.array([part in window for window in windows.tolist()]) for part in parts]
-        reads = np.arange(len(starts) - (taps - 1) * dilation)[:, None] + np.arange(taps) * dilation
-        places = reads[holds[0][reads].any(axis=1) & holds[1][reads].any(axis=1)]
-        seen = pooled[:, rng.choice(places)].tobytes() if len(places) else None
+        windows, places = looked_at(parts, phase)
+        seen = None
+        if len(places):
+            neurons = places[rng.integers(len(places))]
+            seen = hits[:, windows[neurons]].any(axis=2).tobytes()
         counts[offset, seen] += 1
     return information({outcome: n / samples for outcome, n in counts.items()})
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, say, table, three_decimals, work_bars
+from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, say, three_decimals, work_bars
+from receptive.text import table
 
 
 def audit(

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, emit, say, table
+from receptive.cli.shared import Json, ProtocolName, emit, say
+from receptive.text import table
 
 CHECKOUT = Path("src/receptive/data/claims.toml")
 """What a checkout of the project has, seen from its root, and another folder has not."""
@@ -91,7 +92,7 @@ def full(row: dict[str, Any]) -> str:
     lines += [f"  test: {test}" for test in row["tests"]]
     lines += [f"  {readable(line)}" for line in [*row["numbers"], *row["evidence"]]]
     if row["explanation"] and row["verdict"] in ("undecided", "not reproduced"):
-        lines += _fill(f"In the repository's runs: {row['explanation']}")
+        lines += _fill(readable(f"In the repository's runs: {row['explanation']}"))
     return "\n".join(lines)
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import MOST_EPOCHS, epochs_bars, say, table
+from receptive.cli.shared import MOST_EPOCHS, epochs_bars, say
+from receptive.text import table
 
 if TYPE_CHECKING:
     from receptive.replication.runs import Run

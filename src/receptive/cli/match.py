@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from receptive.cli.shared import Json, emit, say, table
+from receptive.cli.shared import Json, emit, say
+from receptive.text import table
 
 
 def match(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
-from receptive.cli.shared import Json, emit, stored_runs, table, three_decimals
+from receptive.cli.shared import Json, emit, stored_runs, three_decimals
 from receptive.errors import UsageError
+from receptive.text import table
 from receptive.theory.layers import format_layers
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def conclusion(predictions: "tuple[Prediction, ...]") -> str:
     if whole := prediction.whole_motifs_in(predictions):
         text = f"whole motifs in {whole}"
         (why,) = (layer.unreadable.partition(",")[0] for layer in predictions if layer.name == whole)
-        text += f", where they cannot be read ({why}); --suggest says what would change that" if why else ""
+        text += f", where they cannot be read ({why});\n--suggest says what would change that" if why else ""
     return (
         f"{text}\nrelevant: share of filters that match a motif which the task depends on, and an\n"
         f"interval for {prediction.LEVEL:.0%} of trainings, on a task like the paper's; on real\n"

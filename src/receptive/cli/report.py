@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, ProtocolName, emit, say, stored_runs, table
+from receptive.cli.shared import Json, ProtocolName, emit, say, stored_runs
+from receptive.text import table
 
 if TYPE_CHECKING:
     from receptive.report.report import Report

@@ -76,19 +76,6 @@ def stored_runs(store: Path | None) -> Path:
     return store or Path("results")
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Align rows of text under a header; the first column to the left, columns of numbers to the right."""
-    columns = list(zip(header, *rows, strict=True))
-    widths = [max(map(len, column)) for column in columns]
-    numeric = [all(cell[:1].isdigit() or cell in ("", "–") for cell in column[1:]) for column in columns]
-
-    def line(cells: Sequence[str]) -> str:
-        padded = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(cells, widths, numeric, strict=True)]
-        return "  ".join(padded).rstrip()
-
-    return "\n".join([line(header), *map(line, rows)])
-
-
 def three_decimals(value: float | None) -> str:
     """Format a score to three decimals; a dash for one that is not defined."""
     return "–" if value is None else f"{value:.3f}"

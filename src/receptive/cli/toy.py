@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from receptive.cli.shared import Json, emit, table
+from receptive.cli.shared import Json, emit
+from receptive.text import table
 
 if TYPE_CHECKING:
     from receptive.theory.toy import ToyModel

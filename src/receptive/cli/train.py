@@ -18,10 +18,10 @@ from receptive.cli.shared import (
     epochs_bars,
     say,
     switch_protocol,
-    table,
     three_decimals,
 )
 from receptive.errors import UsageError
+from receptive.text import table
 
 if TYPE_CHECKING:
     from receptive.replication.runs import Run

@@ -5,7 +5,7 @@ Welch's interval is written out, as scipy has it for two samples only, and rules
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import isnan, sqrt
+from math import ceil, isnan, log10, sqrt
 from typing import Any
 from warnings import catch_warnings
 
@@ -50,11 +50,21 @@ def sample(values: Sequence[float]) -> Sample:
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its 95% interval."""
+    """An estimate with its 95% interval.
+
+    >>> print(Interval(0.5, 0.27, 0.73), Interval(0.00031, 0.00011, 0.00051))
+    0.500 [0.270, 0.730] 0.0003 [0.0001, 0.0005]
+    """
 
     estimate: float
     low: float
     high: float
+
+    def __str__(self) -> str:
+        """Write the interval to three decimals, or to as many more as tell its ends apart."""
+        width = self.high - self.low
+        decimals = min(max(3, ceil(-log10(width))), 9) if width > 0 else 3
+        return f"{self.estimate:.{decimals}f} [{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
 
 
 def contrast(*terms: tuple[float, Sample], confidence: float = CONFIDENCE) -> Interval:

@@ -14,8 +14,8 @@ from receptive.theory.layers import INPUT, POOLING, Graph, Layer, chain, format_
 from receptive.theory.prediction import SHORTEST, Outcome, Prediction, nearest, outcomes, predict
 
 EXPONENTIAL = (
-    "Or leave the layers as they are, and put an exponential in place of ReLU behind the first convolution,\n"
-    "with batch normalisation before it: what that did, receptive claims DISC-1 tells"
+    "Or leave the layers as they are, and put an exponential in place of ReLU behind the first\n"
+    "convolution, with batch normalisation before it: what that did, receptive claims DISC-1 tells"
 )
 """The change of another kind that was measured to make first layers localist."""
 TOWARDS: dict[str, Kind] = {"motifs": "localist", "parts": "distributed"}

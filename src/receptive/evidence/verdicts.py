@@ -187,9 +187,8 @@ def explain_failures(rule: Rule) -> Callable[[Results], str]:
     """Return what says, as a claim's ``why``, which inequalities do not hold and how far they are off."""
 
     def words(evidence: Evidence) -> str:
-        measured = evidence.interval
         off = "wrong" if evidence.contradicted else "open"
-        interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
+        interval = evidence.interval
         return f"{off} is {evidence.what}, {interval}, which was to be {evidence.side} {evidence.limit:.3g}"
 
     def why(results: Results) -> str:

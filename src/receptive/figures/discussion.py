@@ -25,16 +25,16 @@ WHERE = {
 }
 """Networks, and what stands below them."""
 ACTIVATIONS = {
-    "": ("ReLU", BLUE, "o"),
-    "+activation=exponential": ("exponential", VERMILLION, "D"),
-    "+activation=softplus": ("softplus", GREEN, "^"),
-    "+activation=squared_relu": ("squared ReLU", ORANGE, "s"),
-    "+activation=sigmoid": ("sigmoid", PURPLE, "v"),
-    "+activation=gelu": ("GELU", SKY, "P"),
-    "+activation=silu": ("SiLU", "black", "X"),
-    "+activation=cubed_relu": ("cubed ReLU", GREY, "h"),
+    "": (BLUE, "o"),
+    "+activation=exponential": (VERMILLION, "D"),
+    "+activation=softplus": (GREEN, "^"),
+    "+activation=squared_relu": (ORANGE, "s"),
+    "+activation=sigmoid": (PURPLE, "v"),
+    "+activation=gelu": (SKY, "P"),
+    "+activation=silu": ("black", "X"),
+    "+activation=cubed_relu": (GREY, "h"),
 }
-"""Activations of the first layer: name, colour and marker."""
+"""Switches of the first layer's activation: colour and marker."""
 BEFORE = ("+learning_rate=0.0003", "+beta_1=0.9", "+initializer=he_normal", "+patience=None")
 """Conditions that were measured before the registration, each from the paper's text."""
 TWO = {"cnn-2": (BLUE, "o"), "cnn-25": (VERMILLION, "D")}
@@ -43,6 +43,10 @@ KINDS = {
     "other": ("matches another motif", ORANGE, "s"),
     "none": ("matches none", GREY, "x"),
 }
+
+
+def _activation(switch: str) -> str:
+    return switches_in_words(switch) if switch else "ReLU"
 
 
 def activations(results: Results) -> Figure:
@@ -55,9 +59,11 @@ def activations(results: Results) -> Figure:
     """
     figure = Figure(figsize=(9, 3.9), layout="constrained")
     for axes, (column, title) in zip(figure.subplots(1, 2), COLUMNS.items(), strict=True):
-        for switch, (label, colour, marker) in ACTIVATIONS.items():
+        for switch, (colour, marker) in ACTIVATIONS.items():
+            if not any(results.of(key(network + switch, column)) for network in WHERE):
+                continue
             step = list(ACTIVATIONS).index(switch) - 1
-            axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
+            axes.plot([], [], color=colour, marker=marker, ls="none", label=_activation(switch))
             for place, network in enumerate(WHERE):
                 values = results.of(key(network + switch, column))
                 x = place + 0.1 * step
@@ -86,7 +92,7 @@ def gains(results: Results) -> Figure:
     figure = Figure(figsize=(9, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
     sums = np.linspace(0, 2 * HALF, 81)
-    for switch, (label, colour, marker) in ACTIVATIONS.items():
+    for switch, (colour, marker) in ACTIVATIONS.items():
         name = activation_of(switch)
         values = FUNCTIONS[name](sums) - FUNCTIONS[name](np.zeros(1))
         left.plot(sums, values / values[len(sums) // 2], color=colour, lw=1.4)
@@ -97,7 +103,7 @@ def gains(results: Results) -> Figure:
             color=colour,
             ms=6,
             clip_on=False,
-            label=label,
+            label=_activation(switch),
         )
         shares, x = results.of(key(f"cnn-2{switch}", "relevant")), gain(name)
         right.plot([x] * len(shares), shares, ".", color="black", ms=3, alpha=0.5, zorder=4)

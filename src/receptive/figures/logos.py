@@ -38,7 +38,7 @@ def logo_sheet(
     labels = [""] * len(motifs) if labels is None else labels
     rows = -(-len(motifs) // columns)
     # Where each logo stands is put down here: matplotlib takes seconds to find it out of three dozen axes.
-    wide, high = 3.1 * columns, 0.62 * rows + (0.5 if title else 0.3)
+    wide, high = 3.1 * columns, 0.62 * rows + (0.4 if title else 0.12)
     lines = [line for label in labels for line in label.split("\n")]
     beside = 0.1 + 0.09 * max(map(len, lines), default=0)
     across, up = 3.1 - beside - 0.08, 0.42

@@ -23,6 +23,13 @@ Table = tuple[list[str], list[list[str]]]
 """A header and rows."""
 COLUMNS = {"auroc": "AU-ROC", "jaspar": "JASPAR", "relevant": "relevant"}
 COLUMNS_IN_VIVO = {"auroc": "AU-ROC", "aupr": "AU-PR", "jaspar": "JASPAR", "relevant": "relevant"}
+IN_WORDS = {
+    "gradient_left": "gradient at the last epoch kept over that after epoch 1",
+    "relevant_at_end": "relevant at the last epoch kept",
+    "gradient_lead": "log gradient after epoch 1, filters that end relevant − others",
+    "importance_lead": "rise in test loss, filters with a relevant match − filters without",
+}
+"""Columns of the studies of a run's first layer, in words."""
 MARKS = {"reproduced": "✓", "undecided": "?", "not reproduced": "✗", "not measured": "·"}
 UNSHOWN = "(✓)"
 """The mark of a number that is reproduced without its agreement being shown."""
@@ -143,17 +150,14 @@ def tally(report: Report) -> str:
 def evidence_line(inequality: Evidence) -> str:
     """Say one inequality of a claim."""
     closest = f", the closest of {inequality.closest_of}" if inequality.closest_of > 1 else ""
-    measured = inequality.interval
-    interval = f"{measured.estimate:.3f} [{measured.low:.3f}, {measured.high:.3f}]"
     sign = "✓" if inequality.holds else "✗" if inequality.contradicted else "?"
-    return f"{sign} {inequality.what}: {interval}, to be {inequality.requirement}{closest}"
+    return f"{sign} {inequality.what}: {inequality.interval}, to be {inequality.requirement}{closest}"
 
 
 def readable(what: str) -> str:
     """Say a line of evidence as people read it: networks by labels, columns by heads, long fractions cut."""
-    named = re.sub(
-        r"\b(auroc|aupr|jaspar)\b", lambda column: COLUMNS_IN_VIVO[column[0]], label_networks(what)
-    )
+    words = COLUMNS_IN_VIVO | IN_WORDS
+    named = re.sub(rf"\b({'|'.join(words)})\b", lambda column: words[column[0]], label_networks(what))
     return re.sub(r"\d\.\d{6,}\b", lambda number: f"{float(number[0]):.3f}", named)
 
 

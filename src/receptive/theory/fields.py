@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from receptive.errors import UsageError
+from receptive.text import table
 from receptive.theory.layers import INPUT, JOINS, POOLING, Graph, Kind, Layer, Node, chain
 
 MOST_FOLLOWED = 2 * 10**8
@@ -204,12 +205,9 @@ class ReceptiveFields:
         return self.text({})
 
     def text(self, columns: Mapping[str, Mapping[str, str]]) -> str:
-        """Return the fields as a table, with more columns: by their heads, what to write for which layers.
-
-        The last of these holds words, the others numbers.
-        """
+        """Return the fields as a table, with more columns: by their heads, what to write for which layers."""
         head = ("layer", "kind", "field", "jump", "start", "neurons", "uncertainty", "overlap", "share")
-        table = [(*head, *columns)] + [
+        rows = [
             (
                 row.name,
                 row.kind,
@@ -219,17 +217,8 @@ class ReceptiveFields:
             )
             for row in self.rows
         ]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        words = {0, 1, *([len(widths) - 1] if columns else [])}
-        lines = [
-            "  ".join(
-                cell.ljust(width) if i in words else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in table
-        ]
-        lines.append(f"The output sees {self.positions_covered} of {self.input_length} input positions.")
-        return "\n".join([*lines, *self.unaligned])
+        seen = f"The output sees {self.positions_covered} of {self.input_length} input positions."
+        return "\n".join([table((*head, *columns), rows), seen, *self.unaligned])
 
 
 def receptive_fields(network: Sequence[Layer] | Graph, input_length: int) -> ReceptiveFields:
