@@ -82,7 +82,7 @@ def holding(model, name):
     first = next(row.layer.name for row in network.graph.nodes if row.layer.kind == "conv")
     place, _, axis = network.activation(first)
     X = dna(BATCH)
-    given = X.swapaxes(1, 2) if network.inputs[0][1] == 4 else X
+    given = X.swapaxes(1, 2) if network.inputs[0][1][1] == 4 else X
     probe, values = Probe(network, place, given, axis), dict.fromkeys(range(HELD), 0.1)
 
     def shared():
