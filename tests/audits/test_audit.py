@@ -910,8 +910,8 @@ class Shortened(layers.Layer):
             r"one-hot DNA.* found \(None, 24, 5\)",
         ),
         (
-            lambda: keras.Sequential([keras.Input((23,)), layers.Dense(2)]),
-            r"one-hot DNA.* found \(None, 23\)",
+            lambda: keras.Sequential([keras.Input((23, 3)), layers.Conv1D(2, 3), layers.Flatten()]),
+            r"one-hot DNA.* found \(None, 23, 3\)",
         ),
         (lambda: keras.Sequential([keras.Input((96,)), layers.Dense(2)]), "no convolution or pooling"),
         (
@@ -976,9 +976,21 @@ class Doubled(layers.Layer):
         return 2 * x
 
 
-def test_codes_are_not_taken_for_letters():
-    inputs = keras.Input((LENGTH,))
-    maps = layers.Conv1D(3, 5)(layers.Embedding(5, 4)(inputs))
+def test_an_error_of_an_audit_names_the_file_of_the_model(command, tmp_path):
+    network().save(tmp_path / "m.keras")
+    (tmp_path / "x.fa").write_text(">a\nACGT\n")
+    code, out, err = command(
+        "audit", tmp_path / "m.keras", "--data", tmp_path / "x.fa", "--out", tmp_path / "o"
+    )
+    assert (code, out) == (1, "")
+    why = f"receptive: {tmp_path / 'm.keras'}: the model takes sequences of {LENGTH} nucleotides"
+    assert err.strip().startswith(why)
+
+
+@pytest.mark.parametrize("embedded", [True, False])
+def test_codes_are_not_taken_for_letters(embedded):
+    inputs = keras.Input((LENGTH,) if embedded else (LENGTH, 1))
+    maps = layers.Conv1D(3, 5)(layers.Embedding(5, 4)(inputs) if embedded else inputs)
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(maps)))
     with pytest.raises(ReceptiveError, match="takes one number for each position"):
         audit(model, dna())

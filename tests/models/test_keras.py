@@ -19,13 +19,13 @@ from keras import layers
 from tests import strategies
 
 from receptive.errors import ReceptiveError, UsageError
-from receptive.models.axes import POSITIONS, regroup
+from receptive.models.axes import POSITIONS, Tensor, Trail, reshape
 from receptive.models.keras import activation, read
 from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
 from receptive.theory.fields import interval, positions_seen, receptive_fields
-from receptive.theory.layers import Layer, chain
+from receptive.theory.layers import INPUT, Layer, chain
 
 
 @st.composite
@@ -188,31 +188,31 @@ def test_a_kernel_that_slides_both_ways_is_refused(shape, conv):
     st.lists(st.sampled_from([1, 2, 3, 4, 6]), min_size=1, max_size=4),
     st.booleans(),
 )
-def test_a_reshape_is_read_if_it_leaves_positions_on_an_axis_of_their_own(length, channels, target, turned):
+def test_a_reshape_is_read_if_an_axis_holds_positions_or_windows_of_them(length, channels, target, turned):
     """Against numpy: the number of each value's position, reshaped."""
     axes: tuple[tuple[int, ...], ...] = ((POSITIONS,), () if channels == 1 else (channels,))
     numbers = np.broadcast_to(np.arange(length)[:, None], (length, channels))
     if turned:
         axes, numbers = axes[::-1], numbers.T
-    rest = length * channels // np.prod(target)
-    regrouped = regroup(axes, [*target, -1], length)
-    if rest * np.prod(target) != length * channels:
-        assert regrouped is None
+    trail = Trail((), {INPUT: length})
+    reshaped = reshape("r", [*target, -1], Tensor(INPUT, axes), trail)
+    if length * channels % np.prod(target):
+        assert reshaped is None
         return
-    reshaped = numbers.reshape((*target, -1))
-    alone = [
-        axis
-        for axis in range(reshaped.ndim)
-        if reshaped.shape[axis] == length
-        and (np.moveaxis(reshaped, axis, -1).reshape(-1, length) == np.arange(length)).all()
-    ]
-    if length == 1:
-        assert regrouped is not None
-        assert not any(POSITIONS in axis for axis in regrouped)
+    numbers = numbers.reshape((*target, -1))
+    windows = {
+        axis: length // size
+        for axis, size in enumerate(numbers.shape)
+        if size > 1 and length % size == 0
+        if (np.moveaxis(numbers, axis, -1).reshape(-1, size) // (length // size) == np.arange(size)).all()
+    }
+    if reshaped is None or reshaped.along is None or reshaped.flat:
+        assert not windows
     else:
-        assert [
-            axis for axis in range(reshaped.ndim) if regrouped and regrouped[axis] == (POSITIONS,)
-        ] == alone
+        assert reshaped.along in windows
+        made = [(node.layer.kind, node.layer.size, node.layer.stride) for node in trail.nodes]
+        window = windows[reshaped.along]
+        assert made == ([] if window == 1 else [("mean", window, window)])
 
 
 @given(st.integers(5, 20), st.integers(-25, 25), st.integers(-25, 25), st.integers(1, 3), st.data())
@@ -582,7 +582,7 @@ def test_a_custom_layer_can_be_passed_over_by_name_or_class(passed, tmp_path):
 REFUSED = [
     (layers.Conv1DTranspose(2, 3, name="up"), r"up \(Conv1DTranspose\): it stretches the sequence"),
     (layers.UpSampling1D(2, name="up"), "stretches"),
-    (layers.Reshape((5, 16), name="other"), "moves values"),
+    (layers.Reshape((8, 10), name="other"), "moves values"),
     (layers.RepeatVector(3, name="other"), "stretches"),
     (lambda x: keras.ops.flip(x, 1), "moves values"),
     (lambda x: x[:, ::-1], "turns the sequence around"),

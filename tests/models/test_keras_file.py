@@ -1,5 +1,7 @@
 """Files of Keras models, loaded with their weights; those of older Keras are in test_saved."""
 
+import re
+
 import keras
 import pytest
 from keras import layers, ops
@@ -33,9 +35,9 @@ def test_operations_on_tensors_are_no_code_of_ones_own_and_keras_files_keep_them
     maps = operate(layers.Conv1D(3, 5, name="conv")(inputs))
     model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling1D()(maps)))
     model.save(tmp_path / "model.h5")
-    with pytest.raises(ReceptiveError, match=why) as caught:
-        load(tmp_path / "model.h5")
-    assert 'model.save("model.keras")' in str(caught.value)
+    said = load(tmp_path / "model.h5").left_out
+    assert re.search(why, said)
+    assert 'model.save("model.keras")' in said
     assert keras_graph.read(tmp_path / "model.h5") == keras_graph.read(model)
     model.save(tmp_path / "model.keras")
     assert load(tmp_path / "model.keras").count_params() == model.count_params()
@@ -48,8 +50,8 @@ def test_operations_on_tensors_are_no_code_of_ones_own_and_keras_files_keep_them
         (layers.Lambda(lambda x: 2 * x, name="any"), 'needs the code of Lambda "any"'),
     ],
 )
-def test_files_that_need_code(layer, why, tmp_path):
-    keras.Sequential([keras.Input((LENGTH, 4)), layers.Conv1D(2, 3), layer]).save(tmp_path / "own.keras")
+def test_files_that_need_code_before_their_first_convolution(layer, why, tmp_path):
+    keras.Sequential([keras.Input((LENGTH, 4)), layer, layers.Conv1D(2, 3)]).save(tmp_path / "own.keras")
     with pytest.raises(ReceptiveError, match=why):
         load(tmp_path / "own.keras")
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import keras
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from keras import layers
 
@@ -232,9 +232,27 @@ def squeezed(draw, net):
     net.add("Mul", reads=[before, net.last])
 
 
+def attended(draw, net):
+    """Attention pooling, as in Enformer: windows on an axis of their own, weighed and summed."""
+    net.add("Slice", *(net.constant([number], np.int64) for number in (0, 24, 2)), keep=False)
+    windows = net.add("Reshape", net.constant([0, CHANNELS, 12, 2], np.int64))
+    name = next(reversed(net.kept))
+    net.add("Conv", net.weights(CHANNELS, CHANNELS, 1, 1), keep=False)
+    net.add("Softmax", axis=-1, keep=False)
+    net.add("Mul", reads=[windows, net.last], keep=False)
+    net.kept[name] = net.add("ReduceSum", net.constant([-1], np.int64), keepdims=0, keep=False)
+
+
+def repeated(draw, net):
+    """All channels once more, and a convolution in groups that reads either, as in ExplaiNN."""
+    net.add("Tile", net.constant([1, 2, 1], np.int64), keep=False)
+    net.add("Conv", net.weights(CHANNELS, CHANNELS, 3), group=2, pads=[1, 1])
+
+
 STEPS = (
     *(convolution, pooling, padding, slice_, residual, concatenation),
     *(turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed),
+    *(attended, repeated),
 )
 
 
@@ -267,7 +285,11 @@ def test_a_neuron_sees_the_positions_that_change_it(net):
     X = np.random.default_rng(0).uniform(0.5, 1, (1, CHANNELS, LENGTH)).astype(np.float32)
     changed = np.repeat(X, LENGTH, axis=0)
     changed[np.arange(LENGTH), :, np.arange(LENGTH)] += 50
-    before, after = results(model, X), results(model, changed)
+    try:
+        before, after = results(model, X), results(model, changed)
+    except Exception as error:  # of types of ONNX Runtime's own: too few positions are left for these nodes
+        assume(not re.search("Reshape|Gather", str(error)))
+        raise
     rows = {row.name: row for row in fields.rows}
     assert set(rows) >= set(net.kept)
     for name, tensor in net.kept.items():
@@ -550,7 +572,8 @@ MOVED = (
     (op("Slice", [-1], [-(2**31)], [2], [-1], name="node"), "turns the sequence around"),
     (op("Gather", [[0, 2]], axis=2, name="node"), "moves values"),
     (op("MaxPool", kernel_shape=[3], dilations=[2], name="node"), "gaps"),
-    (op("Reshape", [0, 4, -1, 2], name="node"), "moves values"),
+    (op("Reshape", [0, 8, -1], name="node"), "moves values"),
+    (op("Split", [1] * 32, axis=2, count=32, name="node"), "moves values"),
     (op("TopK", [5], axis=2, name="node", count=2), "moves values"),
     (op("Squeeze", [2], name="node"), "takes the axis of positions away"),
     (op("Softmax", axis=2, name="node"), "combines all positions"),
@@ -562,7 +585,7 @@ MOVED = (
     (lambda net: net.add("Fancy", name="node", domain="my.own"), "operator of my.own"),
     (within, "not an operator whose receptive field is known"),
 )
-PASSED = {"Fancy", "If", "CumSum", "Softmax"}
+PASSED = {"Fancy", "If", "Softmax"}
 
 
 @pytest.mark.parametrize(("step", "why"), MOVED)
@@ -598,6 +621,23 @@ def test_what_depends_on_the_length_is_read_where_that_is_known(step, why):
     assert why in note
     assert "open" in note
     assert not any("open" in note for note in read(convolved(step)).notes)
+
+
+def test_a_filter_of_a_group_of_four_channels_sees_all_letters():
+    for groups, notes in ((3, 0), (6, 1)):
+        net = Network()
+        net.add("Tile", net.constant([1, 3, 1], np.int64))
+        net.add("Conv", net.weights(6, 12 // groups, 5), group=groups, name="units")
+        assert len(read(net.model()).notes) == notes
+
+
+def test_what_has_no_convolution_is_said_to_have_none():
+    """Whatever stands in its way first, as in attention over tokens."""
+    net = Network()
+    net.add("Transpose", perm=[1, 0, 2])
+    net.add("MatMul", net.weights(LENGTH, 2))
+    with pytest.raises(ReceptiveError, match=r"m\.onnx: has no convolution or pooling over positions$"):
+        read(net.model())
 
 
 def test_recurrent_layers_end_the_spatial_part_without_a_note():

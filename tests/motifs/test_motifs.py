@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.strategies import DataObject
 from numpy.typing import NDArray
@@ -480,6 +480,8 @@ def test_jaspars_matrices_are_read(
     gap: str,
     rna: bool,
 ) -> None:
+    square = [table for table in motifs[1] if len(table) == 4 and form == "plain"]
+    assume(not any(np.ptp(table.sum(0)) < 2 for table in square))  # then it may be as well one of positions
     text = "# a comment\n" if gap else ""
     for id, table in zip(*motifs, strict=True):
         text += f">{id}\tMAX::MYC\n"
@@ -491,6 +493,35 @@ def test_jaspars_matrices_are_read(
     read_back = parse_motifs(text, "text")
     assert same(read_back, *motifs)
     assert {motif.name for motif in read_back} == {"MAX::MYC"}
+
+
+@given(counted(), st.booleans())
+def test_hocomocos_counts_are_read(motifs: tuple[list[str], list[NDArray[np.int64]]], beside: bool) -> None:
+    """Also of four positions: beside others, or alone, with as many sites at each, but not of each letter."""
+    ids, tables = motifs[0], [table + 1 for table in motifs[1]]
+    if beside:
+        ids, tables = [*ids, "GATA1.H11MO.0.A"], [*tables, np.full((5, 4), 9)]
+    else:
+        ids, tables = ids[:1], [np.array([[20, 1, 1, 1], [1, 20, 1, 1], [20, 1, 1, 1], [1, 1, 20, 1]])]
+    rows = ["".join("\t".join(map(str, row)) + "\n" for row in table) for table in tables]
+    read_back = parse_motifs("".join(f">{id}\n{row}" for id, row in zip(ids, rows, strict=True)), "text")
+    assert same(read_back, ids, tables)
+
+
+@given(counted(), st.sampled_from(["named", "headed", "bare"]))
+def test_cis_bps_tables_are_read(motifs: tuple[list[str], list[NDArray[np.int64]]], form: str) -> None:
+    ids, tables, text = *motifs, ""
+    for id, table in zip(ids, tables, strict=True):
+        text += f"TF\tT1\nTF Name\tAP2\nMotif\t{id}\nSpecies\tx\n" if form == "named" else ""
+        text += "Pos\tA\tC\tG\tT\n" + "".join(
+            f"{number}\t" + "\t".join(map(str, row / row.sum())) + "\n" for number, row in enumerate(table, 1)
+        )
+    read_back = parse_motifs(text, "folder/M0001_1.02.txt")
+    named = [f"M0001_1.02{f'_{number}' if number > 1 else ''}" for number in range(1, len(ids) + 1)]
+    assert [motif.id for motif in read_back] == (ids if form == "named" else named)
+    for motif, table in zip(read_back, tables, strict=True):
+        np.testing.assert_allclose(motif.pwm, table / table.sum(1, keepdims=True), atol=1e-9)
+        assert motif.nsites == 20
 
 
 @given(counted(), st.permutations("ACGT"), st.sampled_from(["P0", "PO"]), st.booleans())

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as arrays
 from receptive.errors import ReceptiveError, UsageError
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
-from receptive.tasks.dataset import Dataset, Split, read, write
+from receptive.tasks.dataset import Dataset, Split, read, read_split, write
 
 
 @st.composite
@@ -69,6 +69,20 @@ def test_the_released_layouts_are_read(tmp_path):
         assert content.classes[11] == "class 11"
 
 
+@pytest.mark.parametrize("axes", ["n l 4", "n 4 l", "n l 4 1", "n 1 4 l", "n l 1 4"])
+def test_the_letters_may_be_on_any_axis(tmp_path, axes):
+    """As networks in Keras and PyTorch, in one or two dimensions, take their sequences."""
+    data = synthetic.generate(0, RELEASED, 30)
+    X = data.test.X.transpose(0, 2, 1) if axes.index("4") < axes.index("l") else data.test.X
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        sizes = {"n": len(X), "l": 200, "4": 4, "1": 1}
+        file["X_test"] = X.reshape([sizes[axis] for axis in axes.split()]).astype("f2")
+        file["Y_test"] = data.test.Y.astype(bool)
+    split, _ = read_split(tmp_path / "x.h5")
+    np.testing.assert_array_equal(split.X, data.test.X)
+    np.testing.assert_array_equal(split.Y, data.test.Y)
+
+
 def _spoil(path: Path, how: str) -> None:
     with h5py.File(path, "r+") as file:
         X, Y = file["X_valid"][:], file["Y_valid"][:]
@@ -77,9 +91,9 @@ def _spoil(path: Path, how: str) -> None:
         elif how == "a group":
             del file["X_valid"]
             file.create_group("X_valid")
-        elif how == "axes swapped":
+        elif how == "five letters":
             del file["X_valid"]
-            file["X_valid"] = X.transpose(0, 2, 1)
+            file["X_valid"] = np.zeros((3, 200, 5))
         elif how == "rows differ":
             del file["Y_valid"]
             file["Y_valid"] = Y[:-1]
@@ -112,7 +126,7 @@ def _spoil(path: Path, how: str) -> None:
     [
         ("missing key", "no array 'Y_valid'; found .*X_train"),
         ("a group", "no array 'X_valid'"),
-        ("axes swapped", r"X_valid has shape \(3, 200, 4\), expected \(N, 4, L\)"),
+        ("five letters", r"X_valid has shape \(3, 200, 5\), expected \(N, 4, L\) or \(N, L, 4\)"),
         ("two axes", r"X_valid has shape \(3, 4\), expected \(N, 4, L\)"),
         ("five axes", r"X_valid has shape \(3, 4, 200, 1, 1\), expected \(N, 4, L\)"),
         ("a wide axis", r"X_valid has shape \(3, 4, 200, 2\), expected \(N, 4, L\)"),

@@ -385,7 +385,9 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     """Return the row of the convolution that is asked for, the first by default."""
     rows = [row for row in fields.rows if row.kind == "conv"]
     if not rows:
-        raise ReceptiveError("the model has no convolution over the sequence")
+        raise ReceptiveError(
+            "; ".join(["the model has no convolution over the sequence", *fields.graph.notes])
+        )
     if layer is not None and layer not in [row.name for row in rows]:
         known = "; ".join([", ".join(row.name for row in rows), *fields.graph.notes])
         raise UsageError(f"--layer {layer}: expected a convolution of the model: {known}")
@@ -420,7 +422,7 @@ def _input_shape(model: Model) -> Shape:
     """Return the shape of the input of a model that is the sequence; refuse what cannot be one-hot DNA."""
     _, shape = model.inputs[model.sequence]
     sizes = [size for size in shape[1:] if size != 1]
-    if not ((len(sizes) == 2 and 4 in sizes) or (len(sizes) == 1 and (sizes[0] or 1) % 4 == 0)):
+    if not ((len(sizes) == 2 and 4 in sizes) or len(sizes) == 1):
         raise ReceptiveError(
             f"expected a model of one-hot DNA, (batch, L, 4) or (batch, 4, L), found {shape}"
         )
@@ -430,7 +432,7 @@ def _input_shape(model: Model) -> Shape:
 def _check_input(shape: Shape, graph: Graph, length: int) -> None:
     """Refuse a model that takes no one-hot sequences of this length, or that convolves over their letters."""
     sizes = [size for size in shape[1:] if size is not None]
-    if len(shape) == 2 and prod(sizes) == graph.input_length:
+    if prod(sizes) == (graph.input_length or 1):
         raise ReceptiveError(
             f"the model takes one number for each position, {shape}, such as a code: expected one-hot DNA; a "
             "model of the layers after the one that encodes them can be audited"

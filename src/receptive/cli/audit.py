@@ -77,7 +77,7 @@ def audit(
     """
     from receptive.audits import attribution, inputs, page
     from receptive.audits import audit as auditing
-    from receptive.errors import UsageError
+    from receptive.errors import ReceptiveError, UsageError
     from receptive.files import check_writable
     from receptive.models.model import load
     from receptive.motifs.jaspar import database as motifs_of
@@ -106,21 +106,26 @@ def audit(
     if attributions:
         attribution.check(given.X.shape[1])
     loaded = load(model, threads)
-    with work_bars() as progress:
-        result = auditing.audit(
-            loaded,
-            given,
-            layer=layer,
-            alphabet=alphabet,
-            targets=targets,
-            threshold=threshold,
-            protocol=chosen,
-            passthrough=passthrough or [],
-            name=model.name,
-            progress=progress,
-            held=len(given.X) if importance == "all" else int(importance) if importance else None,
-            attributions=None if not attributions else sequences or attribution.enough(given.X.shape[1]),
-        )
+    try:
+        with work_bars() as progress:
+            result = auditing.audit(
+                loaded,
+                given,
+                layer=layer,
+                alphabet=alphabet,
+                targets=targets,
+                threshold=threshold,
+                protocol=chosen,
+                passthrough=passthrough or [],
+                name=model.name,
+                progress=progress,
+                held=len(given.X) if importance == "all" else int(importance) if importance else None,
+                attributions=None if not attributions else sequences or attribution.enough(given.X.shape[1]),
+            )
+    except UsageError:
+        raise
+    except ReceptiveError as error:  # of a model that no longer knows its file
+        raise error if str(model) in str(error) else ReceptiveError(f"{model}: {error}") from None
     record = page.write(result, out)
     for warning in (*result.notes, *result.warnings) if json else ():
         say(f"receptive: {warning}")

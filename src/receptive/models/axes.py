@@ -24,6 +24,7 @@ Shape = tuple[int | None, ...]
 Axes = tuple[tuple[int | None, ...], ...]
 """What each axis but the batch's holds, the last changing fastest; ``None`` is an unknown number."""
 
+NOTHING_SLIDES = "has no convolution or pooling over positions"
 STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
 MIXED = "it combines all positions, so that every neuron sees all of them"
 MOVED = "it moves values between positions"
@@ -124,10 +125,14 @@ def flatten(axes: Axes) -> Axes:
     return (tuple(atom for axis in axes for atom in axis),)
 
 
-def regroup(axes: Axes, target: Sequence[int], length: int | None) -> Axes | None:
-    """Share what axes hold among axes of other sizes; None if positions would be torn apart."""
+def reshape(name: str, target: Sequence[int], source: Tensor, trail: Trail) -> Tensor | None:
+    """Share what axes hold among axes of other sizes; None if positions would be torn apart.
+
+    Windows of positions may get an axis of their own, as in attention pooling: these hold a pooling's window.
+    """
+    length, windowed = trail.lengths[cast(str, source.place)], list[int]()
     stands_for = STAND_IN if length is None else length
-    atoms = [atom for axis in axes for atom in axis if not (atom == POSITIONS and length == 1)]
+    atoms = [atom for axis in source.axes for atom in axis if not (atom == POSITIONS and length == 1)]
     if None in atoms:
         return None
     sizes = [stands_for if atom == POSITIONS else cast(int, atom) for atom in atoms]
@@ -141,14 +146,27 @@ def regroup(axes: Axes, target: Sequence[int], length: int | None) -> Axes | Non
             if left % sizes[0] == 0:
                 left //= sizes.pop(0)
                 axis.append(atoms.pop(0))
-            elif sizes[0] % left == 0 and atoms[0] != POSITIONS:
-                axis.append(left)
+            elif sizes[0] % left == 0 and (atoms[0] != POSITIONS or not axis):
+                axis.append(POSITIONS if atoms[0] == POSITIONS else left)
+                windowed += [sizes[0] // left] if atoms[0] == POSITIONS else []
                 sizes[0] = atoms[0] = sizes[0] // left
                 left = 1
             else:
                 return None
         made.append(tuple(axis))
-    return tuple(made)
+    place = source.place
+    for window in windowed:
+        place = trail.add(Layer("mean", window, window, name=name), [source])
+    return Tensor(place, tuple(made))
+
+
+def repeat(times: Sequence[int], source: Tensor) -> Axes | None:
+    """Return what axes hold that are repeated so many times; None if positions are."""
+    if len(times) != len(source.axes) or any(
+        n != 1 and POSITIONS in axis for n, axis in zip(times, source.axes, strict=True)
+    ):
+        return None
+    return tuple(axis if n == 1 else (n, *axis) for n, axis in zip(times, source.axes, strict=True))
 
 
 def fill_sizes(target: Sequence[int], total: int) -> list[int]:
@@ -248,7 +266,7 @@ def split_axis(
     Raises:
         Stop: it splits the batch, or positions that share an axis with channels.
     """
-    if at < 0 or (source.flat and at == source.along):
+    if at < 0 or (at == source.along and (source.flat or {*sizes} == {1})):
         raise Stop(f"{what}: {MOVED}")
     made, start = [], 0
     for i, size in enumerate(sizes, start=1):
@@ -261,12 +279,15 @@ def split_axis(
     return made
 
 
-def note_groups(name: str, groups: int, source: Tensor, trail: Trail) -> None:
+def note_groups(
+    name: str, groups: int, channels: tuple[int | None, ...], source: Tensor, trail: Trail
+) -> None:
     """Note that a convolution of the sequence itself sees its letters apart, if it does."""
     below = next((node.layer.kind for node in trail.nodes if node.layer.name == source.place), "")
-    if groups > 1 and (source.place == INPUT or below in ("pad", "crop")):
+    letters = prod(cast(tuple[int, ...], channels)) // groups if None not in channels else 4 // groups
+    if letters < 4 and groups > 1 and (source.place == INPUT or below in ("pad", "crop")):
         trail.notes.append(
-            f"{name} reads the letters in {groups} groups: a filter of it sees {4 // groups} of the four, "
+            f"{name} reads the letters in {groups} groups: a filter of it sees {letters} of the four, "
             "and is no whole motif; --layer reads a later convolution"
         )
 
@@ -357,7 +378,7 @@ def trace(
             continue
         trail.end([output for output in outputs if output.flat])
         if not trail.nodes:
-            raise ReceptiveError(f"{what}: {trail.stopped or 'has no convolution or pooling over positions'}")
+            raise ReceptiveError(f"{what}: {trail.stopped or NOTHING_SLIDES}")
         atoms = [atom for axis in axes for atom in axis]
         if len(inputs) > 1 and shape:
             trail.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")

@@ -3,14 +3,18 @@
 The description is read first, as data (`saved`): a file that holds code is refused before Keras sees it.
 """
 
+import io
 import json
 import re
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +31,8 @@ from receptive.networks import backend
 def load(path: Path, threads: int | None = None) -> Any:
     """Load a Keras model from its file, and the loss that it was compiled with, if that can be had.
 
-    Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3. Where Keras 3
-    lacks layers of an old .h5, what lies below them is loaded, as a `Keras` that says so.
+    Of a file by Keras 1 or 2 a copy is loaded whose description is in the terms of Keras 3. Where a layer
+    cannot be loaded, as it needs code or is of TensorFlow, what lies below is, as a `Keras` that says so.
 
     Args:
         path: the file.
@@ -41,21 +45,11 @@ def load(path: Path, threads: int | None = None) -> Any:
     """
     file = saved.read(path)
     try:
-        operations = sorted({*saved.layer_classes(file.model)} & {*saved.OPERATIONS})
+        why = _explain_code(path, file)
         file = replace(file, model=saved.modern(file.model))
     except saved.MALFORMED:
         raise ReceptiveError(f"{path}: {saved.NO_MODEL}") from None
-    if operations:
-        raise ReceptiveError(
-            f"{path}: made by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not "
-            f"have; convert it: {saved.conversion_lines(path)}; `receptive field` reads it as it is"
-        )
     check_connected(file.model, str(path))
-    if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
-        raise ReceptiveError(
-            f"{path}: needs {', '.join(own)}, which is not run; in Python, if you trust it, load the model "
-            "with safe_mode=False and pass it to receptive.audit"
-        )
     if file.form == "json":
         raise ReceptiveError(
             f"{path}: describes a model without its weights: in Python, keras.models.model_from_json, then "
@@ -70,20 +64,33 @@ def load(path: Path, threads: int | None = None) -> Any:
     backend.configure(threads)
     import keras
 
-    try:
-        model = _load_keras(path, file)
-    except Exception as error:  # Keras raises whatever its readers and the layers' own code do
-        why = _explain_failure(path, file, error)
-        with suppress(Exception):
-            if part := _cut(file):
-                lost = f"the model is read up to what Keras cannot load: {why}"
-                return Keras(_load_keras(path, replace(file, model=part)), left_out=lost)
-        raise ReceptiveError(f"{path}: {why}") from None
+    if not why:
+        try:
+            model = _load_keras(path, file)
+        except Exception as error:  # Keras raises whatever its readers and the layers' own code do
+            why = _explain_failure(path, file, error)
+    if why:
+        return _load_part(path, file, why)
     try:
         model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
         model.loss = None
     return model
+
+
+def _explain_code(path: Path, file: saved.Saved) -> str:
+    """Say which code, or operations of TensorFlow, a file needs; "" if it needs none."""
+    if operations := sorted({*saved.layer_classes(file.model)} & {*saved.OPERATIONS}):
+        return (
+            f"made by Keras {file.version} with {' and '.join(operations)}, which Keras 3 does not "
+            f"have; convert it: {saved.conversion_lines(path)}; `receptive field` reads it as it is"
+        )
+    if own := sorted({f'the code of Lambda "{name}"' for name in saved.code(file.model)}):
+        return (
+            f"needs {', '.join(own)}, which is not run; in Python, if you trust it, load the model "
+            "with safe_mode=False and pass it to receptive.audit"
+        )
+    return ""
 
 
 _OWN = (
@@ -92,63 +99,146 @@ _OWN = (
 )
 
 
-def _cut(file: saved.Saved) -> saved.Entry | None:
-    """Return the part of an old model that Keras 3 has layers for, if there is a convolution in it.
+def _load_part(path: Path, file: saved.Saved, why: str) -> Keras:
+    """Load the part of a model that Keras has layers for, if there is a convolution in it.
 
-    Its outputs are what the part that is left out reads.
+    Raises:
+        ReceptiveError: there is none, or it cannot be loaded either; it says why the whole cannot be.
     """
-    import keras
+    with suppress(Exception):  # as above; what keeps the whole from being loaded says more
+        part, whole = _cut(file)
+        tried = whole and file.model["class_name"] in saved.MODELS
+        if any("Conv" in kind for kind in saved.layer_classes(part)) and not (tried or [*saved.code(part)]):
+            lost = "" if whole else f"the model is read up to what Keras cannot load: {why}"
+            return Keras(_load_keras(path, replace(file, model=part), file.model), left_out=lost)
+    raise ReceptiveError(f"{path}: {why}")
 
-    config, lost = file.model["config"], set[str]()
-    if not file.old or file.form != "hdf5":
-        return None
-    for _ in config["layers"]:  # once for each step that the loss may travel
-        for layer in config["layers"]:
-            kinds = {layer["class_name"], *saved.layer_classes(layer)} - {*saved.MODELS}
-            reads = (
-                references(layer["inbound_nodes"]) if "input_layers" in config else ((name,) for name in lost)
-            )
-            strange = "MultiHeadAttention" in kinds or not all(hasattr(keras.layers, kind) for kind in kinds)
-            if strange or any(name in lost for name, *_ in reads):
-                lost.add(layer["config"]["name"])
-    kept = [layer for layer in config["layers"] if layer["config"]["name"] not in lost]
-    if not lost or not any("Conv" in layer["class_name"] for layer in kept):
-        return None
-    part = {**config, "layers": kept}
+
+def _cut(file: saved.Saved) -> tuple[saved.Entry, bool]:
+    """Return a model without the layers that Keras cannot make, and those above them; and if it is whole.
+
+    Its outputs are what the part that is left out reads. A convolution whose activation alone is unknown is
+    kept without it, and nothing above it. Of a layer's calls the first are kept.
+    """
+    config, kept = file.model["config"], dict[str, saved.Entry]()
+    layers = {layer["config"]["name"]: layer for layer in config["layers"]}
+    known = {name: _known(layer, file) for name, layer in layers.items()}
     if "input_layers" in config:
-        read = {name for layer in kept for name, *_ in references(layer["inbound_nodes"])}
-        part["output_layers"] = [[layer["name"], 0, 0] for layer in kept if layer["name"] not in read]
-    return {**file.model, "config": part}
+        place, kind = "keras.src.models.functional", "Functional"
+        made, before = set[tuple[str, int]](), -1
+        while before < (before := len(made)):  # again, as a layer may be called later than it is listed
+            for name, entry in known.items():
+                calls = layers[name]["inbound_nodes"]
+                ready = [*takewhile(lambda call: made >= {read[:2] for read in references(call)}, calls)]  # noqa: B023
+                if entry and (ready or not calls):
+                    kept[name] = {**entry, "inbound_nodes": ready}
+                    made |= {(name, i) for i in range(max(len(ready), 1)) if entry is layers[name]}
+        read = {tensor[:2] for entry in kept.values() for tensor in references(entry["inbound_nodes"])}
+        calls = [(name, i) for name in kept for i in range(max(len(kept[name]["inbound_nodes"]), 1))]
+        ends = {"output_layers": [[*call, 0] for call in calls if call not in read]}
+    else:
+        place, kind, ends = "keras", "Sequential", {}
+        for name, entry in known.items():
+            if entry:
+                kept[name] = entry
+            if entry is not layers[name]:
+                break
+    part = {**config, **ends, "layers": [kept[name] for name in layers if name in kept]}
+    whole = part["layers"] == config["layers"]
+    made_of = {"config": config if whole else part, "registered_name": None}
+    return {"module": place, "class_name": kind, **made_of}, whole
 
 
-def _load_keras(path: Path, file: saved.Saved) -> Any:
-    """Return the model of a file, as Keras 3 loads it."""
+def _known(layer: saved.Entry, file: saved.Saved) -> saved.Entry | None:
+    """Return a layer that Keras can make without code, a convolution perhaps without its activation."""
+    kinds = {layer["class_name"], *saved.layer_classes(layer)}
+    operation = file.form == "hdf5" and not file.old and not {"trainable", "dtype"} & {*layer["config"]}
+    if operation or "function" in layer["config"] or (file.old and "MultiHeadAttention" in kinds):
+        return None
+    bare = {**layer, "config": {**layer["config"], "activation": "linear"}}
+    for entry in (layer, bare) if "Conv" in layer["class_name"] else (layer,):
+        if not [*saved.code(entry), *saved.own_classes(entry)]:
+            with suppress(Exception):  # of whatever kind its arguments make the layer raise
+                _make(entry, file)
+                return entry
+    return None
+
+
+def _make(entry: saved.Entry, file: saved.Saved) -> Any:
+    """Return the layer or model that Keras makes of a description, without weights."""
     import keras
 
-    if not file.old:
+    # HDF5 and Keras 2 leave out the module, by which Keras looks classes up.
+    named = entry if file.form == "keras" and not file.old else saved.loadable(entry, True)
+    return keras.saving.deserialize_keras_object(deepcopy(named))  # which it changes
+
+
+def _load_keras(path: Path, file: saved.Saved, whole: saved.Entry | None = None) -> Any:
+    """Return the model of a file, as Keras 3 loads it; of ``whole``, if given, the part that ``file`` has."""
+    import keras
+
+    if not file.old and whole is None:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"model{'.h5' if file.form == 'hdf5' else '.keras'}"
-        description = json.dumps(saved.loadable(file.model, file.form == "keras")).encode()
+        described = saved.loadable(file.model, file.form == "keras") if file.old else file.model
         if file.form == "hdf5":
             shutil.copyfile(path, copy)
             with h5py.File(copy, "r+") as opened:
-                opened.attrs["model_config"] = description
-                names = {layer["config"]["name"] for layer in file.model["config"]["layers"]}
+                opened.attrs["model_config"] = json.dumps(described).encode()
                 listed = opened["model_weights"].attrs["layer_names"]
-                opened["model_weights"].attrs["layer_names"] = [
-                    name for name in listed if (name.decode() if isinstance(name, bytes) else name) in names
-                ]
+                there = {name.decode() if isinstance(name, bytes) else name for name in listed}
+                # Keras goes by the order, which is another one if a part is left out.
+                order = [layer.name for layer in _make(file.model, file).layers if layer.name in there]
+                opened["model_weights"].attrs["layer_names"] = order
         else:
             with zipfile.ZipFile(path) as given, zipfile.ZipFile(copy, "w") as made:
                 for name in given.namelist():
-                    made.writestr(name, description if name == "config.json" else given.read(name))
+                    content = json.dumps(described).encode() if name == "config.json" else given.read(name)
+                    if name == "model.weights.h5" and whole is not None:
+                        content = _renumber(content, whole, _make(file.model, file))
+                    made.writestr(name, content)
         model = keras.models.load_model(copy, compile=False, safe_mode=True)
-    for layer in _layers(model):
+    for layer in _layers(model) if file.old else ():
         for name in ("activation", "recurrent_activation"):
             if vars(layer).get(name) is keras.activations.hard_sigmoid:
                 setattr(layer, name, _old_hard_sigmoid)
     return model
+
+
+def _renumber(weights: bytes, whole: saved.Entry, part: Any) -> bytes:
+    """Return the weights of a part of a model as Keras asks for them: by class, and number among its layers.
+
+    Raises:
+        ValueError: the file calls the layers otherwise, or keeps them elsewhere.
+    """
+    layers = {layer["config"]["name"]: layer for layer in whole["config"]["layers"]}
+    kinds = {name: layer["class_name"].split(">")[-1] for name, layer in layers.items()}
+    before = _numbered([name for name in layers if ".ops." not in str(layers[name].get("module"))], kinds)
+    after = _numbered([layer.name for layer in part.layers], kinds)
+    content = io.BytesIO(weights)
+    with h5py.File(content, "r+") as file:
+        file.move("layers", "every")
+        for name, place in after.items():
+            if (old := f"every/{before[name]}") in file:
+                own = f"{old}/vars" if f"{old}/vars" in file else old
+                links = {type(file.get(part, getlink=True)) for part in (old, own)}
+                if links != {h5py.HardLink} or file[own].attrs.get("name", name) != name:
+                    raise ValueError(f"{old} is elsewhere, or is not {name}")
+                file.copy(old, f"layers/{place}")
+        del file["every"]
+    return content.getvalue()
+
+
+def _numbered(names: Iterable[str], kinds: Mapping[str, str]) -> dict[str, str]:
+    """Return where Keras keeps the weights of layers, by their names and classes."""
+    count, places = Counter[str](), dict[str, str]()
+    for name in names:
+        kind = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", kinds[name])
+        kind = re.sub(r"([a-z])([A-Z])", r"\1_\2", kind).lower()
+        places[name] = f"{kind}_{count[kind]}" if count[kind] else kind
+        count[kind] += 1
+    return places
 
 
 def _layers(layer: Any) -> Iterator[Any]:

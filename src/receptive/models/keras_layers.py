@@ -28,7 +28,7 @@ from receptive.models.axes import (
     pad_axes,
     part,
     reduce_axes,
-    regroup,
+    reshape,
     split_axis,
     without_batch,
 )
@@ -251,9 +251,11 @@ def _step(
         at = config.get("axis", -1) if kind == "Concatenate" else None
         return join(f"layer {name} ({kind})", name, at, sources, aside, trail)
     if kind in _SHAPES:
-        return replace(
-            source, axes=_reshape(kind, name, config, source, trail.lengths[cast(str, source.place)])
-        )
+        if kind != "Reshape":
+            return replace(source, axes=_reshape(kind, name, config, source))
+        if (folded := reshape(name, reshape_target(config), source, trail)) is None:
+            raise _unknown(name, kind, MOVED)
+        return folded
     if kind == "GetItem":
         return _slice(name, source, call, trail)
     if kind in POINTWISE or (kind == "Flip" and not _flips(config["axis"], source)):
@@ -309,7 +311,8 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) ->
         kept = [axis if i not in spatial else () for i, axis in enumerate(axes)]
         axes = kept if config.get("keepdims") else [axes[channels]]
     elif kind in _CONVOLUTIONS:
-        note_groups(name, 4 if kind.startswith("Depthwise") else config.get("groups") or 1, source, trail)
+        groups = 4 if kind.startswith("Depthwise") else config.get("groups") or 1
+        note_groups(name, groups, axes[channels], source, trail)
         axes[channels] = (_filters(kind, config, axes[channels]),)
     return Tensor(trail.add(made[along], [source]), tuple(axes))
 
@@ -381,11 +384,11 @@ def _reduce(name: str, config: Entry, source: Tensor, trail: Trail) -> Tensor:
     return reduce_axes(name, over, bool(config.get("keepdims")), source, trail)
 
 
-def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | None) -> Axes:
+def _reshape(kind: str, name: str, config: Entry, source: Tensor) -> Axes:
     """Return what the axes hold after a layer that only arranges them anew.
 
     Raises:
-        Stop: positions would be torn apart, or the sizes are not known.
+        Stop: it is not known how.
     """
     axes = source.axes
     if kind == "Flatten":
@@ -401,17 +404,11 @@ def _reshape(kind: str, name: str, config: Entry, source: Tensor, length: int | 
         at = index(config["axis"])
         at = at - 1 if at > 0 else at + len(axes) + 1
         return (*axes[:at], (), *axes[at:])
-    if kind == "Squeeze":
-        given = config.get("axis")
-        over = [
-            without_batch(cast(int, number), source)
-            for number in (given if isinstance(given, list) else [given])
-        ]
-        return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
-    folded = regroup(axes, reshape_target(config), length)
-    if folded is None:
-        raise _unknown(name, kind, MOVED)
-    return folded
+    given = config.get("axis")
+    over = [
+        without_batch(cast(int, number), source) for number in (given if isinstance(given, list) else [given])
+    ]
+    return tuple(axis for i, axis in enumerate(axes) if i not in over or axis)
 
 
 def reshape_target(config: Entry) -> list[int]:

@@ -24,6 +24,7 @@ from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
     ASIDE,
+    NOTHING_SLIDES,
     POSITIONS,
     Axes,
     Declared,
@@ -227,6 +228,8 @@ class Onnx:
 
     def _follow(self) -> tuple[Graph, Walk]:
         """Follow the model, with whatever a damaged one raises."""
+        if not any(node.op_type == "Conv" or node.op_type in POOLS for node in self.nodes):
+            raise ReceptiveError(f"{self.name}: {NOTHING_SLIDES}")
         inputs, chosen = self.inputs, self.sequence
         shape = inputs[chosen][1]
         walks = list[Walk]()
@@ -274,16 +277,18 @@ class Onnx:
         """Load the numbers of a tensor, or of a model's tensors, that lie in files of their own."""
         if self.folder is None:
             raise ReceptiveError(f"{self.name}: lacks its weights, which lie in a file: onnx.load reads both")
-        try:
-            for place in external_places(what):  # onnx 1.17 follows links out of the folder
-                if not (self.folder / place).resolve().is_relative_to(self.folder.resolve()):
-                    raise ValueError(f"{place} leads out of the folder of the model")
-            load(what, str(self.folder))
-        except Exception as error:  # checks of onnx raise several kinds
-            raise ReceptiveError(
-                f"{self.name}: its weights lie in another file, which cannot be read ({first_line(error)}); "
-                "keep both files in one folder"
-            ) from None
+        home = self.folder.resolve()
+        out = [place for place in external_places(what) if not (home / place).resolve().is_relative_to(home)]
+        why = f"{out[0]} leads out of the folder of the model" if out else ""  # onnx 1.17 follows such links
+        if not why:
+            try:
+                return load(what, str(home))
+            except Exception as error:  # checks of onnx raise several kinds
+                why = first_line(error)
+        raise ReceptiveError(
+            f"{self.name}: its weights lie in another file, which cannot be read ({why}); keep both files in "
+            "one folder"
+        )
 
     # --- as an audit asks for it
 
@@ -613,8 +618,10 @@ class Onnx:
                 model.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # of a type of its own for every status
-            double = any(weights.data_type == TensorProto.DOUBLE for weights in model.graph.initializer)
-            way = "; it may run in single precision, in PyTorch as module.float()" if double else ""
+            other = {TensorProto.DOUBLE, TensorProto.BFLOAT16} & {
+                w.data_type for w in model.graph.initializer
+            }
+            way = "; it may run in single precision, in PyTorch as module.float()" if other else ""
             raise ReceptiveError(
                 f"{self.name}: ONNX Runtime cannot run it{way}: {first_line(error)}"
             ) from None

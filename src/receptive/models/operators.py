@@ -36,7 +36,8 @@ from receptive.models.axes import (
     pad_axes,
     part,
     reduce_axes,
-    regroup,
+    repeat,
+    reshape,
     split_axis,
     without_batch,
 )
@@ -84,13 +85,14 @@ _JOINS = {
 _OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LayerNormalization"}
 _RECURRENT = {"LSTM", "GRU", "RNN"}
 _ENDS = _RECURRENT | {"Einsum", "Attention", "MultiHeadAttention"}
-_MIXES = {"InstanceNormalization", "GroupNormalization", "CumSum", "DFT", "MeanVarianceNormalization"}
+_MIXES = {"InstanceNormalization", "GroupNormalization", "MeanVarianceNormalization"}
 _MOVES = {
     **dict.fromkeys(("ConvTranspose", "Resize", "Upsample", "Tile", "Expand", "DepthToSpace"), STRETCHED),
     **dict.fromkeys(("ReverseSequence", "GatherElements", "GatherND", "ScatterND", "ScatterElements"), MOVED),
     **dict.fromkeys(("SpaceToDepth", "TopK", "Compress", "NonZero", "Unique", "Trilu", "Gather"), MOVED),
     **dict.fromkeys(("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split"), MOVED),
     **dict.fromkeys(("Pad", "Concat"), MOVED),
+    **dict.fromkeys(("CumSum", "DFT"), MIXED),
 }
 ARRANGES = {"Pad", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
 _NOT_PASSED = {*_MOVES, *POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
@@ -212,8 +214,12 @@ class Walk:
             return [self._reduce(name, node, source)]
         if kind in _OVER_CHANNELS:
             return [self._normalise(name, node, source)]
-        if kind in ("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Expand"):
-            return [replace(source, axes=self._reshape(name, node, source))]
+        if kind in ("Transpose", "Flatten", "Squeeze", "Unsqueeze"):
+            return [replace(source, axes=self._arrange(name, node, source))]
+        if kind in ("Expand", "Tile"):
+            return [replace(source, axes=self._repeat(name, node, source))]
+        if kind == "Reshape":
+            return [self._reshape(name, node, source)]
         if kind == "OneHot":
             depth = self.value(node.input[1])
             return [replace(source, axes=(*source.axes, (None if depth is None else int(depth.item()),)))]
@@ -392,7 +398,7 @@ class Walk:
         if layer.kind == "global":
             axes[along] = ()
         elif kind == "Conv":
-            note_groups(name, attributes(node).get("group", 1), source, self.trail)
+            note_groups(name, attributes(node).get("group", 1), axes[0], source, self.trail)
             weights = self._sizes(node.input[1])
             axes[0] = (weights[0] if weights else None,)
         return Tensor(self.trail.add(layer, [source]), tuple(axes))
@@ -468,8 +474,8 @@ class Walk:
             return LOST
         raise self._unknown(name, node, MIXED)
 
-    def _reshape(self, name: str, node: Entry, source: Tensor) -> Axes:
-        """Return what the axes hold after a node that only arranges them anew."""
+    def _arrange(self, name: str, node: Entry, source: Tensor) -> Axes:
+        """Return what the axes hold after a node that gives them another order, or takes or adds some."""
         kind, axes, rank = node.op_type, source.axes, len(source.axes) + 1
         length = self.trail.lengths[cast(str, source.place)]
         if kind == "Flatten":
@@ -481,38 +487,47 @@ class Walk:
             if sorted(order) != [*range(rank)] or order[0] != 0:
                 raise self._unknown(name, node, "moves the sequences of a batch")
             return tuple(axes[i - 1] for i in order[1:])
-        if kind in ("Squeeze", "Unsqueeze"):
-            given = self._numbers(name, node, 1, "axes")
-            if kind == "Squeeze":
-                ones = [i for i, axis in enumerate(axes) if axis in ((), (1,))]
-                over = ones if given is None else [number % rank - 1 for number in given]
-                if -1 in over:
-                    raise self._unknown(name, node, "moves the sequences of a batch")
-                if length != 1 and source.along in over:
-                    raise self._unknown(name, node, "takes the axis of positions away")
-                return tuple(axis for i, axis in enumerate(axes) if i not in over)
-            places = {number % (rank + len(given or ())) for number in given or ()}
-            if 0 in places:
+        given = self._numbers(name, node, 1, "axes")
+        if kind == "Squeeze":
+            ones = [i for i, axis in enumerate(axes) if axis in ((), (1,))]
+            over = ones if given is None else [number % rank - 1 for number in given]
+            if -1 in over:
                 raise self._unknown(name, node, "moves the sequences of a batch")
-            rest = iter(axes)
-            return tuple(() if i in places else next(rest) for i in range(1, rank + len(places)))
+            if length != 1 and source.along in over:
+                raise self._unknown(name, node, "takes the axis of positions away")
+            return tuple(axis for i, axis in enumerate(axes) if i not in over)
+        places = {number % (rank + len(given or ())) for number in given or ()}
+        if 0 in places:
+            raise self._unknown(name, node, "moves the sequences of a batch")
+        rest = iter(axes)
+        return tuple(() if i in places else next(rest) for i in range(1, rank + len(places)))
+
+    def _repeat(self, name: str, node: Entry, source: Tensor) -> Axes:
+        """Return what the axes hold after a node that repeats what they hold."""
+        times = self._numbers(name, node, 1, "shape") or []
+        if node.op_type == "Expand":  # to sizes, of which the first may be left out
+            now = self._sizes(node.input[0]) or []
+            sizes = [1] * (len(now) - len(times)) + times
+            times = [1 if size == old else size for size, old in zip(sizes, now, strict=False)]
+        repeated = repeat(times[1:], source) if times[:1] == [1] else None
+        if repeated is None:
+            raise self._unknown(name, node, STRETCHED)
+        return repeated
+
+    def _reshape(self, name: str, node: Entry, source: Tensor) -> Tensor:
+        """Follow a node that gives axes other sizes."""
+        axes, rank = source.axes, len(source.axes) + 1
         target = self._numbers(name, node, 1, "shape") or []
-        if kind == "Expand":
-            now = (self._sizes(node.input[0]) or [0])[1:]
-            pairs = zip(reversed(target[-rank + 1 :]), reversed(now), strict=False)
-            if len(target) > rank or any(size not in (1, old) for size, old in pairs):
-                raise self._unknown(name, node, STRETCHED)
-            return axes
         if not attributes(node).get("allowzero"):
             sizes = [self.batch or BATCH, *(self._sizes(node.input[0]) or [0] * (rank - 1))[-rank + 1 :]]
             target = [sizes[i] if size == 0 and i < rank else size for i, size in enumerate(target)]
         if target[1:] == [-1] and target[0] in (self.batch or BATCH, -1):
-            return flatten(axes)
+            return replace(source, axes=flatten(axes))
         if target[:1] == [-1] and -1 not in target[1:]:
             target = [self.batch or BATCH, *target[1:]]
         folded = None
         if target[:1] == [self.batch or BATCH] and 0 not in target:
-            folded = regroup(axes, target[1:], length)
+            folded = reshape(name, target[1:], source, self.trail)
         if folded is None:
             raise self._unknown(name, node, MOVED)
         return folded

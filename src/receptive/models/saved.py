@@ -361,8 +361,10 @@ def loadable(entry: Entry, zipped: bool) -> Entry:
         config = {"reset_after": False} | config  # what Keras 2 took for granted at first
     if kind.startswith("BatchNorm") and isinstance(config.get("axis"), list):
         (config["axis"],) = config["axis"]
-    if kind.startswith(("Separable", "Depthwise")) and config.get("groups", 1) == 1:
-        config.pop("groups", None)
+    if "Conv" in kind and kind not in ("Conv1D", "Conv2D") and config.get("groups") == 1:
+        del config["groups"]
+    if kind.startswith("SpatialDropout"):
+        config.pop("trainable", None)
     if kind == "ThresholdedReLU":
         kind, config = "ReLU", {"name": config["name"], "threshold": config["theta"]}
     if kind == "Attention" and config.get("score_mode") == "dot":

@@ -1,9 +1,11 @@
-"""Motif files of any kind: MEME, JASPAR, HOMER and TRANSFAC."""
+"""Motif files of any kind: MEME, JASPAR, HOMER, HOCOMOCO, TRANSFAC and CIS-BP."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from receptive.errors import ReceptiveError
 from receptive.files import lines, read_text
@@ -34,7 +36,7 @@ def read_motifs(path: Path | str) -> tuple[Motif, ...]:
 
 
 def parse_motifs(text: str, source: str) -> tuple[Motif, ...]:
-    """Read motifs in the format that the text shows: MEME, TRANSFAC, or the records of JASPAR and HOMER.
+    """Read motifs in the format that the text shows: MEME, TRANSFAC and the like, or records with ">".
 
     Raises:
         ReceptiveError: it shows none of them, or is not as that format has it.
@@ -52,11 +54,13 @@ def parse_motifs(text: str, source: str) -> tuple[Motif, ...]:
 
 
 def parse_records(text: str, source: str) -> tuple[Motif, ...]:
-    """Read motifs whose records begin with ">": JASPAR's position frequency matrices, or HOMER's files.
+    """Read motifs whose records begin with ">": those of JASPAR, HOMER, HOCOMOCO and their like.
 
     A JASPAR record is ``>id name`` and a line of counts for each of A, C, G and T, named or in this order,
     with or without brackets. A HOMER record is ``>consensus``, name and threshold, and a line of four
-    probabilities for each position; how many sites it has is not read.
+    probabilities for each position; how many sites it has is not read. HOCOMOCO's have an id, and four counts
+    for each position. Four lines of four numbers are positions if the file has others of the kind, or
+    if their sums are the same, and those of columns are not.
 
     Args:
         text: the file's content.
@@ -72,20 +76,27 @@ def parse_records(text: str, source: str) -> tuple[Motif, ...]:
         elif records and (words := re.sub(r"[][|:=]", " ", line).split()) and words[0][0] != "#":
             records[-1][2].append((number, words))
     drafts: list[Draft] = []
+    tall = any(
+        len(body) != len(ALPHABET) and all(len(words) == 4 for _, words in body) for *_, body in records
+    )
     for number, title, body in records:
         fields = [*(title.split("\t") if "\t" in title else title.split()), "", "", ""]
         letters = "".join(w[0] for _, w in body if w[0].upper() in (*ALPHABET, "U")).upper().replace("U", "T")
         rows = [(at, " ".join(words[bool(letters) :])) for at, words in body]
-        if not letters and (read_numbers(fields[2]) or len(rows) != len(ALPHABET)):
+        counts = [read_numbers(row) for _, row in rows]
+        widths, homer = [len(row) for row in counts], bool(read_numbers(fields[2]))
+        square = widths == [4, 4, 4, 4] and (tall or _agree(np.sum(counts, 1)) > _agree(np.sum(counts, 0)))
+        if not letters and (homer or len(rows) != len(ALPHABET) or square):
             id = "_".join((fields[1] or fields[0]).split())
             motif = f"{source}: motif {id}"
             if not rows:
                 raise ReceptiveError(f"{motif} (line {number}): expected a matrix, found none")
-            drafts.append((id, id.partition("/")[0], read_probabilities(rows, motif), SITES))
+            if not homer and {*widths} == {4} and np.min(counts) >= 0 and np.sum(counts, 1).min() > 2:
+                drafts.append(draft_from_counts(id, "", counts, source))
+            else:
+                drafts.append((id, id.partition("/")[0], read_probabilities(rows, motif), SITES))
         else:
             id, name = (fields[0], "_".join(" ".join(fields[1:]).split()))
-            counts = [read_numbers(row) for _, row in rows]
-            widths = [len(row) for row in counts]
             if sorted(letters or ALPHABET) != [*ALPHABET] or len(set(widths)) != 1 or not widths[0]:
                 raise ReceptiveError(
                     f"{source}: motif {id} (line {number}): expected a line of as many counts for each of A, "
@@ -99,10 +110,11 @@ def parse_records(text: str, source: str) -> tuple[Motif, ...]:
 
 
 def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
-    """Read motifs in the TRANSFAC format: records up to ``//`` that hold a matrix below ``P0`` or ``PO``.
+    """Read motifs in the TRANSFAC format, or CIS-BP's: a matrix below ``P0``, ``PO`` or ``Pos``.
 
-    The id is the accession (AC), else ID or NA; the name is NA, else ID. A record without a matrix is passed
-    over.
+    Records end at ``//``, those of CIS-BP where the next begins. The id is the accession (AC), else ID or NA,
+    or CIS-BP's Motif; without any of them it is the file's name. The name is NA, else ID. A record without a
+    matrix is passed over.
 
     Args:
         text: the file's content.
@@ -117,6 +129,9 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
     counts: list[list[float]] = []
     for number, line in enumerate([*lines(text), "//"], start=1):
         code, *words = line.split() or [""]
+        if counts and (line.startswith("TF\t") or _COLUMNS.fullmatch(line)):  # CIS-BP's next
+            drafts.append(draft_from_counts(_id(said, source, len(drafts)), "", counts, source))
+            said, order, counts = {}, None, []
         if _COLUMNS.fullmatch(line):
             letters = "".join(words).upper().replace("U", "T")
             if sorted(letters) != [*ALPHABET]:
@@ -130,11 +145,22 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
         elif code != "//":
             said.setdefault(code.upper(), "_".join(words))
         elif order:
-            id = said.get("AC") or said.get("ID") or said.get("NA") or f"motif{len(drafts) + 1}"
+            id = _id(said, source, len(drafts))
             drafts.append(draft_from_counts(id, said.get("NA") or said.get("ID") or "", counts, source))
         if code == "//":
             said, order, counts = {}, None, []
     return finish_drafts(drafts, source)
 
 
-_COLUMNS = re.compile(r"\s*P[0O](\s+[ACGTU]){4}\s*", re.I)
+def _agree(sums: NDArray[np.float64]) -> bool:
+    """Tell whether sums are the same, to one in a hundred."""
+    return bool(np.ptp(sums) <= 0.01 * np.max(sums))
+
+
+def _id(said: Mapping[str, str], source: str, before: int) -> str:
+    """Return the id of a record from what it says, or the file's name, numbered from the second on."""
+    named = next((said[code] for code in ("AC", "ID", "NA", "MOTIF") if said.get(code)), "")
+    return named or "_".join(Path(source).stem.split()) + (f"_{before + 1}" if before else "")
+
+
+_COLUMNS = re.compile(r"\s*P([0O]|os)(\s+[ACGTU]){4}\s*", re.I)

@@ -177,7 +177,8 @@ def check_seed(seed: int) -> None:
 def read(path: Path | str, task: str | None = None) -> Dataset:
     """Read a data set from an HDF5 file of this package or of the authors.
 
-    ``X_*`` may be (N, 4, L) or (N, 4, L, 1); the class names default to ``class 0``, …
+    ``X_*`` may be (N, 4, L) or (N, L, 4), or either with an axis of 1; the class names default to
+    ``class 0``, …
 
     Args:
         path: the file.
@@ -288,8 +289,13 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         if not isinstance(file.get(key), h5py.Dataset):
             raise ReceptiveError(f"{path}: no array {key!r}; found {', '.join(file) or 'nothing'}")
     X, Y = file[f"X_{name}"], file[f"Y_{name}"]
-    if X.ndim not in (3, 4) or X.shape[1] != 4 or X.shape[3:] not in ((), (1,)):
-        raise ReceptiveError(f"{path}: X_{name} has shape {X.shape}, expected (N, 4, L) with rows A, C, G, T")
+    sizes = [*X.shape[1:]]
+    if X.ndim == 4 and 1 in sizes:
+        sizes.remove(1)
+    if len(sizes) != 2 or 4 not in sizes:
+        raise ReceptiveError(
+            f"{path}: X_{name} has shape {X.shape}, expected (N, 4, L) or (N, L, 4), letters as A, C, G, T"
+        )
     if Y.ndim != 2 or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
         raise ReceptiveError(
             f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0"
@@ -307,13 +313,15 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
     for array in (X, Y, *truth.values()):
         if array.external or array.is_virtual or array.file.filename != file.filename:
             raise ReceptiveError(f"{path}: {array.name} is kept in another file; expected it in this one")
+    turned, length = sizes[0] != 4, sizes[sizes[0] == 4]
     check_memory(path, X.size + sum(array.size * array.dtype.itemsize for array in (Y, *truth.values())))
     labels = Y[:]
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
-    encoded = np.empty((X.shape[0], X.shape[2], 4), np.uint8)
+    encoded = np.empty((X.shape[0], length, 4), np.uint8)
     for start in range(0, len(X), ROWS_READ):
-        block = X[start : start + ROWS_READ].reshape(-1, 4, X.shape[2])
+        block = X[start : start + ROWS_READ].reshape(-1, *sizes)
+        block = block.swapaxes(1, 2) if turned else block
         wrong = ~(((block == 0) | (block == 1)).all(1) & (block.sum(1) <= 1))
         if wrong.any():
             row, position = np.argwhere(wrong)[0]
