@@ -165,6 +165,7 @@ def test_errors_are_what_other_sequences_would_change():
         run(model, Sequences(part.X, part.Y)).importance for part in (dna(200, seed=s) for s in range(1, 9))
     ]
     spread = np.std([importance.loss_change for importance in drawn], axis=0, ddof=1)
+    assert {importance.classes for importance in drawn} == {("0", "1")}  # labels without names
     importance = run(model, data).importance
     assert (importance.loss_error < 2.5 * spread).all()
     assert (spread < 2.5 * importance.loss_error).all()

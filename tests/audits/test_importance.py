@@ -1,5 +1,7 @@
 """What a network loses without a filter: the numbers by their definitions, holding against whole passes."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from keras import layers
 from sklearn.metrics import roc_auc_score
 
+from receptive.audits import importance
 from receptive.audits.importance import aurocs, enough
 from receptive.models.keras import Keras, next_convolution
 from receptive.models.probe import Probe
@@ -153,3 +156,23 @@ def test_how_many_sequences_are_enough():
     assert enough(30, 200) > 30_000
     assert enough(300, 600) == 1111
     assert enough(3000, 100_000) == 500
+    assert enough(1, 1) == 200_000_000
+
+
+def from_the_model(loss):
+    return SimpleNamespace(loss=lambda unmeasured: ("theirs", loss))
+
+
+@pytest.mark.parametrize("fails", [lambda Y, scores: np.full(len(Y), np.nan), lambda Y, scores: {}["x"]])
+def test_a_models_own_loss_is_left_where_it_is_no_number_or_an_error(fails):
+    Y, scores = np.array([[1, 0], [0, 1]], np.int8), np.array([[0.9, 0.2], [0.3, 0.4]], np.float32)
+    kept = importance._loss(from_the_model(lambda Y, scores: scores.sum(1)), Y, scores, True)
+    assert (kept[0], [*kept[1](Y, scores)]) == ("the model's own loss, theirs", [*scores.sum(1)])
+    name, loss = importance._loss(from_the_model(fails), Y, scores, True)
+    assert name.startswith("binary cross-entropy over the measured labels")
+    np.testing.assert_allclose(loss(Y, scores), -np.log([[0.9, 0.8], [0.7, 0.4]]).mean(1), rtol=1e-6)
+
+
+def test_a_certain_mistake_costs_the_most_that_keras_counts():
+    Y, scores = np.array([[1, -1], [0, 1]], np.int8), np.array([[0, 1], [1, 1]], np.float32)
+    np.testing.assert_allclose(importance._binary(Y, scores), -np.log([1e-7, 1e-7]) / [1, 2], rtol=1e-6)
