@@ -20,7 +20,7 @@ from trials import TEMPLATES, address, heights
 
 from receptive.evidence.labels import label
 from receptive.evidence.studies import Epochs, read_pwms, read_record
-from receptive.figures.discussion import ACTIVATIONS
+from receptive.figures.discussion import ACTIVATIONS, activation_name
 from receptive.motifs import tomtom
 from receptive.motifs.jaspar import jaspar_2016, relevant_ids
 from receptive.motifs.meme import read_meme
@@ -281,11 +281,11 @@ def epochs(store: Path | str) -> Explorer | None:
     of letters, the factor, and whether it matches.
     """
     learned = {}
-    for name, (switch, (activation, *_)) in product(("cnn-2", "cnn-25"), ACTIVATIONS.items()):
+    for name, switch in product(("cnn-2", "cnn-25"), ACTIVATIONS):
         trials = (Path(store) / "synthetic" / name / f"released{switch}").glob("trial-*")
         for folder in sorted(trials, key=lambda path: int(path.name.removeprefix("trial-"))):
             if over := read_record(folder, Epochs):
-                learned[f"{label(name)}, {activation}"] = epochs_of(folder, over)
+                learned[f"{label(name)}, {activation_name(switch)}"] = epochs_of(folder, over)
                 break
     if not learned:
         return None

@@ -17,13 +17,13 @@ def demo(
         "demo"
     ),
     epochs: Annotated[
-        int | None, typer.Option(min=1, max=MOST_EPOCHS, help="Epochs of training; 25 by default.")
+        int | None, typer.Option(min=1, max=MOST_EPOCHS, help="Epochs of training; 16 by default.")
     ] = None,
 ) -> None:
     """Train CNN-2 and CNN-25 on the full-size synthetic task and compare their filters, in a few minutes.
 
-    The networks are trained just long enough for the difference to be plain: 25 epochs, about half of a full
-    training.
+    The networks are trained just long enough for the difference to be plain: 16 epochs, about a third of a
+    full training.
 
     Example: receptive demo --out demo
     """

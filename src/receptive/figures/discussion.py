@@ -45,7 +45,8 @@ KINDS = {
 }
 
 
-def _activation(switch: str) -> str:
+def activation_name(switch: str) -> str:
+    """Name the first layer's activation by the switch that sets it; ReLU without one."""
     return switches_in_words(switch) if switch else "ReLU"
 
 
@@ -63,7 +64,7 @@ def activations(results: Results) -> Figure:
             if not any(results.of(key(network + switch, column)) for network in WHERE):
                 continue
             step = list(ACTIVATIONS).index(switch) - 1
-            axes.plot([], [], color=colour, marker=marker, ls="none", label=_activation(switch))
+            axes.plot([], [], color=colour, marker=marker, ls="none", label=activation_name(switch))
             for place, network in enumerate(WHERE):
                 values = results.of(key(network + switch, column))
                 x = place + 0.1 * step
@@ -103,7 +104,7 @@ def gains(results: Results) -> Figure:
             color=colour,
             ms=6,
             clip_on=False,
-            label=_activation(switch),
+            label=activation_name(switch),
         )
         shares, x = results.of(key(f"cnn-2{switch}", "relevant")), gain(name)
         right.plot([x] * len(shares), shares, ".", color="black", ms=3, alpha=0.5, zorder=4)
