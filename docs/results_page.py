@@ -40,7 +40,7 @@ def table_1(report: Report) -> tables.Table:
     for row in rows:
         network = row[1].split()[0]
         row[1] = links.named(label_networks(row[1]))
-        for at in (9, 6, 3):  # a number, ours and its mark; from the end, as a mark joins our number
+        for at in reversed(range(3, len(row), 3)):  # a number, ours, its mark; from the end, as marks join
             row[at] = links.link(row[at], f"https://doi.org/{links.DOI}.t001", "paper") if row[at] else ""
             row[at + 1 : at + 3] = [f"{links.runs(row[at + 1], network)} {row[at + 2]}".strip()]
     return [name for name in header if name], rows

@@ -8,8 +8,6 @@ from textwrap import fill, wrap
 
 LEAST_ROOM = 24
 """Characters at the end of a row in which text is worth breaking; where fewer are left, it goes below."""
-
-
 NUMBER = re.compile(r"-?\d|–?$")
 """How a cell with a number begins, or one that has none."""
 

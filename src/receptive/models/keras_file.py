@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
@@ -126,13 +126,14 @@ def _cut(file: saved.Saved) -> tuple[saved.Entry, bool]:
     if "input_layers" in config:
         place, kind = "keras.src.models.functional", "Functional"
         made, before = set[tuple[str, int]](), -1
-        while before < (before := len(made)):  # again, as a layer may be called later than it is listed
+        while before != len(made):  # again, as a layer may be called later than it is listed
+            before = len(made)
             for name, entry in known.items():
                 calls = layers[name]["inbound_nodes"]
-                ready = [*takewhile(lambda call: made >= {read[:2] for read in references(call)}, calls)]  # noqa: B023
+                ready = _ready(calls, made)
                 if entry and (ready or not calls):
                     kept[name] = {**entry, "inbound_nodes": ready}
-                    made |= {(name, i) for i in range(max(len(ready), 1)) if entry is layers[name]}
+                    made.update((name, i) for i in range(max(len(ready), 1)) if entry is layers[name])
         read = {tensor[:2] for entry in kept.values() for tensor in references(entry["inbound_nodes"])}
         calls = [(name, i) for name in kept for i in range(max(len(kept[name]["inbound_nodes"]), 1))]
         ends = {"output_layers": [[*call, 0] for call in calls if call not in read]}
@@ -147,6 +148,11 @@ def _cut(file: saved.Saved) -> tuple[saved.Entry, bool]:
     whole = part["layers"] == config["layers"]
     made_of = {"config": config if whole else part, "registered_name": None}
     return {"module": place, "class_name": kind, **made_of}, whole
+
+
+def _ready(calls: Iterable[Any], made: Set[tuple[str, int]]) -> list[Any]:
+    """Return the calls of a layer before the first one that reads what is not made."""
+    return [*takewhile(lambda call: made >= {tensor[:2] for tensor in references(call)}, calls)]
 
 
 def _known(layer: saved.Entry, file: saved.Saved) -> saved.Entry | None:
