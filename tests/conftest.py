@@ -19,6 +19,9 @@ settings.register_profile("fast", max_examples=40, derandomize=True, **slow_mach
 settings.register_profile("thorough", max_examples=1000, **slow_machines)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
+# As `receptive.networks.backend` has it, which some tests import after Keras.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
 # A shell starts its background jobs deaf to Ctrl-C, and what these start is deaf, too. Some tests press it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

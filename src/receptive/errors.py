@@ -34,6 +34,23 @@ class ReceptiveWarning(UserWarning):
         super().__init__(shorten(message))
 
 
+_AROUND = r"(Graph execution error|Detected at node|Exception encountered when calling|File |Stack trace|<)"
+
+
+def reason(error: Exception) -> str:
+    r"""Return the line of another library's error that says what is wrong.
+
+    TensorFlow and Keras begin with where it happened.
+
+    >>> reason(ValueError("Exception encountered when calling Dense.call().\n\nShapes differ.\n\nArguments"))
+    'Shapes differ.'
+    """
+    text = re.sub(r"\x1b\[\d+m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = (line for line in lines if not re.match(_AROUND, line))
+    return next(said, next(iter(lines), type(error).__name__))
+
+
 def printable(text: str) -> str:
     """Return text that came from a file or an argument as a terminal may have it.
 

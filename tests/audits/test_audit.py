@@ -699,7 +699,9 @@ FOLDED = {
     "(L·4,) turned": lambda **k: folded(
         (4 * LENGTH,), layers.Conv1D(3, 5, **k), layers.Reshape((4, LENGTH)), layers.Permute((2, 1))
     ),
-    "open": lambda **k: folded((None, 1, 4), layers.Conv2D(3, (5, 1), **k), layers.BatchNormalization()),
+    "open": lambda **k: folded(
+        (None, 1, 4), layers.Conv2D(3, (5, 1), **k), layers.BatchNormalization(epsilon=0)
+    ),
 }
 
 
@@ -721,6 +723,26 @@ def test_however_a_network_is_written_its_filters_and_their_importance_are_the_s
         np.testing.assert_allclose(ours.pwm, theirs.pwm, atol=1e-9)
     np.testing.assert_allclose(first.importance.loss_change, other.importance.loss_change, atol=2e-3)
     assert other.fields.row("conv").size == 5
+
+
+class Refuses(layers.Layer):
+    """A layer that can be called on a shape, and computes nothing."""
+
+    def call(self, x):
+        raise RuntimeError("no kernel for this processor")
+
+    def compute_output_shape(self, shape):
+        return shape
+
+
+@pytest.mark.parametrize("labels", [True, False])
+def test_what_the_framework_cannot_run_is_said_in_one_sentence(labels):
+    *below, head = network().layers[1:]
+    model = keras.Sequential([keras.Input((LENGTH, 4)), *below, Refuses(), head], name="small")
+    data = dna() if labels else replace(dna(), Y=None)
+    said = r"^small: Keras cannot run it on \w+: no kernel for this processor$"
+    with pytest.raises(ReceptiveError, match=said):
+        run(model, data)
 
 
 def same_layers(model):

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import tomllib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from math import log2
 from pathlib import Path
@@ -98,7 +98,21 @@ def test_the_curves_fit_table_1_and_table_1_does_not_choose_the_reach():
 def test_the_registered_forecasts_stand():
     """A later change of the definition fails here rather than moving numbers that were put down before."""
     now = forecasts.registration(measured.require_results(RESULTS, task="chipseq"))
-    assert json.loads(json.dumps(now)) == json.loads(FILE.read_text("utf-8"))
+    stored = json.loads(FILE.read_text("utf-8"))
+    # A fit ends within 3e-7 of its optimum, and processors round otherwise on the way there.
+    assert {
+        place: value if isinstance(value, str) else pytest.approx(value, rel=1e-6, abs=2e-6)
+        for place, value in leaves(stored).items()
+    } == leaves(now)
+    assert asdict(prediction.outcomes().curve).items() <= stored["curves"][str(forecasts.REACH)].items()
+
+
+def leaves(document, place=()):
+    """The numbers and strings of a JSON document by their places in it."""
+    if not isinstance(document, dict | list | tuple):
+        return {place: document}
+    pairs = document.items() if isinstance(document, dict) else enumerate(document)
+    return {at: leaf for key, part in pairs for at, leaf in leaves(part, (*place, key)).items()}
 
 
 def git(*words):

@@ -270,6 +270,8 @@ def outcomes(
 def shipped_outcomes(results: Results, real: Results, switched: Results) -> prediction.Outcomes:
     """Return what came of the forecasts so far, which the package ships as ``data/outcomes.json``.
 
+    The curve stays the one that ships, which is registered; a fit differs by the processor.
+
     Args:
         results: runs of the synthetic task.
         real: runs of the task chipseq, for the ceiling.
@@ -284,8 +286,8 @@ def shipped_outcomes(results: Results, real: Results, switched: Results) -> pred
         for outcome in _shipped(network, switched, f"+activation={activation}")
         if outcome.view.name == "conv1"
     )
-    rounded = Logistic(**_rounded(asdict(curves()[0])))
-    return prediction.Outcomes(rounded, round(ceiling(real), DIGITS), tuple(layers), tuple(others))
+    curve = prediction.outcomes().curve
+    return prediction.Outcomes(curve, round(ceiling(real), DIGITS), tuple(layers), tuple(others))
 
 
 def _shipped(network: Variant, results: Results, switch: str = "") -> Iterator[prediction.Outcome]:

@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, UsageError
+from receptive.errors import ReceptiveError, UsageError, reason
 from receptive.models.axes import (
     ASIDE,
     POSITIONS,
@@ -406,7 +406,7 @@ class Keras:
                     self._run(batch)
                 return heard[0]
 
-            return compile_function(hear)
+            return self._compile(hear)
 
         return cache(listener)
 
@@ -416,7 +416,7 @@ class Keras:
 
     @cached_property
     def _runner(self) -> Callable[..., Any]:
-        return compile_function(self._run)
+        return self._compile(self._run)
 
     def scores(self, layers: Sequence[str], batch: Batch, held: Mapping[int, float], axis: int) -> Arrays:
         """Run the model, and return its outputs, with some filters of layers held at a value everywhere."""
@@ -446,7 +446,7 @@ class Keras:
             with self._replace_calls([layer], lambda *_, **__: held):
                 return self._run(batch)
 
-        run = compile_function(rest)
+        run = self._compile(rest)
 
         def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
             maps = self.maps(layer, batch)
@@ -471,7 +471,7 @@ class Keras:
             with _replace_call(conv, add):
                 return self._run(batch)
 
-        run = compile_function(rest)
+        run = self._compile(rest)
 
         def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
             heard: list[Any] = []
@@ -529,7 +529,33 @@ class Keras:
         given = batch[0]
         if not isinstance(self.model, Sequential):  # a list of one, maybe
             given = tree.pack_sequence_as(self.model.input, list(batch))
-        return list(tree.flatten(self.model(given, training=False)))
+        with self._explained():
+            return list(tree.flatten(self.model(given, training=False)))
+
+    def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Compile a function that runs the model."""
+        compiled = compile_function(function)
+
+        def run(*given: Any) -> Any:
+            with self._explained():
+                return compiled(*given)
+
+        return run
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in one sentence why the framework cannot run the model."""
+        try:
+            yield
+        except (ReceptiveError, MemoryError):
+            raise
+        except Exception as error:  # of a type of its own for every framework and every layer
+            from keras.backend import backend
+
+            way = "; where TF_ENABLE_ONEDNN_OPTS=1 is set, it may" if "NHWC" in str(error) else ""
+            raise ReceptiveError(
+                f"{self.name}: Keras cannot run it on {backend()}{way}: {reason(error)}"
+            ) from error
 
 
 def _calls_in_order(model: Any, operation: Any) -> list[int]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import h5py
 
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, reason
 from receptive.files import check_archive
 from receptive.models import saved
 from receptive.models.keras import Keras, check_connected
@@ -274,7 +274,7 @@ def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
         for name in saved.layer_classes(file.model)
         if name not in saved.MODELS and not hasattr(keras.layers, name)
     }
-    first = next(iter(str(error).splitlines()), "").split(". ")[0] or type(error).__name__
+    first = reason(error).split(". ")[0]
     anew = 'where it was made, model.save("model.keras") keeps all of it; `receptive field` reads it as it is'
     of_tensors = {
         name for name in missing if hasattr(keras.ops, re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())

@@ -19,7 +19,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError, UsageError, printable
+from receptive.errors import ReceptiveError, UsageError, printable, reason
 from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
@@ -284,7 +284,7 @@ class Onnx:
             try:
                 return load(what, str(home))
             except Exception as error:  # checks of onnx raise several kinds
-                why = first_line(error)
+                why = reason(error)
         raise ReceptiveError(
             f"{self.name}: its weights lie in another file, which cannot be read ({why}); keep both files in "
             "one folder"
@@ -545,9 +545,7 @@ class Onnx:
             try:
                 made = session.run(wanted, feed, options)
             except Exception as error:  # of a type of its own for every status
-                raise ReceptiveError(
-                    f"{self.name}: ONNX Runtime cannot run it: {first_line(error)}"
-                ) from None
+                raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it: {reason(error)}") from None
             batches.append([np.asarray(output, np.float32)[: count - first] for output in made])
         return [np.concatenate(parts) for parts in zip(*batches, strict=True)]
 
@@ -622,9 +620,7 @@ class Onnx:
                 w.data_type for w in model.graph.initializer
             }
             way = "; it may run in single precision, in PyTorch as module.float()" if other else ""
-            raise ReceptiveError(
-                f"{self.name}: ONNX Runtime cannot run it{way}: {first_line(error)}"
-            ) from None
+            raise ReceptiveError(f"{self.name}: ONNX Runtime cannot run it{way}: {reason(error)}") from None
 
 
 _HEARD, _WHICH, _VALUES = "receptive: heard", "receptive: which", "receptive: values"
@@ -638,11 +634,6 @@ def _dtype(kind: int) -> Any:
     from onnx import helper
 
     return helper.tensor_dtype_to_np_dtype(kind)
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _shape(value: Entry) -> Shape:

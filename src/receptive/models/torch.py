@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, reason
 from receptive.extras import need
 from receptive.files import DAMAGED, check_archive, check_file, from_json, read_member
 from receptive.models import onnx
@@ -85,9 +85,7 @@ def open_program(path: Path | str, passthrough: Sequence[str] = (), threads: int
         with _silent():
             program = torch.export.load(content)
     except Exception as error:  # its reader raises of every kind
-        raise ReceptiveError(
-            f"{path}: PyTorch {torch.__version__} cannot load it: {onnx.first_line(error)}"
-        ) from None
+        raise ReceptiveError(f"{path}: PyTorch {torch.__version__} cannot load it: {reason(error)}") from None
     return onnx.Onnx(_proto(program, str(path)), str(path), None, threads, tuple(passthrough))
 
 
@@ -121,7 +119,7 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
     except ReceptiveError:
         raise
     except Exception as error:
-        raise ReceptiveError(f"{name}: torch.export cannot follow it: {onnx.first_line(error)}") from None
+        raise ReceptiveError(f"{name}: torch.export cannot follow it: {reason(error)}") from None
     finally:
         for part, mode in modes.items():
             part.training = mode
@@ -143,7 +141,7 @@ def _example(module: Any, length: int, name: str) -> Any:
             with torch.no_grad():
                 module(x)
         except Exception as error:  # whatever the module's own code raises of another form
-            why = why or onnx.first_line(error)
+            why = why or reason(error)
             continue
         return x
     raise ReceptiveError(
@@ -160,7 +158,7 @@ def _proto(program: Any, name: str) -> Any:
         with _silent():
             return torch.onnx.export(program, dynamo=True, verbose=False).model_proto
     except Exception as error:  # its passes raise of every kind
-        raise ReceptiveError(f"{name}: PyTorch cannot write it as ONNX: {onnx.first_line(error)}") from None
+        raise ReceptiveError(f"{name}: PyTorch cannot write it as ONNX: {reason(error)}") from None
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from receptive.extras import need
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Without it TensorFlow refuses convolutions of channels first on processors that have no AVX-512.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
 Examples = tuple[NDArray[np.uint8], NDArray[np.int8]]
