@@ -53,6 +53,15 @@ def test_no_fence_of_these_kinds_is_left_over(shown):
         assert known == len(re.findall(r"```\{(?:shown|trained|demonstrated)\b", text)), page
 
 
+def test_no_page_of_the_manual_runs_commands_by_a_cell_of_its_own():
+    """A command stands in a fence, so that all are shown alike and one test knows them all."""
+    cells = {
+        page.name: re.findall(r"^```\{code-cell\}.*?^```", page.read_text("utf-8"), re.M | re.S)
+        for page in DOCS.glob("*.md")
+    }
+    assert [name for name, codes in cells.items() if "CliRunner" in "".join(codes)] == []
+
+
 def test_of_a_long_output_the_beginning_is_shown_and_how_much_is_left(shown):
     whole = shown.output("receptive variants").splitlines()
     filled = shown.filled("```{shown:4} receptive variants\n```").splitlines()

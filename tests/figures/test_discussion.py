@@ -1,5 +1,7 @@
 """The figures of the Discussion show the numbers that they are given."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,6 +19,15 @@ def marks(axes, marker):
     """Where the marks of a kind stand, without those that only explain it."""
     lines = [line for line in axes.lines if line.get_marker() == marker]
     return [point for line in lines for point in zip(line.get_xdata(), line.get_ydata(), strict=True)]
+
+
+def least_margin(axes, which):
+    """The room between what is drawn and the frame, as a share of the axis as it is drawn."""
+    axis = getattr(axes, f"{which}axis")
+    drawn = axis.get_transform().transform
+    places = drawn(np.hstack([getattr(line, f"get_{which}data")() for line in axes.lines]).astype(float))
+    low, high = drawn(np.array(axis.get_view_interval()))
+    return min(places.min() - low, high - places.max()) / (high - low)
 
 
 def results(numbers):
@@ -53,6 +64,7 @@ def test_shares_stand_at_the_gain_of_their_activation_and_what_has_none_is_a_lin
     waiting = sorted(line.get_xdata()[0] for line in right.lines if line.get_linestyle() == ":")
     names = ("softplus", "squared_relu", "sigmoid", "gelu", "silu", "cubed_relu")
     assert waiting == pytest.approx(sorted(map(gain, names)))
+    assert least_margin(right, "x") > 0.04
 
 
 def test_a_condition_that_says_nothing_has_hollow_marks():
@@ -120,5 +132,7 @@ def test_each_filter_has_a_mark_of_its_kind():
     axes = discussion.rises({"CNN-2": [importance]}).axes[0]
     for (_, _, marker), rise in zip(discussion.KINDS.values(), importance.loss_change, strict=True):
         assert [y for _, y in marks(axes, marker)] == [rise]
+    wide = replace(importance, loss_change=(0.046, 1e-4, -1.2e-3))
+    assert least_margin(discussion.rises({"CNN-2": [wide]}).axes[0], "y") > 0.04
     (image,) = discussion.by_class(importance).axes[0].images
     assert image.get_array().tolist() == [[0.1, 0.0], [0.0, 0.2], [0.0, 0.0]]

@@ -92,6 +92,7 @@ def gains(results: Results) -> Figure:
     """
     figure = Figure(figsize=(9, 3.9), layout="constrained")
     left, right = figure.subplots(1, 2)
+    right.set_xscale("log")  # before lines are drawn across: they fix the margins
     sums = np.linspace(0, 2 * HALF, 81)
     for switch, (colour, marker) in ACTIVATIONS.items():
         name = activation_of(switch)
@@ -114,7 +115,6 @@ def gains(results: Results) -> Figure:
     left.axhline(2, color="0.6", lw=1, ls="--")
     left.set_xticks([0, HALF, 2 * HALF], ["0", "half a motif", "a whole motif"])
     left.set_title("handed on, in units of what a half gives", fontsize="medium")
-    right.set_xscale("log")
     right.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
     right.minorticks_off()
     right.set_xlabel("gain of the whole over two halves")
@@ -222,6 +222,7 @@ def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
     """
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
+    axes.set_yscale("symlog", linthresh=1e-3)  # before a line is drawn across: it fixes the margins
     for label, colour, marker in KINDS.values():
         axes.plot([], [], color=colour, marker=marker, ls="none", label=label)
     random = np.random.default_rng(0)
@@ -235,7 +236,6 @@ def rises(kept: Mapping[str, Sequence[Importance]]) -> Figure:
                 aside = random.uniform(-0.2, 0.2, len(values)) / len(trials)
                 axes.plot(x + aside, values, marker, color=colour, ms=4, alpha=0.8)
     axes.axhline(0, color="0.6", lw=1, zorder=0)
-    axes.set_yscale("symlog", linthresh=1e-3)
     axes.set_xticks(range(len(kept)), list(kept))
     axes.set_ylabel("rise in test loss")
     _plain(axes)
