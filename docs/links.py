@@ -161,6 +161,11 @@ COMPUTED = re.compile(
 )
 
 
+def numbers(name: str) -> list[int]:
+    """The numbers in the name of a network, by which such names are sorted."""
+    return [int(number) for number in re.findall(r"\d+", name)]
+
+
 def in_computed(body: str, task: str) -> str:
     """The HTML of a chapter with links to runs wherever something computed names a network.
 
@@ -182,7 +187,7 @@ def in_computed(body: str, task: str) -> str:
         shown = {name.lower(): name for name in names(task).findall(document["alt"])}
         if caption == document["caption"] and shown:
             many = link("every network", f"../results/index.html#{task}", "runs")
-            few = ", ".join(named(name, task) for name in shown.values())
+            few = ", ".join(named(label(name), task) for name in sorted(shown.values(), key=numbers))
             caption += f" Runs: {few if len(shown) <= MANY else many}."
         return f'alt="{document["alt"]}"{document["between"]}{caption}</figcaption>'
 

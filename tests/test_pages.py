@@ -206,6 +206,57 @@ def test_text_in_pictures_can_be_read(page, window):
     assert min(sizes, default=9) >= 8.95
 
 
+@every_page_but_the_way_in
+def test_what_goes_on_to_the_right_fades_there_until_its_end_is_in_view(page, window):
+    """No table scrolls on a desktop; on a phone one sees of everything that scrolls that it does.
+
+    An audit may have as many columns as its network has classes.
+    """
+    opened(window, page)
+    on_a_phone = window.viewport_size["width"] == WIDTHS["phone"]
+    fades = window.evaluate(
+        """async (skipped) => {
+            const scrolls = [...document.querySelectorAll("article *, .scroll, body > pre")]
+                .filter((it) => it.clientWidth && it.scrollWidth > it.clientWidth + 1 && !it.matches(skipped))
+                .filter((it) => ["auto", "scroll"].includes(getComputedStyle(it).overflowX));
+            const fade = (it) => getComputedStyle(it).getPropertyValue("--fade");
+            const frame = () => new Promise(requestAnimationFrame);
+            const drawn = () => frame().then(frame);
+            await drawn();
+            const before = scrolls.map(fade);
+            scrolls.forEach((it) => (it.scrollLeft = it.scrollWidth));
+            await drawn();
+            return scrolls.map((it, n) => [it.tagName + "." + it.className, before[n], fade(it)]);
+        }""",
+        "none" if on_a_phone else "pre, pre *",
+    )
+    assert [name for name, before, _ in fades if before == "0px"] == []
+    assert [name for name, _, after in fades if after != "0px"] == []
+    assert on_a_phone or "audits" in page.parts or fades == []
+
+
+@every_page_but_the_way_in
+def test_no_word_in_a_table_is_broken(page, window):
+    opened(window, page)
+    broken = window.evaluate(
+        """() => [...document.querySelectorAll("td, th")].filter((it) => it.offsetParent).flatMap((cell) => {
+            const texts = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), broken = [];
+            while (texts.nextNode()) {
+                const text = texts.currentNode, range = document.createRange();
+                if (text.parentElement.closest("code, script")) continue;
+                for (const word of text.data.matchAll(/[\\w.±]+/g)) {
+                    range.setStart(text, word.index);
+                    range.setEnd(text, word.index + word[0].length);
+                    const boxes = [...range.getClientRects()].filter((box) => box.width);
+                    if (new Set(boxes.map((box) => Math.round(box.top))).size > 1) broken.push(word[0]);
+                }
+            }
+            return broken;
+        })"""
+    )
+    assert broken == []
+
+
 @pytest.mark.parametrize(("chosen", "system"), [("dark", "light"), ("light", "dark"), ("auto", "dark")])
 def test_a_run_page_has_the_theme_that_was_chosen_elsewhere(chosen, system, window):
     window.emulate_media(color_scheme=system)
@@ -323,6 +374,9 @@ def test_every_control_of_an_explorer_has_a_name_and_moves_by_keyboard(name, win
     for number in range(controls.count()):
         control = controls.nth(number)
         assert control.evaluate("(it) => it.labels.length === 1 && it.labels[0].textContent.trim() !== ''")
+        ends = "(it) => [it, it.closest('label')].map((each) => each.getBoundingClientRect().right)"
+        end, room = control.evaluate(ends)
+        assert end <= room + 1, control.get_attribute("name")
         before = control.input_value()
         control.focus()
         for key in ("ArrowUp", "ArrowDown", "Backspace"):

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from receptive.evidence import predictions
@@ -25,6 +28,8 @@ TAPS = (1, 3, 5, 9)
 """Second filters of the map."""
 FILTER = 19
 """Columns of a filter."""
+_SHARES = ListedColormap(colormaps["Blues"](np.linspace(0.12, 1, 256)))
+"""From a blue that is seen on white; turned around in the dark, more is lighter."""
 
 FloatArray = NDArray[np.float64]
 
@@ -117,7 +122,7 @@ def design_map(
                 shares[row, column] = known.curve.fraction(view.bits)
                 untested[row, column] = bool(prediction.outside(view, FILTER, "relu", known.layers))
         shown = np.where(untested > 0, np.nan, shares)
-        image = axes.imshow(shown, origin="lower", cmap="cividis", vmin=0, vmax=1, aspect="auto")
+        image = axes.imshow(shown, origin="lower", cmap=_SHARES, vmin=0, vmax=1, aspect="auto")
         grey = np.where(untested > 0, 0.78, np.nan)
         axes.imshow(grey, origin="lower", cmap="gray", vmin=0, vmax=1, aspect="auto")
         edges = _border(shares > HALF, np.isnan(shares))
@@ -158,9 +163,8 @@ def _mark_networks(axes: Axes, known: Outcomes, taps: int, sizes: Sequence[int])
         if plain and layer.letters >= prediction.SHORTEST and {seen.pool, seen.stride} <= {*sizes}:
             marked.setdefault((sizes.index(seen.pool), sizes.index(seen.stride)), layer)
     for at, network in marked.items():
-        axes.scatter(
-            *at, c=[network.mean], cmap="cividis", vmin=0, vmax=1, s=70, ec="white", lw=1.2, zorder=3
-        )
+        disc = axes.scatter(*at, c=[network.mean], cmap=_SHARES, vmin=0, vmax=1, s=60, ec="0.2", zorder=3)
+        disc.set_path_effects([withStroke(linewidth=3.5, foreground="white")])
 
 
 # --- the outcomes --------------------------------------------------------------------------------------

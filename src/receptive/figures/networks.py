@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon, Rectangle
 
-from receptive.figures.canvas import BLUE, GREEN, ORANGE, SKY, VERMILLION
+from receptive.figures.canvas import BLUE, GREEN, PURPLE, SKY, VERMILLION
 from receptive.networks.variants import Shape, Variant, shapes
 
 _GAP = 1.3
@@ -94,7 +94,7 @@ def _draw_dense(axes: Axes, network: Variant, last: Shape, top: float, length: i
     step = (right - left) / classes
     bottom += thick + _GAP
     axes.broken_barh(
-        [(left + i * step, 0.8 * step) for i in range(classes)], (bottom, 0.35), facecolor=ORANGE
+        [(left + i * step, 0.8 * step) for i in range(classes)], (bottom, 0.35), facecolor=PURPLE
     )
     _count(axes, f"{classes}", bottom + 0.17, length)
 
