@@ -213,6 +213,10 @@ def test_the_score_of_the_second_registration(command):
             assert row["n"] == len(runs) >= 3
             assert f"{row['network']} {row['layer']}" in out
         assert f"second, {part}: {score['measured']} of {score['planned']} networks" in out
+        if score["layers"]:
+            assert score["reaches"][str(forecasts.REACH)] == pytest.approx(score["distance"])
+        for reach, distance in (score["reaches"] or {}).items():
+            assert f"R = {reach} {distance:.3f} off" in out
 
 
 def test_an_empty_store_has_nothing_to_score_by(command, tmp_path):

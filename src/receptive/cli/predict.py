@@ -181,6 +181,8 @@ def second_text(score: dict[str, Any]) -> str:
             f"predicted class; pool size alone {alone['distance']:.3f}, {alone['hits']} of {n}; "
             f"{further(score['gain'])}"
         )
+        others = [f"R = {reach} {off:.3f} off" for reach, off in score["reaches"].items()]
+        lines.append(f"by the largest offset, all three registered: {', '.join(others)}")
         if rho:
             lines.append(f"Spearman's rho of bits and relevant fraction {interval(rho)}")
         columns = ("bits", "predicted", "pool_alone", "mean")

@@ -33,13 +33,15 @@ def report(
     Example: receptive report --store results --out report
     """
     from receptive.protocols import protocol as protocol_of
-    from receptive.report import drawings, records
+    from receptive.report import records
     from receptive.report.report import read
 
     protocol_of(protocol.partition("+")[0])  # An unknown one is a mistake, one without runs is not.
     store = stored_runs(store)
     document = read(store, protocol)
     if out is not None:
+        from receptive.report import drawings
+
         say(f"drawing figures into {out}, a minute or two")
         drawings.write(document, store, out)
     emit(records.record(document), text(document), json)
