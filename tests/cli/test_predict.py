@@ -143,6 +143,7 @@ def test_a_keras_model_has_its_own_length(command, tmp_path):
         (["cnn-2", "--store", "results"], "--store is for --registered"),
         (["--registered", "--input", 5], "are for a network, not for --registered"),
         (["--registered", "--passthrough", "Mine"], "are for a network, not for --registered"),
+        (["--registered", "--sequence-input", "dna"], "are for a network, not for --registered"),
         (["--registered", "--suggest"], "are for a network, not for --registered"),
         (["cnn-2", "--towards", "parts"], "--towards is for --suggest"),
         (["cnn-2", "--suggest", "--towards", "peace"], "--towards peace: expected motifs or parts"),

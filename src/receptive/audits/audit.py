@@ -30,7 +30,7 @@ from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import shuffle
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.layers import Graph
+from receptive.theory.layers import Graph, first_convolutions
 
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
@@ -156,6 +156,7 @@ def audit(
     threshold: float = tomtom.THRESHOLD,
     protocol: Protocol = RELEASED,
     passthrough: Sequence[str] = (),
+    sequence_input: str = "",
     name: str = "",
     progress: Progress | None = None,
     held: int | None = None,
@@ -182,6 +183,7 @@ def audit(
         threshold: greatest E-value of a match.
         protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
         passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
+        sequence_input: the name of the input that is the sequence, of several that may be.
         name: what to call the model.
         progress: called after every step.
         held: how many of the sequences to measure importance on; by default so many that it takes minutes.
@@ -197,13 +199,14 @@ def audit(
     if attributions is not None:
         check(length)
     targets = jaspar_2016() if targets is None else targets
-    network = live(model, length, passthrough)
+    network = live(model, length, passthrough, sequence_input)
     if attributions is not None and network.left_out:
         raise UsageError(f"--attributions takes the whole network, and {network.left_out}")
     _check_input(_input_shape(network), network.graph, length)
     data, zeros = _feed_others(network, data)
     fields = receptive_fields(network.graph, length)
-    row, predictions = _convolution(fields, layer), prediction.predict(fields)
+    row, chosen = _convolution(fields, layer)
+    predictions = prediction.predict(fields)
     relevant = relevant_ids(data.classes, motifs=targets)
     reader = _Reader(network, alphabet, replace(protocol, window=None), tuple(targets), threshold, relevant)
     shuffled = replace(data, X=shuffle.dinucleotides(data.X, seed=0))
@@ -240,7 +243,7 @@ def audit(
         deeper=deeper,
         attributions=mutated,
         distributed=_advise(why, row, below, mutated),
-        notes=(*_notes(fields, row), *network.graph.notes, *zeros),
+        notes=(*chosen, *_notes(fields, row), *network.graph.notes, *zeros),
     )
 
 
@@ -450,8 +453,11 @@ def _check_arguments(
     return data
 
 
-def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
-    """Return the row of the convolution that is asked for, the first by default."""
+def _convolution(fields: ReceptiveFields, layer: str | None) -> tuple[LayerField, list[str]]:
+    """Return the row of the convolution that is asked for, the first by default; and a note on the choice.
+
+    Of several that read the sequence itself the first is the one with most filters, of as many the widest.
+    """
     rows = [row for row in fields.rows if row.kind == "conv"]
     if not rows:
         raise ReceptiveError(
@@ -460,11 +466,23 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     if layer is not None and layer not in [row.name for row in rows]:
         known = "; ".join([", ".join(row.name for row in rows), *fields.graph.notes])
         raise UsageError(f"--layer {layer}: expected a convolution of the model: {known}")
-    row = rows[0] if layer is None else fields.row(layer)
+    count = fields.graph.filters
+    firsts = [row for row in rows if row.name in first_convolutions(fields.graph)] or rows[:1]
+    if layer is None:
+        row = max(firsts, key=lambda row: (row.size > 1, count.get(row.name, 0), row.size))
+    else:
+        row = fields.row(layer)
     if why := unreadable(fields, row.name):
         which = f"the first convolution, {row.name}" if layer is None else f"--layer {row.name}"
         raise UsageError(f"{which}: its filters cannot be read: {why}")
-    return row
+    if layer is not None or len(firsts) == 1:
+        return row, []
+    has = {first.name: f"{count.get(first.name, '?')} filters of {first.size}" for first in firsts}
+    others = ", ".join(f"{name} ({those})" for name, those in has.items() if name != row.name)
+    return row, [
+        f"{row.name} is read, which has {has[row.name]}; {others} see the sequence itself as well, and "
+        "--layer reads them"
+    ]
 
 
 def _feed_others(model: Model, data: Sequences) -> tuple[Sequences, list[str]]:
