@@ -880,6 +880,100 @@ def test_other_inputs_are_given_what_there_is_for_them_or_zeros(fed):
     ] * bool(missing)
 
 
+def two_sequences(form):
+    """A network of two sequences of different lengths, and what its tower of "near" does; Keras or ONNX."""
+    keras.utils.set_random_seed(0)
+    far, near = keras.Input((LENGTH + 9, 4), name="far"), keras.Input((LENGTH, 4), name="near")
+    maps = [layers.Conv1D(3, 5, name=f"conv-{x.name}", activation="relu")(x) for x in (far, near)]
+    joined = layers.Concatenate()([layers.GlobalMaxPooling1D()(x) for x in maps])
+    model = keras.Model([far, near], layers.Dense(2, activation="sigmoid", name="head")(joined))
+    if form == "keras":
+        return model
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, weights = [], {}
+    for name in ("far", "near"):
+        kernel, bias = model.get_layer(f"conv-{name}").get_weights()
+        weights |= {f"k {name}": kernel.transpose(2, 1, 0), f"b {name}": bias}
+        nodes += [
+            helper.make_node("Transpose", [name], [f"{name} 0"], perm=[0, 2, 1]),
+            helper.make_node("Conv", [f"{name} 0", f"k {name}", f"b {name}"], [f"{name} 1"], f"conv-{name}"),
+            helper.make_node("Relu", [f"{name} 1"], [f"{name} 2"]),
+            helper.make_node("GlobalMaxPool", [f"{name} 2"], [f"{name} 3"]),
+            helper.make_node("Flatten", [f"{name} 3"], [f"{name} 4"]),
+        ]
+    weights |= dict(zip(("head", "bias"), model.get_layer("head").get_weights(), strict=True))
+    nodes += [
+        helper.make_node("Concat", ["far 4", "near 4"], ["joined"], axis=1),
+        helper.make_node("Gemm", ["joined", "head", "bias"], ["score"]),
+        helper.make_node("Sigmoid", ["score"], ["y"]),
+    ]
+    shapes = {"far": ["N", LENGTH + 9, 4], "near": ["N", LENGTH, 4], "y": ["N", 2]}
+    fed = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    held = [numpy_helper.from_array(array, name) for name, array in weights.items()]
+    graph = helper.make_graph(nodes, "towers", fed[:2], fed[2:], held)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+@pytest.mark.parametrize("form", ["keras", "onnx"])
+def test_of_several_sequences_one_is_audited_and_the_other_is_an_input(form):
+    rng, data = np.random.default_rng(2), dna()
+    far = np.eye(4)[rng.integers(4, size=(SHOWN, LENGTH + 9))]
+    result = run(two_sequences(form), replace(data, others={"far": far}), sequence_input="near")
+    tower = two_sequences("keras")
+    score = keras.Model(tower.input, tower.output)
+    kernel, bias = tower.get_layer("conv-near").get_weights()
+    maps = np.asarray(tower.get_layer("conv-near")(data.X.astype("f")))
+    assert result.layer == "conv-near"
+    assert result.reading.sites.tolist() == (maps > 0.5 * maps.max((0, 1))).sum((0, 1)).tolist()
+    assert not any(note.startswith("given 0") for note in result.notes)
+    still = kernel.copy()
+    still[..., 1] = 0
+    tower.get_layer("conv-near").set_weights([still, np.where([0, 1, 0], maps.mean((0, 1)), bias)])
+
+    def loss():
+        scores = np.asarray(score([far, data.X.astype("f")]))
+        return -np.log(np.where(data.Y > 0, scores, 1 - scores)).mean()
+
+    held = loss()
+    tower.get_layer("conv-near").set_weights([kernel, bias])
+    assert result.importance.loss_change[1] == pytest.approx(held - loss(), abs=1e-6)
+    with pytest.raises(ReceptiveError, match="--sequence-input NAME says which"):
+        run(two_sequences(form), data)
+
+
+def beside_each_other(*convs):
+    """A model of convolutions, (name, filters, width), that read one sequence."""
+    x = keras.Input((LENGTH, 4))
+    maps = [layers.Conv1D(n, size, padding="same", name=name)(x) for name, n, size in convs]
+    bias = keras.Model(x, layers.Conv1D(2, 9, name="conv")(layers.ZeroPadding1D(4)(x)), name="bias")
+    return keras.Model(
+        x, layers.Dense(2)(layers.GlobalMaxPooling1D()(layers.Concatenate()([bias(x), *maps])))
+    )
+
+
+@pytest.mark.parametrize(
+    ("convs", "read"),
+    [
+        ([("main", 4, 7)], "main"),
+        ([("short", 4, 3), ("long", 4, 11), ("between", 4, 5)], "long"),
+        ([("many", 6, 5), ("long", 4, 11)], "many"),
+        ([("letters", 9, 1)], "bias/conv"),
+        ([], "bias/conv"),
+    ],
+)
+def test_of_convolutions_beside_each_other_the_one_of_most_filters_is_read_and_said(convs, read):
+    result = run(beside_each_other(*convs))
+    assert result.layer == read
+    has = {name: f"{n} filters of {size}" for name, n, size in [*convs, ("bias/conv", 2, 9)]}
+    said = [note for note in result.notes if "the sequence itself" in note]
+    assert len(said) == bool(convs)
+    for note in said:
+        assert note.startswith(f"{read} is read, which has {has[read]}; ")
+        assert all(f"{name} ({those})" in note for name, those in has.items() if name != read)
+    assert run(beside_each_other(*convs), layer="bias/conv").layer == "bias/conv"
+
+
 def test_other_inputs_stand_beside_the_sequences_in_the_file(tmp_path):
     data, numbers = dna(), np.arange(3 * SHOWN).reshape(SHOWN, 3)
     with h5py.File(tmp_path / "d.h5", "w") as file:

@@ -143,6 +143,7 @@ def test_a_folder_is_no_layer_list_and_hides_none(tmp_path, monkeypatch):
         (["conv7 pol3"], 'character 7: .* found "pol3"\n  conv7 pol3\n        \\^\n.*receptive variants'),
         (["conv7 pool3 conv3", "--input", 2], "pool1"),
         (["conv7", "--passthrough", "x"], "--passthrough is for saved models"),
+        (["conv7", "--sequence-input", "x"], "--sequence-input is for saved models"),
         (["conv7", "--figure", "x.doc"], r'expected a name ending in \.svg, \.png, \.pdf, found "\.doc"'),
     ],
 )

@@ -143,6 +143,7 @@ def test_a_keras_model_has_its_own_length(command, tmp_path):
         (["cnn-2", "--store", "results"], "--store is for --registered"),
         (["--registered", "--input", 5], "are for a network, not for --registered"),
         (["--registered", "--passthrough", "Mine"], "are for a network, not for --registered"),
+        (["--registered", "--sequence-input", "dna"], "are for a network, not for --registered"),
         (["--registered", "--suggest"], "are for a network, not for --registered"),
         (["cnn-2", "--towards", "parts"], "--towards is for --suggest"),
         (["cnn-2", "--suggest", "--towards", "peace"], "--towards peace: expected motifs or parts"),
@@ -212,6 +213,10 @@ def test_the_score_of_the_second_registration(command):
             assert row["n"] == len(runs) >= 3
             assert f"{row['network']} {row['layer']}" in out
         assert f"second, {part}: {score['measured']} of {score['planned']} networks" in out
+        if score["layers"]:
+            assert score["reaches"][str(forecasts.REACH)] == pytest.approx(score["distance"])
+        for reach, distance in (score["reaches"] or {}).items():
+            assert f"R = {reach} {distance:.3f} off" in out
 
 
 def test_an_empty_store_has_nothing_to_score_by(command, tmp_path):

@@ -21,6 +21,7 @@ from tests import strategies
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.axes import POSITIONS, Tensor, Trail, reshape
 from receptive.models.keras import activation, read
+from receptive.models.model import read_model
 from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
@@ -345,10 +346,35 @@ def test_of_several_inputs_the_sequence_is_followed():
     conv = layers.Conv1D(6, 3, name="conv")
     graph = read(keras.Model(strands, layers.Add()([conv(strand) for strand in strands])))
     assert [node.layer.name for node in graph.nodes] == ["conv"]
-    assert graph.notes == ("of 2 inputs forward, (40, 4), is followed",)
+    assert graph.notes == ("of 2 inputs forward, (40, 4), is followed; --sequence-input names another",)
     other = keras.Model(inputs[::2], layers.Concatenate()([inputs[0], layers.Flatten()(inputs[2])]))
     with pytest.raises(ReceptiveError, match=r"found none of 2: decay \(8,\), bias \(38, 2\)$"):
         read(other)
+
+
+def towers():
+    """Two sequences of different lengths, each with a convolution of its own; "near" has the shorter one."""
+    inputs = [keras.Input((40, 4), name="far"), keras.Input((20, 4), name="near")]
+    maps = [layers.Conv1D(2, 5, name=f"conv-{x.name}", activation="relu")(x) for x in inputs]
+    joined = layers.Concatenate()([layers.GlobalMaxPooling1D()(x) for x in maps])
+    return keras.Model(inputs, layers.Dense(2, activation="sigmoid")(joined))
+
+
+@pytest.mark.parametrize("ending", ["", ".keras", ".h5"])
+def test_of_several_sequences_one_is_named(tmp_path, ending):
+    model = towers()
+    if ending:
+        model.save(tmp_path / f"m{ending}")
+        model = tmp_path / f"m{ending}"
+    for name, length in (("far", 40), ("near", 20)):
+        graph = read_model(model, sequence_input=name)
+        assert (graph.nodes[0].layer.name, graph.input_length) == (f"conv-{name}", length)
+        assert graph.notes == (f"of 2 inputs {name}, ({length}, 4), is followed",)
+    listed = r"far \(40, 4\), near \(20, 4\)"
+    with pytest.raises(ReceptiveError, match=f"found 2 of 2: {listed}; --sequence-input NAME says which$"):
+        read_model(model)
+    with pytest.raises(UsageError, match=f"--sequence-input dna: expected an input of .*: {listed}$"):
+        read_model(model, sequence_input="dna")
 
 
 # --- what comes after ----------------------------------------------------------------------------------

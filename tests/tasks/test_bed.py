@@ -1,5 +1,7 @@
 """Sequences around regions: against cuts from the text of the genome, letter by letter."""
 
+import gzip
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,7 +70,7 @@ def test_sequences_over_an_end_are_counted(genome, tmp_path):
     (tmp_path / "x.bed").write_text("chr2\t4\t8\nchr2\t0\t4\n")
     with pytest.warns(ReceptiveWarning) as said:
         assert letters(bed.read(tmp_path / "x.bed", genome)[1]) == ["TTNN", "GGCA"]
-    assert "x.bed: 1 sequences begin or end with unknown letters" in str(said[0].message)
+    assert "x.bed: 1 of 2 sequences begin or end with unknown letters" in str(said[0].message)
 
 
 @pytest.mark.parametrize(
@@ -80,9 +82,20 @@ def test_sequences_over_an_end_are_counted(genome, tmp_path):
         ("# nothing\n", ReceptiveError, "expected regions in BED format, found none"),
         ("chrX\t1\t5\n", ReceptiveError, "chrX is not in .*g.fa; are they of one genome"),
         ("chr1\t1\t5\nchr1\t1\t9\n", UsageError, "regions of 4 to 8 positions: --length says"),
+        ("chr1\t1\t2\nchr1\t6\t7\n", UsageError, "regions of 1 position, such as summits: --length says"),
     ],
 )
 def test_what_is_refused(genome, tmp_path, text, kind, why):
     (tmp_path / "x.bed").write_text(text)
     with pytest.raises(kind, match=why):
         bed.read(tmp_path / "x.bed", genome)
+
+
+@pytest.mark.parametrize("name", ["g.fa.gz", "g.fa.zip"])
+def test_a_compressed_genome_is_refused_in_a_sentence(genome, tmp_path, name):
+    (tmp_path / "x.bed").write_text("chr1\t2\t12\n")
+    (tmp_path / name).write_bytes(gzip.compress(genome.read_bytes()))
+    with pytest.raises(
+        ReceptiveError, match=rf"{name}: compressed; expected plain FASTA, as gunzip leaves it$"
+    ):
+        bed.read(tmp_path / "x.bed", tmp_path / name)

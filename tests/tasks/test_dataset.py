@@ -83,6 +83,14 @@ def test_the_letters_may_be_on_any_axis(tmp_path, axes):
     np.testing.assert_array_equal(split.Y, data.test.Y)
 
 
+def test_the_labels_of_one_class_need_no_axis_of_their_own(tmp_path):
+    data = synthetic.generate(0, RELEASED, 30)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["X_test"], file["Y_test"] = data.test.X, data.test.Y[:, 0]
+    split, classes = read_split(tmp_path / "x.h5")
+    assert (split.Y.tolist(), classes) == (data.test.Y[:, :1].tolist(), ("class 0",))
+
+
 def _spoil(path: Path, how: str) -> None:
     with h5py.File(path, "r+") as file:
         X, Y = file["X_valid"][:], file["Y_valid"][:]

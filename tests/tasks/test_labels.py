@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from receptive.errors import ReceptiveError
 from receptive.tasks import labels
 
-WRITTEN = {1: ["1", "1.0"], 0: ["0", "0.0"], -1: ["", "-1", "NA", "nan"]}
+WRITTEN = {
+    1: ["1", "1.0", "1.000", "1e0", "True", "TRUE"],
+    0: ["0", "0.0", "-0.0", "False"],
+    -1: ['""', "-1", "-1.0", "NA", "nan", "N/A", "<NA>", "None", "."],
+}
 
 
 @given(data=st.data())
@@ -18,14 +22,19 @@ def test_a_table_gives_labels_in_the_order_of_the_sequences(data, tmp_path_facto
     count, classes = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 4))
     row = st.lists(st.sampled_from([-1, 0, 1]), min_size=classes, max_size=classes)
     Y = data.draw(st.lists(row, min_size=count, max_size=count).filter(lambda Y: np.max(Y) >= 0))
-    between = data.draw(st.sampled_from("\t,"))
+    between, before = data.draw(st.sampled_from("\t,; ")), data.draw(st.sampled_from(["", ">"]))
+    name = data.draw(st.sampled_from(["{}", '"{}"', '"{} of ours"']))
     lines = [
-        between.join([f"chr1:{i}", *(data.draw(st.sampled_from(WRITTEN[value])) for value in row)])
+        between.join(
+            [name.format(f"{before}chr1:{i}"), *(data.draw(st.sampled_from(WRITTEN[value])) for value in row)]
+        )
         for i, row in enumerate(Y)
     ]
     lines = data.draw(st.permutations(lines))
-    header = between.join(["id", *(f"factor {number}" for number in range(classes))])
-    text = data.draw(st.sampled_from(["\n", "\r\n"])).join([header, *lines, "", ""])
+    named = data.draw(st.sampled_from([[], ["id"]]))
+    header = between.join([*named, *(f'"factor {number}"' for number in range(classes))])
+    above = data.draw(st.sampled_from([[], ["# made by us"] if between != " " and named else []]))
+    text = data.draw(st.sampled_from(["\n", "\r\n"])).join([*above, header, *lines, "", ""])
     path = tmp_path_factory.mktemp("labels") / "labels"
     raw = text.encode(data.draw(st.sampled_from(["utf-8", "utf-8-sig"])))
     path.write_bytes(gzip.compress(raw) if data.draw(st.booleans()) else raw)
@@ -42,13 +51,18 @@ def test_a_table_gives_labels_in_the_order_of_the_sequences(data, tmp_path_facto
         ("\n \n", "found nothing"),
         ("id\na\nb\n", "expected a header line with an id and the names of the classes, .* found 'id'"),
         ("a\t0\t1\nb\t1\t1\n", "expected a header line"),
-        ("id\tSP1\tSP1\na\t0\t1\nb\t1\t1\n", "no name twice"),
+        ("id\tSP1\tSP1\na\t0\t1\nb\t1\t1\n", "none of them empty, a number or given twice"),
+        ("SP1\tSRF\n0\t1\n1\t1\n1\t0\n", "ids without a row of labels: a, b$"),
+        ("id|SP1\na|0\nb|1\n", "expected a header line"),
+        ("id\tSP1\na\t0.73\nb\t1\n", "found '0.73'"),
+        ("id\tSP1\na\tinf\nb\t1\n", "found 'inf'"),
+        ("id\tSP1\na\t0\t1\nb\t1\t1\n", "id a: expected 1 labels, found 2"),
         ("id\tSP1\t\na\t0\t1\nb\t1\t1\n", "expected a header line"),
         ("id\tSP1\na\t0\nb\t1\t1\n", "id b: expected 1 labels, found 2"),
         ("id\tSP1\na\t0\nb\n", "id b: expected 1 labels, found 0"),
         ("id\tSP1\na\t0\nb\t2\n", "id b, class SP1: expected 0, 1 or nothing .*, found '2'"),
         ("id\tSP1\na\t0\nb\tyes\n", "found 'yes'"),
-        ("id\tSP1\na\t0\nb\t1\na\t0\n", "id a: expected one row, found several"),
+        ("id\tSP1\na\t0\nb\t1\na\t0\n", "ids of more than one row: a$"),
         ("id\tSP1\na\t0\n", "ids without a row of labels: b$"),
         ("id\tSP1\na\t0\nb\t1\nc\t1\n", "ids in the table but not among the sequences: c$"),
         ("id\tSP1\na\t\nb\t\n", "expected labels 0 and 1, found none that is measured"),

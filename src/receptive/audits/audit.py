@@ -5,7 +5,7 @@ with JASPAR (VIS-1). Beside it stand what the architecture alone foretells (`ass
 Discussion leaves open: how much the network would lose without each filter (`importance`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -30,7 +30,7 @@ from receptive.protocols import RELEASED, Protocol
 from receptive.tasks import shuffle
 from receptive.theory import prediction
 from receptive.theory.fields import LayerField, ReceptiveFields, receptive_fields
-from receptive.theory.layers import Graph
+from receptive.theory.layers import Graph, first_convolutions
 
 RECTIFIED = ("relu", "relu6")
 """Activations that are 0 where a filter finds nothing."""
@@ -156,6 +156,7 @@ def audit(
     threshold: float = tomtom.THRESHOLD,
     protocol: Protocol = RELEASED,
     passthrough: Sequence[str] = (),
+    sequence_input: str = "",
     name: str = "",
     progress: Progress | None = None,
     held: int | None = None,
@@ -182,6 +183,7 @@ def audit(
         threshold: greatest E-value of a match.
         protocol: what is a site, and how filters are trimmed; their width is always the receptive field.
         passthrough: layers of an unknown kind that leave positions as they are, see `keras_graph.read`.
+        sequence_input: the name of the input that is the sequence, of several that may be.
         name: what to call the model.
         progress: called after every step.
         held: how many of the sequences to measure importance on; by default so many that it takes minutes.
@@ -192,122 +194,45 @@ def audit(
         UsageError: an alphabet that is none, no such convolution, or one whose filters cannot be read.
         ReceptiveError: the model is not one of DNA sequences as long as these.
     """
-    if sorted(alphabet) != sorted(ALPHABET):
-        raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
-    if not 0 < threshold < np.inf:
-        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
-    if not isinstance(data, Sequences):
-        data = Sequences(np.asarray(data), Y)
-    if data.X.ndim != 3 or data.X.shape[2] != 4 or (data.Y is not None and len(data.Y) != len(data.X)):
-        raise UsageError(
-            f"expected one-hot sequences (N, L, 4) and labels (N, C), found {data.X.shape} and "
-            f"{None if data.Y is None else data.Y.shape}"
-        )
-    if not len(data.X):
-        raise UsageError("expected sequences to audit the model on, found none")
+    data = _check_arguments(data, Y, alphabet, threshold)
+    length = data.X.shape[1]
     if attributions is not None:
-        check(data.X.shape[1])
+        check(length)
     targets = jaspar_2016() if targets is None else targets
-    network = live(model, data.X.shape[1], passthrough)
+    network = live(model, length, passthrough, sequence_input)
     if attributions is not None and network.left_out:
         raise UsageError(f"--attributions takes the whole network, and {network.left_out}")
-    shape, graph = _input_shape(network), network.graph
-    _check_input(shape, graph, data.X.shape[1])
+    _check_input(_input_shape(network), network.graph, length)
     data, zeros = _feed_others(network, data)
-    fields = receptive_fields(graph, data.X.shape[1])
-    row = _convolution(fields, layer)
+    fields = receptive_fields(network.graph, length)
+    row, chosen = _convolution(fields, layer)
+    predictions = prediction.predict(fields)
     relevant = relevant_ids(data.classes, motifs=targets)
-    protocol = replace(protocol, window=None)
-    seen = {"shuffled": replace(data, X=shuffle.dinucleotides(data.X, seed=0)), "given": data}
+    reader = _Reader(network, alphabet, replace(protocol, window=None), tuple(targets), threshold, relevant)
+    shuffled = replace(data, X=shuffle.dinucleotides(data.X, seed=0))
 
-    def listen(data: Sequences, name: str) -> Probe:
-        place, _, axis = network.activation(name)
-        shared = tuple(network.activation(call)[0] for call in network.calls(name) if call != name)
-        X = data.X
-        given = X[..., [ALPHABET.index(letter) for letter in alphabet]]
-        given = given.swapaxes(1, 2) if graph.turned else given
-        sizes = [X.shape[1] if size is None else size for size in shape[1:]]
-        return Probe(network, place, given.reshape(len(X), *sizes), axis, tuple(data.others.values()), shared)
-
-    def read(row: LayerField, levels: Levels | None, tick: Callable[[], None]) -> LayerAudit:
-        place, function, _ = network.activation(row.name)
-        rectified = function in RECTIFIED
-        rest = np.float32(0) if rectified or levels is None else levels.mean
-
-        def scan(data: Sequences) -> Iterator[tuple[int, NDArray[np.float32]]]:
-            for first, maps in listen(data, row.name).maps():
-                if maps.shape[1] != row.length:
-                    raise ReceptiveError(
-                        f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it "
-                        f"has {row.length}; does a layer that --passthrough names change positions?"
-                    )
-                yield first, maps if rectified else np.maximum(maps - rest, 0)
-            tick()
-
-        window, readings = Window(row.size, -row.start, row.jump), {}
-        for which, part in seen.items():
-            reading = filters.read_maps(row.name, partial(scan, part), part.X, protocol, window)
-            kept = filters.trim_all(reading.motifs, protocol)
-            readings[which] = reading, kept, tomtom.match(kept, targets, threshold)
-        (reading, kept, matches), (chance, _, chance_matches) = readings["given"], readings["shuffled"]
-        return LayerAudit(
-            layer=row.name,
-            read_from=place,
-            activation=function,
-            rule=_rule(protocol, rectified),
-            reading=reading,
-            kept=kept,
-            matches=matches,
-            fractions=tomtom.fractions(matches, relevant),
-            control=Control(
-                chance.sites,
-                np.array([bool(match.hits) for match in chance_matches]),
-                tomtom.fractions(chance_matches, relevant),
-            ),
-        )
-
-    first = listen(data, row.name)
     missing = "the sequences have no labels" if data.Y is None else network.left_out
     if not missing and data.Y is not None:
-        missing = label_mismatch(first, data.Y)
-    needless = network.activation(row.name)[1] in RECTIFIED and bool(missing)
-    tick = _ticks(progress, "passes: reading filters", 4 + (not needless))
-    levels = None if needless else first.levels()
-    tick(not needless)
-    layer_audit, predictions = read(row, levels, tick), prediction.predict(fields)
-
-    why = _explain_parts(layer_audit, predictions) if layer is None else ""
+        missing = label_mismatch(reader.listen(data, row.name), data.Y)
+    first, levels = reader.read(
+        row, data, shuffled, partial(_ticks, progress, "passes: reading filters"), not missing
+    )
+    why = _explain_parts(first, predictions) if layer is None else ""
     below = _choose_deeper(fields, row.name, predictions) if why else None
     deeper = None
     if below is not None:
-        needless = network.activation(below.name)[1] in RECTIFIED
-        tick = _ticks(progress, f"passes: reading {below.name}", 5 - needless)
-        tick(not needless)
-        deeper = read(below, None if needless else listen(data, below.name).levels(), tick)
-
+        deeper, _ = reader.read(
+            below, data, shuffled, partial(_ticks, progress, f"passes: reading {below.name}")
+        )
     importance: Importance | str = missing
-    if levels is not None and data.Y is not None and not missing:
-        part = sample(data, enough(len(levels.mean), data.X.shape[1]) if held is None else held)
-        probe = listen(part, row.name)
-        steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
-        tick = _ticks(progress, "batches: holding filters", steps)
-        try:
-            importance = measure(probe, levels, cast(NDArray[np.int8], part.Y), data.classes, tick)
-        except ReceptiveError as error:  # no loss for such labels
-            importance = str(error)
+    if levels is not None and not missing:
+        part = sample(data, enough(len(levels.mean), length) if held is None else held)
+        importance = _weigh(reader.listen(part, row.name), levels, part, progress)
     mutated = None
     if attributions is not None:
-        labelled = data if missing else data.take(np.any(cast(NDArray[np.int8], data.Y) > 0, axis=1))
-        part = sample(labelled, attributions)
-        acting = effects(
-            lambda X, rows: listen(replace(part.take(rows), X=X), row.name).scores(),
-            part.X,
-            None if missing else part.Y,
-            partial(_ticks, progress, "sequences: mutating letters"),
-        )
-        mutated = attribute(acting, part.X, data.classes, targets, relevant, threshold, protocol)
+        mutated = reader.mutate(row, data, not missing, attributions, progress)
     return Audit(
-        **vars(layer_audit),
+        **vars(first),
         name=name or network.name,
         sequences=len(data.X),
         fields=fields,
@@ -318,8 +243,135 @@ def audit(
         deeper=deeper,
         attributions=mutated,
         distributed=_advise(why, row, below, mutated),
-        notes=(*_notes(fields, row), *graph.notes, *zeros),
+        notes=(*chosen, *_notes(fields, row), *network.graph.notes, *zeros),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Reader:
+    """A model, and how its filters are read.
+
+    Attributes:
+        network: the model.
+        alphabet: the order of its four channels.
+        protocol: what is a site, and how filters are trimmed.
+        targets: the motifs to compare with.
+        threshold: greatest E-value of a match.
+        relevant: the ids of the motifs that count as relevant, by factor.
+    """
+
+    network: Model
+    alphabet: str
+    protocol: Protocol
+    targets: tuple[Motif, ...]
+    threshold: float
+    relevant: Mapping[str, Sequence[str]]
+
+    def listen(self, data: Sequences, layer: str) -> Probe:
+        """Return the model with some sequences, as its input takes them, to be asked about a convolution."""
+        place, _, axis = self.network.activation(layer)
+        calls = self.network.calls(layer)
+        given = data.X[..., [ALPHABET.index(letter) for letter in self.alphabet]]
+        given = given.swapaxes(1, 2) if self.network.graph.turned else given
+        sizes = [data.X.shape[1] if size is None else size for size in _input_shape(self.network)[1:]]
+        return Probe(
+            self.network,
+            place,
+            given.reshape(len(data.X), *sizes),
+            axis,
+            tuple(data.others.values()),
+            tuple(self.network.activation(call)[0] for call in calls if call != layer),
+        )
+
+    def read(
+        self,
+        row: LayerField,
+        data: Sequences,
+        shuffled: Sequences,
+        ticks: Callable[[int], Callable[[], None]],
+        levels_wanted: bool = False,
+    ) -> tuple[LayerAudit, Levels | None]:
+        """Read the filters of a convolution in sequences, and in shuffled ones as a control.
+
+        With it come the levels of its map, if they are wanted, or needed because the activation is not 0
+        where a filter finds nothing.
+        """
+        place, function, _ = self.network.activation(row.name)
+        rectified = function in RECTIFIED
+        passes = (levels_wanted or not rectified) + 4
+        tick, levels = ticks(passes), None
+        if passes > 4:
+            levels = self.listen(data, row.name).levels()
+            tick()
+        rest = None if rectified or levels is None else levels.mean
+        reading, kept, matches = self._match(row, data, rest, tick)
+        chance, _, chance_matches = self._match(row, shuffled, rest, tick)
+        read = LayerAudit(
+            layer=row.name,
+            read_from=place,
+            activation=function,
+            rule=_rule(self.protocol, rectified),
+            reading=reading,
+            kept=kept,
+            matches=matches,
+            fractions=tomtom.fractions(matches, self.relevant),
+            control=Control(
+                chance.sites,
+                np.array([bool(match.hits) for match in chance_matches]),
+                tomtom.fractions(chance_matches, self.relevant),
+            ),
+        )
+        return read, levels
+
+    def _match(
+        self, row: LayerField, data: Sequences, rest: NDArray[Any] | None, tick: Callable[[], None]
+    ) -> tuple[filters.Reading, tuple[Motif, ...], tuple[tomtom.Match, ...]]:
+        """Align the sites of filters in sequences to PWMs, trim these, and compare them with motifs.
+
+        ``rest`` is the activation of each filter that counts as none; without it 0.
+        """
+
+        def scan() -> Iterator[tuple[int, NDArray[np.float32]]]:
+            for first, maps in self.listen(data, row.name).maps():
+                if maps.shape[1] != row.length:
+                    raise ReceptiveError(
+                        f"layer {row.name}: its map has {maps.shape[1]} positions, by its receptive field it "
+                        f"has {row.length}; does a layer that --passthrough names change positions?"
+                    )
+                yield first, maps if rest is None else np.maximum(maps - rest, 0)
+            tick()
+
+        window = Window(row.size, -row.start, row.jump)
+        reading = filters.read_maps(row.name, scan, data.X, self.protocol, window)
+        kept = filters.trim_all(reading.motifs, self.protocol)
+        return reading, kept, tomtom.match(kept, self.targets, self.threshold)
+
+    def mutate(
+        self, row: LayerField, data: Sequences, labelled: bool, count: int, progress: Progress | None
+    ) -> Attributions:
+        """Mutate every letter of some sequences, and group what recurs into motifs."""
+        if labelled:
+            data = data.take(np.any(cast(NDArray[np.int8], data.Y) > 0, axis=1))
+        part = sample(data, count)
+        acting = effects(
+            lambda X, rows: self.listen(replace(part.take(rows), X=X), row.name).scores(),
+            part.X,
+            part.Y if labelled else None,
+            partial(_ticks, progress, "sequences: mutating letters"),
+        )
+        return attribute(
+            acting, part.X, data.classes, self.targets, self.relevant, self.threshold, self.protocol
+        )
+
+
+def _weigh(probe: Probe, levels: Levels, data: Sequences, progress: Progress | None) -> Importance | str:
+    """Measure how much each filter matters, or say why that is not known."""
+    steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
+    tick = _ticks(progress, "batches: holding filters", steps)
+    try:
+        return measure(probe, levels, cast(NDArray[np.int8], data.Y), data.classes, tick)
+    except ReceptiveError as error:  # no loss for such labels
+        return str(error)
 
 
 PARTS = 1 / 3
@@ -381,8 +433,31 @@ def _notes(fields: ReceptiveFields, row: LayerField) -> tuple[str, ...]:
     return (f"each filter of {row.name} sees one nucleotide, and can be no motif; {more}",)
 
 
-def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
-    """Return the row of the convolution that is asked for, the first by default."""
+def _check_arguments(
+    data: Sequences | NDArray[np.uint8], Y: NDArray[np.int8] | None, alphabet: str, threshold: float
+) -> Sequences:
+    """Return the sequences and their labels as one, if these and the options can be meant."""
+    if sorted(alphabet) != sorted(ALPHABET):
+        raise UsageError(f"--alphabet {alphabet}: expected the letters A, C, G, T in some order")
+    if not 0 < threshold < np.inf:
+        raise UsageError(f"--threshold is {threshold}: expected an E-value above 0")
+    if not isinstance(data, Sequences):
+        data = Sequences(np.asarray(data), Y)
+    if data.X.ndim != 3 or data.X.shape[2] != 4 or (data.Y is not None and len(data.Y) != len(data.X)):
+        raise UsageError(
+            f"expected one-hot sequences (N, L, 4) and labels (N, C), found {data.X.shape} and "
+            f"{None if data.Y is None else data.Y.shape}"
+        )
+    if not len(data.X):
+        raise UsageError("expected sequences to audit the model on, found none")
+    return data
+
+
+def _convolution(fields: ReceptiveFields, layer: str | None) -> tuple[LayerField, list[str]]:
+    """Return the row of the convolution that is asked for, the first by default; and a note on the choice.
+
+    Of several that read the sequence itself the first is the one with most filters, of as many the widest.
+    """
     rows = [row for row in fields.rows if row.kind == "conv"]
     if not rows:
         raise ReceptiveError(
@@ -391,11 +466,23 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> LayerField:
     if layer is not None and layer not in [row.name for row in rows]:
         known = "; ".join([", ".join(row.name for row in rows), *fields.graph.notes])
         raise UsageError(f"--layer {layer}: expected a convolution of the model: {known}")
-    row = rows[0] if layer is None else fields.row(layer)
+    count = fields.graph.filters
+    firsts = [row for row in rows if row.name in first_convolutions(fields.graph)] or rows[:1]
+    if layer is None:
+        row = max(firsts, key=lambda row: (row.size > 1, count.get(row.name, 0), row.size))
+    else:
+        row = fields.row(layer)
     if why := unreadable(fields, row.name):
         which = f"the first convolution, {row.name}" if layer is None else f"--layer {row.name}"
         raise UsageError(f"{which}: its filters cannot be read: {why}")
-    return row
+    if layer is not None or len(firsts) == 1:
+        return row, []
+    has = {first.name: f"{count.get(first.name, '?')} filters of {first.size}" for first in firsts}
+    others = ", ".join(f"{name} ({those})" for name, those in has.items() if name != row.name)
+    return row, [
+        f"{row.name} is read, which has {has[row.name]}; {others} see the sequence itself as well, and "
+        "--layer reads them"
+    ]
 
 
 def _feed_others(model: Model, data: Sequences) -> tuple[Sequences, list[str]]:
@@ -461,14 +548,14 @@ def _rule(protocol: Protocol, rectified: bool) -> str:
     )
 
 
-def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[..., None]:
+def _ticks(progress: Progress | None, work: str, steps: int) -> Callable[[], None]:
     """Count the steps of a piece of work and report them."""
     done = 0
 
-    def tick(passed: bool = True) -> None:
+    def tick() -> None:
         nonlocal done
-        done += passed
-        if progress and passed:
+        done += 1
+        if progress:
             progress(work, done, steps)
 
     return tick

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from receptive.cli.shared import MOST_THREADS, Json, ProtocolName, emit, say, three_decimals, work_bars
+from receptive.cli.shared import (
+    MOST_THREADS,
+    Json,
+    Passthrough,
+    ProtocolName,
+    SequenceInput,
+    emit,
+    say,
+    three_decimals,
+    work_bars,
+)
 from receptive.text import table
 
 
@@ -56,10 +66,8 @@ def audit(
             help="Find the motifs that the network as a whole uses, by mutation and TF-MoDISco.",
         ),
     ] = False,
-    passthrough: Annotated[
-        list[str] | None,
-        typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
-    ] = None,
+    passthrough: Passthrough = None,
+    sequence_input: SequenceInput = "",
     threads: Annotated[
         int | None, typer.Option(min=1, max=MOST_THREADS, help="Most threads the framework may use.")
     ] = None,
@@ -117,6 +125,7 @@ def audit(
                 threshold=threshold,
                 protocol=chosen,
                 passthrough=passthrough or [],
+                sequence_input=sequence_input,
                 name=model.name,
                 progress=progress,
                 held=len(given.X) if importance == "all" else int(importance) if importance else None,

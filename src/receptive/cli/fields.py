@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from receptive.cli.shared import Json, emit, say
+from receptive.cli.shared import Json, Passthrough, SequenceInput, emit, say
 from receptive.errors import UsageError
 from receptive.files import kind
 from receptive.theory.fields import ReceptiveFields
@@ -24,10 +24,6 @@ InputLength = Annotated[
         help="Length of the input sequence; by default that of the model, otherwise 200.",
     ),
 ]
-Passthrough = Annotated[
-    list[str] | None,
-    typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
-]
 
 ENDINGS = (".keras", ".h5", ".hdf5", ".json", ".pt", ".pth", ".pt2", ".pkl", ".pb", ".onnx")
 """How names of model files end, of those that can be read and of those that get a sentence."""
@@ -35,7 +31,7 @@ INPUT_LENGTH = 200
 """Length of the paper's synthetic sequences, where neither the user nor a model says otherwise."""
 
 
-def network(name: str, passthrough: list[str]) -> Graph:
+def network(name: str, passthrough: list[str], sequence_input: str) -> Graph:
     """Find the network that a user means: a variant's name, the file of a model, or layers as text.
 
     Raises:
@@ -46,16 +42,17 @@ def network(name: str, passthrough: list[str]) -> Graph:
 
     known = VARIANTS | OWN
     if kind(name) == "file" or name.endswith(ENDINGS):
-        return model(name, passthrough)
-    if passthrough:
-        raise UsageError(f'--passthrough is for saved models; "{name}" is not the name of a file of one')
+        return model(name, passthrough, sequence_input)
+    if passthrough or sequence_input:
+        option = "--passthrough" if passthrough else "--sequence-input"
+        raise UsageError(f'{option} is for saved models; "{name}" is not the name of a file of one')
     if name in known:
         return chain(known[name].layers)
     try:
         return chain(parse_layers(name))
     except UsageError as error:
         if kind(name) == "folder":
-            return model(name, passthrough)
+            return model(name, passthrough, sequence_input)
         near = get_close_matches(name.lower(), known, n=1, cutoff=0.7)
         if near:
             raise UsageError(f'no network is called "{name}"; did you mean {near[0]}?') from None
@@ -64,11 +61,11 @@ def network(name: str, passthrough: list[str]) -> Graph:
         ) from None
 
 
-def model(path: str, passthrough: list[str]) -> Graph:
+def model(path: str, passthrough: list[str], sequence_input: str) -> Graph:
     """Read a saved model, and say on standard error what should be known of how it was read."""
     from receptive.models.model import read_model
 
-    graph = read_model(path, passthrough=passthrough)
+    graph = read_model(path, passthrough=passthrough, sequence_input=sequence_input)
     for note in graph.notes:
         say(f"receptive: {note}")
     return graph
@@ -99,6 +96,7 @@ def field(
         Path | None, typer.Option(help="Also draw the fields, to a .svg, .png or .pdf file.")
     ] = None,
     passthrough: Passthrough = None,
+    sequence_input: SequenceInput = "",
 ) -> None:
     """Show what the neurons of every layer see: field size, jump, start, uncertainty, overlap.
 
@@ -113,7 +111,7 @@ def field(
     """
     from receptive.theory import prediction
 
-    fields = fields_of(network(network_, passthrough or []), input_length)
+    fields = fields_of(network(network_, passthrough or [], sequence_input), input_length)
     if figure is not None:
         from receptive.figures import canvas
         from receptive.figures.fields import draw_fields

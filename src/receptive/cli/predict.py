@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from receptive.cli.fields import NETWORK, InputLength, Passthrough, fields_of, network
-from receptive.cli.shared import Json, emit, stored_runs, three_decimals
+from receptive.cli.fields import NETWORK, InputLength, fields_of, network
+from receptive.cli.shared import Json, Passthrough, SequenceInput, emit, stored_runs, three_decimals
 from receptive.errors import UsageError
 from receptive.text import table
 from receptive.theory.layers import format_layers
@@ -41,6 +41,7 @@ def predict(
     ] = None,
     json: Json = False,
     passthrough: Passthrough = None,
+    sequence_input: SequenceInput = "",
 ) -> None:
     """Predict from the architecture alone which convolution will hold whole motifs.
 
@@ -56,8 +57,10 @@ def predict(
         raise UsageError("expected either a network (see receptive predict --help) or --registered")
     if store is not None and not registered:
         raise UsageError("--store is for --registered")
-    if registered and (input_length is not None or passthrough or suggest):
-        raise UsageError("--input, --suggest and --passthrough are for a network, not for --registered")
+    if registered and (input_length is not None or passthrough or sequence_input or suggest):
+        raise UsageError(
+            "--input, --suggest, --passthrough and --sequence-input are for a network, not for --registered"
+        )
     if towards != "motifs" and not suggest:
         raise UsageError("--towards is for --suggest")
     if registered:
@@ -66,7 +69,7 @@ def predict(
         return
     from receptive.theory import prediction
 
-    graph = network(network_ or "", passthrough or [])
+    graph = network(network_ or "", passthrough or [], sequence_input)
     fields = fields_of(graph, input_length)
     predictions = prediction.predict(fields)
     if not predictions:
@@ -178,6 +181,8 @@ def second_text(score: dict[str, Any]) -> str:
             f"predicted class; pool size alone {alone['distance']:.3f}, {alone['hits']} of {n}; "
             f"{further(score['gain'])}"
         )
+        others = [f"R = {reach} {off:.3f} off" for reach, off in score["reaches"].items()]
+        lines.append(f"by the largest offset, all three registered: {', '.join(others)}")
         if rho:
             lines.append(f"Spearman's rho of bits and relevant fraction {interval(rho)}")
         columns = ("bits", "predicted", "pool_alone", "mean")

@@ -31,6 +31,14 @@ Switches = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Switch one field of the protocol; may be repeated."),
 ]
 
+Passthrough = Annotated[
+    list[str] | None,
+    typer.Option(metavar="LAYER", help="Name or class of a layer to pass over; may be repeated."),
+]
+SequenceInput = Annotated[
+    str, typer.Option(metavar="NAME", help="The input of a saved model that is the sequence, of several.")
+]
+
 Keep = Annotated[
     bool,
     typer.Option(

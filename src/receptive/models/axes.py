@@ -68,26 +68,29 @@ class Sideways(Stop):
 
 
 class Declared(UsageError):
-    """A layer was declared harmless that moves positions."""
+    """What was declared of a model is not so: that a layer is harmless, or that it has an input."""
 
 
 @dataclass
 class Trail:
-    """The nodes, ends and notes met so far in following a model's layers; as in `Graph`."""
+    """The nodes, ends, notes and filters met so far in following a model's layers; as in `Graph`."""
 
     passthrough: Sequence[str]
     lengths: dict[str, int | None]
     nodes: list[Node] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    filters: dict[str, int] = field(default_factory=dict)
     stopped: str = ""
 
     def end(self, tensors: Sequence[Tensor]) -> None:
         """Note what is read by dense or recurrent layers."""
         self.ends += [tensor.place for tensor in tensors if tensor.place not in (None, INPUT)]
 
-    def add(self, layer: Layer, sources: Sequence[Tensor]) -> str:
-        """Append a node; return its name."""
+    def add(self, layer: Layer, sources: Sequence[Tensor], filters: int | None = None) -> str:
+        """Append a node, a convolution with its number of filters; return its name."""
+        if filters is not None:
+            self.filters[layer.name] = filters
         below = tuple(source.place for source in sources if source.place is not None)
         lengths = [self.lengths[place] for place in below]
         if len(below) > 1:
@@ -310,23 +313,29 @@ def length_of(axes: Axes, shape: Shape | None) -> int | None:
 # --- the input -----------------------------------------------------------------------------------------
 
 
-def sequence(inputs: Sequence[tuple[str, Shape | None]], what: str) -> int:
+def sequence(inputs: Sequence[tuple[str, Shape | None]], what: str, named: str = "") -> int:
     """Find a model's input that is the sequence: the only one, or the first of one shape with an axis of 4.
 
     Args:
         inputs: their names and shapes, with the batch.
         what: what to call the model in errors.
+        named: the input's name, if the user says which it is.
 
     Raises:
+        Declared: no input has that name.
         ReceptiveError: none may be, or several of different shapes.
     """
+    listed = ", ".join(f"{name} {shape[1:] if shape else '()'}" for name, shape in inputs)
+    if named:
+        if named not in (names := [name for name, _ in inputs]):
+            raise Declared(f"--sequence-input {named}: expected an input of {what}: {listed}")
+        return names.index(named)
     likely = [i for i, (_, shape) in enumerate(inputs) if shape and len(shape) in (3, 4) and 4 in shape[1:]]
     if len(inputs) == 1 or (likely and len({inputs[i][1] for i in likely}) == 1):
         return 0 if len(inputs) == 1 else likely[0]
-    listed = ", ".join(f"{name} {shape[1:] if shape else '()'}" for name, shape in inputs)
-    which = "none" if not likely else f"{len(likely)}"
+    which, way = (f"{len(likely)}", "; --sequence-input NAME says which") if likely else ("none", "")
     raise ReceptiveError(
-        f"{what}: expected one input of one-hot DNA, found {which} of {len(inputs)}: {listed}"
+        f"{what}: expected one input of one-hot DNA, found {which} of {len(inputs)}: {listed}{way}"
     )
 
 
@@ -381,11 +390,15 @@ def trace(
             raise ReceptiveError(f"{what}: {trail.stopped or NOTHING_SLIDES}")
         atoms = [atom for axis in axes for atom in axis]
         if len(inputs) > 1 and shape:
-            trail.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed")
+            same = sum(other == shape for _, other in inputs) > 1
+            way = "; --sequence-input names another" if same else ""
+            trail.notes.append(f"of {len(inputs)} inputs {name}, {shape[1:]}, is followed{way}")
         if trail.stopped:
             trail.notes.append(f"followed up to {trail.stopped}; what comes after it counts as a dense layer")
         ends = tuple(dict.fromkeys(trail.ends))
-        return Graph(tuple(trail.nodes), length, ends, POSITIONS in atoms[1:], tuple(trail.notes))
+        notes = tuple(trail.notes)
+        turned = POSITIONS in atoms[1:]
+        return Graph(tuple(trail.nodes), length, ends, turned, notes, filters=trail.filters)
     raise ReceptiveError(f"{what}: {sideways}")
 
 

@@ -56,7 +56,7 @@ _Input = tuple[str, Shape | None]
 """The name of an input and its shape, with the batch."""
 
 
-def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
+def read(model: Any, passthrough: Sequence[str] = (), sequence_input: str = "") -> Graph:
     """Read the spatial part of a Sequential or functional Keras model as a `Graph`.
 
     Convolutions, pooling, padding, cropping and slices become nodes, named as in the model (``block/conv``
@@ -67,15 +67,16 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
 
     The sequence is an input's axis that the first convolution slides over: (batch, positions, channels) in
     the first place, (batch, channels, positions) if something turns it. Of several inputs it is the one with
-    an axis of 4.
+    an axis of 4, or the one that is named.
 
     Args:
         model: a Keras model, or the path of a file of one (see `saved.read`).
         passthrough: names or classes of further layers that do not change which positions a neuron sees. Of
             several inputs they pass on the first.
+        sequence_input: the name of the input that is the sequence, of several that may be.
 
     Raises:
-        UsageError: ``passthrough`` names a layer that moves positions.
+        UsageError: ``passthrough`` names a layer that moves positions, or no input is called so.
         ReceptiveError: the file cannot be read, or holds a model of another kind, several inputs that may be
             the sequence, or a layer whose field is not known before any convolution; the message names it and
             says what can be done.
@@ -84,7 +85,7 @@ def read(model: Any, passthrough: Sequence[str] = ()) -> Graph:
     check_connected(entry, what)
     try:
         modern_entry = modern(entry)
-        graph = _graph(modern_entry, what, passthrough)
+        graph = _graph(modern_entry, what, passthrough, sequence_input)
         return replace(graph, activations=dict(_activations(modern_entry["config"], graph)))
     except Declared:
         raise
@@ -246,10 +247,10 @@ def check_connected(entry: Entry, what: str) -> None:
         )
 
 
-def _graph(entry: Entry, what: str, passthrough: Sequence[str]) -> Graph:
+def _graph(entry: Entry, what: str, passthrough: Sequence[str], sequence_input: str) -> Graph:
     """Return the graph of a described model, which errors call ``what``."""
     inputs = _inputs(entry)
-    chosen = sequence(inputs, what)
+    chosen = sequence(inputs, what, sequence_input)
 
     def follow(source: Tensor, trail: Trail) -> list[Tensor]:
         given = [ASIDE] * len(inputs)
@@ -318,11 +319,13 @@ class Keras:
         model: the model.
         passthrough: as for `read`.
         left_out: why it is a part of a model, if it is.
+        sequence_input: as for `read`.
     """
 
     model: Any
     passthrough: Sequence[str] = ()
     left_out: str = ""
+    sequence_input: str = ""
 
     @property
     def name(self) -> str:
@@ -332,7 +335,7 @@ class Keras:
     @cached_property
     def graph(self) -> Graph:
         """The part of it that can be followed over positions."""
-        graph = read(self.model, self.passthrough)
+        graph = read(self.model, self.passthrough, self.sequence_input)
         return replace(graph, notes=(*graph.notes, *filter(None, [self.left_out])))
 
     @property
@@ -351,7 +354,7 @@ class Keras:
             return 0
         entry, what = _description(self.model)
         listed = _inputs(modern(entry))
-        return [name for name, _ in self.inputs].index(listed[sequence(listed, what)][0])
+        return [name for name, _ in self.inputs].index(listed[sequence(listed, what, self.sequence_input)][0])
 
     def calls(self, convolution: str) -> tuple[str, ...]:
         """List the calls of a convolution."""

@@ -304,6 +304,7 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) ->
     if source.flat:
         raise _unknown(name, kind, "reads positions that share an axis with channels")
     made = {axis: _one_way(kind, name, config, dimensions, axis - spatial[0]) for axis in spatial}
+    filters = None
     for axis in spatial:
         if axis != along:
             axes[axis] = beside(f"layer {name} ({kind})", made[axis], axes[axis])
@@ -313,8 +314,9 @@ def _slide(kind: str, name: str, config: Entry, source: Tensor, trail: Trail) ->
     elif kind in _CONVOLUTIONS:
         groups = 4 if kind.startswith("Depthwise") else config.get("groups") or 1
         note_groups(name, groups, axes[channels], source, trail)
-        axes[channels] = (_filters(kind, config, axes[channels]),)
-    return Tensor(trail.add(made[along], [source]), tuple(axes))
+        filters = _filters(kind, config, axes[channels])
+        axes[channels] = (filters,)
+    return Tensor(trail.add(made[along], [source], filters), tuple(axes))
 
 
 def _flips(axis: Any, source: Tensor) -> bool:

@@ -13,7 +13,9 @@ OPENED = {".onnx": onnx.open_file, ".pt2": torch.open_program}
 """How to open what is not a file of Keras, by how its name ends."""
 
 
-def read_model(model: Any, length: int = 200, passthrough: Sequence[str] = ()) -> Graph:
+def read_model(
+    model: Any, length: int = 200, passthrough: Sequence[str] = (), sequence_input: str = ""
+) -> Graph:
     """Read the layers of a model, of whichever framework, as a graph.
 
     >>> from receptive import read_model, receptive_fields
@@ -24,16 +26,18 @@ def read_model(model: Any, length: int = 200, passthrough: Sequence[str] = ()) -
             ``torch.nn.Module`` or an ``onnx.ModelProto``.
         length: of the sequences that a ``torch.nn.Module`` is tried on; others tell their own.
         passthrough: names or classes of further layers that leave positions as they are.
+        sequence_input: the name of the input that is the sequence, of several that may be.
 
     Raises:
-        UsageError: an extra is missing, or ``passthrough`` names a layer that moves positions.
+        UsageError: an extra is missing, ``passthrough`` names a layer that moves positions, or no input is
+            called ``sequence_input``.
         ReceptiveError: it is no model that can be read; the message says what it is, and what to do.
     """
     if not isinstance(model, str | Path):
-        return live(model, length, passthrough).graph
+        return live(model, length, passthrough, sequence_input).graph
     if opened := OPENED.get(Path(model).suffix):
-        return opened(model, passthrough).graph
-    return keras.read(model, passthrough)
+        return live(opened(model), length, passthrough, sequence_input).graph
+    return keras.read(model, passthrough, sequence_input)
 
 
 def load(path: Path | str, threads: int | None = None) -> Any:
@@ -49,23 +53,25 @@ def load(path: Path | str, threads: int | None = None) -> Any:
     """
     path = Path(path)
     if opened := OPENED.get(path.suffix):
-        return opened(path, threads=threads)
+        return opened(path, threads)
     return keras_file.load(path, threads)
 
 
-def live(model: Any, length: int, passthrough: Sequence[str] = ()) -> Model:
+def live(model: Any, length: int, passthrough: Sequence[str] = (), sequence_input: str = "") -> Model:
     """Return a model as an audit asks for it: of Keras or PyTorch, or an ``onnx.ModelProto``.
 
     Args:
         model: the model.
         length: of the sequences that it will be given.
         passthrough: layers of an unknown kind that leave positions as they are.
+        sequence_input: the name of the input that is the sequence, of several that may be.
     """
+    said: dict[str, Any] = {"passthrough": tuple(passthrough), "sequence_input": sequence_input}
     if isinstance(model, onnx.Onnx | keras.Keras):
-        return replace(model, passthrough=tuple(passthrough))
+        return replace(model, **said)
     origins = {base.__module__.split(".")[0] for base in type(model).__mro__}
     if "onnx" in origins:
-        return onnx.Onnx(model, passthrough=tuple(passthrough))
+        return onnx.Onnx(model, **said)
     if "torch" in origins and "keras" not in origins:  # Keras on PyTorch is both
-        return torch.export(model, length, passthrough)
-    return keras.Keras(model, passthrough)
+        return replace(torch.export(model, length), **said)
+    return keras.Keras(model, **said)

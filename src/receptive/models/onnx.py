@@ -79,9 +79,9 @@ def load(path: Path | str) -> Entry:
     return model
 
 
-def open_file(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> "Onnx":
+def open_file(path: Path | str, threads: int | None = None) -> "Onnx":
     """Open the model of a file; errors are those of `load`."""
-    return Onnx(load(path), str(path), Path(path).parent, threads, tuple(passthrough))
+    return Onnx(load(path), str(path), Path(path).parent, threads)
 
 
 def external_places(message: Entry) -> Iterator[str]:
@@ -105,6 +105,7 @@ class Onnx:
         threads: most threads to run on; None: as many as there are cores.
         passthrough: names of nodes, or operators, that do not change which positions a neuron sees.
         left_out: why it is a part of a model: it never is.
+        sequence_input: the name of the input that is the sequence, of several that may be.
     """
 
     proto: Entry
@@ -113,6 +114,7 @@ class Onnx:
     threads: int | None = None
     passthrough: Sequence[str] = ()
     left_out: str = ""
+    sequence_input: str = ""
 
     @cached_property
     def nodes(self) -> list[Entry]:
@@ -172,7 +174,7 @@ class Onnx:
     @cached_property
     def sequence(self) -> int:
         """Which of the inputs is the sequence."""
-        return sequence(self.inputs, self.name)
+        return sequence(self.inputs, self.name, self.sequence_input)
 
     @cached_property
     def names(self) -> list[str]:
@@ -204,7 +206,7 @@ class Onnx:
         cannot be followed its branch ends, and the graph's notes say so.
 
         Raises:
-            UsageError: ``passthrough`` names a node that moves positions.
+            UsageError: ``passthrough`` names a node that moves positions, or no input is `sequence_input`.
             ReceptiveError: nothing over positions can be followed; the message says why.
         """
         graph = self._walk[0]

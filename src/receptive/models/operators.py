@@ -394,14 +394,15 @@ class Walk:
                 axes[axis] = beside(
                     self._label(name, node), self._one_way(name, node, axis - 1, size), axes[axis]
                 )
-        layer = self._one_way(name, node, along - 1, length)
+        layer, filters = self._one_way(name, node, along - 1, length), None
         if layer.kind == "global":
             axes[along] = ()
         elif kind == "Conv":
             note_groups(name, attributes(node).get("group", 1), axes[0], source, self.trail)
             weights = self._sizes(node.input[1])
-            axes[0] = (weights[0] if weights else None,)
-        return Tensor(self.trail.add(layer, [source]), tuple(axes))
+            filters = weights[0] if weights else None
+            axes[0] = (filters,)
+        return Tensor(self.trail.add(layer, [source], filters), tuple(axes))
 
     def _one_way(self, name: str, node: Entry, axis: int, length: int | None) -> Layer:
         """Translate a node, along one of its spatial axes of ``length`` neurons, into our layer."""

@@ -10,7 +10,7 @@ import logging
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ _SHAPES = ("4 L", "L 4", "4 1 L", "1 4 L", "L 1 4", "1 L 4")
 """Forms of a sequence that a module may take, the likeliest first."""
 
 
-def open_program(path: Path | str, passthrough: Sequence[str] = (), threads: int | None = None) -> onnx.Onnx:
+def open_program(path: Path | str, threads: int | None = None) -> onnx.Onnx:
     """Open the program in a ``.pt2`` file. Nothing that the file holds is run.
 
     Raises:
@@ -86,17 +86,16 @@ def open_program(path: Path | str, passthrough: Sequence[str] = (), threads: int
             program = torch.export.load(content)
     except Exception as error:  # its reader raises of every kind
         raise ReceptiveError(f"{path}: PyTorch {torch.__version__} cannot load it: {reason(error)}") from None
-    return onnx.Onnx(_proto(program, str(path)), str(path), None, threads, tuple(passthrough))
+    return onnx.Onnx(_proto(program, str(path)), str(path), None, threads)
 
 
-def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.Onnx:
+def export(module: Any, length: int) -> onnx.Onnx:
     """Export a live module, for evaluation, as it runs on sequences of a length.
 
     Args:
         module: a ``torch.nn.Module`` that takes (N, 4, L) or (N, L, 4), or these with an axis of 1; or an
             exported program.
         length: of the sequences.
-        passthrough: as for `onnx.Onnx`.
 
     Raises:
         UsageError: what the exporter takes is missing.
@@ -107,7 +106,7 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
     import torch
 
     if isinstance(module, torch.export.ExportedProgram):
-        return onnx.Onnx(_proto(module, name), name, passthrough=tuple(passthrough))
+        return onnx.Onnx(_proto(module, name), name)
     modes = {part: part.training for part in module.modules()}
     with suppress(NotImplementedError):  # what torch.export.load gives is as it was exported
         module.eval()
@@ -123,7 +122,7 @@ def export(module: Any, length: int, passthrough: Sequence[str] = ()) -> onnx.On
     finally:
         for part, mode in modes.items():
             part.training = mode
-    return onnx.Onnx(_proto(program, name), name, passthrough=tuple(passthrough))
+    return onnx.Onnx(_proto(program, name), name)
 
 
 def _example(module: Any, length: int, name: str) -> Any:

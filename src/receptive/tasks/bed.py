@@ -81,19 +81,25 @@ def read(
 
     regions = parse(read_text(path, "a BED file"), str(path))
     sizes = {region.end - region.start for region in regions}
-    if length is None and len(sizes) > 1:
+    if length is None and (len(sizes) > 1 or sizes == {1}):
+        found = f"{min(sizes)} to {max(sizes)} positions" if len(sizes) > 1 else "1 position, such as summits"
         raise UsageError(
-            f"{path}: regions of {min(sizes)} to {max(sizes)} positions: --length says how many to take "
-            "around their middles"
+            f"{path}: regions of {found}: --length says how many positions to take around their middles"
         )
     check_file(genome, "a genome in FASTA format")
     try:
         with pyfaidx.Fasta(str(genome), as_raw=True, sequence_always_upper=True) as opened:
             letters = [_cut(opened, region, length, path, genome) for region in regions]
+    except (ImportError, pyfaidx.UnsupportedCompressionFormat):
+        raise ReceptiveError(f"{genome}: compressed; expected plain FASTA, as gunzip leaves it") from None
     except (OSError, ValueError, pyfaidx.FastaIndexingError) as error:
         raise ReceptiveError(f"cannot read {genome}: {next(iter(str(error).splitlines()), '')}") from None
     if over := sum(sequence.startswith("N") or sequence.endswith("N") for sequence in letters):
-        warnings.warn(f"{path}: {over} sequences begin or end with unknown letters", ReceptiveWarning, 2)
+        warnings.warn(
+            f"{path}: {over} of {len(letters)} sequences begin or end with unknown letters",
+            ReceptiveWarning,
+            2,
+        )
     names = tuple(f"{region.chromosome}:{region.start}-{region.end}" for region in regions)
     text = "".join(f">{name}\n{sequence}\n" for name, sequence in zip(names, letters, strict=True))
     return names, one_hot([sequence for _, sequence in fasta.parse(text, str(genome))])

@@ -177,8 +177,8 @@ def check_seed(seed: int) -> None:
 def read(path: Path | str, task: str | None = None) -> Dataset:
     """Read a data set from an HDF5 file of this package or of the authors.
 
-    ``X_*`` may be (N, 4, L) or (N, L, 4), or either with an axis of 1; the class names default to
-    ``class 0``, …
+    ``X_*`` may be (N, 4, L) or (N, L, 4), or either with an axis of 1, and ``Y_*`` of one class (N,); the
+    class names default to ``class 0``, …
 
     Args:
         path: the file.
@@ -296,7 +296,7 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         raise ReceptiveError(
             f"{path}: X_{name} has shape {X.shape}, expected (N, 4, L) or (N, L, 4), letters as A, C, G, T"
         )
-    if Y.ndim != 2 or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
+    if Y.ndim not in (1, 2) or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
         raise ReceptiveError(
             f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0"
         )
@@ -315,7 +315,7 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
             raise ReceptiveError(f"{path}: {array.name} is kept in another file; expected it in this one")
     turned, length = sizes[0] != 4, sizes[sizes[0] == 4]
     check_memory(path, X.size + sum(array.size * array.dtype.itemsize for array in (Y, *truth.values())))
-    labels = Y[:]
+    labels = Y[:].reshape(len(Y), -1)
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
         raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
     encoded = np.empty((X.shape[0], length, 4), np.uint8)

@@ -3,7 +3,9 @@
 import csv
 from collections import Counter
 from collections.abc import Sequence
+from math import isnan
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +14,20 @@ from receptive.errors import ReceptiveError
 from receptive.files import lines, read_text
 from receptive.tasks.dataset import UNKNOWN
 
-VALUES = {"0": 0, "1": 1, "0.0": 0, "1.0": 1, "": UNKNOWN, "-1": UNKNOWN, "na": UNKNOWN, "nan": UNKNOWN}
-"""What a cell may hold, in either case, and the label it is."""
+WORDS = {
+    "false": 0,
+    "true": 1,
+    **dict.fromkeys(("", "na", "n/a", "<na>", "nan", "none", "null", "."), UNKNOWN),
+}
+"""What a cell may hold besides numbers, in either case, and the label it is."""
 
 
 def read(path: Path | str, names: Sequence[str]) -> tuple[NDArray[np.int8], tuple[str, ...]]:
     """Read the labels of sequences from a table: a header line, then a row for each sequence, in any order.
 
     The first column holds the sequences' ids, each other one a class, by its name in the header. Cells hold
-    1, 0, or nothing where it was not measured. Columns are apart by tabs, or commas if the header has no tab.
+    1, 0, or nothing where it was not measured. Columns are apart by tabs, or else by commas, semicolons or
+    blanks. The header may lack a name for the ids, as R writes it, and stand below lines that begin with #.
 
     Args:
         path: the table, plain or gzipped.
@@ -34,35 +41,40 @@ def read(path: Path | str, names: Sequence[str]) -> tuple[NDArray[np.int8], tupl
             the same, each once.
     """
     content = [line for line in lines(read_text(path, "a table of labels")) if line.strip()]
+    while len(content) > 1 and content[0].startswith("#") and _marks(content[1]) > _marks(content[0]):
+        del content[0]  # a comment
     if not content:
         raise ReceptiveError(f"{path}: expected a table of labels, found nothing")
     try:
-        rows = list(csv.reader(content, delimiter="\t" if "\t" in content[0] else ","))
+        between = next((mark for mark in "\t,;" if mark in _marks(content[:2][-1])), " ")
+        rows = list(csv.reader(content, delimiter=between, skipinitialspace=between == " "))
     except csv.Error as error:
         raise ReceptiveError(f"{path}: expected a table of labels, found none ({error})") from None
     header, *body = [[cell.strip() for cell in row] for row in rows]
-    classes = header[1:]
-    if not classes or len({*classes, ""}) <= len(classes) or all(name.lower() in VALUES for name in classes):
+    bare = header[0].lower() != "id" and {len(row) for row in body} == {len(header) + 1}
+    classes = header if bare else header[1:]
+    if not classes or len({*classes, ""}) <= len(classes) or None not in map(_label, classes):
         raise ReceptiveError(
-            f"{path}: expected a header line with an id and the names of the classes, apart by tabs or "
-            f"commas, no name twice, found {content[0][:80]!r}"
+            f"{path}: expected a header line with an id and the names of the classes, none of them empty, a "
+            f"number or given twice, found {content[0][:80]!r}"
         )
-    places: dict[str, list[int]] = {}
-    for id, *cells in body:
+    places, rows_of = dict[str, list[int]](), Counter[str]()
+    for title, *cells in body:
+        id = next(iter(title.removeprefix(">").split()), "")
         if len(cells) != len(classes):
             raise ReceptiveError(f"{path}: id {id}: expected {len(classes)} labels, found {len(cells)}")
         for name, cell in zip(classes, cells, strict=True):
-            if cell.lower() not in VALUES:
+            if _label(cell) is None:
                 raise ReceptiveError(
                     f"{path}: id {id}, class {name}: expected 0, 1 or nothing (not measured), found {cell!r}"
                 )
-        if id in places:
-            raise ReceptiveError(f"{path}: id {id}: expected one row, found several")
-        places[id] = [VALUES[cell.lower()] for cell in cells]
+        rows_of[id] += 1
+        places[id] = [cast(int, _label(cell)) for cell in cells]
     known = Counter(names)
     for where, ids in (
         ("without a row of labels", [name for name in names if name not in places]),
         ("in the table but not among the sequences", [id for id in places if id not in known]),
+        ("of more than one row", [id for id, count in rows_of.items() if count > 1]),
         ("of more than one sequence", [name for name, count in known.items() if count > 1]),
     ):
         if ids:
@@ -72,3 +84,17 @@ def read(path: Path | str, names: Sequence[str]) -> tuple[NDArray[np.int8], tupl
     if (Y == UNKNOWN).all():
         raise ReceptiveError(f"{path}: expected labels 0 and 1, found none that is measured")
     return Y, tuple(classes)
+
+
+def _marks(line: str) -> set[str]:
+    """Return what may keep the columns of a line apart, but for blanks."""
+    return {*"\t,;"} & {*line}
+
+
+def _label(cell: str) -> int | None:
+    """Return the label that a cell holds; None if it is none."""
+    try:
+        number = float(cell)
+    except ValueError:
+        return WORDS.get(cell.lower())
+    return UNKNOWN if isnan(number) else int(number) if number in (0, 1, UNKNOWN) else None

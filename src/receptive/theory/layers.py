@@ -224,6 +224,7 @@ class Graph:
         turned: whether channels come before positions in its input.
         notes: what should be known of how it was read, a sentence each.
         activations: what follows a convolution, by its name, such as ``relu``; those that are known.
+        filters: how many filters a convolution has, by its name; those that are known.
 
     Raises:
         UsageError: no nodes, a name that is missing or used twice, an input that comes later or not at all,
@@ -236,6 +237,7 @@ class Graph:
     turned: bool = False
     notes: tuple[str, ...] = ()
     activations: Mapping[str, str] = field(default_factory=dict, compare=False)
+    filters: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -254,6 +256,16 @@ class Graph:
             if len(node.inputs) > 1 and node.layer.kind not in JOINS:
                 raise UsageError(f"layer {node.layer.label}: {node.layer.kind} reads one layer, not several")
             known.add(node.layer.name)
+
+
+def first_convolutions(graph: Graph) -> list[str]:
+    """List the convolutions that read the sequence itself, or what padding and cropping leave of it."""
+    found, sequence = list[str](), {INPUT}
+    for node in graph.nodes:
+        if sequence >= {*node.inputs}:
+            found += [node.layer.name] if node.layer.kind == "conv" else []
+            sequence |= {node.layer.name} if node.layer.kind in _EDGES else set()
+    return found
 
 
 def chain(layers: Sequence[Layer]) -> Graph:
