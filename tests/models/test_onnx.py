@@ -154,6 +154,23 @@ def turned(draw, net):
     net.add("Transpose", perm=[0, 2, 1], keep=False)
 
 
+def multiplied(draw, net):
+    """As TensorFlow writes a Dense layer on positions: sequences one behind the other, and apart again."""
+    net.add("Transpose", perm=[0, 2, 1], keep=False)
+    x, sizes = net.last, net.add("Shape", keep=False)
+    target = net.constant([-1, CHANNELS], np.int64)
+    if draw(st.booleans()):
+        net.add("Gather", net.constant([0, 1], np.int64), keep=False)
+        net.add("ReduceProd", net.constant([0], np.int64), keepdims=1, keep=False)
+        target = net.add("Concat", net.constant([CHANNELS], np.int64), axis=0, keep=False)
+    net.add("Reshape", target, reads=[x], keep=False)
+    net.add("MatMul", net.weights(CHANNELS, CHANNELS), keep=False)
+    net.add("Add", net.weights(CHANNELS), keep=False)
+    net.add("Relu", keep=False)
+    net.add("Reshape", sizes, keep=False)
+    net.add("Transpose", perm=[0, 2, 1], keep=False)
+
+
 def in_two_dimensions(draw, net):
     """As tf2onnx writes a Conv1D."""
     net.add("Unsqueeze", net.constant([2], np.int64), keep=False)
@@ -252,7 +269,7 @@ def repeated(draw, net):
 STEPS = (
     *(convolution, pooling, padding, slice_, residual, concatenation),
     *(turned, in_two_dimensions, normalised, gated, split, folded, gathered, parted, squeezed),
-    *(attended, repeated),
+    *(attended, repeated, multiplied),
 )
 
 
@@ -583,7 +600,9 @@ MOVED = (
         "other inputs",
     ),
     (lambda net: net.add("Fancy", name="node", domain="my.own"), "operator of my.own"),
-    (within, "not an operator whose receptive field is known"),
+    (within, "holds a part of the network, which is not followed"),
+    (op("QLinearConv", name="node"), "computes in whole numbers; take the model as it was before"),
+    (op("DynamicQuantizeLinear", name="node", count=3), "computes in whole numbers"),
 )
 PASSED = {"Fancy", "If", "Softmax"}
 
@@ -637,6 +656,49 @@ def test_what_has_no_convolution_is_said_to_have_none():
     net.add("Transpose", perm=[1, 0, 2])
     net.add("MatMul", net.weights(LENGTH, 2))
     with pytest.raises(ReceptiveError, match=r"m\.onnx: has no convolution or pooling over positions$"):
+        read(net.model())
+
+
+@pytest.mark.parametrize(
+    ("kind", "domain", "why"),
+    [
+        (
+            "FusedConv",
+            "com.microsoft",
+            "operator of com.microsoft, .*; take the model as it was before$",
+        ),
+        ("QLinearConv", "", r"node node \(QLinearConv of x\): computes in whole numbers"),
+        ("If", "", "holds a part of the network, which is not followed"),
+    ],
+)
+def test_convolutions_of_another_kind_are_named_with_a_way_out(kind, domain, why):
+    net = Network()
+    if kind == "If":
+        within(net)
+    else:
+        net.add(kind, net.weights(CHANNELS, 4, 5), name="node", domain=domain)
+    with pytest.raises(ReceptiveError, match=why):
+        read(net.model())
+
+
+def test_rows_of_a_batch_one_behind_the_other_are_followed_no_further_than_positions_go():
+    def step(net):
+        net.add("Transpose", perm=[0, 2, 1])
+        net.add("Reshape", net.constant([-1, CHANNELS], np.int64))
+        net.add("Reshape", net.constant([-1, 2 * CHANNELS], np.int64), name="node")
+
+    graph = read(convolved(step))
+    assert [node.layer.name for node in graph.nodes] == ["first"]
+    assert "node node (Reshape of " in graph.notes[0]
+    assert "moves values" in graph.notes[0]
+
+
+def test_strands_beside_each_other_in_a_batch_are_named_with_a_way_out():
+    net = Network()
+    turn = [net.constant([number], np.int64) for number in (-1, -(2**31), 2, -1)]
+    net.add("Concat", net.add("Slice", *turn), reads=["x"], axis=0)
+    net.add("Conv", net.weights(CHANNELS, 4, 5))
+    with pytest.raises(ReceptiveError, match=r"turns the sequence around; what .* one strand, saved"):
         read(net.model())
 
 

@@ -28,6 +28,7 @@ NOTHING_SLIDES = "has no convolution or pooling over positions"
 STRETCHED = "it stretches the sequence, so that neighbouring neurons no longer move by a whole position"
 MIXED = "it combines all positions, so that every neuron sees all of them"
 MOVED = "it moves values between positions"
+TURNED = "it turns the sequence around"
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,13 @@ class Tensor:
         place: a node of our graph; None once positions are mixed for good, or were lost.
         axes: without the batch's.
         aside: whether it comes from other inputs alone, which know nothing of the sequence.
+        merged: whether the first axis holds the sequences of a batch, too, one behind the other.
     """
 
     place: str | None
     axes: Axes = ()
     aside: bool = False
+    merged: bool = False
 
     @property
     def flat(self) -> bool:
@@ -202,7 +205,7 @@ def crop(what: str, name: str, key: int | slice, source: Tensor, trail: Trail) -
     if any(not isinstance(bound, int | None) for bound in (start, stop, step)):
         raise Stop(f"{what}: its slice is not made of constants")
     if (step or 1) < 1:
-        raise Stop(f"{what}: it turns the sequence around")
+        raise Stop(f"{what}: {TURNED}")
     if (start or 0) >= 0 and (stop is None or stop < 0):
         left, right = start or 0, -(stop or 0)
     elif length is not None:
@@ -387,7 +390,9 @@ def trace(
             continue
         trail.end([output for output in outputs if output.flat])
         if not trail.nodes:
-            raise ReceptiveError(f"{what}: {trail.stopped or NOTHING_SLIDES}")
+            strands = trail.stopped.endswith(TURNED)
+            way = "; what the network does with one strand, saved by itself, can be read" if strands else ""
+            raise ReceptiveError(f"{what}: {trail.stopped or NOTHING_SLIDES}{way}")
         atoms = [atom for axis in axes for atom in axis]
         if len(inputs) > 1 and shape:
             same = sum(other == shape for _, other in inputs) > 1

@@ -24,6 +24,7 @@ from receptive.extras import need
 from receptive.files import check_file
 from receptive.models.axes import (
     ASIDE,
+    LOST,
     NOTHING_SLIDES,
     POSITIONS,
     Axes,
@@ -41,6 +42,7 @@ from receptive.models.operators import (
     ARRANGES,
     BEFORE_ACTIVATION,
     BY_FILTER,
+    HOLDING,
     POOLS,
     Entry,
     Walk,
@@ -230,7 +232,7 @@ class Onnx:
 
     def _follow(self) -> tuple[Graph, Walk]:
         """Follow the model, with whatever a damaged one raises."""
-        if not any(node.op_type == "Conv" or node.op_type in POOLS for node in self.nodes):
+        if not any(re.search("Conv|Pool", node.op_type) or node.op_type in HOLDING for node in self.nodes):
             raise ReceptiveError(f"{self.name}: {NOTHING_SLIDES}")
         inputs, chosen = self.inputs, self.sequence
         shape = inputs[chosen][1]
@@ -311,7 +313,8 @@ class Onnx:
         while tensor not in given:
             readers = [i for i, node in enumerate(self.nodes) if tensor in node_inputs(node)]
             met = readers if len(readers) == 1 else self._branch(tensor)
-            if not met or tensors[self.nodes[met[-1]].output[0]].place != tensors[tensor].place:
+            there = tensors[self.nodes[met[-1]].output[0]] if met else LOST
+            if there.merged or there.place != tensors[tensor].place:
                 break
             node = self.nodes[met[-1]]
             if function := self._function([self.nodes[i] for i in met]):

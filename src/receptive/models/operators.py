@@ -86,6 +86,17 @@ _OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LayerN
 _RECURRENT = {"LSTM", "GRU", "RNN"}
 _ENDS = _RECURRENT | {"Einsum", "Attention", "MultiHeadAttention"}
 _MIXES = {"InstanceNormalization", "GroupNormalization", "MeanVarianceNormalization"}
+HOLDING = ("If", "Loop", "Scan")
+"""Operators that hold graphs."""
+_WHOLE_NUMBERS = (
+    "computes in whole numbers; take the model as it was before it was quantised, or quantised with "
+    "QuantizeLinear and DequantizeLinear around Conv"
+)
+_OPTIMISED = "is an operator of {}, which optimising for ONNX Runtime leaves; take the model as it was before"
+_HELD = (
+    "holds a part of the network, which is not followed; a model that is exported with fixed sizes, or that "
+    "onnxsim simplifies, may come without it"
+)
 _MOVES = {
     **dict.fromkeys(("ConvTranspose", "Resize", "Upsample", "Tile", "Expand", "DepthToSpace"), STRETCHED),
     **dict.fromkeys(("ReverseSequence", "GatherElements", "GatherND", "ScatterND", "ScatterElements"), MOVED),
@@ -93,7 +104,10 @@ _MOVES = {
     **dict.fromkeys(("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Slice", "Split"), MOVED),
     **dict.fromkeys(("Pad", "Concat"), MOVED),
     **dict.fromkeys(("CumSum", "DFT"), MIXED),
+    **dict.fromkeys(("DynamicQuantizeLinear", "QLinearConv", "ConvInteger"), _WHOLE_NUMBERS),
 }
+_BY_ROW = _POINTWISE | _JOINS | {"MatMul", "Gemm", "Reshape"}
+"""Operators that are followed where sequences are one behind the other."""
 ARRANGES = {"Pad", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "Shape", "Cast", "Constant", "Identity"}
 _NOT_PASSED = {*_MOVES, *POOLS, *_GLOBAL, "Conv", "MatMul", "Gemm"}
 """Operators that move or combine positions, which nobody may declare harmless."""
@@ -184,6 +198,8 @@ class Walk:
         """
         kind, source = node.op_type, sources[0]
         if node.domain not in ("", "ai.onnx"):
+            if "Conv" in kind or "Pool" in kind:
+                raise Stop(f"{self._label(name, node)}: {_OPTIMISED.format(printable(node.domain))}")
             raise self._unknown(
                 name, node, f"is an operator of {node.domain}, whose receptive field is not known"
             )
@@ -192,6 +208,8 @@ class Walk:
             if kind == "Conv":
                 raise self._unknown(name, node, "comes after a layer that mixes all positions")
             return [LOST]
+        if any(tensor.merged for tensor in sources) and (len(sources) > 1 or kind not in _BY_ROW):
+            raise self._unknown(name, node, MOVED)
         if kind in ("MatMul", "Gemm"):
             return [self._multiply(node, sources)]
         if kind in _JOINS or (kind in _POINTWISE and len(sources) > 1):
@@ -227,10 +245,8 @@ class Walk:
             return [self._slice(name, node, source)]
         if kind == "Split":
             return self._split(name, node, source)
-        why = (
-            MIXED if kind in _MIXES else _MOVES.get(kind, "is not an operator whose receptive field is known")
-        )
-        raise self._unknown(name, node, why)
+        unknown = _HELD if kind in HOLDING else "is not an operator whose receptive field is known"
+        raise self._unknown(name, node, MIXED if kind in _MIXES else _MOVES.get(kind, unknown))
 
     def _for_recurrence(self, node: Entry) -> bool:
         """Tell whether a recurrent layer reads a node, which has positions before sequences."""
@@ -313,14 +329,17 @@ class Walk:
         if (value := self.value(name)) is not None:
             return list(value.shape)
         tensor = self.tensors.get(name, ASIDE)
-        if tensor.aside:
-            return self.model.shapes.get(name)
+        return self.model.shapes.get(name) if tensor.aside else self._sizes_of(tensor)
+
+    def _sizes_of(self, tensor: Tensor) -> list[int] | None:
+        """Return the shape of a tensor that comes from the sequence, as `_sizes`."""
         if tensor.place is None or any(None in axis for axis in tensor.axes):
             return None
         length = self.trail.lengths[tensor.place]
         of = {POSITIONS: STAND_IN if length is None else length}
         sizes = [prod(of.get(cast(int, atom), cast(int, atom)) for atom in axis) for axis in tensor.axes]
-        return [self.batch or BATCH, *sizes]
+        batch = self.batch or BATCH
+        return [batch * sizes[0], *sizes[1:]] if tensor.merged else [batch, *sizes]
 
     def _numbers(self, name: str, node: Entry, at: int, attribute: str) -> list[int] | None:
         """Return the numbers that an input or, in older files, an attribute gives a node; None: neither.
@@ -519,6 +538,11 @@ class Walk:
         """Follow a node that gives axes other sizes."""
         axes, rank = source.axes, len(source.axes) + 1
         target = self._numbers(name, node, 1, "shape") or []
+        if source.along == 0 and len(axes) == 2 and not source.flat:  # as TensorFlow multiplies matrices
+            together = self._sizes_of(replace(source, merged=True)) or []
+            if _fits(target, together):
+                return replace(source, merged=True)
+        source = replace(source, merged=False)
         if not attributes(node).get("allowzero"):
             sizes = [self.batch or BATCH, *(self._sizes(node.input[0]) or [0] * (rank - 1))[-rank + 1 :]]
             target = [sizes[i] if size == 0 and i < rank else size for i, size in enumerate(target)]
@@ -603,6 +627,11 @@ class Walk:
             share = -(-whole // count)
             sizes = [*[share] * (count - 1), whole - share * (count - 1)]
         return split_axis(self._label(name, node), name, at, sizes, source, self.trail)
+
+
+def _fits(target: list[int], sizes: list[int]) -> bool:
+    """Tell whether a Reshape to this gives these sizes."""
+    return len(target) == len(sizes) and all(map(lambda got, size: got in (size, -1), target, sizes))
 
 
 def node_inputs(node: Entry) -> list[str]:
