@@ -87,10 +87,8 @@ ABSENT = {
     "predictions-2",
     "activation-2",
     "conditions",
-    "draws",
     "sizes",
     "more-trials",
-    "pairs-apart",
 }
 
 
