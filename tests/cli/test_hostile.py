@@ -489,7 +489,7 @@ ODD = {
     ),
     "bytes of another file": (external, "is kept in another file"),
     "empty": (replaced("X_test", h5py.Empty("f")), "odd.h5"),
-    "compound": (replaced("Y_valid", np.zeros(6, [("a", "i4")])), "Y_valid has shape"),
+    "compound": (replaced("Y_valid", np.zeros(6, [("a", "i4")])), "Y_valid holds records"),
     "enormous": (enormous, "GiB of memory"),
     "a long task": (long_name, "100 at most"),
 }

@@ -302,7 +302,8 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         )
     for key, array in ((f"X_{name}", X), (f"Y_{name}", Y)):
         if array.dtype.kind not in "biuf":
-            raise ReceptiveError(f"{path}: {key} holds text, expected numbers")
+            what = "records" if array.dtype.kind == "V" else "text"
+            raise ReceptiveError(f"{path}: {key} holds {what}, expected numbers")
     known = {key: file.get(f"{key}_{name}") for key in TRUTH}
     truth = {key: array for key, array in known.items() if isinstance(array, h5py.Dataset)}
     for key, array in truth.items():
