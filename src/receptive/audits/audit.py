@@ -202,35 +202,33 @@ def audit(
     network = live(model, length, passthrough, sequence_input)
     if attributions is not None and network.left_out:
         raise UsageError(f"--attributions takes the whole network, and {network.left_out}")
-    _check_input(_input_shape(network), network.graph, length)
+    shape = _input_shape(network)
+    _check_input(shape, network.graph, length)
     data, zeros = _feed_others(network, data)
     fields = receptive_fields(network.graph, length)
     row, chosen = _convolution(fields, layer)
     predictions = prediction.predict(fields)
     relevant = relevant_ids(data.classes, motifs=targets)
-    reader = _Reader(network, alphabet, replace(protocol, window=None), tuple(targets), threshold, relevant)
+    protocol = replace(protocol, window=None)
+    reader = _Reader(network, shape, alphabet, protocol, tuple(targets), threshold, relevant, progress)
     shuffled = replace(data, X=shuffle.dinucleotides(data.X, seed=0))
 
     missing = "the sequences have no labels" if data.Y is None else network.left_out
     if not missing and data.Y is not None:
         missing = label_mismatch(reader.listen(data, row.name), data.Y)
-    first, levels = reader.read(
-        row, data, shuffled, partial(_ticks, progress, "passes: reading filters"), not missing
-    )
+    first, levels = reader.read(row, data, shuffled, "passes: reading filters", not missing)
     why = _explain_parts(first, predictions) if layer is None else ""
     below = _choose_deeper(fields, row.name, predictions) if why else None
     deeper = None
     if below is not None:
-        deeper, _ = reader.read(
-            below, data, shuffled, partial(_ticks, progress, f"passes: reading {below.name}")
-        )
+        deeper, _ = reader.read(below, data, shuffled, f"passes: reading {below.name}")
     importance: Importance | str = missing
     if levels is not None and not missing:
         part = sample(data, enough(len(levels.mean), length) if held is None else held)
-        importance = _weigh(reader.listen(part, row.name), levels, part, progress)
+        importance = reader.weigh(row, levels, part)
     mutated = None
     if attributions is not None:
-        mutated = reader.mutate(row, data, not missing, attributions, progress)
+        mutated = reader.mutate(row, data, not missing, attributions)
     return Audit(
         **vars(first),
         name=name or network.name,
@@ -253,19 +251,23 @@ class _Reader:
 
     Attributes:
         network: the model.
+        shape: of its input that is the sequence, with the batch.
         alphabet: the order of its four channels.
         protocol: what is a site, and how filters are trimmed.
         targets: the motifs to compare with.
         threshold: greatest E-value of a match.
         relevant: the ids of the motifs that count as relevant, by factor.
+        progress: called after every step.
     """
 
     network: Model
+    shape: Shape
     alphabet: str
     protocol: Protocol
     targets: tuple[Motif, ...]
     threshold: float
     relevant: Mapping[str, Sequence[str]]
+    progress: Progress | None
 
     def listen(self, data: Sequences, layer: str) -> Probe:
         """Return the model with some sequences, as its input takes them, to be asked about a convolution."""
@@ -273,7 +275,7 @@ class _Reader:
         calls = self.network.calls(layer)
         given = data.X[..., [ALPHABET.index(letter) for letter in self.alphabet]]
         given = given.swapaxes(1, 2) if self.network.graph.turned else given
-        sizes = [data.X.shape[1] if size is None else size for size in _input_shape(self.network)[1:]]
+        sizes = [data.X.shape[1] if size is None else size for size in self.shape[1:]]
         return Probe(
             self.network,
             place,
@@ -284,23 +286,18 @@ class _Reader:
         )
 
     def read(
-        self,
-        row: LayerField,
-        data: Sequences,
-        shuffled: Sequences,
-        ticks: Callable[[int], Callable[[], None]],
-        levels_wanted: bool = False,
+        self, row: LayerField, data: Sequences, shuffled: Sequences, work: str, levels_wanted: bool = False
     ) -> tuple[LayerAudit, Levels | None]:
         """Read the filters of a convolution in sequences, and in shuffled ones as a control.
 
         With it come the levels of its map, if they are wanted, or needed because the activation is not 0
-        where a filter finds nothing.
+        where a filter finds nothing. ``work`` is what `progress` is told.
         """
         place, function, _ = self.network.activation(row.name)
         rectified = function in RECTIFIED
-        passes = (levels_wanted or not rectified) + 4
-        tick, levels = ticks(passes), None
-        if passes > 4:
+        needed = levels_wanted or not rectified
+        tick, levels = _ticks(self.progress, work, 4 + needed), None
+        if needed:
             levels = self.listen(data, row.name).levels()
             tick()
         rest = None if rectified or levels is None else levels.mean
@@ -346,9 +343,17 @@ class _Reader:
         kept = filters.trim_all(reading.motifs, self.protocol)
         return reading, kept, tomtom.match(kept, self.targets, self.threshold)
 
-    def mutate(
-        self, row: LayerField, data: Sequences, labelled: bool, count: int, progress: Progress | None
-    ) -> Attributions:
+    def weigh(self, row: LayerField, levels: Levels, data: Sequences) -> Importance | str:
+        """Measure how much each filter matters, or say why that is not known."""
+        probe = self.listen(data, row.name)
+        steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
+        tick = _ticks(self.progress, "batches: holding filters", steps)
+        try:
+            return measure(probe, levels, cast(NDArray[np.int8], data.Y), data.classes, tick)
+        except ReceptiveError as error:  # no loss for such labels
+            return str(error)
+
+    def mutate(self, row: LayerField, data: Sequences, labelled: bool, count: int) -> Attributions:
         """Mutate every letter of some sequences, and group what recurs into motifs."""
         if labelled:
             data = data.take(np.any(cast(NDArray[np.int8], data.Y) > 0, axis=1))
@@ -357,21 +362,11 @@ class _Reader:
             lambda X, rows: self.listen(replace(part.take(rows), X=X), row.name).scores(),
             part.X,
             part.Y if labelled else None,
-            partial(_ticks, progress, "sequences: mutating letters"),
+            partial(_ticks, self.progress, "sequences: mutating letters"),
         )
         return attribute(
             acting, part.X, data.classes, self.targets, self.relevant, self.threshold, self.protocol
         )
-
-
-def _weigh(probe: Probe, levels: Levels, data: Sequences, progress: Progress | None) -> Importance | str:
-    """Measure how much each filter matters, or say why that is not known."""
-    steps = int((levels.least < levels.greatest).sum()) * sum(1 for _ in probe.batches())
-    tick = _ticks(progress, "batches: holding filters", steps)
-    try:
-        return measure(probe, levels, cast(NDArray[np.int8], data.Y), data.classes, tick)
-    except ReceptiveError as error:  # no loss for such labels
-        return str(error)
 
 
 PARTS = 1 / 3
@@ -466,8 +461,8 @@ def _convolution(fields: ReceptiveFields, layer: str | None) -> tuple[LayerField
     if layer is not None and layer not in [row.name for row in rows]:
         known = "; ".join([", ".join(row.name for row in rows), *fields.graph.notes])
         raise UsageError(f"--layer {layer}: expected a convolution of the model: {known}")
-    count = fields.graph.filters
-    firsts = [row for row in rows if row.name in first_convolutions(fields.graph)] or rows[:1]
+    count, reading = fields.graph.filters, first_convolutions(fields.graph)
+    firsts = [row for row in rows if row.name in reading] or rows[:1]
     if layer is None:
         row = max(firsts, key=lambda row: (row.size > 1, count.get(row.name, 0), row.size))
     else:

@@ -631,7 +631,9 @@ class Walk:
 
 def _fits(target: list[int], sizes: list[int]) -> bool:
     """Tell whether a Reshape to this gives these sizes."""
-    return len(target) == len(sizes) and all(map(lambda got, size: got in (size, -1), target, sizes))
+    return len(target) == len(sizes) and all(
+        got in (size, -1) for got, size in zip(target, sizes, strict=True)
+    )
 
 
 def node_inputs(node: Entry) -> list[str]:

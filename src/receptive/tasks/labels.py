@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +62,14 @@ def read(path: Path | str, names: Sequence[str]) -> tuple[NDArray[np.int8], tupl
         id = next(iter(title.removeprefix(">").split()), "")
         if len(cells) != len(classes):
             raise ReceptiveError(f"{path}: id {id}: expected {len(classes)} labels, found {len(cells)}")
+        rows_of[id] += 1
+        places[id] = []
         for name, cell in zip(classes, cells, strict=True):
-            if _label(cell) is None:
+            if (label := _label(cell)) is None:
                 raise ReceptiveError(
                     f"{path}: id {id}, class {name}: expected 0, 1 or nothing (not measured), found {cell!r}"
                 )
-        rows_of[id] += 1
-        places[id] = [cast(int, _label(cell)) for cell in cells]
+            places[id].append(label)
     known = Counter(names)
     for where, ids in (
         ("without a row of labels", [name for name in names if name not in places]),
