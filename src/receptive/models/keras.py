@@ -179,7 +179,7 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
 
 
 def _layer_named(config: Entry, name: str) -> tuple[Entry, int]:
-    """Return the layer of a described model that a call (`name_call`) is named after, and which call it is."""
+    """Return the layer of a described model that a call (`name_call`) is named after, and which call."""
     return _of_call(name, {layer["config"]["name"]: layer for layer in config["layers"]})
 
 
