@@ -32,7 +32,7 @@ def links():
                 "synthetic/cnn-4/released%2Bactivation=exponential",
             ],
         ),
-        ("synthetic", "CNN-25 (cubed ReLU) on pairs, CNN-100 on pairs, my-cnn-2", []),
+        ("synthetic", "CNN-25 (cubed ReLU) on pairs, CNN-100 on pairs, my-cnn-2, their CNN-2", []),
     ],
 )
 def test_a_label_leads_to_its_runs_or_nowhere(links, task, text, places):

@@ -52,7 +52,7 @@ def encode_figure(figure: Figure, format: str) -> bytes:
         try:
             if format == "svg":  # `savefig` draws twice, first to nowhere, and the same bytes
                 figure.set_dpi(RASTER)
-                FigureCanvasSVG(figure).print_svg(file, metadata=undated)
+                FigureCanvasSVG(figure).print_svg(file, metadata=undated)  # type: ignore[no-untyped-call]
             else:
                 figure.savefig(file, format=format, dpi=RASTER, metadata=undated)
         except ValueError as error:
