@@ -41,8 +41,8 @@ from receptive.models.keras_layers import (
     POINTWISE,
     POOLS,
     activation_of,
-    called,
     follow_model,
+    name_call,
     references,
     reshape_target,
 )
@@ -155,7 +155,7 @@ def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
                 (config, layer, 0) for layer in config["layers"] if layer["class_name"] == "InputLayer"
             ][:1]
         elif kind in ACTIVATIONS | BEFORE_ACTIVATION:
-            path = "/".join(called(layer["config"]["name"], call) for _, layer, call in within)
+            path = "/".join(name_call(layer["config"]["name"], call) for _, layer, call in within)
             found = path, activation_of(above[0][0])
         else:
             break
@@ -195,19 +195,19 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
 
 
 def _layer_named(config: Entry, name: str) -> tuple[Entry, int]:
-    """Return the layer of a described model that a call is named after (`called`), and which call that is."""
+    """Return the layer of a described model that a call (`name_call`) is named after, and which call."""
     return _of_call(name, {layer["config"]["name"]: layer for layer in config["layers"]})
 
 
-def _of_call(called_: str, layers: Mapping[str, Any]) -> tuple[Any, int]:
+def _of_call(call: str, layers: Mapping[str, Any]) -> tuple[Any, int]:
     """Return the layer, of some by their names, that a call is named after, and which of its calls that is.
 
     Raises:
         LookupError: there is none.
     """
-    name, _, number = called_.rpartition(":")
-    if called_ in layers or not number.isdecimal():
-        return layers[called_], 0
+    name, _, number = call.rpartition(":")
+    if call in layers or not number.isdecimal():
+        return layers[call], 0
     return layers[name], int(number) - 1
 
 
@@ -378,7 +378,7 @@ class Keras:
         for part in convolution.split("/"):
             layer, _ = _layer_named(config, part)
             config, count = layer["config"], len(layer.get("inbound_nodes", [0]))
-            names = [called(layer["config"]["name"], call) for call in range(count)]
+            names = [name_call(layer["config"]["name"], call) for call in range(count)]
             places = [f"{place}/{name}" for place in places for name in names]
         return tuple(place[1:] for place in places)
 
@@ -548,7 +548,7 @@ class Keras:
         given = batch[0]
         if not isinstance(self.model, Sequential):  # a list of one, maybe
             given = tree.pack_sequence_as(self.model.input, list(batch))
-        with self._explained():
+        with self._explain_errors():
             return list(tree.flatten(self.model(given, training=False)))
 
     def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -556,13 +556,13 @@ class Keras:
         compiled = compile_function(function)
 
         def run(*given: Any) -> Any:
-            with self._explained():
+            with self._explain_errors():
                 return compiled(*given)
 
         return run
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         """Say in one sentence why the framework cannot run the model."""
         try:
             yield

@@ -108,14 +108,14 @@ _REFUSED = {"GroupNormalization": MIXED, "EinsumDense": "its equation may combin
 _NOT_PASSED = {"MaxPool", "AveragePool", *_MOVES, *_CONVOLUTIONS, *POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
 
 
-def unwrapped(layer: Entry) -> Entry:
+def unwrap(layer: Entry) -> Entry:
     """Return the layer whose weights a SpectralNormalization scales; any other layer as it is."""
     return layer["config"]["layer"] if layer["class_name"] == "SpectralNormalization" else layer
 
 
 def activation_of(layer: Entry) -> str:
     """Return the activation that a layer applies; a leaky or thresholded ReLU is no relu."""
-    layer = unwrapped(layer)
+    layer = unwrap(layer)
     kind, config = layer["class_name"], layer["config"]
     if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
         return "leaky_relu"
@@ -149,7 +149,7 @@ def follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail
                 waiting.append((layer, i))
                 continue
             given = [_output(made, tensor) for tensor in reads]
-            name = prefix + called(layer["name"], i)
+            name = prefix + name_call(layer["name"], i)
             made[layer["name"], i] = _follow(layer, name, given, call, trail)
         if len(waiting) == len(calls):
             raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
@@ -157,7 +157,7 @@ def follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail
     return [_output(made, tensor) for tensor in references(config["output_layers"])]
 
 
-def called(name: str, call: int) -> str:
+def name_call(name: str, call: int) -> str:
     """Name a call of a layer, counted from 0: the first as the layer, others by their number."""
     return f"{name}:{call + 1}" if call else name
 
@@ -186,7 +186,7 @@ def references(value: Any) -> Iterator[tuple[str, int, int]]:
 
 def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Trail) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
-    names, entry = {name, entry["class_name"], entry["config"].get("name")}, unwrapped(entry)
+    names, entry = {name, entry["class_name"], entry["config"].get("name")}, unwrap(entry)
     kind, config = entry["class_name"], entry["config"]
     if {*names, kind, kind.split(">")[-1]} & {*trail.passthrough}:
         if kind in _NOT_PASSED:
