@@ -104,6 +104,16 @@ def test_what_the_activation_does_to_cnn_2(committed):
     assert f"match a motif of the task goes from {shares[0]:.2f} to {shares[1]:.2f}" in RUNNING
 
 
+def test_the_activations_that_were_forecast_came_out_so(committed, judgements):
+    assert judgements["DISC-10"].verdict == "reproduced"
+    cube, *parts = (
+        sample(committed["conditions"].of(key(f"cnn-2+activation={activation}", "relevant"))).mean
+        for activation in ("cubed_relu", "gelu", "silu")
+    )
+    words = "the exponential ({:.2f}), GELU and SiLU leave the filters in parts ({:.2f} and {:.2f})"
+    assert words.format(cube, *parts) in RUNNING
+
+
 def test_the_step_with_pool_size_on_real_sequences(committed):
     chipseq = committed["chipseq"]
     small, large = ([sample(chipseq.of(key(v, "relevant"))).mean for v in group] for group in (SMALL, LARGE))

@@ -85,7 +85,6 @@ def plan_of(record) -> runs.Plan:
 ABSENT = {
     "table2",
     "predictions-2",
-    "activation-2",
     "conditions",
     "sizes",
     "more-trials",

@@ -145,12 +145,12 @@ def registration(real: Results) -> dict[str, Any]:
         "date": DATE,
         "definition": "receptive.assembly.coincidence; the registered forecast is that of reach 4.",
         "curves": {
-            str(reach): {**_rounded(asdict(curve)), "squares": round(squares, DIGITS)}
+            str(reach): {**_round_values(asdict(curve)), "squares": round(squares, DIGITS)}
             for reach, (curve, squares) in fits.items()
         },
         "baseline": {
             "of": "log2 of the positions that pooling leaves open, in place of the bits",
-            **_rounded(asdict(baseline)),
+            **_round_values(asdict(baseline)),
             "squares": round(baseline_squares, DIGITS),
         },
         "ceiling": {"chipseq": round(top, DIGITS), "of": list(CEILING)},
@@ -194,7 +194,7 @@ def readable_views(network: Variant, length: int) -> list[View]:
     return [view for view in seen if view.name in readable(network, length)]
 
 
-def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
+def _round_values(numbers: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, DIGITS) for name, value in numbers.items()}
 
 
@@ -278,19 +278,19 @@ def shipped_outcomes(results: Results, real: Results, switched: Results) -> pred
         switched: runs with other activations, by `measured.conditions`.
     """
     networks = (*VARIANTS.values(), *REGISTERED.values(), *SECOND.values(), *DEPTH.values())
-    layers = chain.from_iterable(_shipped(network, results) for network in networks)
+    layers = chain.from_iterable(_ship_layers(network, results) for network in networks)
     others = (
         replace(outcome, activation=activation)
         for activation in ACTIVATIONS[1:]
         for network in VARIANTS.values()
-        for outcome in _shipped(network, switched, f"+activation={activation}")
+        for outcome in _ship_layers(network, switched, f"+activation={activation}")
         if outcome.view.name == "conv1"
     )
     curve = prediction.outcomes().curve
     return prediction.Outcomes(curve, round(ceiling(real), DIGITS), tuple(layers), tuple(others))
 
 
-def _shipped(network: Variant, results: Results, switch: str = "") -> Iterator[prediction.Outcome]:
+def _ship_layers(network: Variant, results: Results, switch: str = "") -> Iterator[prediction.Outcome]:
     """Yield the layers of a network that were measured often enough, under a switch or none."""
     of_registration = dict.fromkeys(REGISTERED, 1) | dict.fromkeys([*SECOND, *DEPTH], 2)
     name, length = network.name + switch, LENGTHS["synthetic"]
@@ -360,7 +360,7 @@ def score(part: str, results: Results, least: int = LEAST_TRIALS) -> dict[str, A
             {
                 "network": outcome.network,
                 "layer": outcome.layer,
-                **_rounded(
+                **_round_values(
                     {"bits": outcome.bits, "predicted": outcome.forecast, "pool_alone": outcome.baseline}
                 ),
                 **asdict(outcome.measured),

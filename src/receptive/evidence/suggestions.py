@@ -126,7 +126,7 @@ def suggest(network: Graph, length: int, towards: str = "motifs") -> Advice:
     activation = network.activations.get(first, "relu")
     now = _design("", "as it is", layers, length, activation)
     if now is None or now.prediction.kind == TOWARDS[towards]:
-        return Advice(_known(now), towards, ())
+        return Advice(_require(now), towards, ())
     designs = dict[tuple[Layer, ...], Design]()
     for knob in _knobs(layers, length, activation):
         asked = [design for design in knob if design.prediction.kind == TOWARDS[towards]]
@@ -138,7 +138,7 @@ def suggest(network: Graph, length: int, towards: str = "motifs") -> Advice:
     return Advice(now, towards, tuple(ranked), EXPONENTIAL if measured else "")
 
 
-def _known(design: Design | None) -> Design:
+def _require(design: Design | None) -> Design:
     if design is None:
         raise UsageError("the network leaves no positions on sequences of this length")
     return design

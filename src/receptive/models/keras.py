@@ -37,11 +37,12 @@ from receptive.models.axes import (
 from receptive.models.keras_layers import (
     ACTIVATIONS,
     BEFORE_ACTIVATION,
+    OVER_FILTERS,
     POINTWISE,
     POOLS,
     activation_of,
-    called,
     follow_model,
+    name_call,
     references,
     reshape_target,
 )
@@ -99,8 +100,9 @@ def read(model: Any, passthrough: Sequence[str] = (), sequence_input: str = "") 
 def activation(model: Any, convolution: str) -> tuple[str, str]:
     """Find where the map of a convolution is complete: behind the first activation that follows it.
 
-    Normalisation and dropout in between are passed. Anything else before an activation, such as pooling, or
-    several layers that read the same map, ends the search: the map is then ``linear``.
+    Normalisation and dropout in between are passed, and the borders of nested models. Anything else before an
+    activation, such as pooling, or several layers that read the same map, ends the search: the map is then
+    ``linear``.
 
     Args:
         model: as for `read`.
@@ -133,16 +135,31 @@ def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
     Raises:
         LookupError: there is no layer of this name.
     """
-    *blocks, name = convolution.split("/")
-    for block in blocks:
-        config = _layer_named(config, block)[0]["config"]
-    layer, call = _layer_named(config, name)
-    while activation_of(layer) == "linear":
+    within = list[tuple[Entry, Entry, int]]()  # a model, a layer of it and its call; the innermost last
+    for part in convolution.split("/"):
+        layer, call = _layer_named(config, part)
+        within.append((config, layer, call))
+        config = layer["config"]
+    found = convolution, activation_of(layer)
+    while found[1] == "linear" and within:
+        config, layer, call = within.pop()
         above = _readers(config, layer["config"]["name"], call)
-        if len(above) != 1 or above[0][0]["class_name"] not in ACTIVATIONS | BEFORE_ACTIVATION:
+        if not above and len([*references(config.get("output_layers", []))]) < 2:
+            continue  # what a nested model gives is read where that stands
+        if len(above) != 1:
             break
-        layer, call = above[0]
-    return "/".join([*blocks, called(layer["config"]["name"], call)]), activation_of(layer)
+        within.append((config, *above[0]))
+        config, kind = above[0][0]["config"], above[0][0]["class_name"]
+        if kind in MODELS:
+            within += [
+                (config, layer, 0) for layer in config["layers"] if layer["class_name"] == "InputLayer"
+            ][:1]
+        elif kind in ACTIVATIONS | BEFORE_ACTIVATION:
+            path = "/".join(name_call(layer["config"]["name"], call) for _, layer, call in within)
+            found = path, activation_of(above[0][0])
+        else:
+            break
+    return found
 
 
 def next_convolution(model: Any, layer: str, axis: int) -> str:
@@ -172,26 +189,25 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
         if kind in ("Conv1D", "Conv2D"):
             plain = options.get("groups", 1) == 1 and options.get("padding") in ("valid", "same")
             return "/".join([*blocks, name]) if plain and not turned else ""
-        over_filters = activation_of(above[0]) in ("softmax", "log_softmax", "sparsemax", "glu")
-        if kind not in POINTWISE | {*POOLS} or turned or over_filters:
+        if kind not in POINTWISE | {*POOLS} or turned or activation_of(above[0]) in OVER_FILTERS:
             break
     return ""
 
 
 def _layer_named(config: Entry, name: str) -> tuple[Entry, int]:
-    """Return the layer of a described model that a call is named after (`called`), and which call that is."""
+    """Return the layer of a described model that a call (`name_call`) is named after, and which call."""
     return _of_call(name, {layer["config"]["name"]: layer for layer in config["layers"]})
 
 
-def _of_call(called_: str, layers: Mapping[str, Any]) -> tuple[Any, int]:
+def _of_call(call: str, layers: Mapping[str, Any]) -> tuple[Any, int]:
     """Return the layer, of some by their names, that a call is named after, and which of its calls that is.
 
     Raises:
         LookupError: there is none.
     """
-    name, _, number = called_.rpartition(":")
-    if called_ in layers or not number.isdecimal():
-        return layers[called_], 0
+    name, _, number = call.rpartition(":")
+    if call in layers or not number.isdecimal():
+        return layers[call], 0
     return layers[name], int(number) - 1
 
 
@@ -362,7 +378,7 @@ class Keras:
         for part in convolution.split("/"):
             layer, _ = _layer_named(config, part)
             config, count = layer["config"], len(layer.get("inbound_nodes", [0]))
-            names = [called(layer["config"]["name"], call) for call in range(count)]
+            names = [name_call(layer["config"]["name"], call) for call in range(count)]
             places = [f"{place}/{name}" for place in places for name in names]
         return tuple(place[1:] for place in places)
 
@@ -532,7 +548,7 @@ class Keras:
         given = batch[0]
         if not isinstance(self.model, Sequential):  # a list of one, maybe
             given = tree.pack_sequence_as(self.model.input, list(batch))
-        with self._explained():
+        with self._explain_errors():
             return list(tree.flatten(self.model(given, training=False)))
 
     def _compile(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -540,13 +556,13 @@ class Keras:
         compiled = compile_function(function)
 
         def run(*given: Any) -> Any:
-            with self._explained():
+            with self._explain_errors():
                 return compiled(*given)
 
         return run
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explain_errors(self) -> Iterator[None]:
         """Say in one sentence why the framework cannot run the model."""
         try:
             yield

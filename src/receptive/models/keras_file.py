@@ -122,7 +122,7 @@ def _cut(file: saved.Saved) -> tuple[saved.Entry, bool]:
     """
     config, kept = file.model["config"], dict[str, saved.Entry]()
     layers = {layer["config"]["name"]: layer for layer in config["layers"]}
-    known = {name: _known(layer, file) for name, layer in layers.items()}
+    known = {name: _plain_entry(layer, file) for name, layer in layers.items()}
     if "input_layers" in config:
         place, kind = "keras.src.models.functional", "Functional"
         made, before = set[tuple[str, int]](), -1
@@ -155,7 +155,7 @@ def _ready(calls: Iterable[Any], made: Set[tuple[str, int]]) -> list[Any]:
     return [*takewhile(lambda call: made >= {tensor[:2] for tensor in references(call)}, calls)]
 
 
-def _known(layer: saved.Entry, file: saved.Saved) -> saved.Entry | None:
+def _plain_entry(layer: saved.Entry, file: saved.Saved) -> saved.Entry | None:
     """Return a layer that Keras can make without code, a convolution perhaps without its activation."""
     kinds = {layer["class_name"], *saved.layer_classes(layer)}
     operation = file.form == "hdf5" and not file.old and not {"trainable", "dtype"} & {*layer["config"]}
@@ -220,8 +220,8 @@ def _renumber(weights: bytes, whole: saved.Entry, part: Any) -> bytes:
     """
     layers = {layer["config"]["name"]: layer for layer in whole["config"]["layers"]}
     kinds = {name: layer["class_name"].split(">")[-1] for name, layer in layers.items()}
-    before = _numbered([name for name in layers if ".ops." not in str(layers[name].get("module"))], kinds)
-    after = _numbered([layer.name for layer in part.layers], kinds)
+    before = _number([name for name in layers if ".ops." not in str(layers[name].get("module"))], kinds)
+    after = _number([layer.name for layer in part.layers], kinds)
     content = io.BytesIO(weights)
     with h5py.File(content, "r+") as file:
         file.move("layers", "every")
@@ -236,7 +236,7 @@ def _renumber(weights: bytes, whole: saved.Entry, part: Any) -> bytes:
     return content.getvalue()
 
 
-def _numbered(names: Iterable[str], kinds: Mapping[str, str]) -> dict[str, str]:
+def _number(names: Iterable[str], kinds: Mapping[str, str]) -> dict[str, str]:
     """Return where Keras keeps the weights of layers, by their names and classes."""
     count, places = Counter[str](), dict[str, str]()
     for name in names:

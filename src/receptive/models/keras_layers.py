@@ -71,11 +71,14 @@ BEFORE_ACTIVATION = {
     *("BatchNormalization", "LayerNormalization", "Identity", "Rescaling", "ActivityRegularization"),
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
 }
-_POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
+OVER_FILTERS = {"softmax", "log_softmax", "sparsemax", "glu"}
+"""Activations that combine what they are given along an axis."""
+_SOFTMAXES = {"Softmax", "LogSoftmax", "Sparsemax"}
+_POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "RMSNormalization"} | _SOFTMAXES
 POINTWISE = {
     *("Masking", "Absolute", "Sign", "Square", "Sqrt", "Rsqrt", "Log", "Log1p", "Log2", "Log10", "Expm1"),
     *("Negative", "Reciprocal", "Clip", "Cast", "Floor", "Ceil", "Round", "Erf", "Sin", "Cos", "LogicalNot"),
-    *("ZerosLike", "OnesLike"),
+    *("ZerosLike", "OnesLike", "Normalization"),
 } | ((ACTIVATIONS | BEFORE_ACTIVATION) - _POINTWISE_OVER_CHANNELS)
 _ENDS = {
     *("LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "Dot"),
@@ -89,24 +92,30 @@ _MOVES = {
         ("Moveaxis", "Pad", "Split", "Stack", "Slice", "Take", "TakeAlongAxis", "Unstack"), MOVED
     ),
     **dict.fromkeys(("TopK", "Sort", "Argsort", "ArraySplit", "Rot90", "Diff", "Cumsum"), MOVED),
+    **dict.fromkeys(
+        ("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
+        "it convolves with weights that no layer holds; a layer such as Conv1D, given these, can be read",
+    ),
     **dict.fromkeys(_ADAPTIVE, "its windows differ in size from position to position"),
     **dict.fromkeys(
         ("LocallyConnected1D", "LocallyConnected2D"), "its filters differ from position to position"
     ),
 }
 """Layers that move positions, which nobody may declare harmless."""
+_CODES = {"Embedding": "output_dim", "OneHot": "num_classes"}
+"""What gives every position a vector, by the argument that tells its size."""
 _REFUSED = {"GroupNormalization": MIXED, "EinsumDense": "its equation may combine positions"}
-_NOT_PASSED = {*_MOVES, *_CONVOLUTIONS, *POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
+_NOT_PASSED = {"MaxPool", "AveragePool", *_MOVES, *_CONVOLUTIONS, *POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
 
 
-def unwrapped(layer: Entry) -> Entry:
+def unwrap(layer: Entry) -> Entry:
     """Return the layer whose weights a SpectralNormalization scales; any other layer as it is."""
     return layer["config"]["layer"] if layer["class_name"] == "SpectralNormalization" else layer
 
 
 def activation_of(layer: Entry) -> str:
     """Return the activation that a layer applies; a leaky or thresholded ReLU is no relu."""
-    layer = unwrapped(layer)
+    layer = unwrap(layer)
     kind, config = layer["class_name"], layer["config"]
     if kind == "ReLU" and (config.get("negative_slope") or config.get("threshold")):
         return "leaky_relu"
@@ -140,7 +149,7 @@ def follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail
                 waiting.append((layer, i))
                 continue
             given = [_output(made, tensor) for tensor in reads]
-            name = prefix + called(layer["name"], i)
+            name = prefix + name_call(layer["name"], i)
             made[layer["name"], i] = _follow(layer, name, given, call, trail)
         if len(waiting) == len(calls):
             raise ReceptiveError(f"layer {prefix}{calls[0][0]['name']}: its inputs are nowhere in the model")
@@ -148,7 +157,7 @@ def follow_model(config: Entry, sources: list[Tensor], prefix: str, trail: Trail
     return [_output(made, tensor) for tensor in references(config["output_layers"])]
 
 
-def called(name: str, call: int) -> str:
+def name_call(name: str, call: int) -> str:
     """Name a call of a layer, counted from 0: the first as the layer, others by their number."""
     return f"{name}:{call + 1}" if call else name
 
@@ -177,7 +186,7 @@ def references(value: Any) -> Iterator[tuple[str, int, int]]:
 
 def _follow(entry: Entry, name: str, sources: list[Tensor], call: Any, trail: Trail) -> list[Tensor]:
     """Append the nodes that one call of a layer makes; return where its outputs come from."""
-    names, entry = {name, entry["class_name"], entry["config"].get("name")}, unwrapped(entry)
+    names, entry = {name, entry["class_name"], entry["config"].get("name")}, unwrap(entry)
     kind, config = entry["class_name"], entry["config"]
     if {*names, kind, kind.split(">")[-1]} & {*trail.passthrough}:
         if kind in _NOT_PASSED:
@@ -243,6 +252,10 @@ def _step(
         Stop: it cannot be followed.
     """
     source = sources[0]
+    if kind in ("MaxPool", "AveragePool"):  # operations on tensors, of as many axes as these have
+        kind = f"{kind}ing{len(source.axes) - 1}D"
+    if kind == "Activation" and activation_of({"class_name": kind, "config": config}) in OVER_FILTERS:
+        kind = "Softmax"
     if any(tensor.place is None for tensor in sources) or kind in _ENDS:
         if kind in _CONVOLUTIONS:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
@@ -265,8 +278,8 @@ def _step(
         return pad_axes(f"layer {name} (Pad)", name, pairs, config.get("mode", "constant"), source, trail)
     if kind in _ADAPTIVE:
         return _adapt(kind, name, config, source, trail)
-    if kind == "Embedding":
-        return replace(source, axes=(*source.axes, (index(config["output_dim"]),)))
+    if kind in _CODES:
+        return replace(source, axes=(*source.axes, (index(config[_CODES[kind]]),)))
     if kind == "Dense":
         if source.along == len(source.axes) - 1:
             return LOST
@@ -279,7 +292,7 @@ def _step(
             without_batch(number, source) == source.along
             for number in (axis if isinstance(axis, list) else [axis])
         ):
-            if source.flat:
+            if source.flat or kind in _SOFTMAXES:  # attention over positions
                 return LOST
             raise _unknown(name, kind, MIXED)
         return source

@@ -353,11 +353,11 @@ class Onnx:
             known = {
                 "Sigmoid": "silu",
                 "Erf": "gelu",
-                "Softplus": "mish",
-                "Tanh": "gelu",
+                "Tanh": "mish" if "Softplus" in kinds else "gelu",
+                "Softplus": "softplus",
                 "LessOrEqual": "threshold",
             }
-            return next((known[kind] for kind in kinds if kind in known), "+".join(kinds).lower())
+            return next((known[kind] for kind in known if kind in kinds), "+".join(kinds).lower())
         (node,) = nodes
         if node.op_type == "Clip":
             given, bounds = attributes(node), list[float | None]()
@@ -443,13 +443,13 @@ class Onnx:
         outputs = [tensor.name for tensor in self.flat.graph.output]
 
         def hold(batch: Batch, held: Mapping[int, float]) -> Iterator[Arrays]:
-            given, made = self._feed(first, [z, y], self._fed(batch), self._hold_values(layer, {}, axis))
+            given, made = self._feed(first, [z, y], self._inputs(batch), self._hold_values(layer, {}, axis))
             every = self._hold_values(layer, held, axis)
-            (still,) = self._feed(first, [z], self._fed([array[:1] for array in batch]), every)
+            (still,) = self._feed(first, [z], self._inputs([array[:1] for array in batch]), every)
             changes = (still - given).astype(_dtype(kind))
             for filter_index in held:
                 changed = {_HEARD: made.astype(_dtype(kind)), _VALUES: changes[:, [filter_index]]}
-                rows = self._fed(batch) | changed
+                rows = self._inputs(batch) | changed
                 yield self._feed(second, outputs, rows, {_WHICH: kernel[:, [filter_index]]})
 
         return hold
@@ -513,12 +513,12 @@ class Onnx:
         """Run the model on sequences; ``given`` is what the first layer returns, if that is known."""
         wanted = [_HEARD] if heard else [output.name for output in self.flat.graph.output]
         more = self._hold_values(layers[0], held, axis) if layers else {}
-        rows = self._fed(batch)
+        rows = self._inputs(batch)
         if given is not None:
             rows[_HEARD] = given.astype(_dtype(self._kind(layers[0])))
         return self._feed(self._sessions(tuple(layers), given is not None), wanted, rows, more)
 
-    def _fed(self, batch: Batch) -> dict[str, NDArray[Any]]:
+    def _inputs(self, batch: Batch) -> dict[str, NDArray[Any]]:
         """Return a batch by the names of the inputs, in the types that they are of."""
         pairs = zip(self.feeds, batch, strict=True)
         return {fed.name: array.astype(_dtype(fed.type.tensor_type.elem_type)) for fed, array in pairs}
