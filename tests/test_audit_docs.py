@@ -24,7 +24,7 @@ def audited(name):
 @pytest.mark.parametrize("name", audits.SEQUENCES)
 def test_a_page_is_what_is_drawn_of_its_numbers_today(name):
     """Another look of the pages of audits takes ``python tools/audits.py --redraw``."""
-    assert (AUDITS / f"{name}.html").read_text(encoding="utf-8") == audits.redrawn(name)
+    assert (AUDITS / f"{name}.html").read_text(encoding="utf-8") == audits.redraw(name)
 
 
 def by_importance(name):

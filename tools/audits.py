@@ -55,7 +55,7 @@ LOGO = re.compile(r'<svg [^>]*aria-label="Sequence logo of (\w+), .*?</svg>')
 VERSION = re.compile(r"version \S+, from")
 
 
-def redrawn(name: str) -> str:
+def redraw(name: str) -> str:
     """Return the page of an audit by its numbers, and by the logos and the version of the page as it is."""
     numbers = json.loads((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
     page = (AUDITS / f"{name}.html").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if chosen.redraw:
         for name in chosen.names or SEQUENCES:
-            write_text(AUDITS / f"{name}.html", redrawn(name))
+            write_text(AUDITS / f"{name}.html", redraw(name))
         return
     chosen.models.mkdir(parents=True, exist_ok=True)
     for name in chosen.names or SEQUENCES:
