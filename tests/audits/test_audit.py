@@ -1210,6 +1210,19 @@ def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     assert len(inputs.sample(named, 10**6).X) == len(named.X)
 
 
+def test_hdf5_without_labels_gives_sequences_alone(tmp_path, small):
+    dataset.write(small, tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file["Y_test"][0, 0] = 3
+    with pytest.raises(ReceptiveError, match=r"besides 0, 1 and -1 .*; a file without Y_test is read as one"):
+        inputs.sequences(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        del file["Y_test"]
+    given = inputs.sequences(tmp_path / "x.h5")
+    assert (given.Y, given.classes) == (None, ())
+    np.testing.assert_array_equal(given.X, small.test.X)
+
+
 def test_hdf5_cut_short_is_refused(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
     (tmp_path / "x.h5").write_bytes((tmp_path / "x.h5").read_bytes()[:3000])

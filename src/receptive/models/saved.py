@@ -131,8 +131,8 @@ class Saved:
 
     @property
     def old(self) -> bool:
-        """Whether Keras 1 or 2 wrote the file."""
-        return self.version.split(".")[0] in ("0", "1", "2")
+        """Whether Keras 1 or 2 wrote the file; Keras 3 always names itself in HDF5."""
+        return self.version.split(".")[0] in ("0", "1", "2") or (self.form == "hdf5" and not self.version)
 
 
 def read(path: Path | str) -> Saved:
