@@ -19,6 +19,8 @@ STORE = Path(__file__).parent.parent / "results"
 DOI = "10.1371/journal.pcbi.1007560"
 ARTICLE = f"https://journals.plos.org/ploscompbiol/article?id={DOI}"
 CODE = "https://github.com/p-koo/learning_sequence_motifs/blob/122f5f2/"
+THEIRS = "their"
+"""Word before the name of a network of the authors' own, of which there is no run."""
 MANY = 9
 """Networks that a list names; of more it leads to the list of all."""
 SIDE = ("conditions", "epochs", "importance")
@@ -67,7 +69,7 @@ def layers(task: str) -> dict[str, str]:
 def runs(text: str, network: str, task: str = "synthetic", protocol: str = "released") -> str:
     """A number, or a name, with a link to the trials of a network; as it is if there are none."""
     address = groups().get((task, network, protocol))
-    return link(text, address, "runs") if address and text else text
+    return link(text, address, "runs" if " " in text else "runs one-word") if address and text else text
 
 
 @cache
@@ -90,7 +92,9 @@ def names(task: str) -> re.Pattern[str]:
     networks = {network for _, network, _ in groups()} & {name.split(" ")[0] for name in labels(task)}
     ranked, tasks = (sorted(them, key=len, reverse=True) for them in (networks, filter(None, TASKS.values())))
     name, switch, on = ("|".join(map(re.escape, words)) for words in (ranked, SWITCHES.values(), tasks))
-    return re.compile(rf"(?<![\w-])(?:{name})(?: \((?:{switch})\))?(?: (?:{on})\b)?(?![\w-])", re.IGNORECASE)
+    return re.compile(
+        rf"(?<![\w-])(?<!{THEIRS} )(?:{name})(?: \((?:{switch})\))?(?: (?:{on})\b)?(?![\w-])", re.IGNORECASE
+    )
 
 
 def named(text: str, task: str = "synthetic") -> str:

@@ -27,7 +27,7 @@ def contents(store: Path) -> str:
             *failed_claims(report_),
             by_trial(report_),
             *not_reproduced(report_),
-            *(framed(label_networks(stacked(part))) for part in tables.switch_sections(report_.switches)),
+            *(framed(label_networks(part)) for part in tables.switch_sections(report_.switches, "<br>")),
             "## What it took",
             *times(store),
         ]
@@ -54,17 +54,6 @@ def table(header: list[str], rows: list[list[str]]) -> str:
 def framed(part: str) -> str:
     """Put a table, and nothing else, into a container."""
     return f":::{{container}} numbers\n{part}\n:::" if part.startswith("|") else part
-
-
-def stacked(part: str) -> str:
-    """Put every difference below the number that it is a difference of, so that a table fits a window."""
-    if "− released" not in part:
-        return part
-    header, _, *rows = [
-        [*cells[:4], *map("<br>".join, zip(cells[4::2], cells[5::2], strict=True))]
-        for cells in (line[2:-2].split(" | ") for line in part.splitlines())
-    ]
-    return tables.grid(header, rows)
 
 
 def failed_claims(report: Report) -> Iterator[str]:

@@ -165,10 +165,12 @@ def _line(place: Path, finished: Sequence[Run]) -> list[object]:
     ]
 
 
-def _in_order(group: Group) -> list[tuple[bool, int, str]]:
-    """Order runs by task, network and protocol, numbers in them as numbers: CNN-4 before CNN-10."""
-    words = re.findall(r"\d+|\D+", group[0].as_posix())
-    return [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words]
+def _in_order(group: Group) -> tuple[bool, bool, str, list[tuple[bool, int, str]]]:
+    """Order runs by task, the paper's first, network and protocol, numbers as such: CNN-4 before CNN-10."""
+    task, *below = group[0].parts
+    words = re.findall(r"\d+|\D+", "/".join(below))
+    numbered = [(word.isdigit(), int(word) if word.isdigit() else 0, word) for word in words]
+    return task != "synthetic", not task.startswith("synthetic"), task, numbered
 
 
 def address(place: Path) -> str:

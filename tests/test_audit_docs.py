@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import audits
 from receptive.audits.audit import FEW_SITES
 from receptive.tasks.dataset import read_split
 
@@ -18,6 +19,12 @@ WORDS = " ".join(LINES)
 
 def audited(name):
     return json.loads((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", audits.SEQUENCES)
+def test_a_page_is_what_is_drawn_of_its_numbers_today(name):
+    """Another look of the pages of audits takes ``python tools/audits.py --redraw``."""
+    assert (AUDITS / f"{name}.html").read_text(encoding="utf-8") == audits.redraw(name)
 
 
 def by_importance(name):

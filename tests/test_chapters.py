@@ -92,6 +92,25 @@ def test_a_list_of_what_was_shown_names_every_claim_of_its_chapter(chapter):
         assert re.findall(r"[A-Z]+-\d+", listed) == [name for name in judged if not name.startswith("T1-")]
 
 
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_a_chapter_leads_to_the_next_and_back_to_the_last(chapter):
+    order = re.findall(r"^[\w-]+$", (SPEC / "index.md").read_text("utf-8").partition("maxdepth")[2], re.M)
+    text, place = chapter.read_text("utf-8"), order.index(chapter.stem)
+    led = re.findall(r"\[(?:The |the )?(next|last) (?:chapter|one)\]\(([\w-]+)\.md\)", text, re.I)
+    final = order[order.index("matrix") - 1]  # before the lists at the end; "the last chapter", too
+    ways = {"next": {order[place + 1]}, "last": {order[place - 1], final}}
+    assert [(way, to) for way, to in led if to not in ways[way.lower()]] == []
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
+def test_every_question_has_an_answer_and_every_answer_its_question(chapter):
+    """A list of a single question has lost the others, whose answers still stand below it."""
+    asked, _, answered = chapter.read_text("utf-8").partition("## Try it")[2].partition("<details>")
+    numbers = re.findall(r"^(\d+)\. ", asked, re.M)
+    assert numbers != ["1"]
+    assert ("For the second" in answered) <= (len(numbers) > 1)
+
+
 @pytest.mark.parametrize(
     "page",
     [*SPEC.glob("*.md"), *(SPEC.parent / "docs").glob("*.md"), *SPEC.parent.glob("*.md")],

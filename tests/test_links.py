@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from receptive.report import tables
-
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -34,7 +32,7 @@ def links():
                 "synthetic/cnn-4/released%2Bactivation=exponential",
             ],
         ),
-        ("synthetic", "CNN-25 (cubed ReLU) on pairs, CNN-100 on pairs, my-cnn-2", []),
+        ("synthetic", "CNN-25 (cubed ReLU) on pairs, CNN-100 on pairs, my-cnn-2, their CNN-2", []),
     ],
 )
 def test_a_label_leads_to_its_runs_or_nowhere(links, task, text, places):
@@ -47,14 +45,3 @@ def test_runs_under_a_figure_have_their_labels_in_the_order_of_their_numbers(lin
     figure = '<img alt="cnn-1; cnn-100; CNN9-4; cnn-2" ><figcaption>Shares.</figcaption>'
     shown = re.sub(r"<[^>]+>", "", links.in_computed(figure, "synthetic"))
     assert shown == "Shares. Runs: CNN-1, CNN-2, CNN9-4, CNN-100."
-
-
-def test_differences_stand_below_their_numbers(links):
-    stacked = import_module("results_page").stacked
-    rows = [["CNN-2", "paper", "", "3", "0.9", "+0.1 [0.0, 0.2]", "0.5", ""]]
-    part = tables.grid(["network", "protocol", "", "n", "AU-ROC", "− released", "JASPAR", "− released"], rows)
-    assert stacked(part) == tables.grid(
-        ["network", "protocol", "", "n", "AU-ROC<br>− released", "JASPAR<br>− released"],
-        [["CNN-2", "paper", "", "3", "0.9<br>+0.1 [0.0, 0.2]", "0.5<br>"]],
-    )
-    assert stacked("words") == "words"

@@ -2,14 +2,22 @@
 
 Each network is trained as that page says, unless FOLDER has it, and audited into docs/_static/audits: the
 page, and its numbers as JSON. Minutes a network; an audit of a network that is there takes less than one.
+``python tools/audits.py --redraw`` makes the pages anew of their numbers and logos, without any network,
+where such pages are to look otherwise.
 """
 
 import argparse
+import json
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from receptive.audits.page import Logos, draw
+from receptive.files import write_text
+from receptive.pages import Html
 
 ROOT = Path(__file__).parent.parent
 AUDITS = ROOT / "docs" / "_static" / "audits"
@@ -43,12 +51,32 @@ def audit(path: Path, data: Path) -> None:
             shutil.copyfile(out / made, AUDITS / f"{path.stem}.{ending}")
 
 
+LOGO = re.compile(r'<svg [^>]*aria-label="Sequence logo of (\w+), .*?</svg>')
+VERSION = re.compile(r"version \S+, from")
+
+
+def redraw(name: str) -> str:
+    """Return the page of an audit by its numbers, and by the logos and the version of the page as it is."""
+    numbers = json.loads((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
+    page = (AUDITS / f"{name}.html").read_text(encoding="utf-8")
+    cards = page[page.index('<div class="cards">') :]
+    logos = {found[1]: Html(found[0]) for found in LOGO.finditer(cards)}
+    drawn = draw(numbers, Logos(tuple(logos.get(entry["id"], Html("")) for entry in numbers["filters"])))
+    return VERSION.sub(VERSION.findall(page)[-1], drawn)
+
+
 def main() -> None:
     """Go through the networks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(SEQUENCES)}; all by default")
-    parser.add_argument("--models", type=Path, required=True, help="folder for the trained networks")
+    ways = parser.add_mutually_exclusive_group(required=True)
+    ways.add_argument("--models", type=Path, help="folder for the trained networks")
+    ways.add_argument("--redraw", action="store_true", help="make the pages anew, without the networks")
     chosen = parser.parse_args()
+    if chosen.redraw:
+        for name in chosen.names or SEQUENCES:
+            write_text(AUDITS / f"{name}.html", redraw(name))
+        return
     chosen.models.mkdir(parents=True, exist_ok=True)
     for name in chosen.names or SEQUENCES:
         path, task = chosen.models / f"{name}.keras", "synthetic" if name == "cnn-25" else "chipseq"

@@ -40,12 +40,12 @@ _AROUND = r"(Graph execution error|Detected at node|Exception encountered when c
 def reason(error: Exception) -> str:
     r"""Return the line of another library's error that says what is wrong.
 
-    TensorFlow and Keras begin with where it happened.
+    TensorFlow and Keras begin with where it happened, and Keras ends with what did.
 
     >>> reason(ValueError("Exception encountered when calling Dense.call().\n\nShapes differ.\n\nArguments"))
     'Shapes differ.'
     """
-    text = re.sub(r"\x1b\[\d+m", "", str(error))
+    text = re.sub(r"\x1b\[\d+m", "", str(error)).rpartition("Exception encountered: ")[2]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     said = (line for line in lines if not re.match(_AROUND, line))
     return next(said, next(iter(lines), type(error).__name__))

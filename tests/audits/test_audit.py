@@ -1210,6 +1210,19 @@ def test_hdf5_gives_one_split_and_needs_no_other_nor_its_task(tmp_path, small):
     assert len(inputs.sample(named, 10**6).X) == len(named.X)
 
 
+def test_hdf5_without_labels_gives_sequences_alone(tmp_path, small):
+    dataset.write(small, tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        file["Y_test"][0, 0] = 3
+    with pytest.raises(ReceptiveError, match=r"besides 0, 1 and -1 .*; a file without Y_test is read as one"):
+        inputs.sequences(tmp_path / "x.h5")
+    with h5py.File(tmp_path / "x.h5", "a") as file:
+        del file["Y_test"]
+    given = inputs.sequences(tmp_path / "x.h5")
+    assert (given.Y, given.classes) == (None, ())
+    np.testing.assert_array_equal(given.X, small.test.X)
+
+
 def test_hdf5_cut_short_is_refused(tmp_path, small):
     dataset.write(small, tmp_path / "x.h5")
     (tmp_path / "x.h5").write_bytes((tmp_path / "x.h5").read_bytes()[:3000])
@@ -1349,7 +1362,6 @@ def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
     motifs = read_meme(tmp_path / "model.keras" / "filters.meme")
     assert [motif.id for motif in motifs] == [entry["id"] for entry in first]
     page = (tmp_path / "model.keras" / "index.html").read_text()
-    assert page.count("Sequence logo of filter") == 3
     assert not re.search(r"https?:|src=|\$", page)
     assert page.count("<svg ") == page.count('role="img"') + 1  # the outlines of the letters are hidden
     dead = sum(entry["dead"] for entry in first)
@@ -1359,7 +1371,10 @@ def test_the_command_writes_page_json_and_motifs(saved, tmp_path, command):
     lost = [100 * (row["uncertainty"] - 1) / documents[0]["input_length"] for row in rows]
     assert list(map(float, widths)) == pytest.approx(lost, rel=1e-3)
     ranked = [entry["id"] for entry in sorted(first, key=lambda entry: -entry["importance"])]
-    assert re.findall(r"Sequence logo of (filter\d+)", page) == ranked
+    table, _, cards = page.partition('<div class="cards">')
+    assert re.findall(r"Sequence logo of (filter\d+)", cards) == ranked
+    # The table of classes has them again, beside their names.
+    assert re.findall(r'<td aria-hidden="true"><svg [^>]*Sequence logo of (filter\d+)', table) == ranked
 
     matched = command("match", tmp_path / "model.keras" / "filters.meme", "--json")
     assert json.loads(matched[1])["fractions"] == documents[0]["fractions"]

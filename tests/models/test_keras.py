@@ -21,7 +21,7 @@ from tests import strategies
 from receptive.errors import ReceptiveError, UsageError
 from receptive.models.axes import POSITIONS, Tensor, Trail, reshape
 from receptive.models.keras import activation, read
-from receptive.models.model import read_model
+from receptive.models.model import live, read_model
 from receptive.models.saved import NO_MODEL
 from receptive.networks.variants import VARIANTS, build
 from receptive.protocols import PAPER
@@ -508,6 +508,50 @@ def test_a_turned_input_is_known_however_it_is_turned():
     assert not read(kept).turned
 
 
+@pytest.mark.parametrize("pool", [keras.ops.max_pool, keras.ops.average_pool])
+@pytest.mark.parametrize("options", [{}, {"strides": 2, "padding": "same"}])
+def test_pooling_by_an_operation_is_that_of_a_layer(pool, options):
+    kind = layers.MaxPooling1D if pool is keras.ops.max_pool else layers.AveragePooling1D
+    two = []
+    for step in (lambda x: pool(x, 3, **options), kind(3, **options)):
+        x = inputs = keras.Input((30, 4))
+        x = layers.Conv1D(2, 3, name="last")(step(layers.Conv1D(2, 5, name="conv")(x)))
+        graph = read(keras.Model(inputs, x))
+        two.append([(row.size, row.jump, row.start) for row in receptive_fields(graph, 30).rows])
+        assert not graph.notes
+    assert two[0] == two[1]
+    x = inputs = keras.Input((30, 4, 1))  # and over two axes
+    graph = read(keras.Model(inputs, pool(layers.Conv2D(2, (5, 4))(x), (3, 1))))
+    assert [(node.layer.size, node.layer.stride) for node in graph.nodes] == [(5, 1), (3, 3)]
+
+
+def test_codes_are_looked_up_or_spread_over_letters():
+    for spread in (layers.Embedding(5, 4), lambda x: keras.ops.one_hot(x, 4)):
+        inputs = keras.Input((30,), dtype="int32")
+        graph = read(keras.Model(inputs, layers.Conv1D(2, 5, name="conv")(spread(inputs))))
+        assert [node.layer.name for node in graph.nodes] == ["conv"]
+
+
+@pytest.mark.parametrize(
+    "weigh",
+    [
+        lambda x: layers.Softmax(axis=1)(layers.Dense(1)(x)),
+        lambda x: keras.ops.softmax(layers.Dense(1)(x), axis=1),
+        lambda x: layers.Permute((2, 1))(
+            layers.RepeatVector(6)(layers.Activation("softmax")(layers.Flatten()(layers.Dense(1)(x))))
+        ),
+    ],
+)
+def test_pooling_by_attention_ends_the_spatial_part(weigh):
+    """A softmax over positions sees them all, however it is written; the same over channels moves none."""
+    x = inputs = keras.Input((30, 4))
+    x = layers.Conv1D(6, 5, name="conv")(layers.Normalization(mean=0.2, variance=0.1)(x))
+    x = layers.Activation("softmax")(x)
+    x = layers.Multiply()([x, weigh(x)])
+    graph = read(keras.Model(inputs, layers.Dense(1)(keras.ops.sum(x, axis=1))))
+    assert ([node.layer.name for node in graph.nodes], graph.ends, graph.notes) == (["conv"], ("conv",), ())
+
+
 def test_what_leaves_the_sequence_is_known_beside_what_goes_on():
     """Dense layers that read a map directly, as well as through another convolution and global pooling."""
     inputs = keras.Input((30, 4))
@@ -612,6 +656,10 @@ REFUSED = [
     (layers.RepeatVector(3, name="other"), "stretches"),
     (lambda x: keras.ops.flip(x, 1), "moves values"),
     (lambda x: x[:, ::-1], "turns the sequence around"),
+    (
+        lambda x: keras.ops.depthwise_conv(x, np.ones((3, 4, 1)), padding="same"),
+        "with weights that no layer holds; a layer",
+    ),
     (layers.Concatenate(axis=1, name="long"), "joins along positions; only channels can be joined"),
 ]
 HARMLESS_PERHAPS = [
@@ -620,7 +668,6 @@ HARMLESS_PERHAPS = [
         layers.LayerNormalization(axis=1, name="norm"),
         r"norm \(LayerNormalization\): it combines all positions",
     ),
-    (layers.Softmax(axis=1, name="norm"), "combines all positions"),
     (layers.EinsumDense("abc,bd->adc", (32, 4), name="mix"), r"mix \(EinsumDense\): its equation may"),
     (
         layers.Lambda(lambda x: x, name="any"),
@@ -669,6 +716,7 @@ def test_layers_that_cannot_be_followed(layer, words):
         layers.Conv1D(4, 3),
         lambda x: x[:, 2:],
         lambda x: keras.ops.flip(x, 1),
+        lambda x: keras.ops.average_pool(x, 2),
         lambda x: keras.ops.transpose(x, (0, 1, 2)),
     ],
 )
@@ -851,6 +899,37 @@ def test_a_convolution_without_a_size_is_named_as_missing(description, tmp_path)
     text = description.replace('"kernel_size"', '"other"')
     with pytest.raises(ReceptiveError, match=r"model\.keras: not a model .* lacks 'kernel_size'"):
         read(described(tmp_path / "model.keras", text))
+
+
+def bordered(form):
+    """A convolution and its activation, with the border of a nested model between them."""
+    x = inputs = keras.Input((30, 4))
+    conv = layers.Conv1D(5, 7, name="conv", bias_initializer="random_normal")
+    norm = layers.BatchNormalization(beta_initializer="random_normal", name="norm")
+    if form == "before":
+        x = keras.Sequential([norm, layers.ReLU(name="act"), layers.MaxPooling1D(2)], name="body")(conv(x))
+        return keras.Model(inputs, x), "conv", "body/act"
+    if form == "deep":
+        inside = keras.Sequential([keras.Input((30, 4)), conv, norm], name="inside")
+        stem = keras.Sequential([keras.Input((30, 4)), inside], name="stem")
+        x = keras.Sequential([keras.Input((24, 5)), layers.ReLU(name="act")], name="body")(stem(x))
+        return keras.Model(inputs, x), "stem/inside/conv", "body/act"
+    tower = keras.Model(inputs, norm(conv(x)), name="tower")
+    both = [layers.ReLU(name=name)(tower(x)) for name, x in (("act", inputs), ("other", inputs))]
+    return keras.Model(inputs, layers.Add()(both)), "tower/conv", "act"
+
+
+@pytest.mark.parametrize("form", ["before", "deep", "shared"])
+def test_an_activation_is_found_beyond_the_border_of_a_nested_model(form):
+    model, conv, act = bordered(form)
+    assert activation(model, conv) == (act, "relu")
+    assert {*read(model).activations.values()} == {"relu"}
+    X = np.eye(4, dtype=np.float32)[np.random.default_rng(0).integers(4, size=(3, 30))]
+    kernel, bias, *rest = model.get_weights()
+    windows = np.lib.stride_tricks.sliding_window_view(X, 7, axis=1)
+    map_ = np.einsum("nlcw,wcf->nlf", windows, kernel) + bias
+    expected = np.maximum(map_ / np.sqrt(1 + 1e-3) + rest[1], 0)  # of scale, shift, mean and variance
+    assert np.allclose(live(model, 30).maps(act, [X]), expected, atol=1e-5)
 
 
 def test_the_activation_of_a_layer_that_is_not_there():

@@ -594,7 +594,7 @@ MOVED = (
     (op("Split", [1] * 32, axis=2, count=32, name="node"), "moves values"),
     (op("TopK", [5], axis=2, name="node", count=2), "moves values"),
     (op("Squeeze", [2], name="node"), "takes the axis of positions away"),
-    (op("Softmax", axis=2, name="node"), "combines all positions"),
+    (op("LpNormalization", axis=2, name="node"), "combines all positions"),
     (op("CumSum", 2, name="node"), "combines all positions"),
     (
         lambda net: net.add("Conv", reads=[net.constant(np.ones((2, 4, 36))), net.last], name="node"),
@@ -605,7 +605,7 @@ MOVED = (
     (op("QLinearConv", name="node"), "computes in whole numbers; take the model as it was before"),
     (op("DynamicQuantizeLinear", name="node", count=3), "computes in whole numbers"),
 )
-PASSED = {"Fancy", "If", "Softmax"}
+PASSED = {"Fancy", "If", "LpNormalization"}
 
 
 @pytest.mark.parametrize(("step", "why"), MOVED)
@@ -711,6 +711,36 @@ def test_recurrent_layers_end_the_spatial_part_without_a_note():
     graph = read(net.model([net.last]))
     assert [node.layer.name for node in graph.nodes] == ["first"]
     assert (graph.ends, graph.notes) == (("first",), ())
+
+
+@pytest.mark.parametrize(
+    "step", [op("Softmax", axis=2), op("LogSoftmax", axis=-1), op("Transpose", perm=[2, 0, 1])]
+)
+def test_attention_over_positions_ends_the_spatial_part_without_a_note(step):
+    """A softmax over them weighs all; PyTorch's attention wants them before sequences."""
+    net = Network(shape=("N", 4, LENGTH))
+    net.add("Conv", net.weights(CHANNELS, 4, 5), name="first")
+    step(net)
+    net.add("Relu")
+    graph = read(net.model([net.last]))
+    assert ([node.layer.name for node in graph.nodes], graph.ends, graph.notes) == (["first"], ("first",), ())
+
+
+def test_what_several_nodes_make_of_a_map_has_one_name():
+    """PyTorch's softplus is a straight line beyond 20; mish holds a softplus."""
+
+    def softplus(net):
+        before = net.last
+        soft = net.add("Softplus")
+        net.add("Where", reads=[net.add("Greater", net.constant(20), reads=[before]), before, soft])
+
+    def mish(net):
+        before = net.last
+        net.add("Softplus")
+        net.add("Mul", reads=[before, net.add("Tanh")])
+
+    for step in (softplus, mish):
+        assert read(convolved(step)).activations["first"] == step.__name__
 
 
 def test_the_length_may_be_open():

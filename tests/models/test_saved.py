@@ -20,7 +20,7 @@ from receptive.errors import ReceptiveError, UsageError
 from receptive.models import keras as keras_graph
 from receptive.models import saved
 from receptive.models.keras_layers import references
-from receptive.models.model import load
+from receptive.models.model import live, load
 from receptive.motifs.jaspar import embedded_motifs
 from receptive.theory.fields import receptive_fields
 from receptive.theory.layers import Layer, chain
@@ -103,13 +103,13 @@ def rewritten(path, description, version, backend="tensorflow"):
     return path
 
 
-@pytest.mark.parametrize("listed", [False, True])
-def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed):
+@pytest.mark.parametrize(("listed", "version"), [(False, "2.4.0"), (True, "2.2.4"), (True, "")])
+def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed, version):
     model = stack()
     model.compile(loss="mse")
     path = tmp_path / "old.h5"
     model.save(path)
-    rewritten(path, as_keras_2(model, listed), "2.2.4" if listed else "2.4.0")
+    rewritten(path, as_keras_2(model, listed), version)
     before = path.read_bytes()
     assert keras_graph.read(path) == keras_graph.read(model)
     loaded = load(path)
@@ -119,6 +119,38 @@ def test_hdf5_of_keras_2_is_read_and_loaded(tmp_path, listed):
     assert path.read_bytes() == before
     audited = audit(loaded, Sequences(X), targets=embedded_motifs())
     assert (audited.layer, audited.read_from, audited.activation) == ("conv", "conv", "relu")
+
+
+LOGITS = {"reduction": "auto", "name": "bce", "from_logits": True, "label_smoothing": 0}
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["mse", ["mse"], {"head": "mse"}, {"class_name": "BinaryCrossentropy", "config": LOGITS}, ["mse", "mae"]],
+)
+def test_a_loss_of_keras_2_is_the_models_own_however_it_is_written(tmp_path, loss):
+    model, path = stack(), tmp_path / "old.h5"
+    model.save(path)
+    rewritten(path, as_keras_2(model, False), "2.4.0")
+    with h5py.File(path, "a") as file:
+        file.attrs["training_config"] = json.dumps({"loss": loss})
+    own = live(load(path), LENGTH).loss(False)
+    if loss == ["mse", "mae"]:
+        assert own is None
+        return
+    rng = np.random.default_rng(0)
+    Y, scores = rng.integers(2, size=(5, 2)).astype(np.int8), rng.normal(size=(5, 2)).astype(np.float32)
+    expected = np.log1p(np.exp(scores)) - Y * scores if "class_name" in loss else (Y - scores) ** 2
+    np.testing.assert_allclose(own[1](Y, scores), expected.mean(1), rtol=1e-5)
+
+
+def test_an_activation_of_ones_own_is_named_in_files_of_keras_2_too(tmp_path):
+    model, path = stack(), tmp_path / "old.h5"
+    model.save(path)
+    description = as_keras_2(model, False)
+    description["config"]["layers"][-1]["config"]["activation"] = "my_own"
+    rewritten(path, description, "2.4.0")
+    assert "needs my_own, which Keras cannot load without your code" in load(path).left_out
 
 
 def functional():

@@ -268,6 +268,41 @@ def test_an_exported_program_is_a_model_as_well():
         assert receptive_fields(read_model(each, LENGTH), LENGTH) == expected
 
 
+def test_a_module_may_take_its_argument_by_any_name_and_attend():
+    import torch
+
+    class Attending(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv1d(4, 8, 9)
+            self.attend = torch.nn.MultiheadAttention(8, 2, batch_first=True)
+            self.dense = torch.nn.Linear(8, 2)
+
+        def forward(self, *given):
+            x = torch.relu(self.conv(given[0])).transpose(1, 2)
+            return self.dense(self.attend(x, x, x)[0].mean(1))
+
+    graph = read_model(Attending(), 60)
+    assert ([node.layer.name for node in graph.nodes], graph.ends, graph.notes) == (["conv"], ("conv",), ())
+
+
+def test_what_pytorch_cannot_write_is_named_with_a_way_out():
+    import torch
+
+    class Attending(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv1d(4, 8, 9)
+
+        def forward(self, x):
+            x = torch.relu(self.conv(x)).transpose(1, 2)
+            return torch.nn.functional.scaled_dot_product_attention(x, x, x)
+
+    why = "cannot write aten.scaled_dot_product_attention.default as ONNX: only 4D .* supported; a module"
+    with pytest.raises(ReceptiveError, match=why):
+        read_model(Attending(), 60)
+
+
 def test_what_is_no_module_of_one_hot_dna_alone_is_refused():
     from torch import nn
 

@@ -409,7 +409,7 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
     header, lines = tables.switch_table(report_.switches.ablations)
     assert len({(line[0], line[1]) for line in lines}) == len(lines) == 2 * (len(ABLATED) + 5) + 8
     line = next(line for line in lines if line[:2] == ["cnn-2", "threshold=0.7"])
-    assert dict(zip(header[2:4], line[2:4], strict=True)) == {"": "D-7", "n": "3"}
+    assert dict(zip(header[2:4], line[2:4], strict=True)) == {"discrepancy": "D-7", "n": "3"}
     assert line[4:] == [
         "0.966±0.000 ✓",
         "0",
@@ -418,6 +418,16 @@ def test_what_switches_change_is_shown_with_its_interval(tmp_path):
         "0.200±0.100 (✓)",
         "+0.100 [+0.100, +0.100]",
     ]
+    joint, below = tables.switch_table(report_.switches.ablations, "<br>")
+    assert joint == [*header[:4], *(f"{name}<br>− released" for name in ("AU-ROC", "JASPAR", "relevant"))]
+    assert below[lines.index(line)] == [
+        *line[:4],
+        *map("<br>".join, zip(line[4::2], line[5::2], strict=True)),
+    ]
+    assert below[0] == [*lines[0][:4], *lines[0][4::2]]  # published numbers differ from nothing
+    assert all(
+        f"| {' | '.join(cells)} |" in tables.switch_sections(report_.switches, "<br>")[2] for cells in below
+    )
     whole = [line[1] for line in tables.switch_table(report_.switches.protocols)[1]]
     assert whole[:4] == ["published", "released", "paper", "paper, read as released"]
     for text_line in (line, header):

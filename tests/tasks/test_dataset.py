@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from receptive.errors import ReceptiveError, UsageError
+from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.protocols import RELEASED
 from receptive.tasks import synthetic
 from receptive.tasks.dataset import Dataset, Split, read, read_split, write
@@ -89,6 +89,26 @@ def test_the_labels_of_one_class_need_no_axis_of_their_own(tmp_path):
         file["X_test"], file["Y_test"] = data.test.X, data.test.Y[:, 0]
     split, classes = read_split(tmp_path / "x.h5")
     assert (split.Y.tolist(), classes) == (data.test.Y[:, :1].tolist(), ("class 0",))
+
+
+@pytest.mark.parametrize("form", ["n l 4", "n 4 l"])
+def test_quarters_for_all_letters_are_unknown(tmp_path, form):
+    """Many write N so; letters that are not as likely as one another are no N."""
+    data = synthetic.generate(0, RELEASED, 30)
+    X = data.test.X.astype("f4")
+    X[1, 7] = X[2, 199] = 0.25
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["X_test"] = X if form == "n l 4" else X.transpose(0, 2, 1)
+    with pytest.warns(ReceptiveWarning, match=r"2 positions of X_test that are 0.25 .* read as unknown"):
+        split, classes = read_split(tmp_path / "x.h5")
+    assert (split.Y.shape, classes) == ((len(X), 0), ())
+    X[1, 7] = X[2, 199] = 0
+    np.testing.assert_array_equal(split.X, X)
+    X[3, 3] = (0.25, 0.25, 0.5, 0)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["X_test"] = X
+    with pytest.raises(ReceptiveError, match=r"not one-hot: sequence 3, position 3 is \[0.25, 0.25, 0.5, 0"):
+        read_split(tmp_path / "x.h5")
 
 
 def _spoil(path: Path, how: str) -> None:

@@ -55,7 +55,8 @@ def sequences(path: Path | str, table: Path | str | None = None, split: str | No
         if split not in (None, *dataset.SPLITS):
             raise UsageError(f"--split {split}: expected one of {', '.join(dataset.SPLITS)}")
         part, classes = dataset.read_split(path, split or "test")
-        return Sequences(part.X, part.Y, classes, dataset.read_others(path, split or "test"))
+        labelled = part.Y if classes else None
+        return Sequences(part.X, labelled, classes, dataset.read_others(path, split or "test"))
     names, X = fasta.read(path)
     if split is not None:
         raise UsageError(f"--split {split}: {path} is no HDF5 file, and has no splits")

@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from receptive import __version__, pages
-from receptive.audits.attribution import Attributions
-from receptive.audits.audit import Audit, LayerAudit
-from receptive.audits.importance import Importance
+from receptive.audits.audit import Audit
 from receptive.audits.record import document
 from receptive.files import to_json, write_text
 from receptive.motifs.jaspar import FACTORS
@@ -42,44 +40,65 @@ def write(audit: Audit, out: Path | str) -> dict[str, Any]:
 def render(audit: Audit, numbers: dict[str, Any] | None = None) -> str:
     """Return the page, with everything inside it; ``numbers`` are those of the audit, if at hand."""
     numbers = numbers or document(audit)
-    mutated = audit.attributions
+    below, found = audit.deeper, audit.attributions
+    return draw(
+        numbers,
+        Logos(
+            _logos(audit.reading.motifs, numbers["filters"]),
+            _logos(below.reading.motifs, numbers["deeper"]["filters"]) if below else (),
+            _logos(found.motifs, numbers["attributions"]["motifs"]) if found else (),
+        ),
+    )
+
+
+class Logos(NamedTuple):
+    """The logos of a page: of the filters, of those of a later layer, and of motifs found by mutation."""
+
+    filters: tuple[pages.Html, ...]
+    deeper: tuple[pages.Html, ...] = ()
+    motifs: tuple[pages.Html, ...] = ()
+
+
+def draw(numbers: dict[str, Any], logos: Logos) -> str:
+    """Return the page of an audit by its numbers, as audit.json has them, and its logos."""
+    mutated = numbers["attributions"]
     return pages.render(
         "audit.html",
-        **numbers | {"sequences": audit.sequences},
-        title=f"Audit of {audit.name}",
+        **numbers,
+        title=f"Audit of {numbers['model']}",
         read=next(row for row in numbers["layers"] if row["name"] == numbers["layer"]),
-        of_the_paper=audit.relevant == tuple(FACTORS),
-        heat=heat(audit, numbers["filters"]),
-        below=_cards(audit.deeper, numbers["deeper"]["filters"]) if audit.deeper else [],
-        motifs=_motifs(mutated, numbers["attributions"]["motifs"]) if mutated else [],
+        of_the_paper=numbers["relevant_factors"] == list(FACTORS),
+        heat=heat(numbers, logos.filters),
+        below=_cards(logos.deeper, numbers["deeper"]["filters"]) if numbers["deeper"] else [],
+        motifs=_motifs(logos.motifs, mutated) if mutated else [],
         bars=None if numbers["importance_missing"] else bars(numbers["filters"]),
         letters=pages.letters(),
-        cards=_cards(audit, numbers["filters"]),
+        cards=_cards(logos.filters, numbers["filters"]),
         version=__version__,
     )
 
 
-def _motifs(
-    attributions: Attributions, entries: list[dict[str, Any]]
-) -> list[tuple[pages.Html, dict[str, Any]]]:
+def _logos(motifs: Sequence[Motif], entries: Sequence[dict[str, Any]]) -> tuple[pages.Html, ...]:
+    """Draw motifs, with their names, letters and matches in words."""
+    return tuple(
+        pages.logo(motif.pwm, _spelt(entry, motif)) for motif, entry in zip(motifs, entries, strict=True)
+    )
+
+
+def _motifs(logos: Sequence[pages.Html], mutated: dict[str, Any]) -> list[tuple[pages.Html, dict[str, Any]]]:
     """Return the logos of motifs found by mutation, with their entries and the classes of most sites."""
     cards = []
-    for motif, entry, counts in zip(
-        attributions.motifs, entries, attributions.by_class.tolist(), strict=True
-    ):
-        ranked = sorted(zip(counts, attributions.classes, strict=True), key=lambda pair: -pair[0])
-        classes = [pair for pair in ranked[:3] if pair[0]]
-        cards.append((pages.logo(motif.pwm, _spelt(entry, motif)), entry | {"classes": classes}))
+    for logo, entry in zip(logos, mutated["motifs"], strict=True):
+        ranked = sorted(zip(entry["by_class"], mutated["classes"], strict=True), key=lambda pair: -pair[0])
+        cards.append((logo, entry | {"classes": [pair for pair in ranked[:3] if pair[0]]}))
     return cards
 
 
-def _cards(read: LayerAudit, filters: list[dict[str, Any]]) -> list[tuple[pages.Html, dict[str, Any]]]:
+def _cards(
+    logos: Sequence[pages.Html], filters: list[dict[str, Any]]
+) -> list[tuple[pages.Html, dict[str, Any]]]:
     """Return the logos of filters, with their entries of the document."""
-    cards = (
-        (pages.logo(motif.pwm, _spelt(entry, motif)), entry)
-        for motif, entry in zip(read.reading.motifs, filters, strict=True)
-    )
-    return sorted(cards, key=lambda card: _rank(card[1]))
+    return sorted(zip(logos, filters, strict=True), key=lambda card: _rank(card[1]))
 
 
 class Bar(NamedTuple):
@@ -139,7 +158,7 @@ class Row(NamedTuple):
     """A filter, an entry of the document, with its logo, and what each class loses without it."""
 
     filter: dict[str, Any]
-    logo: pages.Html | str
+    logo: pages.Html
     cells: tuple[Cell, ...]
 
 
@@ -152,31 +171,31 @@ class Heat(NamedTuple):
     left_out: bool
 
 
-def heat(audit: Audit, filters: Sequence[dict[str, Any]]) -> Heat | None:
+def heat(numbers: dict[str, Any], logos: Sequence[pages.Html]) -> Heat | None:
     """Return the change of every class's AU-ROC with each filter held; None for a single class.
 
     A change is clear beyond two standard errors. Colours go by its root, so that small ones show.
     """
-    known = audit.importance
-    if not isinstance(known, Importance) or len(known.classes) < 2 or known.auroc is None:
+    known, filters = numbers["by_class"], numbers["filters"]
+    if known is None or len(known["classes"]) < 2 or numbers["auroc"] is None:
         return None
-    sizes = np.abs(np.nan_to_num(known.class_change))
+    classes = known["classes"]
+    auroc, change, error = (np.array(known[name], float) for name in ("auroc", "auroc_change", "error"))
+    sizes = np.abs(np.nan_to_num(change))
     greatest = sizes.max() or 1.0
-    shown = np.argsort(-known.loss_change, kind="stable")[:SHOWN_FILTERS]
+    shown = np.argsort([-entry["importance"] for entry in filters], kind="stable")[:SHOWN_FILTERS]
     ranked = np.argsort(-sizes.max(0), kind="stable")
-    columns = np.sort(ranked[~np.isnan(known.class_auroc[ranked])][:SHOWN_CLASSES])
-    clear = sizes > 2 * known.class_error
+    columns = np.sort(ranked[~np.isnan(auroc[ranked])][:SHOWN_CLASSES])
+    clear = sizes > 2 * error
     rows = tuple(
         Row(
             filters[f],
-            ""
-            if filters[f]["dead"]
-            else pages.logo(audit.reading.motifs[f].pwm, f"{filters[f]['id']} as a logo"),
+            logos[f],
             tuple(
                 Cell(
-                    known.classes[c],
-                    float(known.class_change[f, c]),
-                    float(known.class_error[f, c]),
+                    classes[c],
+                    float(change[f, c]),
+                    float(error[f, c]),
                     bool(clear[f, c]),
                     60 * sqrt(sizes[f, c] / greatest) * bool(clear[f, c]),
                 )
@@ -186,8 +205,8 @@ def heat(audit: Audit, filters: Sequence[dict[str, Any]]) -> Heat | None:
         for f in shown
     )
     return Heat(
-        tuple(known.classes[c] for c in columns),
-        tuple(float(known.class_auroc[c]) for c in columns),
+        tuple(classes[c] for c in columns),
+        tuple(float(auroc[c]) for c in columns),
         rows,
         sizes.shape != (len(shown), len(columns)),
     )

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
@@ -111,7 +112,7 @@ def design_map(
         taps: second filters, a panel each.
     """
     known = known or prediction.outcomes()
-    figure = Figure(figsize=(9.4, 7.6), layout="constrained")
+    figure = Figure(figsize=(9.4, 7.6), layout=ConstrainedLayoutEngine(hspace=0.06))
     panels = figure.subplots(-(-len(taps) // 2), 2, sharex=True, sharey=True, squeeze=False).ravel()
     for axes, count in zip(panels, taps, strict=False):
         shares = np.full((len(sizes), len(sizes)), np.nan)

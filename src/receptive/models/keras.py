@@ -37,6 +37,7 @@ from receptive.models.axes import (
 from receptive.models.keras_layers import (
     ACTIVATIONS,
     BEFORE_ACTIVATION,
+    OVER_FILTERS,
     POINTWISE,
     POOLS,
     activation_of,
@@ -99,8 +100,9 @@ def read(model: Any, passthrough: Sequence[str] = (), sequence_input: str = "") 
 def activation(model: Any, convolution: str) -> tuple[str, str]:
     """Find where the map of a convolution is complete: behind the first activation that follows it.
 
-    Normalisation and dropout in between are passed. Anything else before an activation, such as pooling, or
-    several layers that read the same map, ends the search: the map is then ``linear``.
+    Normalisation and dropout in between are passed, and the borders of nested models. Anything else before an
+    activation, such as pooling, or several layers that read the same map, ends the search: the map is then
+    ``linear``.
 
     Args:
         model: as for `read`.
@@ -133,16 +135,31 @@ def _find_activation(config: Entry, convolution: str) -> tuple[str, str]:
     Raises:
         LookupError: there is no layer of this name.
     """
-    *blocks, name = convolution.split("/")
-    for block in blocks:
-        config = _layer_named(config, block)[0]["config"]
-    layer, call = _layer_named(config, name)
-    while activation_of(layer) == "linear":
+    within = list[tuple[Entry, Entry, int]]()  # a model, a layer of it and its call; the innermost last
+    for part in convolution.split("/"):
+        layer, call = _layer_named(config, part)
+        within.append((config, layer, call))
+        config = layer["config"]
+    found = convolution, activation_of(layer)
+    while found[1] == "linear" and within:
+        config, layer, call = within.pop()
         above = _readers(config, layer["config"]["name"], call)
-        if len(above) != 1 or above[0][0]["class_name"] not in ACTIVATIONS | BEFORE_ACTIVATION:
+        if not above and len([*references(config.get("output_layers", []))]) < 2:
+            continue  # what a nested model gives is read where that stands
+        if len(above) != 1:
             break
-        layer, call = above[0]
-    return "/".join([*blocks, name_call(layer["config"]["name"], call)]), activation_of(layer)
+        within.append((config, *above[0]))
+        config, kind = above[0][0]["config"], above[0][0]["class_name"]
+        if kind in MODELS:
+            within += [
+                (config, layer, 0) for layer in config["layers"] if layer["class_name"] == "InputLayer"
+            ][:1]
+        elif kind in ACTIVATIONS | BEFORE_ACTIVATION:
+            path = "/".join(name_call(layer["config"]["name"], call) for _, layer, call in within)
+            found = path, activation_of(above[0][0])
+        else:
+            break
+    return found
 
 
 def next_convolution(model: Any, layer: str, axis: int) -> str:
@@ -172,8 +189,7 @@ def next_convolution(model: Any, layer: str, axis: int) -> str:
         if kind in ("Conv1D", "Conv2D"):
             plain = options.get("groups", 1) == 1 and options.get("padding") in ("valid", "same")
             return "/".join([*blocks, name]) if plain and not turned else ""
-        over_filters = activation_of(above[0]) in ("softmax", "log_softmax", "sparsemax", "glu")
-        if kind not in POINTWISE | {*POOLS} or turned or over_filters:
+        if kind not in POINTWISE | {*POOLS} or turned or activation_of(above[0]) in OVER_FILTERS:
             break
     return ""
 

@@ -72,10 +72,26 @@ def load(path: Path, threads: int | None = None) -> Any:
     if why:
         return _load_part(path, file, why)
     try:
-        model.compile(loss=keras.losses.get(keras.saving.deserialize_keras_object(file.loss)))
+        model.compile(loss=keras.losses.get(_loss(file.loss)))
     except Exception:  # a loss of the user's own: one is chosen by the outputs then
         model.loss = None
     return model
+
+
+def _loss(described: Any) -> Any:
+    """Return the description of the loss of a model's only output, as Keras 3 reads it.
+
+    Raises:
+        ValueError: there are several.
+    """
+    if isinstance(described, dict) and "class_name" not in described:  # by outputs
+        described = [*described.values()]
+    if isinstance(described, list):
+        (described,) = described
+    if isinstance(described, dict) and isinstance(config := described.get("config"), dict):
+        kept = {name: value for name, value in config.items() if name != "reduction"}
+        return described | {"config": kept}
+    return described
 
 
 def _explain_code(path: Path, file: saved.Saved) -> str:
@@ -282,7 +298,8 @@ def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
     if missing and missing == of_tensors:
         named = ", ".join(sorted(missing))
         return f"holds operations on tensors ({named}), which Keras cannot load from .h5: {anew}"
-    if own := sorted({*saved.own_classes(file.model)} or missing - set(saved.GONE)):
+    functions = re.findall(r"^Could not interpret .*identifier: (\w+)$", first)
+    if own := sorted({*saved.own_classes(file.model)} or missing - set(saved.GONE) or functions):
         return f"needs {', '.join(own)}, {_OWN}"
     if file.version.startswith("1."):
         return (
@@ -292,8 +309,8 @@ def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
         )
     if file.old:
         return (
-            f"written by Keras {file.version}, and Keras {keras.__version__} cannot load it ({first}); "
-            f"convert it: {saved.conversion_lines(path)}"
+            f"written by Keras {file.version or '1 or 2'}, and Keras {keras.__version__} cannot load it "
+            f"({first}); convert it: {saved.conversion_lines(path)}"
         )
     if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
         return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"

@@ -71,11 +71,14 @@ BEFORE_ACTIVATION = {
     *("BatchNormalization", "LayerNormalization", "Identity", "Rescaling", "ActivityRegularization"),
     *("Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianDropout", "GaussianNoise", "AlphaDropout"),
 }
-_POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "Softmax"}
+OVER_FILTERS = {"softmax", "log_softmax", "sparsemax", "glu"}
+"""Activations that combine what they are given along an axis."""
+_SOFTMAXES = {"Softmax", "LogSoftmax", "Sparsemax"}
+_POINTWISE_OVER_CHANNELS = {"LayerNormalization", "UnitNormalization", "RMSNormalization"} | _SOFTMAXES
 POINTWISE = {
     *("Masking", "Absolute", "Sign", "Square", "Sqrt", "Rsqrt", "Log", "Log1p", "Log2", "Log10", "Expm1"),
     *("Negative", "Reciprocal", "Clip", "Cast", "Floor", "Ceil", "Round", "Erf", "Sin", "Cos", "LogicalNot"),
-    *("ZerosLike", "OnesLike"),
+    *("ZerosLike", "OnesLike", "Normalization"),
 } | ((ACTIVATIONS | BEFORE_ACTIVATION) - _POINTWISE_OVER_CHANNELS)
 _ENDS = {
     *("LSTM", "GRU", "CuDNNLSTM", "CuDNNGRU", "SimpleRNN", "RNN", "Bidirectional", "Attention", "Dot"),
@@ -89,14 +92,20 @@ _MOVES = {
         ("Moveaxis", "Pad", "Split", "Stack", "Slice", "Take", "TakeAlongAxis", "Unstack"), MOVED
     ),
     **dict.fromkeys(("TopK", "Sort", "Argsort", "ArraySplit", "Rot90", "Diff", "Cumsum"), MOVED),
+    **dict.fromkeys(
+        ("Conv", "DepthwiseConv", "SeparableConv", "ConvTranspose"),
+        "it convolves with weights that no layer holds; a layer such as Conv1D, given these, can be read",
+    ),
     **dict.fromkeys(_ADAPTIVE, "its windows differ in size from position to position"),
     **dict.fromkeys(
         ("LocallyConnected1D", "LocallyConnected2D"), "its filters differ from position to position"
     ),
 }
 """Layers that move positions, which nobody may declare harmless."""
+_CODES = {"Embedding": "output_dim", "OneHot": "num_classes"}
+"""What gives every position a vector, by the argument that tells its size."""
 _REFUSED = {"GroupNormalization": MIXED, "EinsumDense": "its equation may combine positions"}
-_NOT_PASSED = {*_MOVES, *_CONVOLUTIONS, *POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
+_NOT_PASSED = {"MaxPool", "AveragePool", *_MOVES, *_CONVOLUTIONS, *POOLS, *_GLOBAL, *_EDGES, "Concatenate"}
 
 
 def unwrap(layer: Entry) -> Entry:
@@ -243,6 +252,10 @@ def _step(
         Stop: it cannot be followed.
     """
     source = sources[0]
+    if kind in ("MaxPool", "AveragePool"):  # operations on tensors, of as many axes as these have
+        kind = f"{kind}ing{len(source.axes) - 1}D"
+    if kind == "Activation" and activation_of({"class_name": kind, "config": config}) in OVER_FILTERS:
+        kind = "Softmax"
     if any(tensor.place is None for tensor in sources) or kind in _ENDS:
         if kind in _CONVOLUTIONS:
             raise _unknown(name, kind, "comes after a layer that mixes all positions")
@@ -265,8 +278,8 @@ def _step(
         return pad_axes(f"layer {name} (Pad)", name, pairs, config.get("mode", "constant"), source, trail)
     if kind in _ADAPTIVE:
         return _adapt(kind, name, config, source, trail)
-    if kind == "Embedding":
-        return replace(source, axes=(*source.axes, (index(config["output_dim"]),)))
+    if kind in _CODES:
+        return replace(source, axes=(*source.axes, (index(config[_CODES[kind]]),)))
     if kind == "Dense":
         if source.along == len(source.axes) - 1:
             return LOST
@@ -279,7 +292,7 @@ def _step(
             without_batch(number, source) == source.along
             for number in (axis if isinstance(axis, list) else [axis])
         ):
-            if source.flat:
+            if source.flat or kind in _SOFTMAXES:  # attention over positions
                 return LOST
             raise _unknown(name, kind, MIXED)
         return source

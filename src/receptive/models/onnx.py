@@ -353,11 +353,11 @@ class Onnx:
             known = {
                 "Sigmoid": "silu",
                 "Erf": "gelu",
-                "Softplus": "mish",
-                "Tanh": "gelu",
+                "Tanh": "mish" if "Softplus" in kinds else "gelu",
+                "Softplus": "softplus",
                 "LessOrEqual": "threshold",
             }
-            return next((known[kind] for kind in kinds if kind in known), "+".join(kinds).lower())
+            return next((known[kind] for kind in known if kind in kinds), "+".join(kinds).lower())
         (node,) = nodes
         if node.op_type == "Clip":
             given, bounds = attributes(node), list[float | None]()

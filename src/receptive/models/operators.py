@@ -83,9 +83,9 @@ _JOINS = {
     *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Mean", "Sum", "Mod", "Where", "And", "Or", "Xor"),
     *("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal"),
 }
-_OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", "LayerNormalization"}
-_RECURRENT = {"LSTM", "GRU", "RNN"}
-_ENDS = _RECURRENT | {"Einsum", "Attention", "MultiHeadAttention"}
+_FROM_AXIS = {"LayerNormalization", "RMSNormalization"}
+_OVER_CHANNELS = {"Softmax", "LogSoftmax", "Hardmax", "LpNormalization", *_FROM_AXIS}
+_ENDS = {"LSTM", "GRU", "RNN", "Einsum", "Attention", "MultiHeadAttention"}
 _MIXES = {"InstanceNormalization", "GroupNormalization", "MeanVarianceNormalization"}
 HOLDING = ("If", "Loop", "Scan")
 """Operators that hold graphs."""
@@ -204,7 +204,9 @@ class Walk:
             raise self._unknown(
                 name, node, f"is an operator of {node.domain}, whose receptive field is not known"
             )
-        ends = kind in _ENDS or (kind == "Transpose" and self._for_recurrence(node))
+        # As layers of PyTorch that are recurrent or attend want it: positions before sequences.
+        ahead = kind == "Transpose" and source.along == (attributes(node).get("perm") or [0])[0] - 1
+        ends = kind in _ENDS or ahead
         if any(tensor.place is None for tensor in sources) or ends:
             if kind == "Conv":
                 raise self._unknown(name, node, "comes after a layer that mixes all positions")
@@ -248,11 +250,6 @@ class Walk:
             return self._split(name, node, source)
         unknown = _HELD if kind in HOLDING else "is not an operator whose receptive field is known"
         raise self._unknown(name, node, MIXED if kind in _MIXES else _MOVES.get(kind, unknown))
-
-    def _for_recurrence(self, node: Entry) -> bool:
-        """Tell whether a recurrent layer reads a node, which has positions before sequences."""
-        readers = (reader for reader in self.model.nodes if node.output[0] in reader.input)
-        return any(reader.op_type in _RECURRENT for reader in readers)
 
     def _unknown(self, name: str, node: Entry, why: str) -> Stop:
         """Return the error for a node that cannot be followed, with advice on a harmless one."""
@@ -488,10 +485,10 @@ class Walk:
     def _normalise(self, name: str, node: Entry, source: Tensor) -> Tensor:
         """Follow what combines the values along an axis, or from an axis on, which has to be channels."""
         at = without_batch(attributes(node).get("axis", -1), source)
-        over = range(at, len(source.axes)) if node.op_type == "LayerNormalization" else [at]
+        over = range(at, len(source.axes)) if node.op_type in _FROM_AXIS else [at]
         if source.along not in over:
             return source
-        if source.flat:
+        if source.flat or "max" in node.op_type:  # attention over positions
             return LOST
         raise self._unknown(name, node, MIXED)
 

@@ -101,7 +101,7 @@ _OPERATIONS = {
     **{"leaky_relu": "LeakyRelu", "clip_by_value": "Clip", "log1p": "Log1p", "identity": "Identity"},
     **{"concat": "Concatenate", "expand_dims": "ExpandDims", "getitem": "GetItem", "reverse": "Flip"},
     **{"greater_equal": "GreaterEqual", "less_equal": "LessEqual", "gather": "Take", "matmul": "Matmul"},
-    **{"zeros_like": "ZerosLike", "ones_like": "OnesLike"},
+    **{"zeros_like": "ZerosLike", "ones_like": "OnesLike", "one_hot": "OneHot"},
 }
 """Operations of TensorFlow, as layers of Keras 2 hold them, by the names that Keras 3 gives its own."""
 
@@ -131,8 +131,8 @@ class Saved:
 
     @property
     def old(self) -> bool:
-        """Whether Keras 1 or 2 wrote the file."""
-        return self.version.split(".")[0] in ("0", "1", "2")
+        """Whether Keras 1 or 2 wrote the file; Keras 3 always names itself in HDF5."""
+        return self.version.split(".")[0] in ("0", "1", "2") or (self.form == "hdf5" and not self.version)
 
 
 def read(path: Path | str) -> Saved:
@@ -318,7 +318,13 @@ def _operation(entry: Entry) -> tuple[str, Entry]:
     if kind is None:
         return entry["class_name"], config
     given: Entry = next((call[3] for call in _references(entry["inbound_nodes"]) if len(call) > 3), {})
-    names = {"axis": "axis", "keepdims": "keepdims", "perm": "axes", "shape": "newshape"}
+    names = {
+        "axis": "axis",
+        "keepdims": "keepdims",
+        "perm": "axes",
+        "shape": "newshape",
+        "depth": "num_classes",
+    }
     return kind, config | {ours: given[name] for name, ours in names.items() if name in given}
 
 

@@ -113,8 +113,9 @@ def export(module: Any, length: int) -> onnx.Onnx:
     try:
         x = _example(module, length, name)
         with _silent():
-            batch = torch.export.Dim.AUTO
-            program = torch.export.export(module, (x,), dynamic_shapes=({0: batch},))
+            sizes = torch.export.ShapesCollection()  # whatever the module calls its argument
+            sizes[x] = {0: torch.export.Dim.AUTO}
+            program = torch.export.export(module, (x,), dynamic_shapes=sizes)
     except ReceptiveError:
         raise
     except Exception as error:
@@ -156,8 +157,15 @@ def _proto(program: Any, name: str) -> Any:
     try:
         with _silent():
             return torch.onnx.export(program, dynamo=True, verbose=False).model_proto
-    except Exception as error:  # its passes raise of every kind
-        raise ReceptiveError(f"{name}: PyTorch cannot write it as ONNX: {reason(error)}") from None
+    except Exception as error:  # its passes raise of every kind; the innermost says what is wrong
+        causes: list[Any] = [error]
+        while causes[-1].__cause__:
+            causes.append(causes[-1].__cause__)
+        operator = re.search(r"target=torch\.ops\.([\w.]+)", "".join(map(str, causes)))
+        what, way = (operator[1], "; a module that ends before it can be read") if operator else ("it", "")
+        raise ReceptiveError(
+            f"{name}: PyTorch cannot write {what} as ONNX: {reason(causes[-1])}{way}"
+        ) from None
 
 
 @contextmanager

@@ -100,11 +100,13 @@ def scan(X: NDArray[np.uint8], weights: NDArray[np.float64]) -> NDArray[np.float
     Returns:
         (N, L - w + 1, 2) sums.
     """
-    base = X.argmax(-1)
-    scores = np.zeros((len(base), base.shape[1] - len(weights) + 1, 2))
+    base = np.ascontiguousarray(X.argmax(-1).T)  # by position, so that the windows' columns lie together
+    scores = np.empty((len(X), len(base) - len(weights) + 1, 2))
     for strand, rows in enumerate((weights, reverse_complement(weights))):
+        sums = np.zeros((scores.shape[1], len(X)))
         for place, row in enumerate(rows):
-            scores[..., strand] += np.take(row, base[:, place : place + scores.shape[1]])
+            sums += np.take(row, base[place : place + len(sums)])
+        scores[..., strand] = sums.T
     return scores
 
 

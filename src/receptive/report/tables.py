@@ -8,7 +8,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from receptive.evidence import ablations, authors, claims
 from receptive.evidence.ablations import Row, Switches
@@ -320,8 +320,8 @@ def _authors_grid() -> str:
     return grid(header, rows)
 
 
-def switch_sections(switches: Switches) -> list[str]:
-    """Return the two tables of runs under other protocols, explained, in Markdown."""
+def switch_sections(switches: Switches, joint: str = "") -> list[str]:
+    """Return the two tables of runs under other protocols, laid out as by `switch_table`, with words."""
     return [
         "## Single switches of the protocol",
         "CNN-2 and CNN-25 by the released code, with one difference at a time switched to what the paper's "
@@ -330,37 +330,48 @@ def switch_sections(switches: Switches) -> list[str]:
         "its 95% interval: Welch's, or, where only the reading differs, that of the differences, trial by "
         "trial, from a released reading of the same weights (`released, again`: weights are not kept, and "
         "another machine makes others of the same seed). Marks are verdicts on the published number.",
-        grid(*switch_table(switches.ablations)),
+        grid(*switch_table(switches.ablations, joint)),
         "## The two protocols",
         "Networks trained by the released code and by the paper's text, the latter also with their filters "
         "read as the released code reads them.",
-        grid(*switch_table(switches.protocols)),
+        grid(*switch_table(switches.protocols, joint)),
     ]
 
 
-def switch_table(rows: Sequence[Row]) -> Table:
-    """Lay out runs under several protocols, below the published numbers of their network."""
-    header = ["network", "protocol", "", "n"]
-    for name in COLUMNS.values():
-        header += [name, "− released"]
+def switch_table(rows: Sequence[Row], joint: str = "") -> Table:
+    """Lay out runs under several protocols, below the published numbers of their network.
+
+    Args:
+        rows: the runs.
+        joint: what joins a number and its difference into one cell; each has a cell of its own by default.
+    """
+
+    def laid(pairs: Iterable[tuple[str, str]]) -> list[str]:
+        return [cell for pair in pairs for cell in ([joint.join(filter(None, pair))] if joint else pair)]
+
+    header = [
+        "network",
+        "protocol",
+        "discrepancy",
+        "n",
+        *laid((name, "− released") for name in COLUMNS.values()),
+    ]
     lines, last = [], ""
     for row in rows:
         numbers = [
             (number, row.differences[column]) for column in COLUMNS if (number := row.comparison(column))
         ]
         if row.variant != last:
-            line = [row.variant, "published", "", str(PUBLISHED_TRIALS)]
-            for number, _ in numbers:
-                line += [plus_minus(number.cell.mean, number.cell.sd), ""]
-            lines.append(line)
+            said = ((plus_minus(number.cell.mean, number.cell.sd), "") for number, _ in numbers)
+            lines.append([row.variant, "published", "", str(PUBLISHED_TRIALS), *laid(said)])
             last = row.variant
         reasons = row.discrepancies
         shown = ", ".join(reasons) if len(reasons) < 3 else f"{reasons[0]} … {reasons[-1]}"
-        line = [row.variant, ablations.in_words(row), shown, str(row.n)]
-        for number, difference in numbers:
-            mean = f"{of_sample(number.measured)} " if row.n else ""
-            line += [mean + mark(number), difference_text(difference)]
-        lines.append(line)
+        measured = (
+            ((f"{of_sample(number.measured)} " if row.n else "") + mark(number), difference_text(difference))
+            for number, difference in numbers
+        )
+        lines.append([row.variant, ablations.in_words(row), shown, str(row.n), *laid(measured)])
     return header, lines
 
 

@@ -6,6 +6,7 @@ and so on for ``valid`` and ``test``), so that it serves the authors' scripts an
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from receptive import __version__
-from receptive.errors import ReceptiveError, UsageError
+from receptive.errors import ReceptiveError, ReceptiveWarning, UsageError
 from receptive.files import atomic_write, check_file, check_memory
 from receptive.motifs.motif import ALPHABET
 
@@ -203,11 +204,14 @@ def read(path: Path | str, task: str | None = None) -> Dataset:
 def read_split(path: Path | str, name: str = "test") -> tuple[Split, tuple[str, ...]]:
     """Read one split of such a file, which need not hold the others or name its task, and the class names.
 
+    If it holds no labels, there are none, (N, 0).
+
     Raises:
         ReceptiveError: as :func:`read`.
     """
-    splits, attributes = _read_splits(Path(path), (name,))
-    return splits[name], _classes(attributes.get("classes"), splits[name], Path(path))
+    splits, attributes = _read_splits(Path(path), (name,), labelled=False)
+    named = attributes.get("classes") if splits[name].Y.size else None
+    return splits[name], _classes(named, splits[name], Path(path))
 
 
 def read_others(path: Path | str, name: str) -> dict[str, NDArray[Any]]:
@@ -234,12 +238,14 @@ def read_others(path: Path | str, name: str) -> dict[str, NDArray[Any]]:
         return {key: array[:] for key, array in arrays.items()}
 
 
-def _read_splits(path: Path, names: Sequence[str]) -> tuple[dict[str, Split], dict[str, Any]]:
-    """Return the splits of a file, and its attributes."""
+def _read_splits(
+    path: Path, names: Sequence[str], labelled: bool = True
+) -> tuple[dict[str, Split], dict[str, Any]]:
+    """Return the splits of a file, and its attributes; ``labelled``: whether they need labels."""
     check_file(path, "an HDF5 file", f"; `receptive data synthetic --out {path}` makes one")
     try:
         with h5py.File(path, "r") as file:
-            splits = {name: _read_split(file, name, path) for name in names}
+            splits = {name: _read_split(file, name, path, labelled) for name in names}
             return splits, {name: _plain(value) for name, value in file.attrs.items()}
     except MemoryError:
         raise ReceptiveError(f"{path}: not enough memory to read it") from None
@@ -284,11 +290,12 @@ def _plain(value: Any) -> Any:
     return value if plain else str(value)
 
 
-def _read_split(file: h5py.File, name: str, path: Path) -> Split:
-    for key in (f"X_{name}", f"Y_{name}"):
+def _read_split(file: h5py.File, name: str, path: Path, labelled: bool) -> Split:
+    keys = [f"X_{name}", f"Y_{name}"] if labelled or f"Y_{name}" in file else [f"X_{name}"]
+    for key in keys:
         if not isinstance(file.get(key), h5py.Dataset):
             raise ReceptiveError(f"{path}: no array {key!r}; found {', '.join(file) or 'nothing'}")
-    X, Y = file[f"X_{name}"], file[f"Y_{name}"]
+    X, *Ys = arrays = [file[key] for key in keys]
     sizes = [*X.shape[1:]]
     if X.ndim == 4 and 1 in sizes:
         sizes.remove(1)
@@ -296,11 +303,12 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
         raise ReceptiveError(
             f"{path}: X_{name} has shape {X.shape}, expected (N, 4, L) or (N, L, 4), letters as A, C, G, T"
         )
-    if Y.ndim not in (1, 2) or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
-        raise ReceptiveError(
-            f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0"
-        )
-    for key, array in ((f"X_{name}", X), (f"Y_{name}", Y)):
+    for Y in Ys:
+        if Y.ndim not in (1, 2) or Y.shape[0] != X.shape[0] or 0 in X.shape or 0 in Y.shape:
+            raise ReceptiveError(
+                f"{path}: Y_{name} has shape {Y.shape}, expected ({X.shape[0]}, C), neither of them 0"
+            )
+    for key, array in zip(keys, arrays, strict=True):
         if array.dtype.kind not in "biuf":
             what = "records" if array.dtype.kind == "V" else "text"
             raise ReceptiveError(f"{path}: {key} holds {what}, expected numbers")
@@ -311,18 +319,22 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
             raise ReceptiveError(
                 f"{path}: {key}_{name} has shape {array.shape}, expected {X.shape[0]} rows, as X_{name}"
             )
-    for array in (X, Y, *truth.values()):
+    for array in (*arrays, *truth.values()):
         if array.external or array.is_virtual or array.file.filename != file.filename:
             raise ReceptiveError(f"{path}: {array.name} is kept in another file; expected it in this one")
     turned, length = sizes[0] != 4, sizes[sizes[0] == 4]
-    check_memory(path, X.size + sum(array.size * array.dtype.itemsize for array in (Y, *truth.values())))
-    labels = Y[:].reshape(len(Y), -1)
+    check_memory(path, X.size + sum(array.size * array.dtype.itemsize for array in (*Ys, *truth.values())))
+    labels = Ys[0][:].reshape(len(X), -1) if Ys else np.empty((len(X), 0))
     if not np.isin(labels, (0, 1, UNKNOWN)).all():
-        raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured)")
-    encoded = np.empty((X.shape[0], length, 4), np.uint8)
+        rest = "" if labelled else f"; a file without Y_{name} is read as one without labels"
+        raise ReceptiveError(f"{path}: Y_{name} holds values besides 0, 1 and {UNKNOWN} (not measured){rest}")
+    encoded, unknown = np.empty((X.shape[0], length, 4), np.uint8), 0
     for start in range(0, len(X), ROWS_READ):
         block = X[start : start + ROWS_READ].reshape(-1, *sizes)
         block = block.swapaxes(1, 2) if turned else block
+        quarters = (block == 1 / 4).all(1, keepdims=True)
+        if quarters.any():
+            block, unknown = np.where(quarters, 0, block), unknown + quarters.sum()
         wrong = ~(((block == 0) | (block == 1)).all(1) & (block.sum(1) <= 1))
         if wrong.any():
             row, position = np.argwhere(wrong)[0]
@@ -331,4 +343,11 @@ def _read_split(file: h5py.File, name: str, path: Path) -> Split:
                 f"{path}: X_{name} is not one-hot: sequence {start + row}, position {position} is {numbers}"
             )
         encoded[start : start + len(block)] = block.transpose(0, 2, 1)
+    if unknown:
+        warnings.warn(
+            f"{path}: {unknown:,} positions of X_{name} that are 0.25 for all four letters are read as "
+            "unknown, and given to a model as 0",
+            ReceptiveWarning,
+            2,
+        )
     return Split(encoded, labels.astype(np.int8), {key: array[:] for key, array in truth.items()})
