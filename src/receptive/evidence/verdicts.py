@@ -188,8 +188,8 @@ def explain_failures(rule: Rule) -> Callable[[Results], str]:
 
     def words(evidence: Evidence) -> str:
         off = "wrong" if evidence.contradicted else "open"
-        interval = evidence.interval
-        return f"{off} is {evidence.what}, {interval}, which was to be {evidence.side} {evidence.limit:.3g}"
+        limit = f"{evidence.side} {evidence.limit:.3g}"
+        return f"{off}: {evidence.what} was to be {limit} and is {evidence.interval}"
 
     def why(results: Results) -> str:
         every = list(rule(results))
