@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from receptive.errors import UsageError
-from receptive.evidence.suggestions import TOWARDS, suggest
+from receptive.evidence.suggestions import TOWARDS, _changes, suggest
 from receptive.networks.variants import VARIANTS, Variant, parameters
 from receptive.replication.targets import cost
 from receptive.theory.fields import receptive_fields
@@ -194,3 +194,11 @@ BRANCHES = Graph(
 def test_what_cannot_be_asked(network, towards, words):
     with pytest.raises(UsageError, match=words):
         suggest(network, 200, towards)
+
+
+@pytest.mark.parametrize(("reader", "may"), [("conv5", True), ("conv5s2", False), ("conv1", False)])
+def test_gaps_are_put_only_where_a_filter_can_have_them(reader, may):
+    """Keras makes no convolution of a stride and gaps, and one tap leaves no gap."""
+    settings_ = [change for knob in _changes(parse_layers(f"conv19 pool4 {reader} pool4")) for change in knob]
+    assert ("dilation" in {knob for knob, *_ in settings_}) is may
+    assert all(layer.stride == 1 or layer.dilation == 1 for change in settings_ for layer in change[3])

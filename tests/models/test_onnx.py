@@ -13,6 +13,7 @@ from keras import layers
 from receptive.audits.audit import audit
 from receptive.audits.inputs import Sequences
 from receptive.errors import ReceptiveError, UsageError
+from receptive.models import operators
 from receptive.models.keras import read as keras_graph
 from receptive.theory.fields import positions_seen, receptive_fields
 
@@ -976,3 +977,75 @@ def test_files_that_are_no_onnx_models(content, tmp_path, command):
     code, out, err = command("field", path)
     assert (code, out) == (1, "")
     assert "not an ONNX model" in err
+
+
+# --- the operators -------------------------------------------------------------------------------------
+
+
+def reaches(kind, *types):
+    """How far one value of the maps that an operator reads reaches: "itself", or "others", too.
+
+    None: no value changes anything, or the operator does not work on maps of these types alone.
+    """
+    from onnx import helper
+    from onnx.reference import ReferenceEvaluator
+
+    random = np.random.default_rng(0)
+    maps = {f"x{i}": random.uniform(-3, 3, (2, 2, 3)).astype(of) for i, of in enumerate(types)}
+    if bool in types:
+        maps = {name: values > 0 if values.dtype == bool else values for name, values in maps.items()}
+    given = [
+        helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(values.dtype), values.shape)
+        for name, values in maps.items()
+    ]
+    node = helper.make_node(kind, [*maps], ["y"])
+    graph = helper.make_graph([node], kind, given, [helper.make_empty_tensor_value_info("y")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+    try:
+        run = ReferenceEvaluator(model).run
+        before, found = run(None, maps)[0], None
+        for name, values in maps.items():
+            for place in np.ndindex(values.shape):
+                other = values.copy()
+                other[place] = ~other[place] if values.dtype == bool else 1 - 2 * other[place]
+                after = run(None, maps | {name: other})[0]
+                same = (after == before) | ((after != after) & (before != before))
+                if (
+                    np.shape(same) != values.shape
+                    or not np.delete(same, np.ravel_multi_index(place, values.shape)).all()
+                ):
+                    return "others"
+                found = found if same.all() else "itself"
+    except Exception:  # whatever the evaluator raises of what an operator does not take
+        return None
+    return found
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_operators_on_single_values_are_those_that_reach_no_other():
+    """All of the format, against its reference evaluator."""
+    from onnx import defs
+
+    known = {schema.name: schema for schema in defs.get_all_schemas_with_history() if not schema.domain}
+    reach, float32 = {}, np.float32
+    for kind in sorted(known):
+        if defs.has(kind, 20, ""):
+            count = max(known[kind].min_input, 1)
+            types = [(float32,) * count, (bool,) * count, (bool, *(float32,) * (count - 1))]
+            reach[kind] = {reaches(kind, *each) for each in types} - {None}
+    single = {kind for kind, found in reach.items() if found == {"itself"}}
+    every = operators._POINTWISE | operators._JOINS
+    listed = every & {*reach}
+    assert {kind for kind in listed if "others" in reach[kind]} == set()
+    no_such_maps = {"BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "OptionalGetElement", "Bernoulli"}
+    nothing_to_move = {"Split", "Squeeze", "Trilu"}  # in maps of this shape
+    assert single - listed <= no_such_maps | nothing_to_move
+    more = {"BatchNormalization", "Cast", "QuantizeLinear", "DequantizeLinear", "IsInf", "IsNaN", "Or"}
+    assert listed - single <= more  # they need more than maps, or answer the same of these
+    named = {*operators._NOT_PASSED, *operators._FOLDED, *operators._OVER_CHANNELS, *operators._REDUCTIONS}
+    named |= every | operators._ENDS | operators._MIXES | operators.ARRANGES | {*operators.HOLDING}
+    assert named - {*known} <= {
+        "MultiHeadAttention",
+        "Attention",
+        "Swish",
+    }  # ONNX Runtime's, and of newer sets

@@ -144,6 +144,16 @@ def test_a_loss_of_keras_2_is_the_models_own_however_it_is_written(tmp_path, los
     np.testing.assert_allclose(own[1](Y, scores), expected.mean(1), rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("ending", "called"), [("keras", "best.h5"), ("keras", "x.zip"), ("h5", "x.keras"), ("h5", "x")]
+)
+def test_a_file_is_loaded_whatever_its_name_ends_in(tmp_path, ending, called):
+    model = stack(recurrent=False)
+    model.save(tmp_path / f"model.{ending}")
+    (tmp_path / f"model.{ending}").rename(tmp_path / called)
+    np.testing.assert_array_equal(load(tmp_path / called).predict(X, verbose=0), model.predict(X, verbose=0))
+
+
 def test_an_activation_of_ones_own_is_named_in_files_of_keras_2_too(tmp_path):
     model, path = stack(), tmp_path / "old.h5"
     model.save(path)

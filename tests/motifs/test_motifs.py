@@ -524,6 +524,18 @@ def test_cis_bps_tables_are_read(motifs: tuple[list[str], list[NDArray[np.int64]
         assert motif.nsites == 20
 
 
+def test_a_matrix_without_rows_gives_its_id_to_no_other() -> None:
+    """CIS-BP has them where it may not give away a matrix."""
+    head, row = "Pos\tA\tC\tG\tT\n", "1\t0.7\t0.1\t0.1\t0.1\n"
+    text = "".join(f"TF\tT\nMotif\tM{i}\n{head}{row if i in (2, 4) else ''}" for i in range(1, 6))
+    with pytest.warns(
+        ReceptiveWarning, match="x: 3 motifs have a matrix without rows and are left out: M1, M3, M5"
+    ):
+        assert [motif.id for motif in parse_motifs(text, "x")] == ["M2", "M4"]
+    with pytest.raises(ReceptiveError, match="x: motif x: its matrix has no rows"):
+        parse_motifs(head, "x")
+
+
 @given(counted(), st.permutations("ACGT"), st.sampled_from(["P0", "PO"]), st.booleans())
 def test_transfac_is_read(
     motifs: tuple[list[str], list[NDArray[np.int64]]], order: list[str], code: str, full: bool
@@ -594,7 +606,7 @@ def test_a_file_is_read_in_the_format_that_it_shows(tmp_path: Path) -> None:
         ("P0 A C G T\n01 1 2 3\n//\n", "F, line 2: expected four counts, found '01 1 2 3'"),
         ("P0 A C G G\n01 1 2 3 4\n//\n", "F, line 1: expected A, C, G and T, found P0 A C G G"),
         ("AC M1\nP0 A C G T\n01 0 0 0 0\n//\n", "F: motif M1: row 1: expected counts"),
-        ("AC M1\nP0 A C G T\n//\n", "F: motif M1: expected counts of shape"),
+        ("AC M1\nP0 A C G T\n//\n", "F: motif M1: its matrix has no rows"),
     ],
 )
 def test_what_is_no_motif_file_is_refused(text: str, message: str) -> None:

@@ -71,21 +71,24 @@ def trained(small):
 @pytest.mark.claim("TRAIN-1")
 def test_the_weights_are_those_of_the_lowest_validation_loss(small, trained):
     assert trained.best_epoch == 1 + np.argmin(trained.history["val_loss"]) < 5
-    loss = trained.model.evaluate(
-        small.valid.X.astype(np.float32), small.valid.Y.astype(np.float32), batch_size=100, verbose=0
-    )
+    Y, P = small.valid.Y, predict(trained.model, small.valid.X).astype(float)
+    loss = -np.where(Y == 1, np.log(P), np.log1p(-P)).mean()
     assert loss == pytest.approx(min(trained.history["val_loss"]), rel=1e-4)
 
 
-def test_one_seed_gives_one_network(small, trained):
+def test_one_seed_gives_one_network_however_many_steps_are_taken_together(small, trained, monkeypatch):
+    """Also with a last batch that is smaller, and fewer batches than are taken at once."""
+    monkeypatch.setattr(networks, "STEPS", 1)
     same = train(SMALL, small, LONG_STEPS, seed=1, epochs=5)
-    np.testing.assert_array_equal(predict(same.model, small.test.X), predict(trained.model, small.test.X))
     assert same.history == trained.history
+    for a, b in zip(same.model.get_weights(), trained.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(small.train.X) % RELEASED.batch_size
 
 
-def test_another_seed_gives_another_network(eagerly, small):
-    first, other = (train(SMALL, small, RELEASED, seed=seed, epochs=1) for seed in (1, 2))
-    assert first.history != other.history
+def test_another_seed_gives_another_network(eagerly, small, trained):
+    (loss,) = train(SMALL, small, LONG_STEPS, seed=2, epochs=1).history["loss"]
+    assert loss != pytest.approx(trained.history["loss"][0], rel=1e-3)  # more than what compiling changes
 
 
 @pytest.mark.claim("D-11")
@@ -175,21 +178,10 @@ def test_predictions_do_not_depend_on_the_batch(small, trained):
     np.testing.assert_allclose(whole, parts, rtol=1e-4, atol=1e-6)
 
 
-def test_a_diverged_training_is_an_error(small):
+def test_a_diverged_training_is_an_error(eagerly, small):
     hopeless = protocol("released", learning_rate=1e30)
     with pytest.raises(ReceptiveError, match=r"cnn-100: the loss became NaN or infinite in epoch \d.*1e\+30"):
-        train(VARIANTS["cnn-100"], small, hopeless, 0, 5)
-
-
-def test_steps_taken_together_are_those_taken_one_by_one(small, monkeypatch):
-    """Also with a last batch that is smaller, and fewer batches than are taken at once."""
-    together = train(SMALL, small, RELEASED, 0, 2)
-    monkeypatch.setattr(networks, "STEPS", 1)
-    one_by_one = train(SMALL, small, RELEASED, 0, 2)
-    assert together.history == one_by_one.history
-    for a, b in zip(together.model.get_weights(), one_by_one.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    assert len(small.train.X) % RELEASED.batch_size
+        train(SMALL, small, hopeless, 0, 5)
 
 
 @pytest.mark.jax

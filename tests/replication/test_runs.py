@@ -364,10 +364,12 @@ def test_plans_share_a_training_if_they_differ_in_reading_alone(change):
 
 @pytest.mark.claim("D-7", "D-8")
 def test_one_training_serves_several_readings(eagerly, small, tmp_path, monkeypatch):
-    """Each run is, but for its times, what it is when trained alone; what the store has stays as it is."""
-    trained = []
-    alone = training.train
-    monkeypatch.setattr(training, "train", lambda *args: trained.append(args) or alone(*args))
+    """Each run is, but for its times, what it is when trained alone; what the store has stays as it is.
+
+    As one seed gives one network (`test_training`), whatever its reading (above), that is trained once.
+    """
+    trained, weights = [], train(SMALL, small, RELEASED, 0, 1)
+    monkeypatch.setattr(training, "train", lambda *args: trained.append(args) or weights)
     protocols = [RELEASED, protocol("released", threshold=0.7), with_other_reading(RELEASED)]
     wanted = [runs.plan_run(SMALL, small, protocol, 0, 1) for protocol in protocols]
     runs.run(wanted[0], small, tmp_path / "both")

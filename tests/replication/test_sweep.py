@@ -376,7 +376,10 @@ def test_an_interrupted_sweep_stops_its_trainings(small, stand_in, data_file):
 
 def test_a_killed_sweep_loses_and_repeats_nothing(small, data_file, tmp_path):
     store = tmp_path / "store"
-    first, second = planned = targets.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
+    whole = targets.plans(["cnn-50", "cnn-100"], 1, RELEASED, small, epochs=2)
+    first, second = planned = tuple(
+        replace(plan, network=replace(plan.network, filters=(3, 6), units=8)) for plan in whole
+    )
     hopeless = (replace(second, trial=1, data_sha256="0" * 64),)
     put(first, store)
     (tmp_path / "plans").write_text(workers.Order(planned, data_file, store).text())

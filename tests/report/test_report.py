@@ -215,12 +215,14 @@ def test_a_run_folder_without_a_run_is_named(made_up, tmp_path):
         measured.require_results(store)
 
 
-def test_a_store_without_runs_is_a_clear_error(command, tmp_path, made_up, store):
+def test_a_store_without_runs_is_a_clear_error(command, tmp_path, made_up):
+    put(tmp_path / "short", "cnn-25", 0, 0.9, 0.5, 0.5, epochs=2)
+    (tmp_path / "empty").mkdir()
     for folder, protocol, message in (
         (tmp_path / "nowhere", "released", "no such folder"),
-        (tmp_path, "released", "no full run of synthetic under protocol 'released', but no run at all"),
+        (tmp_path / "empty", "released", "synthetic under protocol 'released', but no run at all"),
         (made_up, "paper", "under protocol 'paper', but synthetic under 'released'"),
-        (store, "released", "1 shortened or incomplete run"),
+        (tmp_path / "short", "released", "1 shortened or incomplete run"),
     ):
         code, out, err = command(
             "report", "--store", folder, "--protocol", protocol, "--out", tmp_path / "out"
@@ -479,12 +481,12 @@ def test_a_verdict_that_depends_on_pairing_is_said(tmp_path):
 
 def test_real_sequences_alone_can_be_reported(command, in_vivo, tmp_path):
     shutil.copytree(in_vivo, tmp_path / "store", ignore=shutil.ignore_patterns("synthetic"))
-    code, out, _ = command("report", "--store", tmp_path / "store", "--json", "--out", tmp_path / "out")
+    code, out, _ = command("report", "--store", tmp_path / "store", "--json")
     assert code == 0
     record = json.loads(out)
     assert record["chipseq"] == document(in_vivo)["chipseq"]
     assert {entry["n"] for entry in record["cells"]} == {0}
-    assert "data set `none`" in (tmp_path / "out" / "report.md").read_text()
+    assert "data set `none`" in tables.markdown(report.read(tmp_path / "store"), {})
     code, out, _ = command("report", "--store", tmp_path / "store")
     assert (code, "VIVO-1" in out) == (0, True)
 

@@ -199,12 +199,16 @@ def _load_keras(path: Path, file: saved.Saved, whole: saved.Entry | None = None)
     """Return the model of a file, as Keras 3 loads it; of ``whole``, if given, the part that ``file`` has."""
     import keras
 
-    if not file.old and whole is None:
+    endings = (".h5", ".hdf5") if file.form == "hdf5" else (".keras",)  # by which Keras goes
+    same = not file.old and whole is None
+    if same and (path.suffix in endings or path.is_dir()):
         return keras.models.load_model(path, compile=False, safe_mode=True)
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"model{'.h5' if file.form == 'hdf5' else '.keras'}"
+        copy = Path(folder) / f"model{endings[0]}"
         described = saved.loadable(file.model, file.form == "keras") if file.old else file.model
-        if file.form == "hdf5":
+        if same:
+            shutil.copyfile(path, copy)
+        elif file.form == "hdf5":
             shutil.copyfile(path, copy)
             with h5py.File(copy, "r+") as opened:
                 opened.attrs["model_config"] = json.dumps(described).encode()
@@ -312,8 +316,6 @@ def _explain_failure(path: Path, file: saved.Saved, error: Exception) -> str:
             f"written by Keras {file.version or '1 or 2'}, and Keras {keras.__version__} cannot load it "
             f"({first}); convert it: {saved.conversion_lines(path)}"
         )
-    if file.form == "hdf5" and path.suffix not in (".h5", ".hdf5"):
-        return "an HDF5 file, which Keras loads if its name ends in .h5: rename it"
     if file.form == "hdf5":
         return f"Keras cannot load this model from .h5 ({first}): {anew}"
     return f"Keras cannot load this model: {first}"

@@ -73,7 +73,8 @@ BEFORE_ACTIVATION = {
 """What may stand between a convolution and its activation, the arithmetic with constants."""
 _POINTWISE = {
     *("Log", "Sqrt", "Abs", "Neg", "Reciprocal", "Erf", "Sign", "Ceil", "Floor", "Round", "Sin", "Cos"),
-    *("Not", "IsNaN", "IsInf", "CastLike", "Atan", "Asinh", "Sinh", "Cosh"),
+    *("Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
+    *("Not", "IsNaN", "IsInf", "CastLike"),
     *("BatchNormalization", "Dropout", "Identity", "Cast", "QuantizeLinear", "DequantizeLinear"),
 } | ACTIVATIONS
 BY_FILTER = _POINTWISE | {"Add", "Sub", "Mul", "Div", "Pow", "Transpose", "Squeeze", "Unsqueeze"}

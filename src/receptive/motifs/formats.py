@@ -1,13 +1,14 @@
 """Motif files of any kind: MEME, JASPAR, HOMER, HOCOMOCO, TRANSFAC and CIS-BP."""
 
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from receptive.errors import ReceptiveError
+from receptive.errors import ReceptiveError, ReceptiveWarning
 from receptive.files import lines, read_text
 from receptive.motifs.meme import (
     HEADER,
@@ -114,7 +115,7 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
 
     Records end at ``//``, those of CIS-BP where the next begins. The id is the accession (AC), else ID or NA,
     or CIS-BP's Motif; without any of them it is the file's name. The name is NA, else ID. A record without a
-    matrix is passed over.
+    matrix is passed over; one whose matrix has no rows, as CIS-BP leaves what it may not give away, is told.
 
     Args:
         text: the file's content.
@@ -127,10 +128,16 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
     said: dict[str, str] = {}
     order: list[int] | None = None
     counts: list[list[float]] = []
+    empty: list[str] = []
     for number, line in enumerate([*lines(text), "//"], start=1):
         code, *words = line.split() or [""]
-        if counts and (line.startswith("TF\t") or _COLUMNS.fullmatch(line)):  # CIS-BP's next
-            drafts.append(draft_from_counts(_id(said, source, len(drafts)), "", counts, source))
+        next_of_cisbp = order and (line.startswith("TF\t") or _COLUMNS.fullmatch(line))
+        if code == "//" or next_of_cisbp:
+            id = _id(said, source, len(drafts))
+            if counts:
+                drafts.append(draft_from_counts(id, said.get("NA") or said.get("ID") or "", counts, source))
+            elif order:
+                empty.append(id)
             said, order, counts = {}, None, []
         if _COLUMNS.fullmatch(line):
             letters = "".join(words).upper().replace("U", "T")
@@ -144,11 +151,15 @@ def parse_transfac(text: str, source: str) -> tuple[Motif, ...]:
             counts.append([row[place] for place in order])
         elif code != "//":
             said.setdefault(code.upper(), "_".join(words))
-        elif order:
-            id = _id(said, source, len(drafts))
-            drafts.append(draft_from_counts(id, said.get("NA") or said.get("ID") or "", counts, source))
-        if code == "//":
-            said, order, counts = {}, None, []
+    if empty and not drafts:
+        raise ReceptiveError(f"{source}: motif {empty[0]}: its matrix has no rows")
+    if empty:
+        shown = ", ".join(empty[:3]) + (", …" if len(empty) > 3 else "")
+        warnings.warn(
+            f"{source}: {len(empty)} motifs have a matrix without rows and are left out: {shown}",
+            ReceptiveWarning,
+            3,
+        )
     return finish_drafts(drafts, source)
 
 
