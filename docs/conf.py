@@ -14,8 +14,6 @@ import typer
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
-from sphinx.ext.autodoc._dynamic import _signatures
-from sphinx.ext.autodoc._dynamic._preserve_defaults import update_default_value
 from typer.testing import CliRunner
 
 import receptive
@@ -186,12 +184,6 @@ def lead_to_runs(_app: Sphinx, page: str, _template: str, context: dict, _tree: 
         context["body"] = links.in_computed(context["body"], task)
 
 
-def keep_defaults(function: object, bound_method: bool) -> None:
-    """Show defaults as the source has them, and parse for them no function that has none."""
-    if getattr(function, "__defaults__", None) or getattr(function, "__kwdefaults__", None):
-        update_default_value(function, bound_method)
-
-
 class Explorer(Directive):
     """``{explorer} name``: a figure to move, behind the still one that it takes the place of."""
 
@@ -213,7 +205,6 @@ def write_runs(app: Sphinx, failed: Exception | None) -> None:
 def setup(sphinx: Sphinx) -> None:
     """Connect the functions above."""
     chapters.setup(sphinx)
-    _signatures.update_default_value = keep_defaults
     sphinx.add_directive("explorer", Explorer)
     sphinx.connect("source-read", complete)
     sphinx.connect("autodoc-process-signature", shorten)

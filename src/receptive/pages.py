@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, StrictUndefined
 from matplotlib import rc_context
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
@@ -47,18 +46,12 @@ def encode_figure(figure: Figure, format: str) -> bytes:
         ReceptiveError: it is too large for the format.
     """
     undated: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format, {})
-    file, screen = io.BytesIO(), figure.dpi
+    file = io.BytesIO()
     with rc_context({"svg.hashsalt": "receptive"}):  # without a salt the ids in SVG are random
         try:
-            if format == "svg":  # `savefig` draws twice, first to nowhere, and the same bytes
-                figure.set_dpi(RASTER)
-                FigureCanvasSVG(figure).print_svg(file, metadata=undated)  # type: ignore[no-untyped-call]
-            else:
-                figure.savefig(file, format=format, dpi=RASTER, metadata=undated)
+            figure.savefig(file, format=format, dpi=RASTER, metadata=undated)
         except ValueError as error:
             raise ReceptiveError(f"this figure cannot be drawn as {format.upper()}: {error}") from None
-        finally:
-            figure.set_dpi(screen)
     return file.getvalue()
 
 
